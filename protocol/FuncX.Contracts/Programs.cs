@@ -1,0 +1,50 @@
+namespace FuncX.Contracts;
+
+/// <summary>
+/// Where the programs of one installation lie: beside the running one (an unpacked release), or in the build output of the source tree
+/// it was built in. An environment variable (<c>FUNCX_SERVICE</c>, <c>FUNCX_ENDPOINT</c>, <c>FUNCX_MANAGER</c>) overrides both.
+/// </summary>
+public static class Programs
+{
+    /// <summary>The path of <c>funcx-service</c>.</summary>
+    public static string Service => Find("funcx-service", "FUNCX_SERVICE", "service/FuncX.Service");
+
+    /// <summary>The path of <c>funcx-endpoint</c>.</summary>
+    public static string Endpoint => Find("funcx-endpoint", "FUNCX_ENDPOINT", "endpoint/FuncX.Endpoint");
+
+    /// <summary>The path of <c>funcx-manager</c>: the ahead-of-time compiled one when it was published, else the one that needs the runtime.</summary>
+    public static string Manager => Find("funcx-manager", "FUNCX_MANAGER", "endpoint/FuncX.Manager");
+
+    private static string Find(string name, string variable, string project)
+    {
+        var chosen = Environment.GetEnvironmentVariable(variable);
+        if (!string.IsNullOrEmpty(chosen))
+            return File.Exists(chosen) ? chosen : throw new FileNotFoundException($"{variable} names '{chosen}', which does not exist.", chosen);
+        var tried = new List<string>();
+        foreach (var candidate in Candidates(name, project))
+        {
+            if (File.Exists(candidate))
+                return candidate;
+            tried.Add(candidate);
+        }
+
+        throw new FileNotFoundException($"{name} was not found; looked at {string.Join(", ", tried)}. Set {variable} to its path.", name);
+    }
+
+    private static IEnumerable<string> Candidates(string name, string project)
+    {
+        yield return Path.Combine(AppContext.BaseDirectory, name);
+        var root = new DirectoryInfo(AppContext.BaseDirectory);
+        while (root is not null && !File.Exists(Path.Combine(root.FullName, "FuncX.sln")))
+            root = root.Parent;
+        if (root is null)
+            yield break;
+        foreach (var configuration in (string[])["Release", "Debug"])
+        {
+            var output = Path.Combine(root.FullName, project, "bin", configuration, "net10.0");
+            yield return Path.Combine(output, "linux-x64", "publish", name);
+            yield return Path.Combine(output, "linux-x64", name);
+            yield return Path.Combine(output, name);
+        }
+    }
+}
