@@ -1,0 +1,171 @@
+using System.Net;
+
+namespace FuncX.Configuration;
+
+/// <summary>Reads a machine's file. All errors at once.</summary>
+public static class EndpointConfigurationFile
+{
+    private static readonly TimeSpan s_second = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_month = TimeSpan.FromDays(30);
+
+    /// <summary>Reads <paramref name="path"/>. The file can run code (<c>workers.init</c>), so one that others may write is refused.</summary>
+    public static ConfigurationResult<EndpointConfiguration> Read(string path) => ConfigurationFile.Read(path, canRunCode: true, Bind);
+
+    /// <summary>Reads a text.</summary>
+    /// <param name="environment">Looks up <c>${NAME}</c>; the process's environment when left out.</param>
+    public static ConfigurationResult<EndpointConfiguration> Parse(string file, string text, Func<string, string?>? environment = null) =>
+        ConfigurationFile.Parse(file, text, Bind, environment);
+
+    private static EndpointConfiguration Bind(ConfigurationSection root)
+    {
+        var provider = root.Has("provider") ? ProviderBinding.Bind(root.Section("provider")) : new ProviderConfiguration();
+        return new EndpointConfiguration
+        {
+            Name = root.RequiredText("name", "polaris", 64, CheckName),
+            Service = root.RequiredText("service", "https://funcx.example.org", 500, CheckService).TrimEnd('/'),
+            Description = root.Text("description", ""),
+            StateDirectory = root.RequiredPath("state_dir", "${HOME}/.funcx/polaris"),
+            Provider = provider,
+            Blocks = Blocks(root.Section("blocks")),
+            Transport = root.Choice("transport", TransportKind.Tcp),
+            Launcher = root.Has("launcher") ? Launcher(root.Section("launcher")) : null,
+            Interfaces = root.Texts("interfaces", [], 64, 64),
+            Workers = Workers(root.Section("workers"), provider),
+            Containers = Containers(root.Section("containers")),
+            StageIn = root.Texts("stage_in", []),
+            Limits = Limits(root.Section("limits")),
+            Sharing = Sharing(root.Section("sharing")),
+        };
+    }
+
+    private static BlocksConfiguration Blocks(ConfigurationSection section)
+    {
+        var minimum = section.Integer("min", 0, 0, 10_000);
+        var maximum = section.Integer("max", Math.Max(1, minimum), 1, 10_000);
+        var initial = section.Integer("init", minimum, 0, 10_000);
+        if (minimum > maximum)
+            section.Error("min", $"'blocks.min' is {minimum}, more than 'blocks.max', which is {maximum}; expected at most {maximum}");
+        else if (initial < minimum || initial > maximum)
+            section.Error("init", $"'blocks.init' is {initial}; expected a number from 'blocks.min' ({minimum}) to 'blocks.max' ({maximum})");
+        return new BlocksConfiguration
+        {
+            Min = minimum,
+            Init = initial,
+            Max = maximum,
+            Idle = section.Duration("idle", TimeSpan.FromMinutes(2), s_second, s_month),
+            Parallelism = section.Number("parallelism", 1.0, 0, 1),
+        };
+    }
+
+    private static LauncherConfiguration Launcher(ConfigurationSection section) => new()
+    {
+        Type = section.Choice("type", LauncherKind.Detect),
+        RanksPerWorld = section.Integer("ranks_per_world", 128, 1, 8_192),
+        Arguments = section.Texts("arguments", []),
+    };
+
+    private static WorkersConfiguration Workers(ConfigurationSection section, ProviderConfiguration provider)
+    {
+        var cores = section.Integer("cores_per_worker", 1, 1, 4_096);
+        if (provider.Type != ProviderKind.Local && !section.Has("per_node"))
+            section.Error("per_node", $"the key 'workers.per_node' is missing; this machine's cores say nothing about the nodes of {SnakeCase.Of(provider.Type)}. Add for example 'per_node: 32' below 'workers:'");
+        return new WorkersConfiguration
+        {
+            PerNode = section.Integer("per_node", Math.Clamp(Environment.ProcessorCount / cores, 1, 4_096), 1, 4_096),
+            CoresPerWorker = cores,
+            MemoryPerWorker = section.OptionalSize("memory_per_worker", 1L << 20, 1L << 50),
+            CpuAffinity = section.Choice("cpu_affinity", CpuAffinity.None),
+            Accelerators = section.Texts("accelerators", [], 1_024, 128),
+            Init = section.Text("init", "", 65_536),
+            Python = section.Text("python", "python3", 4_096, CheckProgram),
+            Preload = section.Texts("preload", [], 256, 256, CheckModule),
+            Isolation = section.Choice("isolation", WorkerIsolation.Fork),
+            Prefetch = Prefetch(section),
+            Idle = section.Duration("idle", TimeSpan.FromMinutes(10), s_second, s_month),
+            Simulate = section.Flag("simulate", false),
+        };
+    }
+
+    private static int? Prefetch(ConfigurationSection section)
+    {
+        var text = section.Text("prefetch", "auto");
+        if (text == "auto")
+            return null;
+        if (int.TryParse(text, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var tasks) && tasks <= 1_024)
+            return tasks;
+        section.Error("prefetch", $"'workers.prefetch' is '{text}'; expected auto, or a whole number from 0 to 1024");
+        return null;
+    }
+
+    private static ContainersConfiguration Containers(ConfigurationSection section) => new()
+    {
+        Runtime = section.Choice("runtime", ContainerRuntime.None),
+        Allowed = section.Texts("allowed", ["*"]),
+        Binds = section.Texts("binds", [], check: text => text.StartsWith('/') ? null : $"has '{text}' as an item; expected an absolute path"),
+        Cache = section.Has("cache") ? Cache(section.Section("cache")) : null,
+        Mode = section.Choice("mode", ContainerMode.Soft),
+        Warm = section.Integers("warm", 0, 4_096),
+    };
+
+    private static ContainerCacheConfiguration Cache(ConfigurationSection section) => new()
+    {
+        Directory = section.RequiredPath("dir", "/local/scratch/funcx"),
+        Size = section.Size("size", 50L << 30, 1L << 20, 1L << 50),
+    };
+
+    private static LimitsConfiguration Limits(ConfigurationSection section) => new()
+    {
+        TaskWalltime = section.OptionalDuration("task_walltime", s_second, s_month),
+        Result = section.Size("result", 10L << 20, 1L << 10, 1L << 40),
+        Output = section.Size("output", 1L << 20, 0, 1L << 30),
+        MaxAttempts = section.Integer("max_attempts", 3, 1, 1_000),
+        Spool = section.Size("spool", 10L << 30, 1L << 20, 1L << 50),
+    };
+
+    private static SharingConfiguration Sharing(ConfigurationSection section)
+    {
+        var sharing = new SharingConfiguration
+        {
+            Mode = section.Choice("mode", SharingMode.Owner),
+            Users = section.Texts("users", []),
+            Groups = section.Texts("groups", []),
+            Functions = section.Texts("functions", ["*"]),
+        };
+        foreach (var key in (string[])["users", "groups"])
+        {
+            if (sharing.Mode == SharingMode.Owner && section.Has(key))
+                section.Error(key, $"'sharing.{key}' has no meaning with 'sharing.mode: owner'; remove it, or write 'mode: allow_shared_account'");
+        }
+
+        return sharing;
+    }
+
+    private static string? CheckName(string text) =>
+        text.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '.' or '_' or '-')
+            ? null
+            : $"is '{text}'; expected 1 to 64 of a-z A-Z 0-9 . _ -";
+
+    private static string? CheckService(string text)
+    {
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https") || address.Host.Length == 0)
+            return $"is '{text}'; expected an address like https://funcx.example.org or http://127.0.0.1:7070";
+        if (address.UserInfo.Length > 0)
+            return "has a user or password in the address; a token comes from `funcx login` or --token-file";
+        if (address.AbsolutePath != "/" || address.Query.Length > 0 || address.Fragment.Length > 0)
+            return $"is '{text}'; expected only scheme, host and port, like {address.GetLeftPart(UriPartial.Authority)}";
+        var loopback = address.Host == "localhost" || (IPAddress.TryParse(address.Host.Trim('[', ']'), out var ip) && IPAddress.IsLoopback(ip));
+        return address.Scheme == "http" && !loopback
+            ? $"is '{text}'; plain http would show tokens to the network and is for this machine only (127.0.0.1). Write https://{address.Authority}"
+            : null;
+    }
+
+    private static string? CheckProgram(string text) =>
+        text.Any(char.IsControl) || (text.Contains('/', StringComparison.Ordinal) && !text.StartsWith('/'))
+            ? $"is '{text}'; expected a name found in PATH, or an absolute path"
+            : null;
+
+    private static string? CheckModule(string text) =>
+        text.Split('.').All(part => part.Length > 0 && !char.IsAsciiDigit(part[0]) && part.All(letter => char.IsLetterOrDigit(letter) || letter == '_'))
+            ? null
+            : $"has '{text}' as an item; expected the name of a Python module";
+}

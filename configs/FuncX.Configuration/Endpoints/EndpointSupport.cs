@@ -1,0 +1,38 @@
+namespace FuncX.Configuration;
+
+/// <summary>What of a valid file this release cannot do yet. Asked when an endpoint starts, not when its file is validated.</summary>
+public static class EndpointSupport
+{
+    /// <summary>The largest <c>limits.result</c>: a result is held in memory on its way.</summary>
+    public const long LargestResult = 256L << 20;
+
+    /// <summary>One error for each key that asks for what is not there, saying what is possible now. Empty: the endpoint can start.</summary>
+    public static IReadOnlyList<ConfigurationError> Unsupported(ConfigurationResult<EndpointConfiguration> file)
+    {
+        var configuration = file.Value ?? throw new ArgumentException("the file has errors", nameof(file));
+        var errors = new List<ConfigurationError>();
+        var workers = configuration.Workers;
+        Refuse(configuration.Provider.Type != ProviderKind.Local, "provider.type", SnakeCase.Of(configuration.Provider.Type), "provider: {type: local}");
+        Refuse(configuration.Transport != TransportKind.Tcp, "transport", SnakeCase.Of(configuration.Transport), "transport: tcp");
+        Refuse(configuration.Launcher is not null, "launcher", "named", "no launcher; leave the key out");
+        Refuse(workers.MemoryPerWorker is not null, "workers.memory_per_worker", Quantities.Write(workers.MemoryPerWorker ?? 0), "no limit; leave the key out");
+        Refuse(workers.CpuAffinity != CpuAffinity.None, "workers.cpu_affinity", SnakeCase.Of(workers.CpuAffinity), "cpu_affinity: none");
+        Refuse(workers.Accelerators.Count > 0, "workers.accelerators", $"[{string.Join(", ", workers.Accelerators)}]", "no accelerators; leave the key out");
+        Refuse(workers.Isolation != WorkerIsolation.Fork, "workers.isolation", SnakeCase.Of(workers.Isolation), "isolation: fork");
+        Refuse(workers.Simulate, "workers.simulate", "true", "simulate: false");
+        Refuse(configuration.Containers.Runtime != ContainerRuntime.None, "containers.runtime", SnakeCase.Of(configuration.Containers.Runtime), "runtime: none");
+        Refuse(configuration.StageIn.Count > 0, "stage_in", $"{configuration.StageIn.Count} files", "stage_in: []");
+        Refuse(configuration.Limits.Result > LargestResult, "limits.result", Quantities.Write(configuration.Limits.Result), $"up to {Quantities.Write(LargestResult)}");
+        Refuse(configuration.Limits.MaxAttempts != new LimitsConfiguration().MaxAttempts, "limits.max_attempts", $"{configuration.Limits.MaxAttempts}",
+            "max_attempts: 3; a submission may ask for its own number");
+        Refuse(configuration.Sharing.Mode != SharingMode.Owner, "sharing.mode", SnakeCase.Of(configuration.Sharing.Mode), "mode: owner");
+        Refuse(configuration.Sharing.Functions is not ["*"], "sharing.functions", $"[{string.Join(", ", configuration.Sharing.Functions)}]", "functions: [\"*\"]");
+        return [.. errors.OrderBy(error => error.Line).ThenBy(error => error.Column)];
+
+        void Refuse(bool asked, string key, string seen, string possible)
+        {
+            if (asked)
+                errors.Add(file.ErrorAt(key, $"'{key}' is {seen}, which this release cannot do yet; possible now: {possible}"));
+        }
+    }
+}

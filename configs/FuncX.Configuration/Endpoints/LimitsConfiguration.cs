@@ -1,0 +1,20 @@
+namespace FuncX.Configuration;
+
+/// <summary>The <c>limits</c> section.</summary>
+public sealed record LimitsConfiguration
+{
+    /// <summary>Longest run of a task; null: none.</summary>
+    public TimeSpan? TaskWalltime { get; init; }
+
+    /// <summary>Bytes of one result; above it the outcome is <c>too large</c>.</summary>
+    public long Result { get; init; } = 10L << 20;
+
+    /// <summary>Bytes kept of a task's stdout and of its stderr.</summary>
+    public long Output { get; init; } = 1L << 20;
+
+    /// <summary>Executions of one task when infrastructure fails, 1 to 1,000; 1: at most once.</summary>
+    public int MaxAttempts { get; init; } = 3;
+
+    /// <summary>Bytes of results kept on disk while the service is away; at the limit dispatch stops.</summary>
+    public long Spool { get; init; } = 10L << 30;
+}
