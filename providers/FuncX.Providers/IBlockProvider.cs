@@ -1,0 +1,28 @@
+namespace FuncX.Providers;
+
+/// <summary>
+/// Gets and ends blocks. Implementations keep nothing that a restart of the endpoint would lose: whatever they need to find a job again is in
+/// its id. All methods may be called from one caller at a time.
+/// </summary>
+public interface IBlockProvider
+{
+    /// <summary>As in the configuration: <c>local</c>.</summary>
+    string Name { get; }
+
+    /// <summary>How often asking is reasonable.</summary>
+    TimeSpan PollInterval { get; }
+
+    /// <summary>Asks for a block.</summary>
+    /// <returns>The job's id, one line of text.</returns>
+    /// <exception cref="BlockProviderException">It was refused; the message says by whom and why.</exception>
+    Task<string> SubmitAsync(BlockRequest block, CancellationToken cancellation);
+
+    /// <summary>The id of the job of a block whose submission was cut short, when it exists all the same; null when it does not.</summary>
+    Task<string?> FindAsync(BlockRequest block, CancellationToken cancellation);
+
+    /// <summary>Where jobs stand, all in one question; one answer for each, in the same order.</summary>
+    Task<IReadOnlyList<BlockStatus>> QueryAsync(IReadOnlyList<SubmittedBlock> blocks, CancellationToken cancellation);
+
+    /// <summary>Ends a job; one that has ended already is no error. Returns once it is over, or when the provider has taken the order.</summary>
+    Task CancelAsync(SubmittedBlock block, CancellationToken cancellation);
+}

@@ -1,0 +1,170 @@
+using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
+
+namespace FuncX.Providers.Local;
+
+/// <summary>
+/// Blocks on this machine: one detached <c>funcx-manager</c> per node. They survive the endpoint, and a later process of the endpoint finds them
+/// by process id and start time.
+/// </summary>
+public sealed partial class LocalProvider(TimeProvider time) : IBlockProvider
+{
+    private const int Terminate = 15; // SIGTERM
+    private const int Kill = 9; // SIGKILL
+
+    /// <summary>How long a manager has to end its workers before it is killed.</summary>
+    public static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
+
+    /// <summary>And how long it has then to be gone: a process that waits for a dead file system cannot be ended at all.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+
+    // Processes that this one started and whose end has not been written down yet: gone from /proc a moment before their exit status is known.
+    private readonly ConcurrentDictionary<int, byte> _watched = new();
+
+    public string Name => "local";
+
+    public TimeSpan PollInterval => TimeSpan.FromMilliseconds(500);
+
+    public async Task<string> SubmitAsync(BlockRequest block, CancellationToken cancellation)
+    {
+        var nodes = new List<ProcessRecord>(block.Nodes);
+        try
+        {
+            for (var node = 0; node < block.Nodes; node++)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                nodes.Add(StartNode(block, node));
+            }
+        }
+        catch
+        {
+            await EndAsync(nodes);
+            throw;
+        }
+
+        return LocalJob.Here(nodes).ToString();
+    }
+
+    public Task<string?> FindAsync(BlockRequest block, CancellationToken cancellation)
+    {
+        var found = new List<ProcessRecord>();
+        foreach (var directory in Directory.EnumerateDirectories("/proc"))
+        {
+            if (!int.TryParse(Path.GetFileName(directory.AsSpan()), out var pid))
+                continue;
+            try
+            {
+                // The rendezvous file's path is in the arguments of this block's managers and of nothing else that a submission starts.
+                var arguments = File.ReadAllText($"{directory}/cmdline").Split('\0');
+                var at = Array.IndexOf(arguments, "--rendezvous");
+                if (at >= 0 && at + 1 < arguments.Length && arguments[at + 1] == block.Rendezvous && ProcessRecord.Find(pid) is { } process)
+                    found.Add(process);
+            }
+            catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+            {
+                // It ended while we looked.
+            }
+        }
+
+        return Task.FromResult(found.Count == 0 ? null : LocalJob.Here([.. found.OrderBy(process => process.Pid)]).ToString());
+    }
+
+    public Task<IReadOnlyList<BlockStatus>> QueryAsync(IReadOnlyList<SubmittedBlock> blocks, CancellationToken cancellation)
+    {
+        var answers = new BlockStatus[blocks.Count];
+        for (var i = 0; i < answers.Length; i++)
+            answers[i] = Query(blocks[i]);
+        return Task.FromResult<IReadOnlyList<BlockStatus>>(answers);
+    }
+
+    public async Task CancelAsync(SubmittedBlock block, CancellationToken cancellation)
+    {
+        if (LocalJob.TryParse(block.JobId, out var job) && job.IsHere)
+            await EndAsync(job.Nodes);
+    }
+
+    private BlockStatus Query(SubmittedBlock block)
+    {
+        if (!LocalJob.TryParse(block.JobId, out var job))
+            return new BlockStatus(BlockState.Lost, $"'{block.JobId}' is not a job id of the local provider");
+        // Its processes, if there are any left, cannot reach an endpoint that is not on their machine: nothing of them will come back.
+        if (!job.IsHere)
+            return new BlockStatus(BlockState.Lost, $"its managers were started on {job.Host}, which was booted again or is not this machine ({Environment.MachineName})");
+        var alive = 0;
+        var endings = new List<string>();
+        int? worst = 0;
+        foreach (var node in job.Nodes)
+        {
+            if (node.IsAlive || _watched.ContainsKey(node.Pid))
+            {
+                alive++;
+                continue;
+            }
+
+            var code = ExitRecords.Read(block.Block.Directory, node.Pid);
+            endings.Add($"the manager with pid {node.Pid} {(code is { } known ? ExitRecords.Describe(known) : "is gone and left no exit status")}");
+            worst = code is null || worst is null ? null : Math.Max(worst.Value, Math.Abs(code.Value));
+        }
+
+        if (alive == job.Nodes.Count)
+            return new BlockStatus(BlockState.Running, "");
+        if (alive > 0)
+            return new BlockStatus(BlockState.Running, $"{alive} of {job.Nodes.Count} managers left: {string.Join("; ", endings)}");
+        var reason = string.Join("; ", endings);
+        if (worst is not 0 && LogTail.Read(LogOf(block.Block, 0)) is { Length: > 0 } tail)
+            reason += $"; {LogOf(block.Block, 0)} ends with: {tail}";
+        return new BlockStatus(worst switch { null => BlockState.Lost, 0 => BlockState.Completed, _ => BlockState.Failed }, reason);
+    }
+
+    private ProcessRecord StartNode(BlockRequest block, int node)
+    {
+        var name = block.Nodes == 1 ? Environment.MachineName : $"{Environment.MachineName}-{node}";
+        var directory = Path.Combine(block.Directory, $"node-{node}");
+        Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var process = DetachedProcess.Start(block.Manager, ["--rendezvous", block.Rendezvous, "--node", name, "--directory", directory],
+            LogOf(block, node), directory);
+        var pid = process.Id;
+        _watched[pid] = 0;
+        process.Exited += (_, _) =>
+        {
+            ExitRecords.Write(block.Directory, pid, process.ExitCode);
+            _watched.TryRemove(pid, out _);
+            process.Dispose();
+        };
+        process.EnableRaisingEvents = true;
+
+        // Gone at once: start time 0 is no process's, so the block is found ended, with its exit record and log, at the first question.
+        return ProcessRecord.Find(pid) ?? new ProcessRecord(pid, 0);
+    }
+
+    private async Task EndAsync(IReadOnlyList<ProcessRecord> nodes)
+    {
+        foreach (var node in nodes)
+            Signal(node, Terminate);
+        var begun = time.GetTimestamp();
+        while (nodes.Any(node => node.IsAlive))
+        {
+            var elapsed = time.GetElapsedTime(begun);
+            if (elapsed > Grace + s_patience)
+                throw new BlockProviderException($"managers with pids {string.Join(", ", nodes.Where(node => node.IsAlive).Select(node => node.Pid))} are still there {s_patience.TotalSeconds} s after SIGKILL; look at /proc/PID/stack for what they wait for");
+            if (elapsed > Grace)
+            {
+                foreach (var node in nodes)
+                    Signal(node, Kill);
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(20), time);
+        }
+    }
+
+    private static void Signal(ProcessRecord process, int signal)
+    {
+        if (process.IsAlive)
+            _ = SendSignal(process.Pid, signal);
+    }
+
+    private static string LogOf(BlockRequest block, int node) => Path.Combine(block.Directory, $"node-{node}.log");
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int SendSignal(int pid, int signal);
+}
