@@ -1,0 +1,203 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Text.Json;
+using FuncX.Contracts.V1;
+using FuncX.Service.Limits;
+using FuncX.Service.Storage;
+using FuncX.Service.Tasks;
+using FuncX.Wire;
+
+namespace FuncX.Service.Links;
+
+/// <summary>
+/// Takes what an endpoint sends: parses result frames, puts segmented bodies together, makes large ones durable, and hands everything to the engine.
+/// One reader at a time. At most <see cref="MostPending"/> messages wait for their commit; then it reads no further.
+/// </summary>
+public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLimits limits) : IDisposable
+{
+    private const int MostPending = 64;
+
+    /// <summary>Room for stdout and stderr beside a value of the largest size.</summary>
+    private const int OutputBytes = 4 << 20;
+
+    private readonly SemaphoreSlim _pending = new(MostPending);
+    private readonly Dictionary<TaskId, Assembly> _assemblies = [];
+    private readonly List<TaskId> _returned = [];
+    private TaskResult[] _results = [];
+    private int _count;
+    private ulong _sequence;
+
+    /// <summary>Takes one message of results or returned tasks.</summary>
+    /// <exception cref="FrameException">The message is malformed.</exception>
+    /// <exception cref="StorageFullException">A large body could not be kept.</exception>
+    public async ValueTask ReceiveAsync(EndpointResults message, bool inline)
+    {
+        if (message.Sequence <= _sequence)
+            throw new FrameException($"sequence {message.Sequence} came after {_sequence}; it must rise");
+        await _pending.WaitAsync();
+        _sequence = message.Sequence;
+        _results = ArrayPool<TaskResult>.Shared.Rent(Math.Max(16, message.Frames.Length / (FrameHeader.Size + ResultPrefix.Size)));
+        _count = 0;
+        _returned.Clear();
+        Parse(message.Frames.Memory, engine.Now);
+        var posted = new ResultsEvent(link, _results, _count, [.. _returned], Acknowledgeable(), Done);
+        engine.Results(posted, inline);
+    }
+
+    public void Dispose() => _pending.Dispose();
+
+    private void Done(ResultsEvent results)
+    {
+        FailPoints.Pass("before-ack");
+        ArrayPool<TaskResult>.Shared.Return(results.Results, clearArray: true);
+        try
+        {
+            _pending.Release();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The link has ended meanwhile.
+        }
+    }
+
+    /// <summary>A message whose body is not complete yet must come again after a restart, and with it all after it.</summary>
+    private ulong Acknowledgeable()
+    {
+        var sequence = _sequence;
+        foreach (var assembly in _assemblies.Values)
+            sequence = Math.Min(sequence, assembly.FirstSequence - 1);
+        return sequence;
+    }
+
+    private void Parse(ReadOnlyMemory<byte> frames, long now)
+    {
+        while (frames.Length > 0)
+        {
+            if (!FrameReader.TryRead(frames.Span, out var header, out var length))
+                throw new FrameException($"the last frame of message {_sequence} is cut off: {frames.Length} bytes are left");
+            var body = frames[FrameHeader.Size..length];
+            frames = frames[length..];
+            switch (header.Kind)
+            {
+                case FrameKind.Result when (header.Flags & FrameFlags.Segmented) != 0:
+                    Begin(header, body.Span);
+                    break;
+                case FrameKind.Result:
+                    Add(header, ResultPrefix.Read(body.Span, body.Length), body[ResultPrefix.Size..], now);
+                    break;
+                case FrameKind.Segment:
+                    Continue(header, body.Span, now);
+                    break;
+                case FrameKind.Returned:
+                    _returned.Add(header.Task);
+                    break;
+                default:
+                    throw new FrameException($"a frame of kind {header.Kind} came over the link; Result, Segment and Returned may");
+            }
+        }
+    }
+
+    private void Begin(in FrameHeader header, ReadOnlySpan<byte> body)
+    {
+        if (body.Length < sizeof(long) + ResultPrefix.Size)
+            throw new FrameException($"the first frame of task {header.Task} has {body.Length} bytes of body, too few for a length and a prefix");
+        var whole = BinaryPrimitives.ReadUInt64LittleEndian(body);
+        body = body[sizeof(long)..];
+        if (whole <= (ulong)body.Length || whole > 1UL << 40)
+            throw new FrameException($"the first frame of task {header.Task} says {whole} bytes in all and has {body.Length} of them");
+        var prefix = ResultPrefix.Read(body, (long)whole);
+        var assembly = new Assembly(prefix, (long)whole, _sequence);
+        var value = (long)whole - ResultPrefix.Size - prefix.StdoutBytes - prefix.StderrBytes;
+        if (value <= limits.PayloadBytes && (long)prefix.StdoutBytes + prefix.StderrBytes <= OutputBytes)
+            assembly.Body = new byte[whole - ResultPrefix.Size];
+        assembly.Append(body[ResultPrefix.Size..]);
+        // The same task again: its earlier sending broke off with the manager that sent it.
+        _assemblies[header.Task] = assembly;
+        if (_assemblies.Count > 1024)
+            throw new FrameException($"{_assemblies.Count} results are segmented at once; at most 1024 may be");
+    }
+
+    private void Continue(in FrameHeader header, ReadOnlySpan<byte> body, long now)
+    {
+        if (!_assemblies.TryGetValue(header.Task, out var assembly))
+            throw new FrameException($"a segment of task {header.Task} came without a first frame");
+        assembly.Append(body);
+        var last = (header.Flags & FrameFlags.Last) != 0;
+        if (last != (assembly.Taken == assembly.BodyBytes) || assembly.Taken > assembly.BodyBytes)
+            throw new FrameException($"task {header.Task} has {assembly.Taken} bytes of {assembly.BodyBytes} at the segment marked {(last ? "last" : "not last")}");
+        if (!last)
+            return;
+        _assemblies.Remove(header.Task);
+        var prefix = assembly.Prefix;
+        if (assembly.Body is not null)
+            Add(header, prefix, assembly.Body, now);
+        else
+            AddTooLarge(header, prefix, assembly.BodyBytes, now);
+    }
+
+    private void AddTooLarge(in FrameHeader header, ResultPrefix prefix, long bytes, long now)
+    {
+        var body = JsonSerializer.SerializeToUtf8Bytes(new FailureBody(
+            "TooLarge",
+            $"The result of task {header.Task} has {bytes} bytes with its output; the service takes values up to {limits.PayloadBytes} bytes (limit payload_bytes) and output up to {OutputBytes}. Write large data to a file and return its path."));
+        prefix.Outcome = TaskOutcome.TooLarge;
+        prefix.ContentType = ContentType.Json;
+        prefix.StdoutBytes = prefix.StderrBytes = 0;
+        Add(header, prefix, body, now);
+    }
+
+    private void Add(in FrameHeader header, in ResultPrefix prefix, ReadOnlyMemory<byte> body, long now)
+    {
+        if (_count == _results.Length)
+            throw new FrameException($"message {_sequence} has more results than its bytes allow");
+        ref var result = ref _results[_count++];
+        result = new TaskResult
+        {
+            Batch = header.Task.Batch,
+            // The endpoint numbers owners for itself; it runs the tasks of its own owner only.
+            Owner = link.Owner,
+            Index = (int)header.Task.Index,
+            Attempt = header.Attempt,
+            Outcome = prefix.Outcome,
+            ContentType = prefix.ContentType,
+            Code = prefix.Code,
+            StdoutBytes = prefix.StdoutBytes,
+            StderrBytes = prefix.StderrBytes,
+            EndpointReceived = prefix.EndpointReceived,
+            EndpointSent = prefix.EndpointSent,
+            ManagerReceived = prefix.ManagerReceived,
+            WorkerStarted = prefix.WorkerStarted,
+            WorkerEnded = prefix.WorkerEnded,
+            EndpointBack = prefix.EndpointBack,
+            ServiceBack = now,
+            BodyBytes = body.Length,
+            Body = body,
+        };
+        if (body.Length <= SegmentFiles.LargeBody)
+            return;
+        result.Large = engine.Store.Segments.Append(body.Span);
+        engine.Store.Segments.Sync(result.Large);
+        result.Body = default;
+    }
+
+    private sealed class Assembly(ResultPrefix prefix, long wholeBytes, ulong firstSequence)
+    {
+        public ResultPrefix Prefix { get; } = prefix;
+
+        public ulong FirstSequence { get; } = firstSequence;
+
+        /// <summary>Null: too large, its bytes are only counted.</summary>
+        public byte[]? Body { get; set; }
+
+        public long BodyBytes { get; } = wholeBytes - ResultPrefix.Size;
+
+        public long Taken { get; private set; }
+
+        public void Append(ReadOnlySpan<byte> slice)
+        {
+            if (Body is not null && Taken + slice.Length <= Body.Length)
+                slice.CopyTo(Body.AsSpan((int)Taken));
+            Taken += slice.Length;
+        }
+    }
+}

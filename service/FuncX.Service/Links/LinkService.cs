@@ -1,0 +1,168 @@
+using FuncX.Contracts.V1;
+using FuncX.Service.Auth;
+using FuncX.Service.Limits;
+using FuncX.Service.Registry;
+using FuncX.Service.Storage;
+using FuncX.Service.Tasks;
+using FuncX.Wire;
+using Grpc.Core;
+
+namespace FuncX.Service.Links;
+
+/// <summary>The endpoint's link over gRPC: one bidirectional stream that the endpoint opens.</summary>
+public sealed partial class LinkService(TaskEngine engine, EndpointCatalog endpoints, FunctionCatalog functions, EndpointPresence presence, ServiceLimits limits, ILogger<LinkService> log)
+    : Link.LinkBase
+{
+    /// <summary>Entries of one inventory; more cannot be at one endpoint.</summary>
+    private const int MostHeld = 20_000_000;
+
+    public override async Task Connect(IAsyncStreamReader<EndpointMessage> requestStream, IServerStreamWriter<ServiceMessage> responseStream, ServerCallContext context)
+    {
+        var caller = context.GetCaller();
+        if (caller.EndpointId is not { } endpointId)
+            throw new RpcException(new Status(StatusCode.PermissionDenied, "Link.Connect wants an endpoint's credential; a user's token was given. Register the endpoint and use the credential of the reply."));
+        if (!endpoints.TryGet(caller.Owner, endpointId, out var endpoint))
+            throw new RpcException(new Status(StatusCode.NotFound, $"endpoint '{endpointId}' was not found"));
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, caller.Revoked);
+        LinkSession? link = null;
+        try
+        {
+            var (hello, protocol) = await HelloAsync(requestStream, endpointId, ending.Token);
+            link = new LinkSession(caller.Owner.Number, caller.UserName, hello.Instance, hello.Version) { LastHeard = engine.Now };
+            if (!await engine.ConnectAsync(link, endpoint.Number, $"process {hello.Instance} of version {hello.Version}"))
+                throw new RpcException(new Status(StatusCode.NotFound, $"endpoint '{endpointId}' was not found"));
+            presence.Remember(endpoint.Number, link);
+            LogOpened(endpoint.Name, link.Epoch, hello.Version, hello.Instance);
+            await responseStream.WriteAsync(new ServiceMessage
+            {
+                Welcome = new LinkWelcome { Version = ProtocolVersion.Product, Protocol = protocol, Epoch = link.Epoch, Name = endpoint.Name },
+            });
+            await RunAsync(link, requestStream, responseStream, ending);
+        }
+        catch (FrameException problem)
+        {
+            throw new RpcException(new Status(StatusCode.InvalidArgument, $"the link of endpoint '{endpoint.Name}' ends: {problem.Message}"));
+        }
+        catch (StorageFullException problem)
+        {
+            throw new RpcException(new Status(StatusCode.ResourceExhausted, problem.Message));
+        }
+        catch (Exception problem) when (problem is OperationCanceledException or IOException or InvalidOperationException && caller.Revoked.IsCancellationRequested)
+        {
+            throw new RpcException(new Status(StatusCode.Unauthenticated, caller.RevokedMessage));
+        }
+        catch (Exception problem) when (problem is OperationCanceledException or IOException)
+        {
+            // The endpoint is gone, or the link was ended here: it connects again by itself.
+            if (!context.CancellationToken.IsCancellationRequested && link?.Ended is { } reason && !reason.StartsWith("superseded", StringComparison.Ordinal))
+                throw new RpcException(new Status(StatusCode.Unavailable, reason));
+        }
+        finally
+        {
+            if (link is not null)
+            {
+                link.End("the connection ended");
+                engine.Disconnect(link);
+                LogClosed(endpoint.Name, link.Epoch, link.Ended!);
+            }
+        }
+    }
+
+    private async Task RunAsync(LinkSession link, IAsyncStreamReader<EndpointMessage> input, IServerStreamWriter<ServiceMessage> output, CancellationTokenSource ending)
+    {
+        var sending = new LinkSender(link, engine, functions, output).RunAsync();
+        // A link that ended on this side (superseded, deleted, disk full) has to stop reading as well.
+        var stopping = sending.ContinueWith(static (_, ending) => ((CancellationTokenSource)ending!).CancelAsync(), ending, TaskScheduler.Default).Unwrap();
+        try
+        {
+            await ReadAsync(link, input, ending.Token);
+        }
+        finally
+        {
+            link.End("the connection ended");
+            try
+            {
+                await sending;
+            }
+            catch (Exception problem) when (problem is InvalidOperationException or IOException or OperationCanceledException or RpcException)
+            {
+                // The stream broke under the sender; what it could not send the next link's inventory tells.
+            }
+
+            await stopping;
+        }
+    }
+
+    private async Task ReadAsync(LinkSession link, IAsyncStreamReader<EndpointMessage> input, CancellationToken ending)
+    {
+        using var receiver = new LinkReceiver(link, engine, limits);
+        var held = new List<InventoryEntry>();
+        var moving = input.MoveNext(ending);
+        while (await moving)
+        {
+            var message = input.Current;
+            moving = input.MoveNext(ending);
+            // With the next message already there a turn of its own would only hold it up.
+            var inline = !moving.IsCompleted;
+            link.LastHeard = engine.Now;
+            switch (message.MessageCase)
+            {
+                case EndpointMessage.MessageOneofCase.Results:
+                    await receiver.ReceiveAsync(message.Results, inline);
+                    break;
+                case EndpointMessage.MessageOneofCase.Returned:
+                    await receiver.ReceiveAsync(message.Returned, inline);
+                    break;
+                case EndpointMessage.MessageOneofCase.Credit:
+                    engine.Credit(link, message.Credit.Tasks, message.Credit.Bytes, inline);
+                    break;
+                case EndpointMessage.MessageOneofCase.Status:
+                    link.Status = message.Status;
+                    break;
+                case EndpointMessage.MessageOneofCase.Inventory:
+                    Hold(held, message.Inventory, link);
+                    if (message.Inventory.Last)
+                    {
+                        await engine.ReconcileAsync(link, held);
+                        held = [];
+                    }
+
+                    break;
+                default:
+                    throw new FrameException($"a message of kind {message.MessageCase} came after the hello");
+            }
+        }
+    }
+
+    private static void Hold(List<InventoryEntry> held, EndpointInventory inventory, LinkSession link)
+    {
+        var entries = inventory.Entries.Span;
+        if (link.Reconciled)
+            throw new FrameException("an inventory came after the last one");
+        if (entries.Length % InventoryEntry.Size != 0)
+            throw new FrameException($"an inventory of {entries.Length} bytes is no multiple of {InventoryEntry.Size}");
+        if (held.Count + (entries.Length / InventoryEntry.Size) > MostHeld)
+            throw new FrameException($"the inventory has more than {MostHeld} entries");
+        for (; entries.Length > 0; entries = entries[InventoryEntry.Size..])
+            held.Add(InventoryEntry.Read(entries));
+    }
+
+    private static async Task<(EndpointHello Hello, int Protocol)> HelloAsync(IAsyncStreamReader<EndpointMessage> input, string endpointId, CancellationToken ending)
+    {
+        if (!await input.MoveNext(ending) || input.Current.Hello is not { } hello)
+            throw new RpcException(new Status(StatusCode.InvalidArgument, "the first message of a link must be a hello"));
+        if (!ProtocolVersion.TryAgree(hello.ProtocolMinimum, hello.ProtocolMaximum, out var protocol))
+            throw new RpcException(new Status(StatusCode.FailedPrecondition, ProtocolVersion.Mismatch(hello.Version, hello.ProtocolMinimum, hello.ProtocolMaximum)));
+        if (hello.EndpointId != endpointId)
+            throw new RpcException(new Status(StatusCode.PermissionDenied, $"the credential belongs to endpoint '{endpointId}'; the hello says '{hello.EndpointId}'"));
+        if (hello.Instance.Length is 0 or > 128)
+            throw new RpcException(new Status(StatusCode.InvalidArgument, $"the hello's instance has {hello.Instance.Length} characters; 1 to 128 are right"));
+        return (hello, protocol);
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "link of endpoint {Endpoint} open: epoch {Epoch}, version {Version}, instance {Instance}")]
+    private partial void LogOpened(string endpoint, uint epoch, string version, string instance);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "link of endpoint {Endpoint} closed: epoch {Epoch}, {Reason}")]
+    private partial void LogClosed(string endpoint, uint epoch, string reason);
+}

@@ -1,0 +1,14 @@
+using System.CommandLine;
+using FuncX.Service.Commands;
+
+var root = new RootCommand("funcx-service: keeps functions, endpoints and tasks, and passes tasks on to endpoints.");
+StartCommand.Configure(root);
+var start = new Command("start", "Run the service in the foreground (the default).");
+StartCommand.Configure(start);
+root.Subcommands.Add(start);
+root.Subcommands.Add(TokenCommand.Create());
+var parsed = root.Parse(args);
+// Signals belong to the host, which stops cleanly; the command line's own handling would end the process under it.
+parsed.InvocationConfiguration.ProcessTerminationTimeout = null;
+var code = await parsed.InvokeAsync();
+return parsed.Errors.Count > 0 ? 2 : code;

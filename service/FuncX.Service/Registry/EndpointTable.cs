@@ -1,0 +1,79 @@
+using FuncX.Service.Auth;
+using Microsoft.Data.Sqlite;
+
+namespace FuncX.Service.Registry;
+
+/// <summary>The table of endpoints in registry.db, with their credentials.</summary>
+internal sealed class EndpointTable(RegistryDatabase database)
+{
+    public List<EndpointRecord> ReadAll()
+    {
+        using var connection = database.Connect();
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT number, owner, endpoint_id, name, description, registered_at, deleted_at FROM endpoints";
+        using var reader = command.ExecuteReader();
+        var endpoints = new List<EndpointRecord>();
+        while (reader.Read())
+        {
+            endpoints.Add(new EndpointRecord(reader.GetInt32(0), new OwnerId(reader.GetInt32(1)), reader.GetString(2), reader.GetString(3))
+            {
+                Description = reader.GetString(4),
+                RegisteredAt = reader.GetInt64(5),
+                IsDeleted = !reader.IsDBNull(6),
+            });
+        }
+
+        return endpoints;
+    }
+
+    public EndpointRecord Insert(EndpointRecord endpoint, string credential)
+    {
+        using var connection = database.Connect();
+        using var transaction = connection.BeginTransaction();
+        using var command = connection.CreateCommand();
+        command.Transaction = transaction;
+        command.CommandText =
+            "INSERT INTO endpoints (owner, endpoint_id, name, description, registered_at) VALUES ($owner, $id, $name, $description, $now) RETURNING number";
+        command.Parameters.AddWithValue("$owner", endpoint.Owner.Number);
+        command.Parameters.AddWithValue("$id", endpoint.EndpointId);
+        command.Parameters.AddWithValue("$name", endpoint.Name);
+        command.Parameters.AddWithValue("$description", endpoint.Description);
+        command.Parameters.AddWithValue("$now", endpoint.RegisteredAt);
+        var inserted = endpoint with { Number = checked((int)(long)command.ExecuteScalar()!) };
+        TokenStore.Insert(connection, transaction, inserted.Owner, inserted.Number, Label(inserted), credential, endpoint.RegisteredAt, expires: null);
+        transaction.Commit();
+        return inserted;
+    }
+
+    public EndpointRecord Renew(EndpointRecord endpoint, string credential, long now)
+    {
+        using var connection = database.Connect();
+        using var transaction = connection.BeginTransaction();
+        TokenStore.RevokeOfEndpoint(connection, transaction, endpoint.Number, now, "the endpoint was registered again and has a newer credential");
+        TokenStore.Insert(connection, transaction, endpoint.Owner, endpoint.Number, Label(endpoint), credential, now, expires: null);
+        using var command = connection.CreateCommand();
+        command.Transaction = transaction;
+        command.CommandText = "UPDATE endpoints SET description = $description WHERE number = $number";
+        command.Parameters.AddWithValue("$description", endpoint.Description);
+        command.Parameters.AddWithValue("$number", endpoint.Number);
+        command.ExecuteNonQuery();
+        transaction.Commit();
+        return endpoint;
+    }
+
+    public void Delete(EndpointRecord endpoint, long now)
+    {
+        using var connection = database.Connect();
+        using var transaction = connection.BeginTransaction();
+        TokenStore.RevokeOfEndpoint(connection, transaction, endpoint.Number, now, "the endpoint was deleted");
+        using var command = connection.CreateCommand();
+        command.Transaction = transaction;
+        command.CommandText = "UPDATE endpoints SET deleted_at = $now WHERE number = $number";
+        command.Parameters.AddWithValue("$now", now);
+        command.Parameters.AddWithValue("$number", endpoint.Number);
+        command.ExecuteNonQuery();
+        transaction.Commit();
+    }
+
+    private static string Label(EndpointRecord endpoint) => $"endpoint {endpoint.Name}";
+}

@@ -1,0 +1,160 @@
+using FuncX.Service.Auth;
+using Microsoft.Data.Sqlite;
+
+namespace FuncX.Service.Registry;
+
+/// <summary>The table of functions in registry.db.</summary>
+internal sealed class FunctionTable(RegistryDatabase database)
+{
+    private const string Columns = "SELECT number, owner, function_id, kind, name, entry, description, registered_at, deleted_at, code FROM functions ";
+
+    public FunctionRecord? Find(OwnerId owner, string functionId)
+    {
+        using var connection = database.Connect();
+        using var command = connection.CreateCommand();
+        command.CommandText = Columns + "WHERE owner = $owner AND function_id = $id AND deleted_at IS NULL";
+        command.Parameters.AddWithValue("$owner", owner.Number);
+        command.Parameters.AddWithValue("$id", functionId);
+        return ReadOne(command);
+    }
+
+    public FunctionRecord? FindByNumber(int number)
+    {
+        using var connection = database.Connect();
+        using var command = connection.CreateCommand();
+        command.CommandText = Columns + "WHERE number = $number";
+        command.Parameters.AddWithValue("$number", number);
+        return ReadOne(command);
+    }
+
+    public FunctionRecord? Register(FunctionRecord registration, int mostFunctions)
+    {
+        using var connection = database.Connect();
+        using var transaction = connection.BeginTransaction();
+        var known = FindAny(connection, transaction, registration.Owner, registration.FunctionId);
+        if (known is { IsDeleted: false } && known.Name == registration.Name && known.Description == registration.Description
+            && FindByName(connection, transaction, registration.Owner, registration.Name) == registration.FunctionId)
+            return known;
+        if (known is not { IsDeleted: false } && Count(connection, transaction, registration.Owner) >= mostFunctions)
+            return null;
+        using var command = connection.CreateCommand();
+        command.Transaction = transaction;
+        command.CommandText =
+            """
+            INSERT INTO functions (owner, function_id, kind, name, entry, description, registered_at, code)
+            VALUES ($owner, $id, $kind, $name, $entry, $description, $now, $code)
+            ON CONFLICT (owner, function_id) DO UPDATE SET name = $name, description = $description, registered_at = $now, deleted_at = NULL
+            RETURNING number
+            """;
+        command.Parameters.AddWithValue("$owner", registration.Owner.Number);
+        command.Parameters.AddWithValue("$id", registration.FunctionId);
+        command.Parameters.AddWithValue("$kind", registration.Kind);
+        command.Parameters.AddWithValue("$name", registration.Name);
+        command.Parameters.AddWithValue("$entry", registration.Entry);
+        command.Parameters.AddWithValue("$description", registration.Description);
+        command.Parameters.AddWithValue("$now", registration.RegisteredAt);
+        command.Parameters.AddWithValue("$code", registration.Code);
+        var number = checked((int)(long)command.ExecuteScalar()!);
+        transaction.Commit();
+        return registration with { Number = number };
+    }
+
+    public FunctionRecord? Delete(OwnerId owner, string functionId, long now)
+    {
+        using var connection = database.Connect();
+        using var transaction = connection.BeginTransaction();
+        if (FindAny(connection, transaction, owner, functionId) is not { IsDeleted: false } known)
+            return null;
+        using var command = connection.CreateCommand();
+        command.Transaction = transaction;
+        command.CommandText = "UPDATE functions SET deleted_at = $now WHERE number = $number";
+        command.Parameters.AddWithValue("$number", known.Number);
+        command.Parameters.AddWithValue("$now", now);
+        command.ExecuteNonQuery();
+        transaction.Commit();
+        return known with { IsDeleted = true };
+    }
+
+    public List<string> FindByPrefix(OwnerId owner, string digits, int most)
+    {
+        using var connection = database.Connect();
+        using var command = connection.CreateCommand();
+        // 'g' follows every hexadecimal digit, so this is a range of the index, which LIKE would not be.
+        command.CommandText = "SELECT function_id FROM functions WHERE owner = $owner AND function_id >= $digits AND function_id < $digits || 'g' AND deleted_at IS NULL LIMIT $most";
+        command.Parameters.AddWithValue("$owner", owner.Number);
+        command.Parameters.AddWithValue("$digits", digits);
+        command.Parameters.AddWithValue("$most", most);
+        using var reader = command.ExecuteReader();
+        var ids = new List<string>();
+        while (reader.Read())
+            ids.Add(reader.GetString(0));
+        return ids;
+    }
+
+    public string? FindByName(OwnerId owner, string name)
+    {
+        using var connection = database.Connect();
+        return FindByName(connection, transaction: null, owner, name);
+    }
+
+    public List<FunctionRecord> List(OwnerId owner, int most)
+    {
+        using var connection = database.Connect();
+        using var command = connection.CreateCommand();
+        command.CommandText =
+            """
+            SELECT number, owner, function_id, kind, name, entry, description, registered_at, deleted_at, x'' FROM functions
+            WHERE owner = $owner AND deleted_at IS NULL ORDER BY registered_at DESC, number DESC LIMIT $most
+            """;
+        command.Parameters.AddWithValue("$owner", owner.Number);
+        command.Parameters.AddWithValue("$most", most);
+        using var reader = command.ExecuteReader();
+        var functions = new List<FunctionRecord>();
+        while (reader.Read())
+            functions.Add(Read(reader));
+        return functions;
+    }
+
+    private static FunctionRecord? FindAny(SqliteConnection connection, SqliteTransaction transaction, OwnerId owner, string functionId)
+    {
+        using var command = connection.CreateCommand();
+        command.Transaction = transaction;
+        command.CommandText = Columns + "WHERE owner = $owner AND function_id = $id";
+        command.Parameters.AddWithValue("$owner", owner.Number);
+        command.Parameters.AddWithValue("$id", functionId);
+        return ReadOne(command);
+    }
+
+    private static string? FindByName(SqliteConnection connection, SqliteTransaction? transaction, OwnerId owner, string name)
+    {
+        using var command = connection.CreateCommand();
+        command.Transaction = transaction;
+        command.CommandText = "SELECT function_id FROM functions WHERE owner = $owner AND name = $name AND deleted_at IS NULL ORDER BY registered_at DESC, number DESC LIMIT 1";
+        command.Parameters.AddWithValue("$owner", owner.Number);
+        command.Parameters.AddWithValue("$name", name);
+        return (string?)command.ExecuteScalar();
+    }
+
+    private static long Count(SqliteConnection connection, SqliteTransaction transaction, OwnerId owner)
+    {
+        using var command = connection.CreateCommand();
+        command.Transaction = transaction;
+        command.CommandText = "SELECT COUNT(*) FROM functions WHERE owner = $owner AND deleted_at IS NULL";
+        command.Parameters.AddWithValue("$owner", owner.Number);
+        return (long)command.ExecuteScalar()!;
+    }
+
+    private static FunctionRecord? ReadOne(SqliteCommand command)
+    {
+        using var reader = command.ExecuteReader();
+        return reader.Read() ? Read(reader) : null;
+    }
+
+    private static FunctionRecord Read(SqliteDataReader reader) => new(
+        reader.GetInt32(0), new OwnerId(reader.GetInt32(1)), reader.GetString(2), reader.GetString(3), reader.GetString(4), reader.GetString(5), (byte[])reader.GetValue(9))
+    {
+        Description = reader.GetString(6),
+        RegisteredAt = reader.GetInt64(7),
+        IsDeleted = !reader.IsDBNull(8),
+    };
+}

@@ -1,0 +1,214 @@
+using Microsoft.Data.Sqlite;
+
+namespace FuncX.Service.Storage;
+
+/// <summary>
+/// The log of chunks with everything beside it: segment files for large bodies, the cache of recent results, the index of finished batches, the
+/// snapshots. One thread appends at a time; any thread reads. Benchmark: bench store.
+/// </summary>
+public sealed class TaskStore : IDisposable
+{
+    private readonly ChunkBuffer _chunk = new(1 << 20);
+    private readonly TaskDatabase _database;
+    private long _lastCommitted;
+
+    private TaskStore(string directory, long cacheBytes, int logBytes)
+    {
+        Directory = directory;
+        _database = TaskDatabase.Open(Path.Combine(directory, "tasks.db"), logBytes);
+        Segments = new SegmentFiles(Path.Combine(directory, "segments"));
+        Snapshots = new SnapshotFiles(Path.Combine(directory, "snapshots"));
+        Index = new FinishedIndex(_database);
+        Cache = new ChunkCache(cacheBytes);
+        (FirstChunk, LastChunk) = Range();
+        PrunedBelow = FirstChunk;
+    }
+
+    public string Directory { get; }
+
+    public SegmentFiles Segments { get; }
+
+    public SnapshotFiles Snapshots { get; }
+
+    public FinishedIndex Index { get; }
+
+    public ChunkCache Cache { get; }
+
+    /// <summary>The oldest chunk that existed at start.</summary>
+    public long FirstChunk { get; }
+
+    /// <summary>The newest durable chunk, 0: none.</summary>
+    public long LastChunk { get; private set; }
+
+    /// <summary>Results in chunks below this one have expired.</summary>
+    public long PrunedBelow { get; private set; }
+
+    /// <summary>Bytes of all chunks appended since start.</summary>
+    public long AppendedBytes { get; private set; }
+
+    public string JournalMode => _database.JournalMode;
+
+    public string Synchronous => _database.Synchronous;
+
+    /// <summary>Bytes in use in tasks.db.</summary>
+    public long UsedBytes => _database.UsedBytes;
+
+    /// <summary>Opens or creates the store of a data directory.</summary>
+    /// <exception cref="InvalidDataException">The directory was written by a newer release, or is damaged.</exception>
+    /// <param name="directory">Made when it is not there.</param>
+    /// <param name="cacheBytes">Results of recent chunks kept in memory.</param>
+    /// <param name="logBytes">Size that SQLite's log gets at once: commits are slower until it has reached what it will need.</param>
+    public static TaskStore Open(string directory, long cacheBytes = 64 << 20, int logBytes = 64 << 20)
+    {
+        System.IO.Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return new TaskStore(directory, cacheBytes, logBytes);
+    }
+
+    /// <summary>Makes one group commit durable.</summary>
+    /// <param name="changes">Entries as in <see cref="ChangeKind"/>.</param>
+    /// <param name="sections">Result sections.</param>
+    /// <param name="sectionCount">How many those are.</param>
+    /// <param name="time">Unix microseconds now.</param>
+    /// <param name="firstBatch">Number of the first batch among the changes.</param>
+    /// <param name="segment">Finished batches to index in the same transaction, or null.</param>
+    /// <exception cref="StorageFullException">Nothing of it is durable.</exception>
+    public void Append(ReadOnlySpan<byte> changes, ReadOnlySpan<byte> sections, int sectionCount, long time, long firstBatch, FinishedSegment? segment)
+    {
+        _chunk.Clear();
+        _chunk.Take(ChunkHeader.Size);
+        _chunk.Bytes(changes);
+        _chunk.Bytes(sections);
+        var id = LastChunk + 1;
+        var bytes = _chunk.Slice(0, _chunk.Length);
+        new ChunkHeader(id, time, _lastCommitted, firstBatch, changes.Length, sectionCount).Write(bytes);
+        _database.Append(id, bytes, segment is null ? null : segment.Write);
+        LastChunk = id;
+        AppendedBytes += bytes.Length;
+        if (segment is not null)
+            Index.Add(segment);
+        if (sectionCount > 0)
+            Cache.Add(new ChunkResults(id, time, sections.ToArray()));
+    }
+
+    /// <summary>Remembers when the last chunk became durable; the next chunk says it to those who read the log.</summary>
+    public void Committed(long time) => _lastCommitted = time;
+
+    /// <summary>Keeps SQLite's log short; between two commits, by the thread that commits.</summary>
+    public void Maintain(bool quiet) => _database.Maintain(quiet);
+
+    /// <summary>A whole chunk, checked; null: it was pruned or never was.</summary>
+    public byte[]? ReadChunk(long id) => _database.Read(id);
+
+    /// <summary>The result sections of a chunk; null: it was pruned or never was.</summary>
+    public ChunkResults? ReadResults(long id)
+    {
+        if (Cache.Find(id) is { } cached)
+            return cached;
+        if (ReadChunk(id) is not { } chunk)
+            return null;
+        var header = ChunkHeader.Read(chunk, id);
+        return new ChunkResults(id, header.Time, chunk.AsMemory(header.ResultsOffset));
+    }
+
+    /// <summary>A submission as it was accepted.</summary>
+    /// <exception cref="ChunkException">Its chunk is gone or damaged.</exception>
+    public SubmissionRecord ReadSubmission(long id, int offset, int bytes)
+    {
+        var chunk = ReadChunk(id) ?? throw new ChunkException($"chunk {id} is gone; it holds a submission that is still needed");
+        ChunkHeader.Read(chunk, id);
+        return offset + (long)bytes <= chunk.Length ? SubmissionCodec.Read(chunk.AsMemory(offset, bytes)) : throw new ChunkException($"chunk {id} ends before its submission at {offset}");
+    }
+
+    /// <summary>Unix microseconds at which a chunk became durable: exact when the next chunk tells, else the moment before its commit.</summary>
+    public long CommittedAt(long id)
+    {
+        if (id == LastChunk && _lastCommitted != 0)
+            return _lastCommitted;
+        if (ReadChunk(id + 1) is { } next && ChunkHeader.Peek(next).PreviousCommitted is > 0 and var exact)
+            return exact;
+        return ReadChunk(id) is { } chunk ? ChunkHeader.Peek(chunk).Time : 0;
+    }
+
+    /// <summary>Walks the chunks behind <paramref name="after"/> in order.</summary>
+    /// <exception cref="ChunkException">One of them is damaged.</exception>
+    public void Replay(long after, Action<byte[], ChunkHeader> each)
+    {
+        using var connection = _database.OpenReader();
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT id, data FROM chunk WHERE id > $after ORDER BY id";
+        command.Parameters.AddWithValue("$after", after);
+        using var reader = command.ExecuteReader();
+        while (reader.Read())
+        {
+            var id = reader.GetInt64(0);
+            var chunk = reader.GetFieldValue<byte[]>(1);
+            each(chunk, ChunkHeader.Read(chunk, id));
+        }
+    }
+
+    /// <summary>Whether any chunk was made before <paramref name="cutoff"/> (Unix microseconds).</summary>
+    public bool HasBefore(long cutoff)
+    {
+        using var select = _database.Writer.CreateCommand();
+        select.CommandText = "SELECT min(id) FROM chunk";
+        return select.ExecuteScalar() is long first && ReadChunk(first) is { } chunk && ChunkHeader.Peek(chunk).Time < cutoff;
+    }
+
+    /// <summary>Deletes up to <paramref name="most"/> chunks made before <paramref name="cutoff"/> (Unix microseconds), except those that live batches need.</summary>
+    /// <param name="needed">Chunks with submissions of unfinished batches.</param>
+    /// <returns>True when more are left. By the thread that commits.</returns>
+    /// <param name="below">Only chunks up to this one may go.</param>
+    public bool Prune(long cutoff, IReadOnlySet<long> needed, int most, long below)
+    {
+        var ids = new List<long>(most);
+        using (var select = _database.Writer.CreateCommand())
+        {
+            select.CommandText = "SELECT id FROM chunk WHERE id < $last AND id <= $below ORDER BY id LIMIT $most";
+            select.Parameters.AddWithValue("$last", LastChunk);
+            select.Parameters.AddWithValue("$below", below);
+            select.Parameters.AddWithValue("$most", most + needed.Count);
+            using var reader = select.ExecuteReader();
+            while (reader.Read())
+                ids.Add(reader.GetInt64(0));
+        }
+
+        var delete = new List<long>();
+        var expired = PrunedBelow;
+        foreach (var id in ids)
+        {
+            if (ReadChunk(id) is not { } chunk || ChunkHeader.Peek(chunk).Time >= cutoff)
+                break;
+            expired = id + 1;
+            if (!needed.Contains(id))
+                delete.Add(id);
+            if (delete.Count >= most)
+                break;
+        }
+
+        PrunedBelow = Math.Max(PrunedBelow, expired);
+        using (var transaction = _database.Writer.BeginTransaction())
+        {
+            foreach (var id in delete)
+                TaskDatabase.Run(_database.Writer, $"DELETE FROM chunk WHERE id = {id}");
+            Index.Prune(_database.Writer, cutoff);
+            transaction.Commit();
+        }
+
+        return delete.Count >= most;
+    }
+
+    public void Dispose()
+    {
+        Segments.Dispose();
+        _database.Dispose();
+    }
+
+    private (long First, long Last) Range()
+    {
+        using SqliteCommand command = _database.Writer.CreateCommand();
+        command.CommandText = "SELECT ifnull(min(id), 0), ifnull(max(id), 0) FROM chunk";
+        using var reader = command.ExecuteReader();
+        reader.Read();
+        return (reader.GetInt64(0), reader.GetInt64(1));
+    }
+}

@@ -1,0 +1,79 @@
+using FuncX.Service.Storage;
+
+namespace FuncX.Service.Tasks;
+
+/// <summary>A batch that has unfinished tasks, or is finished and not yet in the index on disk. Owned by the turn.</summary>
+public sealed class Batch
+{
+    public required long Number { get; init; }
+
+    public required BatchKey Key { get; init; }
+
+    public required GroupState Group { get; init; }
+
+    public required EndpointState Endpoint { get; init; }
+
+    public required int Function { get; init; }
+
+    public required int Count { get; init; }
+
+    public required UInt128 Content { get; init; }
+
+    public required byte ContentType { get; init; }
+
+    public required byte Priority { get; init; }
+
+    public required ushort MaxAttempts { get; init; }
+
+    public required uint WalltimeMilliseconds { get; init; }
+
+    public required long Deadline { get; init; }
+
+    /// <summary>Unix microseconds when the submission was durable.</summary>
+    public long Committed { get; set; }
+
+    /// <summary>Chunk and offset of the submission.</summary>
+    public long SubmitChunk { get; set; }
+
+    public int SubmitOffset { get; set; }
+
+    public int SubmitBytes { get; set; }
+
+    /// <summary>The submission with its bodies while it is kept in memory; else it is read again from its chunk.</summary>
+    public SubmissionRecord? Record { get; set; }
+
+    /// <summary>Lengths of the bodies, as in <see cref="SubmissionRecord"/>.</summary>
+    public int SameLength { get; init; }
+
+    public int[]? Offsets { get; set; }
+
+    public int[]? LargeBytes { get; set; }
+
+    /// <summary>Empty once the batch is finished.</summary>
+    public TaskSlot[] Slots { get; set; } = [];
+
+    public int Queued { get; set; }
+
+    public int Dispatched { get; set; }
+
+    public int Done { get; set; }
+
+    /// <summary>Done with another outcome than a value.</summary>
+    public int Failed { get; set; }
+
+    public bool Finished => Done == Count;
+
+    /// <summary>Chunks with results of this batch, rising.</summary>
+    public List<long> ResultChunks { get; } = new(1);
+
+    /// <summary>Chain of this turn's results; -1 none.</summary>
+    public int TurnFirst { get; set; } = -1;
+
+    public int TurnLast { get; set; } = -1;
+
+    public int TurnCount { get; set; }
+
+    /// <summary>Bytes of one task's arguments.</summary>
+    public int BytesOf(int index) => LargeBytes is not null && LargeBytes[index] > 0 ? LargeBytes[index]
+        : Offsets is null ? SameLength : Offsets[index + 1] - Offsets[index];
+}

@@ -1,0 +1,45 @@
+using System.Threading.Tasks.Sources;
+
+namespace FuncX.Service.Tasks;
+
+/// <summary>
+/// Something that happened and that the engine's next turn takes up. It is applied, then the turn is committed, then it is completed: in this order,
+/// so nobody hears of anything that is not durable.
+/// </summary>
+internal abstract class EngineEvent
+{
+    /// <summary>Only looks: it works also while nothing can be made durable.</summary>
+    public virtual bool ChangesNothing => false;
+
+    /// <summary>Changes the state and writes what changed to the turn's chunk. Never throws for bad input: bad input was refused before.</summary>
+    public abstract void Apply(Turn turn);
+
+    /// <summary>The turn's chunk is durable (or the turn changed nothing).</summary>
+    public abstract void Complete(bool inline);
+
+    /// <summary>The turn's chunk could not be written; nothing of the event happened.</summary>
+    public abstract void Fail(string reason);
+}
+
+/// <summary>An event whose sender waits for an answer.</summary>
+internal abstract class EngineEvent<T> : EngineEvent, IValueTaskSource<T>
+{
+    private ManualResetValueTaskSourceCore<T> _core = new() { RunContinuationsAsynchronously = true };
+
+    protected T Answer { get; set; } = default!;
+
+    public ValueTask<T> Task => new(this, _core.Version);
+
+    public override void Complete(bool inline) => _core.SetResult(Answer);
+
+    public override void Fail(string reason) => _core.SetException(new Storage.StorageFullException(reason));
+
+    protected void Set(T answer) => _core.SetResult(answer);
+
+    public T GetResult(short token) => _core.GetResult(token);
+
+    public ValueTaskSourceStatus GetStatus(short token) => _core.GetStatus(token);
+
+    public void OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _core.OnCompleted(continuation, state, token, flags);
+}

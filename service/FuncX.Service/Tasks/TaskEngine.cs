@@ -1,0 +1,551 @@
+using System.Collections.Concurrent;
+using FuncX.Service.Limits;
+using FuncX.Service.Links;
+using FuncX.Service.Storage;
+using FuncX.Wire;
+
+namespace FuncX.Service.Tasks;
+
+/// <summary>
+/// The one owner of all live state. Requests enqueue events; a turn takes up everything that waits, changes the state, makes one chunk durable and
+/// only then lets anybody know. A lone request runs its turn on its own thread; under load one thread runs turns back to back. Safe for any thread.
+/// Benchmark: bench store.
+/// </summary>
+public sealed partial class TaskEngine : IDisposable
+{
+    private const int TurnEvents = 16_384;
+    private const int TurnBytes = 8 << 20;
+    private const int TurnResults = 200_000;
+    private const int IndexAfter = 8_192;
+    private const long SnapshotBytes = 256L << 20;
+    private const long StopSnapshotBytes = 16L << 20;
+    private const long SnapshotMicroseconds = 300_000_000;
+
+    private readonly TaskStore _store;
+    private readonly ServiceLimits _limits;
+    private readonly TimeProvider _time;
+    private readonly ILogger _log;
+    private readonly Turn _turn;
+    private readonly ConcurrentQueue<EngineEvent> _inbox = new();
+    private readonly ConcurrentBag<TurnEffects> _effects = [];
+    private readonly AutoResetEvent _wake = new(false);
+    private readonly Thread _thread;
+    private readonly ITimer _timer;
+    private int _running;
+    private volatile bool _stopping;
+    private volatile bool _handed;
+    private volatile string? _full;
+    private volatile string? _low;
+    private int _generation;
+    private int _snapshotting;
+    private long _snapshotBytes;
+    private long _snapshotTime;
+    private long _turnsAtTick;
+    private long _turns;
+    private long _prunedAt;
+    private long _fullSince;
+    private long _safeChunk;
+    private bool _indexAll;
+    private bool _snapshotNow;
+    private bool _tick;
+
+    public TaskEngine(TaskStore store, ServiceLimits limits, TimeProvider time, ILogger<TaskEngine> log)
+    {
+        _store = store;
+        _limits = limits;
+        _time = time;
+        _log = log;
+        _turn = new Turn(store) { State = Load() };
+        _snapshotTime = Now;
+        _thread = new Thread(RunTurns) { IsBackground = true, Name = "task engine" };
+        _thread.Start();
+        LogStore(store.JournalMode, store.Synchronous, store.LastChunk, _turn.State.Unfinished);
+        _inbox.Enqueue(new StartEvent());
+        _timer = time.CreateTimer(static self => ((TaskEngine)self!).Tick(), this, TimeSpan.Zero, TimeSpan.FromSeconds(1));
+    }
+
+    public TaskStore Store => _store;
+
+    /// <summary>Unix microseconds.</summary>
+    public long Now => (_time.GetUtcNow().UtcTicks - DateTime.UnixEpoch.Ticks) / 10;
+
+    /// <summary>Rises when the state was read anew after a failed commit: what was looked up before is void.</summary>
+    public int Generation => Volatile.Read(ref _generation);
+
+    /// <summary>Commits since start.</summary>
+    public long Commits { get; private set; }
+
+    /// <summary>Why submissions are refused for want of disk space; null: they are not.</summary>
+    public string? StorageProblem => _full ?? _low;
+
+    /// <summary>Accepts a batch; the answer comes when it is durable. Its large bodies are durable already.</summary>
+    /// <param name="record">The batch.</param>
+    /// <param name="endpointId">For messages.</param>
+    /// <param name="functionId">For messages.</param>
+    /// <param name="inline">Nothing else of this caller waits: the turn may run on this thread.</param>
+    public ValueTask<SubmitOutcome> SubmitAsync(SubmissionRecord record, string endpointId, string functionId, bool inline)
+    {
+        if (StorageProblem is { } problem)
+            return new ValueTask<SubmitOutcome>(SubmitOutcome.Refused(Grpc.Core.StatusCode.ResourceExhausted, $"batch {record.Key.Id} is refused: {problem}"));
+        var searched = _store.Index.Newest;
+        if (_store.Index.Find(record.Key) is { } finished)
+            return new ValueTask<SubmitOutcome>(SubmitEvent.Known(record.Key, record.Content == finished.Content));
+        var submit = new SubmitEvent(record, endpointId, functionId, searched, _limits);
+        Post(submit, inline);
+        return submit.Task;
+    }
+
+    /// <summary>Opens a link: epoch raised and durable, the older link superseded. False: the endpoint is deleted.</summary>
+    /// <exception cref="StorageFullException">The epoch could not be made durable.</exception>
+    public ValueTask<bool> ConnectAsync(LinkSession link, int endpoint, string by)
+    {
+        var connect = new ConnectEvent(link, endpoint, by);
+        Post(connect, inline: false);
+        return connect.Task;
+    }
+
+    /// <summary>Works in what the endpoint holds; after it the link gets tasks.</summary>
+    public ValueTask<bool> ReconcileAsync(LinkSession link, IReadOnlyList<InventoryEntry> held)
+    {
+        var reconcile = new ReconcileEvent(link, held);
+        Post(reconcile, inline: false);
+        return reconcile.Task;
+    }
+
+    public void Disconnect(LinkSession link) => Post(new DisconnectEvent(link), inline: false);
+
+    public void Credit(LinkSession link, ulong tasks, ulong bytes, bool inline) => Post(new CreditEvent(link, tasks, bytes), inline);
+
+    /// <summary>Commits results and acknowledges them on the link; <paramref name="done"/> gives the array back.</summary>
+    internal void Results(ResultsEvent results, bool inline) => Post(results, inline);
+
+    /// <summary>Says how many of these tasks were alive. Unknown ids do not count.</summary>
+    public ValueTask<long> CancelAsync(int owner, IReadOnlyList<TaskId> tasks, string? group)
+    {
+        var cancel = new CancelEvent(owner, tasks, group);
+        Post(cancel, inline: true);
+        return cancel.Task;
+    }
+
+    public ValueTask<bool> EndpointDeletedAsync(int number, string name)
+    {
+        var deleted = new EndpointDeletedEvent(number, name);
+        Post(deleted, inline: false);
+        return deleted.Task;
+    }
+
+    internal void Unsendable(Assignment assignment, string reason) => Post(new UnsendableEvent(assignment, reason), inline: false);
+
+    /// <summary>Looks at the state between two turns; <paramref name="look"/> must not keep what it sees, nor take long.</summary>
+    public ValueTask<T> LookAsync<T>(Func<LiveState, T> look)
+    {
+        var wanted = new LookEvent<T>(look);
+        Post(wanted, inline: true);
+        return wanted.Task;
+    }
+
+    /// <summary>Stops taking events; what was accepted is durable.</summary>
+    public void Dispose()
+    {
+        if (_stopping)
+            return;
+        _timer.Dispose();
+        _stopping = true;
+        _wake.Set();
+        _thread.Join();
+        SpinWait.SpinUntil(() => Volatile.Read(ref _snapshotting) == 0, TimeSpan.FromSeconds(10));
+        // A long log would have to be read at the next start; what is live is written in less time.
+        if (_store.AppendedBytes - _snapshotBytes > StopSnapshotBytes)
+        {
+            Snapshot();
+            SpinWait.SpinUntil(() => Volatile.Read(ref _snapshotting) == 0, TimeSpan.FromSeconds(10));
+        }
+
+        _wake.Dispose();
+    }
+
+    private void Post(EngineEvent happened, bool inline)
+    {
+        // Whoever still asks while the process ends has lost its connection already.
+        if (_stopping)
+            return;
+        _inbox.Enqueue(happened);
+        Schedule(inline);
+    }
+
+    private void Schedule(bool inline)
+    {
+        if (Interlocked.CompareExchange(ref _running, 1, 0) != 0)
+            return;
+        if (inline && !_stopping)
+            RunTurn(inline: true);
+        else
+            HandOver();
+    }
+
+    private void HandOver()
+    {
+        _handed = true;
+        _wake.Set();
+    }
+
+    private void RunTurns()
+    {
+        while (true)
+        {
+            _wake.WaitOne();
+            if (_stopping)
+            {
+                while (!_handed && Interlocked.CompareExchange(ref _running, 1, 0) != 0)
+                    Thread.Sleep(1);
+                while (!_inbox.IsEmpty)
+                    RunTurn(inline: false);
+                return;
+            }
+
+            if (!_handed)
+                continue;
+            _handed = false;
+            do
+            {
+                do
+                    RunTurn(inline: false);
+                while (!_inbox.IsEmpty);
+                Volatile.Write(ref _running, 0);
+            }
+            while (!_inbox.IsEmpty && Interlocked.CompareExchange(ref _running, 1, 0) == 0);
+        }
+    }
+
+    private void Tick()
+    {
+        Volatile.Write(ref _tick, true);
+        Post(new TickEvent(), inline: false);
+    }
+
+    /// <summary>One turn. Its caller holds <c>_running</c>, which an inline turn gives up before it lets others know.</summary>
+    private void RunTurn(bool inline)
+    {
+        if (!_effects.TryTake(out var effects))
+            effects = new TurnEffects();
+        try
+        {
+            Decide(effects);
+        }
+        catch (Exception problem)
+        {
+            // The state may be half changed: nothing but the log can be trusted now, and a restart reads exactly that.
+            LogBroken(problem);
+            Environment.FailFast("the task engine broke", problem);
+        }
+
+        if (inline)
+        {
+            Volatile.Write(ref _running, 0);
+            if (!_inbox.IsEmpty)
+                Schedule(inline: false);
+        }
+
+        effects.Release(inline);
+        _effects.Add(effects);
+    }
+
+    private void Decide(TurnEffects effects)
+    {
+        _turns++;
+        _turn.Begin(Now);
+        if (_full is { } full && !TryLeaveFull())
+        {
+            FailAll(full);
+            return;
+        }
+
+        if (_turn.State.Finished.Count >= IndexAfter || (_indexAll && _turn.State.Finished.Count > 0))
+            _turn.IndexFinished(Math.Min(_turn.State.Finished.Count, 4 * IndexAfter));
+        _indexAll = false;
+        var taken = 0;
+        while (taken < TurnEvents && _turn.Bytes < TurnBytes && _turn.Results < TurnResults && _inbox.TryDequeue(out var happened))
+        {
+            happened.Apply(_turn);
+            effects.Events.Add(happened);
+            taken++;
+        }
+
+        try
+        {
+            _turn.Dispatch();
+            var committed = _turn.Commit();
+            var now = committed ? Now : _turn.Now;
+            if (committed)
+            {
+                Commits++;
+                _store.Committed(now);
+            }
+
+            _turn.Publish(now, effects);
+        }
+        catch (StorageFullException problem)
+        {
+            Refuse(problem, effects);
+            return;
+        }
+
+        if (Volatile.Read(ref _tick))
+        {
+            Volatile.Write(ref _tick, false);
+            KeepHouse();
+        }
+        else
+        {
+            _store.Maintain(quiet: false);
+        }
+
+        if (_snapshotNow || _store.AppendedBytes - _snapshotBytes > SnapshotBytes)
+            Snapshot();
+    }
+
+    private void KeepHouse()
+    {
+        _store.Maintain(quiet: _turns - _turnsAtTick < 10);
+        _turnsAtTick = _turns;
+        CheckSpace();
+        if (_store.AppendedBytes > _snapshotBytes && Now - _snapshotTime > SnapshotMicroseconds)
+            Snapshot();
+        Prune();
+    }
+
+    /// <summary>The live state as a snapshot has it.</summary>
+    internal ValueTask<byte[]> PictureAsync() => LookAsync(static state => SnapshotCodec.Write(state).Written.ToArray());
+
+    /// <summary>Moves every finished batch to the index now rather than when enough have come together.</summary>
+    internal async ValueTask IndexAllAsync()
+    {
+        await LookAsync(_ => _indexAll = true);
+        await LookAsync(static _ => true);
+    }
+
+    /// <summary>Takes a snapshot now.</summary>
+    internal async ValueTask SnapshotAsync()
+    {
+        await LookAsync(_ =>
+        {
+            _snapshotNow = true;
+            return true;
+        });
+        await LookAsync(static _ => true);
+        while (Volatile.Read(ref _snapshotting) != 0)
+            await Task.Delay(1);
+    }
+
+    private LiveState Load()
+    {
+        foreach (var (chunk, bytes) in _store.Snapshots.Read())
+        {
+            // A snapshot is only taken of what is durable; one from beyond the log belongs to another file.
+            if (chunk > _store.LastChunk)
+                continue;
+            var state = SnapshotCodec.Read(bytes);
+            _safeChunk = chunk;
+            return Replay(state, chunk);
+        }
+
+        if (_store.FirstChunk > 1)
+            throw new InvalidDataException($"{_store.Directory}: the log begins with chunk {_store.FirstChunk} and no whole snapshot is in snapshots/; what came before is unknown. Restore the directory from a copy.");
+        return Replay(new LiveState(), 0);
+    }
+
+    private LiveState Replay(LiveState state, long after)
+    {
+        var replayer = new Replayer(state);
+        var next = after + 1;
+        _store.Replay(after, (chunk, header) =>
+        {
+            if (header.Id != next)
+                throw new ChunkException($"chunk {next} is missing before chunk {header.Id}");
+            replayer.Apply(chunk, header);
+            next++;
+        });
+        return state;
+    }
+
+    /// <summary>The chunk is not durable: those who wait are refused, and the state becomes again what the log says.</summary>
+    private void Refuse(StorageFullException problem, TurnEffects effects)
+    {
+        _full = $"the data directory {_store.Directory} takes no more: {problem.Message}. Free some space there; the service goes on by itself.";
+        _fullSince = Now;
+        LogFull(problem.Message, _store.Directory);
+        foreach (var happened in effects.Events)
+            happened.Fail(_full);
+        effects.Events.Clear();
+        effects.Groups.Clear();
+        effects.Links.Clear();
+        var old = _turn.State;
+        _turn.State = Load();
+        Interlocked.Increment(ref _generation);
+        // Endpoints keep their results, connect again, and say what they hold.
+        foreach (var endpoint in old.Endpoints.Values)
+            endpoint.Link?.End(_full);
+        foreach (var group in old.Groups.Values)
+            group.Announce(inline: false);
+        _inbox.Enqueue(new StartEvent());
+    }
+
+    private void FailAll(string reason)
+    {
+        while (_inbox.TryDequeue(out var happened))
+        {
+            if (happened.ChangesNothing)
+            {
+                happened.Apply(_turn);
+                happened.Complete(inline: false);
+            }
+            else
+            {
+                happened.Fail(reason);
+            }
+        }
+    }
+
+    /// <summary>Once a second an empty chunk tries whether there is room again.</summary>
+    private bool TryLeaveFull()
+    {
+        if (Now - _fullSince < 1_000_000)
+            return false;
+        _fullSince = Now;
+        CheckSpace();
+        if (_low is not null)
+            return false;
+        try
+        {
+            _store.Append([], [], 0, Now, _turn.State.NextBatch, null);
+            _store.Committed(Now);
+        }
+        catch (StorageFullException)
+        {
+            return false;
+        }
+
+        _full = null;
+        LogRoom(_store.Directory);
+        _turn.Begin(Now);
+        _inbox.Enqueue(new StartEvent());
+        return true;
+    }
+
+    /// <summary>Submissions are refused while there is still room for the results of what was accepted.</summary>
+    private void CheckSpace()
+    {
+        var drive = new DriveInfo(_store.Directory);
+        var free = drive.AvailableFreeSpace;
+        var reserve = Math.Clamp(drive.TotalSize / 32, 1 << 20, 256 << 20);
+        if (_low is null && free < reserve)
+        {
+            _low = $"the data directory {_store.Directory} has {free >> 10} KiB free, and {reserve >> 10} KiB are kept for results of accepted tasks. Free some space there; the service goes on by itself.";
+            LogFull($"{free >> 10} KiB free, reserve {reserve >> 10} KiB", _store.Directory);
+        }
+        else if (_low is not null && free > reserve + (reserve / 4))
+        {
+            _low = null;
+            LogRoom(_store.Directory);
+        }
+    }
+
+    private void Snapshot()
+    {
+        if (Interlocked.CompareExchange(ref _snapshotting, 1, 0) != 0)
+            return;
+        _snapshotNow = false;
+        var state = _turn.State;
+        var chunk = _store.LastChunk;
+        RaiseFloors(state, chunk + 1);
+        var snapshot = SnapshotCodec.Write(state);
+        _snapshotBytes = _store.AppendedBytes;
+        _snapshotTime = Now;
+        ThreadPool.UnsafeQueueUserWorkItem(
+            _ =>
+            {
+                try
+                {
+                    _store.Snapshots.Write(chunk, snapshot.Written);
+                    Volatile.Write(ref _safeChunk, chunk);
+                }
+                catch (IOException problem)
+                {
+                    LogSnapshot(chunk, problem.Message);
+                }
+                finally
+                {
+                    Volatile.Write(ref _snapshotting, 0);
+                }
+            },
+            null);
+    }
+
+    /// <summary>Positions of results whose batches are all indexed need not be kept in memory.</summary>
+    private static void RaiseFloors(LiveState state, long next)
+    {
+        var floors = new Dictionary<GroupState, long>(state.Groups.Count);
+        foreach (var batch in state.Batches.Values)
+        {
+            if (batch.ResultChunks.Count > 0 && (!floors.TryGetValue(batch.Group, out var floor) || floor > batch.ResultChunks[0]))
+                floors[batch.Group] = batch.ResultChunks[0];
+        }
+
+        foreach (var group in state.Groups.Values)
+            group.RaiseFloor(floors.GetValueOrDefault(group, next));
+    }
+
+    private void Prune()
+    {
+        var retention = (long)_limits.ResultRetention.TotalMicroseconds;
+        if (Now - _prunedAt < Math.Min(600_000_000, retention / 4))
+            return;
+        _prunedAt = Now;
+        var cutoff = Now - retention;
+        if (!_store.HasBefore(cutoff))
+            return;
+        var needed = new HashSet<long>();
+        foreach (var batch in _turn.State.Batches.Values)
+        {
+            if (!batch.Finished)
+                needed.Add(batch.SubmitChunk);
+        }
+
+        // Replay begins behind the last snapshot, so no chunk behind it may go.
+        if (_store.Prune(cutoff, needed, 1_000, Volatile.Read(ref _safeChunk)))
+            _prunedAt = 0;
+        _indexAll = true;
+        if (_store.LastChunk > _safeChunk)
+            Snapshot();
+        var files = new HashSet<int>();
+        foreach (var batch in _turn.State.Batches.Values)
+        {
+            if (!batch.Finished && batch.LargeBytes is not null)
+                AddFiles(batch, files);
+        }
+
+        _store.Segments.Prune(DateTime.UnixEpoch.AddMicroseconds(cutoff).AddHours(-1), files);
+    }
+
+    private void AddFiles(Batch batch, HashSet<int> files)
+    {
+        var record = batch.Record ?? _store.ReadSubmission(batch.SubmitChunk, batch.SubmitOffset, batch.SubmitBytes);
+        foreach (var large in record.Large ?? [])
+            files.Add(large.File);
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "tasks.db open: journal_mode={JournalMode} synchronous={Synchronous} (2 is FULL), {Chunks} chunks, {Unfinished} unfinished tasks")]
+    private partial void LogStore(string journalMode, string synchronous, long chunks, long unfinished);
+
+    [LoggerMessage(Level = LogLevel.Critical, Message = "the task engine broke; the service ends, and a restart begins with what is durable")]
+    private partial void LogBroken(Exception problem);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "no room in {Directory}: {Problem}; submissions are refused until there is")]
+    private partial void LogFull(string problem, string directory);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "there is room in {Directory} again")]
+    private partial void LogRoom(string directory);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "snapshot behind chunk {Chunk} could not be written: {Problem}; the one before stays")]
+    private partial void LogSnapshot(long chunk, string problem);
+}

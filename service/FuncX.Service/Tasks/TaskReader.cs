@@ -1,0 +1,213 @@
+using FuncX.Contracts.V1;
+using FuncX.Service.Registry;
+using FuncX.Service.Storage;
+using FuncX.Wire;
+using Google.Protobuf;
+
+namespace FuncX.Service.Tasks;
+
+/// <summary>Answers questions about single tasks and groups, from memory and from disk.</summary>
+public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, EndpointCatalog endpoints)
+{
+    private readonly TaskStore _store = engine.Store;
+
+    /// <summary>One task of an owner with its outcome and the time of each hop; null: there is none of that id.</summary>
+    public async ValueTask<TaskInfo?> GetAsync(int owner, TaskId id)
+    {
+        var key = new BatchKey(id.Batch, owner);
+        var view = await engine.LookAsync(state => state.TryGet(key, out var batch) ? BatchView.Of(batch, (int)Math.Min(id.Index, int.MaxValue), 1) : null)
+            ?? (_store.Index.Find(key) is { } finished ? BatchView.Of(finished) : null);
+        return view is not null && id.Index < (uint)view.Count ? Describe(view, (int)id.Index, new ResultRows(), withBody: true) : null;
+    }
+
+    /// <summary>Counts of a group of an owner; null: it has no tasks.</summary>
+    public async ValueTask<GroupInfo?> GetGroupAsync(int owner, string name)
+    {
+        var live = await engine.LookAsync(state => state.Groups.TryGetValue((owner, name), out var group)
+            ? new GroupInfo { Group = name, Tasks = group.Tasks, Queued = group.Queued, Dispatched = group.Dispatched, Done = group.Done, Failed = group.Failed }
+            : new GroupInfo { Group = name });
+        var (_, tasks, failed) = _store.Index.Count(owner, name);
+        live.Tasks += tasks;
+        live.Done += tasks;
+        live.Failed += failed;
+        return live.Tasks == 0 ? null : live;
+    }
+
+    /// <summary>Tasks of a group, in memory first, then those in the index; <paramref name="after"/> is what the last answer's next said.</summary>
+    /// <exception cref="FormatException">The text is not such a place.</exception>
+    public async ValueTask<ListTasksReply> ListAsync(int owner, string group, TaskState state, int limit, string after)
+    {
+        var place = ListPlace.Parse(after);
+        var reply = new ListTasksReply();
+        var rows = new ResultRows();
+        while (!place.OnDisk)
+        {
+            var from = place;
+            var view = await engine.LookAsync(live => Next(live, owner, group, from, limit));
+            if (view is null)
+            {
+                place = ListPlace.Disk;
+                break;
+            }
+
+            var first = view.Number == place.Batch ? place.Index : 0;
+            for (var index = first; index < view.Count; index++)
+            {
+                place = new ListPlace(false, view.Number, view.Key.Id, index + 1);
+                if (!view.Has(index))
+                    break;
+                if (state != TaskState.Unspecified && view.StateOf(index) != state)
+                    continue;
+                reply.Tasks.Add(Describe(view, index, rows, withBody: false));
+                if (reply.Tasks.Count == limit)
+                    return Ends(reply, place);
+            }
+
+            if (place.Index >= view.Count)
+                place = new ListPlace(false, view.Number + 1, default, 0);
+        }
+
+        if (state is TaskState.Unspecified or TaskState.Done)
+            ListIndexed(reply, owner, group, limit, place, rows);
+        return reply;
+    }
+
+    /// <summary>The unfinished or not yet indexed batch of a group that comes next, by number.</summary>
+    private static BatchView? Next(LiveState live, int owner, string group, ListPlace place, int limit)
+    {
+        if (!live.Groups.TryGetValue((owner, group), out var state))
+            return null;
+        Batch? best = null;
+        foreach (var batch in live.Batches.Values)
+        {
+            if (batch.Group == state && (batch.Number > place.Batch || (batch.Number == place.Batch && place.Index < batch.Count)) && (best is null || batch.Number < best.Number))
+                best = batch;
+        }
+
+        return best is null ? null : BatchView.Of(best, best.Number == place.Batch ? place.Index : 0, Math.Max(limit, 1000));
+    }
+
+    private void ListIndexed(ListTasksReply reply, int owner, string group, int limit, ListPlace place, ResultRows rows)
+    {
+        foreach (var (segment, record) in _store.Index.BatchesOf(owner, group, place.Batch))
+        {
+            if (segment == place.Batch && record.Key.Id < place.Id)
+                continue;
+            var view = BatchView.Of(record);
+            for (var index = segment == place.Batch && record.Key.Id == place.Id ? place.Index : 0; index < record.Count; index++)
+            {
+                if (reply.Tasks.Count == limit)
+                {
+                    Ends(reply, new ListPlace(true, segment, record.Key.Id, index));
+                    return;
+                }
+
+                reply.Tasks.Add(Describe(view, index, rows, withBody: false));
+            }
+        }
+    }
+
+    private static ListTasksReply Ends(ListTasksReply reply, ListPlace place)
+    {
+        reply.Next = place.ToString();
+        return reply;
+    }
+
+    private TaskInfo Describe(BatchView view, int index, ResultRows rows, bool withBody)
+    {
+        var info = new TaskInfo
+        {
+            TaskId = new TaskId(view.Key.Id, (uint)index).ToString(),
+            FunctionId = functions.TryGetByNumber(view.Function, out var function) ? function.FunctionId : "",
+            EndpointId = endpoints.TryGetByNumber(view.Endpoint, out var endpoint) ? endpoint.EndpointId : "",
+            Group = view.Group,
+            State = view.StateOf(index),
+            Times = new HopTimes(),
+            MaxAttempts = view.MaxAttempts,
+            Attempts = view.StateOf(index) == TaskState.Queued ? view.AttemptOf(index) - 1u : view.AttemptOf(index),
+        };
+        DescribeSubmission(info, view);
+        info.Times.ServiceSent = view.SentOf(index);
+        if (info.State == TaskState.Done)
+            DescribeResult(info, view, index, rows, withBody);
+        return info;
+    }
+
+    private void DescribeSubmission(TaskInfo info, BatchView view)
+    {
+        info.Times.ServiceCommitted = view.Committed;
+        if (_store.ReadChunk(view.SubmitChunk) is not { } chunk || view.SubmitOffset + (long)view.SubmitBytes > chunk.Length)
+            return;
+        var record = SubmissionCodec.Read(chunk.AsMemory(view.SubmitOffset, view.SubmitBytes));
+        info.Times.ClientSent = record.ClientSent;
+        info.Times.ServiceAccepted = record.Accepted;
+        info.MaxAttempts = record.MaxAttempts;
+        info.ContentType = (uint)record.ContentType;
+    }
+
+    private void DescribeResult(TaskInfo info, BatchView view, int index, ResultRows rows, bool withBody)
+    {
+        foreach (var id in view.ResultChunks)
+        {
+            if (_store.ReadResults(id) is not { } chunk)
+                continue;
+            for (var offset = 0; offset < chunk.Sections.Length;)
+            {
+                var section = chunk.Sections[offset..];
+                var length = ResultRows.LengthOf(section.Span);
+                offset += length;
+                rows.Read(section.Span, chunk.Time);
+                if (rows.Batch != view.Key)
+                    continue;
+                var row = Array.IndexOf(rows.Index, index, 0, rows.Count);
+                if (row < 0)
+                    continue;
+                Fill(info, rows, row, _store.CommittedAt(id));
+                if (withBody)
+                    FillBody(info, section[..length], rows, row);
+                return;
+            }
+        }
+    }
+
+    private static void Fill(TaskInfo info, ResultRows rows, int row, long committed)
+    {
+        info.Outcome = (Outcome)rows.Outcome[row];
+        info.Attempts = rows.Attempt[row];
+        info.ContentType = (uint)rows.ContentType[row];
+        info.Code = rows.Code[row];
+        info.Times.ServiceCommitted = rows.BatchCommitted;
+        info.Times.ServiceSent = rows.Time(ResultTimes.Sent, row);
+        info.Times.EndpointReceived = rows.Time(ResultTimes.EndpointReceived, row);
+        info.Times.EndpointSent = rows.Time(ResultTimes.EndpointSent, row);
+        info.Times.ManagerReceived = rows.Time(ResultTimes.ManagerReceived, row);
+        info.Times.WorkerStarted = rows.Time(ResultTimes.WorkerStarted, row);
+        info.Times.WorkerEnded = rows.Time(ResultTimes.WorkerEnded, row);
+        info.Times.EndpointBack = rows.Time(ResultTimes.EndpointBack, row);
+        info.Times.ServiceBack = rows.Time(ResultTimes.ServiceBack, row);
+        info.Times.ResultCommitted = committed;
+    }
+
+    private void FillBody(TaskInfo info, ReadOnlyMemory<byte> section, ResultRows rows, int row)
+    {
+        ReadOnlyMemory<byte> body;
+        if (rows.Large[row].IsNone)
+        {
+            var at = rows.BodiesOffset;
+            for (var before = 0; before < row; before++)
+                at += rows.Large[before].IsNone ? rows.BodyBytes(before) : 0;
+            body = section.Slice(at, rows.BodyBytes(row));
+        }
+        else
+        {
+            var large = new byte[rows.BodyBytes(row)];
+            _store.Segments.Read(rows.Large[row], large);
+            body = large;
+        }
+
+        var value = rows.ValueBytes[row];
+        info.Value = UnsafeByteOperations.UnsafeWrap(body[..value]);
+        info.Stdout = UnsafeByteOperations.UnsafeWrap(body.Slice(value, rows.StdoutBytes[row]));
+        info.Stderr = UnsafeByteOperations.UnsafeWrap(body[(value + rows.StdoutBytes[row])..]);
+    }
+}

@@ -1,0 +1,35 @@
+using FuncX.Service.Hosting;
+using FuncX.Service.Limits;
+using FuncX.Service.Registry;
+using FuncX.Service.Storage;
+
+namespace FuncX.Service.Tasks;
+
+public static class TaskServices
+{
+    /// <summary>Storage and engine of tasks. The engine opens the data directory when it is first asked for.</summary>
+    public static IServiceCollection AddTasks(this IServiceCollection services)
+    {
+        services.AddSingleton(static provider => TaskStore.Open(provider.GetRequiredService<ServiceSettings>().DataDirectory));
+        services.AddSingleton(static provider => new TaskEngine(
+            provider.GetRequiredService<TaskStore>(),
+            provider.GetRequiredService<ServiceLimits>(),
+            provider.GetService<TimeProvider>() ?? TimeProvider.System,
+            provider.GetRequiredService<ILogger<TaskEngine>>()));
+        services.AddSingleton(static provider => new SubmissionReader(
+            provider.GetRequiredService<FunctionCatalog>(),
+            provider.GetRequiredService<EndpointCatalog>(),
+            provider.GetRequiredService<ServiceLimits>(),
+            provider.GetRequiredService<TaskStore>().Segments));
+        services.AddSingleton<TaskReader>();
+        services.AddSingleton<TasksService>();
+        services.AddHostedService<TaskEngineHost>();
+        return services;
+    }
+
+    public static IEndpointRouteBuilder MapTasks(this IEndpointRouteBuilder routes)
+    {
+        routes.MapGrpcService<TasksService>();
+        return routes;
+    }
+}

@@ -1,0 +1,210 @@
+using System.Threading.Channels;
+using FuncX.Contracts.V1;
+using FuncX.Service.Auth;
+using FuncX.Service.Storage;
+using FuncX.Wire;
+using Grpc.Core;
+
+namespace FuncX.Service.Tasks;
+
+/// <summary>Calls and their outcomes over gRPC. Every batch, task and group is looked up by its owner: a foreign one answers like an unknown one.</summary>
+public sealed class TasksService(TaskEngine engine, SubmissionReader reader, TaskReader tasks) : Contracts.V1.Tasks.TasksBase
+{
+    private const int MostPending = 1024;
+    private const long MostPendingBytes = 64 << 20;
+    private const int DefaultList = 100;
+    private const int MostList = 10_000;
+
+    public override async Task<SubmitReply> Submit(SubmitRequest request, ServerCallContext context)
+    {
+        var outcome = await SubmitAsync(request, context.GetCaller(), inline: true);
+        FailPoints.Pass("before-reply-submit");
+        return outcome.Status == StatusCode.OK
+            ? new SubmitReply { BatchId = request.BatchId, Already = outcome.Already }
+            : throw new RpcException(new Status(outcome.Status, outcome.Message));
+    }
+
+    public override async Task SubmitStream(IAsyncStreamReader<SubmitRequest> requestStream, IServerStreamWriter<SubmitReply> responseStream, ServerCallContext context)
+    {
+        var caller = context.GetCaller();
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, caller.Revoked);
+        var replies = Channel.CreateUnbounded<SubmitReply>(new UnboundedChannelOptions { SingleReader = true });
+        var pending = new PendingSubmissions(MostPending, MostPendingBytes);
+        var writing = WriteRepliesAsync(replies.Reader, responseStream);
+        var answered = 0;
+        var asked = 0;
+        var all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        try
+        {
+            var moving = requestStream.MoveNext(ending.Token);
+            while (await moving)
+            {
+                var request = requestStream.Current;
+                moving = requestStream.MoveNext(ending.Token);
+                // With the next batch already there a turn of its own would only hold it up.
+                var inline = !moving.IsCompleted;
+                await pending.EnterAsync(request.Bodies.Length);
+                asked++;
+                _ = AnswerAsync(request, inline);
+            }
+        }
+        catch (Exception problem) when (problem is OperationCanceledException or IOException && caller.Revoked.IsCancellationRequested)
+        {
+            throw new RpcException(new Status(StatusCode.Unauthenticated, caller.RevokedMessage));
+        }
+        finally
+        {
+            if (Interlocked.Add(ref answered, -asked) == 0)
+                all.TrySetResult();
+            await all.Task;
+            replies.Writer.Complete();
+            await writing;
+        }
+
+        async Task AnswerAsync(SubmitRequest request, bool inline)
+        {
+            try
+            {
+                var outcome = await SubmitAsync(request, caller, inline);
+                FailPoints.Pass("before-reply-submit");
+                replies.Writer.TryWrite(new SubmitReply { BatchId = request.BatchId, Already = outcome.Already, ErrorCode = (int)outcome.Status, ErrorMessage = outcome.Message });
+            }
+            finally
+            {
+                pending.Leave(request.Bodies.Length);
+                if (Interlocked.Increment(ref answered) == 0)
+                    all.TrySetResult();
+            }
+        }
+    }
+
+    public override async Task<TaskInfo> Get(GetTaskRequest request, ServerCallContext context)
+    {
+        var id = Parse(request.TaskId);
+        return await tasks.GetAsync(context.GetCaller().Owner.Number, id) ?? throw Unknown(request.TaskId);
+    }
+
+    public override async Task<ListTasksReply> List(ListTasksRequest request, ServerCallContext context)
+    {
+        var limit = request.Limit == 0 ? DefaultList : request.Limit;
+        if (limit is < 0 or > MostList)
+            throw Invalid($"limit is {request.Limit}; 1 to {MostList} are right, 0 means {DefaultList}");
+        if ((uint)request.State > (uint)TaskState.Done)
+            throw Invalid($"state {(int)request.State} is unknown");
+        CheckGroup(request.Group);
+        try
+        {
+            return await tasks.ListAsync(context.GetCaller().Owner.Number, request.Group, request.State, limit, request.After);
+        }
+        catch (FormatException problem)
+        {
+            throw Invalid(problem.Message);
+        }
+    }
+
+    public override async Task<CancelReply> Cancel(CancelRequest request, ServerCallContext context)
+    {
+        var owner = context.GetCaller().Owner.Number;
+        var group = request.Group.Length == 0 ? null : request.Group;
+        if (group is null == (request.TaskIds.Count == 0))
+            throw Invalid("cancel wants either task_ids or a group");
+        var ids = new List<TaskId>(request.TaskIds.Count);
+        foreach (var text in request.TaskIds)
+            ids.Add(Parse(text));
+        if (group is not null && await tasks.GetGroupAsync(owner, group) is null)
+            throw UnknownGroup(group);
+        if (await FirstUnknownAsync(owner, ids) is { } unknown)
+            throw Unknown(unknown.ToString());
+        try
+        {
+            return new CancelReply { Cancelled = await engine.CancelAsync(owner, ids, group) };
+        }
+        catch (StorageFullException problem)
+        {
+            throw new RpcException(new Status(StatusCode.ResourceExhausted, problem.Message));
+        }
+    }
+
+    public override async Task Results(ResultsRequest request, IServerStreamWriter<ResultChunk> responseStream, ServerCallContext context)
+    {
+        var caller = context.GetCaller();
+        CheckGroup(request.Group);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, caller.Revoked);
+        try
+        {
+            var stream = new ResultStream(engine, caller.Owner.Number, request.Group, responseStream);
+            if (!await stream.RunAsync(request.Cursor, request.Follow, ending.Token))
+                throw UnknownGroup(request.Group);
+        }
+        catch (Exception problem) when (problem is OperationCanceledException or IOException or InvalidOperationException && caller.Revoked.IsCancellationRequested)
+        {
+            throw new RpcException(new Status(StatusCode.Unauthenticated, caller.RevokedMessage));
+        }
+        catch (ChunkException problem)
+        {
+            throw new RpcException(new Status(StatusCode.DataLoss, $"results of group '{request.Group}' cannot be read: {problem.Message}"));
+        }
+    }
+
+    public override async Task<GroupInfo> GetGroup(GetGroupRequest request, ServerCallContext context)
+    {
+        CheckGroup(request.Group);
+        return await tasks.GetGroupAsync(context.GetCaller().Owner.Number, request.Group) ?? throw UnknownGroup(request.Group);
+    }
+
+    private static async Task WriteRepliesAsync(ChannelReader<SubmitReply> replies, IServerStreamWriter<SubmitReply> output)
+    {
+        var buffered = new WriteOptions(WriteFlags.BufferHint);
+        try
+        {
+            while (await replies.WaitToReadAsync())
+            {
+                while (replies.TryRead(out var reply))
+                {
+                    output.WriteOptions = replies.TryPeek(out _) ? buffered : null;
+                    await output.WriteAsync(reply);
+                }
+            }
+        }
+        catch (Exception problem) when (problem is InvalidOperationException or IOException or OperationCanceledException)
+        {
+            // The client is gone: what was accepted stays accepted, and it asks again with the same ids.
+        }
+    }
+
+    private ValueTask<SubmitOutcome> SubmitAsync(SubmitRequest request, Caller caller, bool inline)
+    {
+        var record = reader.Read(request, caller.Owner, engine.Now, out var refused);
+        return record is null ? new ValueTask<SubmitOutcome>(refused) : engine.SubmitAsync(record, request.EndpointId, request.FunctionId, inline);
+    }
+
+    private async ValueTask<TaskId?> FirstUnknownAsync(int owner, List<TaskId> ids)
+    {
+        var absent = await engine.LookAsync(state => ids.FindAll(id => !(state.TryGet(new BatchKey(id.Batch, owner), out var batch) && id.Index < (uint)batch.Count)));
+        foreach (var id in absent)
+        {
+            if (!(engine.Store.Index.Find(new BatchKey(id.Batch, owner)) is { } finished && id.Index < (uint)finished.Count))
+                return id;
+        }
+
+        return null;
+    }
+
+    private static TaskId Parse(string text) => TaskId.TryParse(text, out var id)
+        ? id
+        : throw Invalid($"task id '{Shorten(text)}' is not one; 24 hexadecimal digits, a hyphen and an index are right");
+
+    private static void CheckGroup(string group)
+    {
+        if (group.Length is 0 or > 64)
+            throw Invalid($"group has {group.Length} characters; 1 to 64 are right");
+    }
+
+    private static string Shorten(string text) => text.Length <= 80 ? text : text[..80] + "...";
+
+    private static RpcException Invalid(string message) => new(new Status(StatusCode.InvalidArgument, message));
+
+    private static RpcException Unknown(string task) => new(new Status(StatusCode.NotFound, $"task '{task}' was not found"));
+
+    private static RpcException UnknownGroup(string group) => new(new Status(StatusCode.NotFound, $"group '{group}' was not found"));
+}

@@ -1,0 +1,340 @@
+using System.Text.Json;
+using FuncX.Service.Links;
+using FuncX.Service.Storage;
+using FuncX.Wire;
+
+namespace FuncX.Service.Tasks;
+
+/// <summary>
+/// One turn of the engine in the making: the state, and the chunk that says how it changes. Events call its verbs; each changes the state and
+/// writes the change. Single-threaded.
+/// </summary>
+internal sealed class Turn(TaskStore store)
+{
+    /// <summary>A section larger than this is split, so that one message of a result stream stays of a moderate size.</summary>
+    private const long SectionBytes = 1 << 20;
+
+    private readonly ChunkBuffer _changes = new(1 << 20);
+    private readonly ChunkBuffer _sections = new(1 << 20);
+    private readonly ChunkBuffer _scratch = new();
+    private readonly List<Batch> _touched = [];
+    private readonly List<(GroupState Group, ResultPosition Position)> _positions = [];
+    private readonly List<EndpointState> _ready = [];
+    private readonly List<Batch> _submitted = [];
+    private readonly List<(LinkSession Link, LinkItem Item)> _items = [];
+    private TaskResult[] _results = new TaskResult[1024];
+    private int _resultCount;
+    private int _sectionCount;
+    private long _firstBatch;
+
+    public LiveState State { get; set; } = new();
+
+    public TaskStore Store => store;
+
+    /// <summary>Unix microseconds.</summary>
+    public long Now { get; private set; }
+
+    /// <summary>Bytes the chunk has so far, about.</summary>
+    public int Bytes => _changes.Length + _resultCount * 64;
+
+    public int Results => _resultCount;
+
+    public FinishedSegment? Segment { get; private set; }
+
+    /// <summary>Bodies kept in memory at most.</summary>
+    public long BodyBudget { get; init; } = 256 << 20;
+
+    public void Begin(long now)
+    {
+        Now = now;
+        _changes.Clear();
+        _sections.Clear();
+        _touched.Clear();
+        _positions.Clear();
+        _ready.Clear();
+        _submitted.Clear();
+        _items.Clear();
+        Array.Clear(_results, 0, _resultCount);
+        _resultCount = 0;
+        _sectionCount = 0;
+        Segment = null;
+        State.Chunk = store.LastChunk + 1;
+        _firstBatch = State.NextBatch;
+    }
+
+    /// <summary>Moves finished batches to the index, within this turn's commit.</summary>
+    public void IndexFinished(int count)
+    {
+        var records = new List<FinishedRecord>(count);
+        foreach (var batch in State.Finished)
+        {
+            if (records.Count == count)
+                break;
+            records.Add(new FinishedRecord(
+                batch.Key, batch.Function, batch.Endpoint.Number, batch.Group.Name, batch.Count, batch.Failed, batch.Content, batch.SubmitChunk, batch.SubmitOffset, batch.SubmitBytes, batch.ResultChunks));
+        }
+
+        Segment = FinishedSegment.Build(store.Index.Newest + 1, Now, records);
+        State.Forget(count);
+        _changes.Byte((byte)ChangeKind.Indexed);
+        _changes.Varint(count);
+    }
+
+    public Batch Submit(SubmissionRecord record)
+    {
+        _scratch.Clear();
+        SubmissionCodec.WriteHead(_scratch, record);
+        var bytes = _scratch.Length + record.Bodies.Length;
+        _changes.Byte((byte)ChangeKind.Submitted);
+        _changes.Varint(bytes);
+        var offset = ChunkHeader.Size + _changes.Length;
+        _changes.Bytes(_scratch.Written);
+        _changes.Bytes(record.Bodies.Span);
+        var batch = State.Add(record, State.Chunk, offset, bytes, State.ResidentBytes + record.Bodies.Length <= BodyBudget);
+        batch.Committed = Now;
+        _submitted.Add(batch);
+        MakeReady(batch.Endpoint);
+        return batch;
+    }
+
+    public void Link(EndpointState endpoint, string instance)
+    {
+        endpoint.Epoch++;
+        endpoint.Instance = instance;
+        _changes.Byte((byte)ChangeKind.Linked);
+        _changes.Varint(endpoint.Number);
+        _changes.Varint(endpoint.Epoch);
+        _changes.Text(instance);
+    }
+
+    public void DeleteEndpoint(EndpointState endpoint)
+    {
+        endpoint.Deleted = true;
+        _changes.Byte((byte)ChangeKind.EndpointDeleted);
+        _changes.Varint(endpoint.Number);
+    }
+
+    public void Requeue(Batch batch, int index, ushort attempt)
+    {
+        State.Requeue(batch, index, attempt);
+        Name(ChangeKind.Requeued, batch);
+        _changes.Varint(index);
+        _changes.Varint(attempt);
+        MakeReady(batch.Endpoint);
+    }
+
+    /// <summary>A task that was queued here turns out to be at the endpoint.</summary>
+    public void Adopt(Batch batch, int index) => MarkDispatched(batch, index, 1);
+
+    public void AskCancel(Batch batch, int index)
+    {
+        batch.Slots[index].CancelAsked = true;
+        var asked = batch.Endpoint.CancelsAsked;
+        if (asked.Count >= 1024 && asked.Count % 1024 == 0)
+            asked.RemoveAll(static one => one.Index >= one.Batch.Slots.Length || one.Batch.Slots[one.Index].State == SlotState.Done);
+        asked.Add((batch, index));
+        Name(ChangeKind.CancelAsked, batch);
+        _changes.Varint(index);
+    }
+
+    /// <summary>Ends a task with what the endpoint said.</summary>
+    public void Finish(Batch batch, in TaskResult result)
+    {
+        if (_resultCount == _results.Length)
+            Array.Resize(ref _results, _results.Length * 2);
+        var at = _resultCount++;
+        ref var row = ref _results[at];
+        row = result;
+        row.Next = -1;
+        row.Sent = batch.Slots[result.Index].Sent;
+        if (batch.TurnFirst < 0)
+        {
+            batch.TurnFirst = at;
+            _touched.Add(batch);
+        }
+        else
+        {
+            _results[batch.TurnLast].Next = at;
+        }
+
+        batch.TurnLast = at;
+        batch.TurnCount++;
+        State.MarkDone(batch, result.Index, result.Outcome);
+    }
+
+    /// <summary>Ends a task with an outcome of the service's own.</summary>
+    public void Finish(Batch batch, int index, TaskOutcome outcome, FailureBody failure)
+    {
+        var body = JsonSerializer.SerializeToUtf8Bytes(failure);
+        Finish(batch, new TaskResult
+        {
+            Index = index,
+            Attempt = batch.Slots[index].Attempt,
+            Outcome = outcome,
+            ContentType = ContentType.Json,
+            ServiceBack = Now,
+            Body = body,
+            BodyBytes = body.Length,
+        });
+    }
+
+    /// <summary>An execution is known to be lost: the task goes back to the queue, or ends when its attempts are used up.</summary>
+    public void LoseAttempt(Batch batch, int index, string reason)
+    {
+        ref var slot = ref batch.Slots[index];
+        if (slot.CancelAsked)
+            Finish(batch, index, TaskOutcome.Cancelled, new FailureBody("Cancelled", "The task was cancelled."));
+        else if (slot.Attempt < batch.MaxAttempts)
+            Requeue(batch, index, (ushort)(slot.Attempt + 1));
+        else
+            Finish(batch, index, TaskOutcome.Lost, new FailureBody("Lost", $"Execution {slot.Attempt} of {batch.MaxAttempts} was lost, and no more are allowed: {reason}"));
+    }
+
+    public void Send(LinkSession link, LinkItem item) => _items.Add((link, item));
+
+    /// <summary>The endpoint may have work or credit: <see cref="Dispatch"/> looks at it.</summary>
+    public void MakeReady(EndpointState endpoint)
+    {
+        if (endpoint.Ready)
+            return;
+        endpoint.Ready = true;
+        _ready.Add(endpoint);
+    }
+
+    /// <summary>Gives queued tasks to links that have credit for them.</summary>
+    public void Dispatch()
+    {
+        for (var index = 0; index < _ready.Count; index++)
+        {
+            var endpoint = _ready[index];
+            endpoint.Ready = false;
+            if (endpoint.Link is not { Reconciled: true } link)
+                continue;
+            while (link.HasCredit && endpoint.TryPeek(out var run))
+            {
+                if (run.Batch.Deadline > 0 && run.Batch.Deadline <= Now)
+                    Expire(run.Batch);
+                else
+                    Assign(link, run);
+                endpoint.Rotate();
+            }
+        }
+    }
+
+    /// <summary>Ends the queued tasks of a batch whose deadline has passed.</summary>
+    public void Expire(Batch batch)
+    {
+        var late = DateTimeOffset.FromUnixTimeMilliseconds(batch.Deadline / 1000);
+        for (var index = 0; index < batch.Slots.Length; index++)
+        {
+            if (batch.Slots[index].State == SlotState.Queued)
+                Finish(batch, index, TaskOutcome.Expired, new FailureBody("Expired", $"The deadline {late:O} passed before the task started."));
+        }
+    }
+
+    /// <summary>Encodes the results of the turn and writes everything as one chunk. False: there was nothing to write.</summary>
+    /// <exception cref="StorageFullException">Nothing is durable; the state must be read anew.</exception>
+    public bool Commit()
+    {
+        foreach (var batch in _touched)
+            WriteSections(batch);
+        if (_changes.Length == 0 && _sectionCount == 0)
+            return false;
+        var results = _sectionCount > 0;
+        if (_submitted.Count > 0)
+            FailPoints.Pass("before-commit-submit");
+        if (results)
+            FailPoints.Pass("before-commit-results");
+        store.Append(_changes.Written, _sections.Written, _sectionCount, Now, _firstBatch, Segment);
+        if (_submitted.Count > 0)
+            FailPoints.Pass("after-commit-submit");
+        if (results)
+            FailPoints.Pass("after-commit-results");
+        return true;
+    }
+
+    /// <summary>Makes the durable turn known to whoever reads beside the engine, and fills what links shall send.</summary>
+    public void Publish(long committed, TurnEffects effects)
+    {
+        foreach (var batch in _submitted)
+            batch.Committed = committed;
+        foreach (var (group, position) in _positions)
+        {
+            group.AddResult(position);
+            if (!group.Touched)
+            {
+                group.Touched = true;
+                effects.Groups.Add(group);
+            }
+        }
+
+        foreach (var group in effects.Groups)
+            group.Touched = false;
+        foreach (var (link, item) in _items)
+        {
+            link.Post(item);
+            if (!effects.Links.Contains(link))
+                effects.Links.Add(link);
+        }
+    }
+
+    private void Assign(LinkSession link, Run run)
+    {
+        var batch = run.Batch;
+        var count = 0;
+        while (run.From + count < run.To && batch.Slots[run.From + count].State == SlotState.Queued && link.TrySpend(FrameHeader.Size + batch.BytesOf(run.From + count)))
+            count++;
+        if (count == 0)
+            return;
+        var record = batch.Record;
+        MarkDispatched(batch, run.From, count);
+        if (batch.Queued == 0)
+            State.LetGo(batch);
+        _items.Add((link, LinkItem.Tasks(new Assignment(batch, batch.Slots, record, run.From, count))));
+    }
+
+    private void MarkDispatched(Batch batch, int from, int count)
+    {
+        State.MarkDispatched(batch, from, count);
+        Name(ChangeKind.Dispatched, batch);
+        _changes.Varint(from);
+        _changes.Varint(count);
+    }
+
+    private void Name(ChangeKind kind, Batch batch)
+    {
+        _changes.Byte((byte)kind);
+        _changes.Zigzag(batch.Number - _firstBatch);
+    }
+
+    private void WriteSections(Batch batch)
+    {
+        var first = batch.TurnFirst;
+        while (first >= 0)
+        {
+            var last = first;
+            var count = 1;
+            long bytes = _results[first].BodyBytes;
+            while (_results[last].Next is >= 0 and var next && bytes + _results[next].BodyBytes <= SectionBytes)
+            {
+                bytes += _results[next].BodyBytes;
+                last = next;
+                count++;
+            }
+
+            var rest = _results[last].Next;
+            _results[last].Next = -1;
+            _positions.Add((batch.Group, new ResultPosition(State.Chunk, _sectionCount, _sections.Length)));
+            ResultSectionWriter.Write(_sections, batch.Key, batch.Number, batch.Group.Number, batch.Committed, Now, _results, first, count);
+            _sectionCount++;
+            first = rest;
+        }
+
+        batch.TurnFirst = batch.TurnLast = -1;
+        batch.TurnCount = 0;
+        if (batch.ResultChunks.Count == 0 || batch.ResultChunks[^1] != State.Chunk)
+            batch.ResultChunks.Add(State.Chunk);
+        if (batch.Finished)
+            State.Finish(batch);
+    }
+}
