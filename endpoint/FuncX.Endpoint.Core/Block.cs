@@ -1,0 +1,28 @@
+namespace FuncX.Endpoint.Core;
+
+internal enum BlockPhase : byte
+{
+    Requested,
+    Running,
+    Ending,
+}
+
+/// <summary>One pilot job as the core sees it.</summary>
+internal sealed class Block(string id)
+{
+    public string Id { get; } = id;
+
+    public BlockPhase Phase { get; set; }
+
+    /// <summary>Whether a manager of it ever connected: a block without one has failed to start.</summary>
+    public bool HadManager { get; set; }
+
+    /// <summary>Tasks at its managers, counted at a tick.</summary>
+    public int InFlight { get; set; }
+
+    /// <summary>Managers it has, counted at a tick.</summary>
+    public int Managers { get; set; }
+
+    /// <summary>Since when nothing was in flight, or it was not needed and had not started; 0 otherwise.</summary>
+    public long IdleSince { get; set; }
+}

@@ -1,0 +1,642 @@
+using FuncX.Wire;
+
+namespace FuncX.Endpoint.Core;
+
+/// <summary>
+/// Every decision of an endpoint: which task goes to which manager and when, how far ahead, what a lost manager's tasks become, how many blocks there are.
+/// Plain state and plain methods: no thread, socket, clock or logger. One thread at a time calls it, in turns: any number of <c>On</c> methods, then one
+/// <see cref="Dispatch"/>. Times are Unix microseconds that never go back. Decisions allocate nothing, and their cost does not grow with the number of managers.
+/// Benchmark: CoreBenchmarks (<see cref="OnTask"/>, <see cref="Dispatch"/>, <see cref="OnResult"/>).
+/// </summary>
+public sealed class EndpointCore
+{
+    private const long SlowTick = 1_000_000;
+    private const long RecallTick = 10_000;
+    private const long RecallPause = 50_000;
+    private const long WorthRecalling = 20_000;
+    private const int RecallScan = 256;
+
+    private readonly CoreSettings _settings;
+    private readonly TaskTable _tasks = new();
+    private readonly OwnerQueues _queues;
+    private readonly ManagerTable _managers;
+    private readonly BlockPlan _blocks;
+    private readonly Dictionary<TaskId, int> _adopted = [];
+    private TaskList _alone = TaskList.Empty;
+    private int _reserved = -1;
+    private int _withDeadline;
+    private int _recallCursor;
+    private long _nextSlowTick;
+    private long _nextRecall = long.MaxValue;
+
+    public EndpointCore(CoreSettings settings)
+    {
+        _settings = settings;
+        _queues = new OwnerQueues(_tasks);
+        _managers = new ManagerTable(settings);
+        _blocks = new BlockPlan(settings);
+    }
+
+    /// <summary>No task is sent while this is true: results cannot be kept safe.</summary>
+    public bool Paused { get; set; }
+
+    /// <summary>True after <see cref="OnStop"/>.</summary>
+    public bool Stopping => _blocks.Stopping;
+
+    /// <summary>Tasks here that no manager has.</summary>
+    public int Queued => _queues.Count + _alone.Count;
+
+    /// <summary>Their bytes.</summary>
+    public long QueuedBytes => _queues.Bytes;
+
+    /// <summary>Tasks at managers.</summary>
+    public int Running => _tasks.Count - Queued;
+
+    /// <summary>Tasks that had a result from a manager.</summary>
+    public long Completed { get; private set; }
+
+    /// <summary>Tasks that connected managers hold at most.</summary>
+    public int Capacity => _managers.Capacity;
+
+    public int ManagersReady => _managers.ReadyCount;
+
+    public int Managers => _managers.Count;
+
+    public int Workers => _managers.Workers;
+
+    public int WorkersBusy => _managers.Workers - _managers.FreeWorkers;
+
+    public int BlocksRequested => _blocks.Requested;
+
+    public int BlocksRunning => _blocks.Running;
+
+    /// <summary>When <see cref="OnTick"/> wants to be called next.</summary>
+    public long NextTick => Math.Min(_nextSlowTick, _nextRecall);
+
+    /// <summary>Why nothing runs, when tasks wait and nothing does; empty otherwise.</summary>
+    public string Note
+    {
+        get
+        {
+            if (Stopping)
+                return "stopping";
+            if (_managers.ReadyCount > 0)
+                return "";
+            if (_blocks.LastFailure.Length > 0)
+                return $"no block: {_blocks.LastFailure}";
+            if (_blocks.Requested > 0)
+                return $"no block yet: {_blocks.Requested} requested, waiting for the first manager";
+            return _blocks.Running > 0 ? "no manager of a running block is connected" : "";
+        }
+    }
+
+    /// <summary>Bound of the tickets in use; for walking with <see cref="TryDescribe"/>.</summary>
+    public int TicketBound => _tasks.Used;
+
+    /// <summary>What the service is told of a task after a reconnection; false when the ticket is free.</summary>
+    public bool TryDescribe(int ticket, out InventoryEntry entry)
+    {
+        ref var slot = ref _tasks[ticket];
+        entry = new InventoryEntry(slot.Task, slot.Attempt, slot.Place == TaskPlace.AtManager ? HeldState.Running : HeldState.Queued);
+        return slot.Place != TaskPlace.Nowhere;
+    }
+
+    /// <summary>How many tasks are sent ahead per worker at the manager, for status.</summary>
+    public int AheadOf(int manager) => _managers[manager].Ahead;
+
+    // Tasks.
+
+    /// <summary>A task came from the service. It is queued; <see cref="Dispatch"/> sends it.</summary>
+    /// <returns>Its ticket, until <see cref="IEndpointEffects.Forget"/>.</returns>
+    public int OnTask(in TaskArrival arrival, long now)
+    {
+        var ticket = _tasks.Take();
+        ref var slot = ref _tasks[ticket];
+        slot.Task = arrival.Task;
+        slot.Attempt = arrival.Attempt;
+        slot.Priority = arrival.Priority;
+        slot.Alone = arrival.Alone;
+        slot.Epoch = arrival.Epoch;
+        slot.ServiceTicket = arrival.ServiceTicket;
+        slot.Function = arrival.Function;
+        slot.Owner = arrival.Owner;
+        slot.Bytes = arrival.Bytes;
+        slot.Deadline = arrival.Deadline;
+        slot.Received = now;
+        slot.Sent = 0;
+        slot.Manager = -1;
+        slot.Cancelled = false;
+        slot.Adopted = false;
+        if (arrival.Deadline != 0)
+            _withDeadline++;
+        Enqueue(ticket, first: false);
+        return ticket;
+    }
+
+    /// <summary>A manager sent the result of a task.</summary>
+    /// <param name="manager">The manager it came from.</param>
+    /// <param name="ticket">As in the frame.</param>
+    /// <param name="task">As in the frame; verified against the ticket.</param>
+    /// <param name="attempt">As in the frame.</param>
+    /// <param name="microseconds">How long the worker took, negative when unknown.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="effects">Receives <see cref="IEndpointEffects.Forget"/>.</param>
+    /// <param name="receipt">What to write into the result before it goes on.</param>
+    /// <returns>False when the core does not know this attempt (it was counted as lost before): the result still goes to the service, which decides.</returns>
+    public bool OnResult(int manager, uint ticket, in TaskId task, ushort attempt, long microseconds, long now, IEndpointEffects effects, out ResultReceipt receipt)
+    {
+        if (microseconds >= 0)
+            _managers.Measure(manager, microseconds);
+        _managers[manager].LastProgress = now;
+        if (!TryResolve(ticket, task, attempt, out var found))
+        {
+            receipt = default;
+            return false;
+        }
+
+        ref var slot = ref _tasks[found];
+        receipt = new ResultReceipt(slot.Received, slot.Sent, slot.ServiceTicket);
+        if (slot.Place == TaskPlace.AtManager && slot.Manager != manager)
+            effects.CancelTask(slot.Manager, found, slot.Task);
+        Completed++;
+        Remove(found, effects);
+        return true;
+    }
+
+    /// <summary>A manager gave a task back that has not started.</summary>
+    public void OnReturned(int manager, uint ticket, in TaskId task, ushort attempt, IEndpointEffects effects)
+    {
+        if (!TryResolve(ticket, task, attempt, out var found) || _tasks[found].Place != TaskPlace.AtManager || _tasks[found].Manager != manager)
+            return;
+        if (_tasks[found].Cancelled)
+            End(found, TaskOutcome.Cancelled, effects);
+        else if (_tasks[found].Adopted || Stopping)
+            GiveBack(found, effects);
+        else
+            Requeue(found);
+    }
+
+    /// <summary>The service cancels tasks. Those that wait end at once; those at a manager end when it says so.</summary>
+    public void OnCancel(IReadOnlySet<TaskId> tasks, IEndpointEffects effects)
+    {
+        for (var ticket = 0; ticket < _tasks.Used; ticket++)
+        {
+            ref var slot = ref _tasks[ticket];
+            if (slot.Place == TaskPlace.Nowhere || slot.Cancelled || !tasks.Contains(slot.Task))
+                continue;
+            if (slot.Place != TaskPlace.AtManager)
+            {
+                End(ticket, TaskOutcome.Cancelled, effects);
+                continue;
+            }
+
+            slot.Cancelled = true;
+            if (_managers[slot.Manager].State == ManagerState.Ready)
+                effects.CancelTask(slot.Manager, ticket, slot.Task);
+        }
+    }
+
+    // Managers.
+
+    /// <summary>A manager has connected and proven itself. It gets tasks once its inventory is in.</summary>
+    /// <returns>Its number: the same as before when it comes back.</returns>
+    public int OnManagerConnected(string name, string block, long now)
+    {
+        var plan = _blocks.Find(block);
+        _blocks.OnManager(plan);
+        if (!_managers.TryFind(name, out var manager))
+            return _managers.Add(name, plan, now);
+        if (_reserved == manager)
+            Unreserve();
+        _managers.SetState(manager, ManagerState.Opening);
+        _managers[manager].LastHeard = now;
+        return manager;
+    }
+
+    /// <summary>
+    /// What a manager holds. Tasks that were sent and did not arrive are queued again (they cannot have started); tasks it holds from before a restart of the
+    /// endpoint are adopted.
+    /// </summary>
+    public void OnInventory(int manager, ReadOnlySpan<InventoryEntry> entries, long now, IEndpointEffects effects)
+    {
+        var held = new Dictionary<TaskId, InventoryEntry>(entries.Length);
+        foreach (ref readonly var entry in entries)
+        {
+            if (!held.TryGetValue(entry.Task, out var other) || other.Attempt < entry.Attempt)
+                held[entry.Task] = entry;
+        }
+
+        for (var ticket = _managers[manager].Tasks.Head; ticket != TaskTable.None;)
+        {
+            ref var slot = ref _tasks[ticket];
+            var next = slot.Next;
+            if (held.TryGetValue(slot.Task, out var entry) && entry.Attempt == slot.Attempt)
+            {
+                held.Remove(slot.Task);
+                if (slot.Cancelled)
+                    effects.CancelTask(manager, ticket, slot.Task);
+            }
+            else if (slot.Cancelled)
+            {
+                End(ticket, TaskOutcome.Cancelled, effects);
+            }
+            else if (slot.Adopted || Stopping)
+            {
+                GiveBack(ticket, effects);
+            }
+            else
+            {
+                Requeue(ticket);
+            }
+
+            ticket = next;
+        }
+
+        foreach (var entry in held.Values)
+        {
+            if (!_adopted.ContainsKey(entry.Task))
+                Adopt(manager, entry, now);
+        }
+
+        _managers[manager].LastProgress = now;
+        _managers.SetState(manager, Lives(_managers[manager].Block) ? ManagerState.Ready : ManagerState.Leaving);
+    }
+
+    /// <summary>Something arrived from a manager.</summary>
+    public void OnHeard(int manager, long now) => _managers[manager].LastHeard = now;
+
+    /// <summary>A manager's connection takes no more for now, or takes again.</summary>
+    public void OnManagerBlocked(int manager, bool blocked)
+    {
+        ref var record = ref _managers[manager];
+        if (record.State == ManagerState.Unknown || record.Blocked == blocked)
+            return;
+        record.Blocked = blocked;
+        _managers.Rejoin(manager);
+    }
+
+    /// <summary>A manager's connection is gone. Its tasks wait for it until the grace has passed, or its block has ended.</summary>
+    public void OnManagerDisconnected(int manager, long now, IEndpointEffects effects)
+    {
+        ref var record = ref _managers[manager];
+        if (record.State is ManagerState.Unknown or ManagerState.Away)
+            return;
+        record.AwaySince = now;
+        record.Blocked = false;
+        _managers.SetState(manager, ManagerState.Away);
+        if (_reserved == manager)
+            Unreserve();
+        if (record.Tasks.Count == 0 || !Lives(record.Block))
+            Lose(manager, effects);
+    }
+
+    // Blocks.
+
+    /// <summary>The provider says the block runs; also for one found running at start.</summary>
+    public void OnBlockRunning(string block) => _blocks.OnRunning(_blocks.Find(block).Id);
+
+    /// <summary>At start: an earlier process asked for this block and the provider has not started it yet.</summary>
+    public void OnBlockWaiting(string block) => _blocks.OnWaiting(block);
+
+    /// <summary>The provider says the block has ended, or never started.</summary>
+    public void OnBlockEnded(string block, string reason, long now, IEndpointEffects effects)
+    {
+        if (_blocks.OnEnded(block, reason, now) is not { } ended)
+            return;
+        for (var manager = 0; manager < _managers.Used; manager++)
+        {
+            if (_managers[manager].State == ManagerState.Away && ReferenceEquals(_managers[manager].Block, ended))
+                Lose(manager, effects);
+        }
+    }
+
+    // Turns.
+
+    /// <summary>Sends waiting tasks to managers with room: free workers anywhere first, then ahead of busy ones. Once at the end of a turn.</summary>
+    public void Dispatch(long now, IEndpointEffects effects)
+    {
+        if (Stopping && Queued > 0)
+            OnStop(effects);
+        if (Paused || Stopping)
+            return;
+        if (_alone.Count > 0 || _reserved >= 0)
+            DispatchAlone(now, effects);
+        while (_queues.Count > 0)
+        {
+            var manager = _managers.Next(_queues.Count, out var share);
+            if (manager < 0)
+                break;
+            var sent = 0;
+            while (sent < share && _queues.Count > 0)
+            {
+                var ticket = _queues.Take();
+                ref var slot = ref _tasks[ticket];
+                if (slot.Deadline != 0 && slot.Deadline < now)
+                {
+                    EndTaken(ticket, TaskOutcome.Expired, effects);
+                    continue;
+                }
+
+                Send(manager, ticket, now, effects);
+                sent++;
+                if (_managers[manager].Bytes >= _settings.BytesPerManager)
+                    break;
+            }
+
+            _managers.OnTasksChanged(manager, sent);
+        }
+
+        if (Queued > 0)
+            _blocks.Grow(_tasks.Count, now, effects);
+        else if (_nextRecall == long.MaxValue && _managers.Surplus > 0 && _managers.FreeWorkers > 0)
+            _nextRecall = now + RecallTick;
+    }
+
+    /// <summary>Time has passed: at <see cref="NextTick"/>, or when convenient after it.</summary>
+    public void OnTick(long now, IEndpointEffects effects)
+    {
+        if (now >= _nextRecall)
+            Recall(now, effects);
+        if (now < _nextSlowTick)
+            return;
+        _nextSlowTick = now + SlowTick;
+        if (_withDeadline > 0)
+            ExpireWaiting(now, effects);
+        WatchManagers(now, effects);
+        _blocks.Grow(_tasks.Count, now, effects);
+        if (_blocks.Shrink(_tasks.Count, now, effects))
+            RetireManagers();
+    }
+
+    /// <summary>The endpoint stops: what waits goes back to the service, what runs may finish.</summary>
+    public void OnStop(IEndpointEffects effects)
+    {
+        _blocks.Stopping = true;
+        for (var ticket = 0; ticket < _tasks.Used; ticket++)
+        {
+            if (_tasks[ticket].Place is TaskPlace.Queued or TaskPlace.QueuedAlone)
+                GiveBack(ticket, effects);
+        }
+    }
+
+    private static bool Lives(Block block) => block.Phase != BlockPhase.Ending;
+
+    private bool TryResolve(uint ticket, in TaskId task, ushort attempt, out int found)
+    {
+        found = (int)ticket;
+        if (ticket < (uint)_tasks.Used && _tasks[found].Place != TaskPlace.Nowhere && _tasks[found].Task == task)
+            return _tasks[found].Attempt == attempt;
+        return _adopted.Count > 0 && _adopted.TryGetValue(task, out found) && _tasks[found].Attempt == attempt;
+    }
+
+    private void Enqueue(int ticket, bool first)
+    {
+        ref var slot = ref _tasks[ticket];
+        if (!slot.Alone)
+        {
+            _queues.Add(ticket, first);
+            return;
+        }
+
+        slot.Place = TaskPlace.QueuedAlone;
+        if (first)
+            _alone.AddFirst(_tasks, ticket);
+        else
+            _alone.AddLast(_tasks, ticket);
+    }
+
+    private void Requeue(int ticket)
+    {
+        TakeOut(ticket);
+        _tasks[ticket].Manager = -1;
+        _tasks[ticket].Sent = 0;
+        Enqueue(ticket, first: true);
+    }
+
+    private void Send(int manager, int ticket, long now, IEndpointEffects effects)
+    {
+        ref var record = ref _managers[manager];
+        ref var slot = ref _tasks[ticket];
+        if (record.Tasks.Count == 0)
+            record.LastProgress = now;
+        slot.Place = TaskPlace.AtManager;
+        slot.Manager = manager;
+        slot.Sent = now;
+        record.Bytes += slot.Bytes;
+        if (slot.Alone)
+            record.Alone++;
+        record.Tasks.AddLast(_tasks, ticket);
+        effects.SendTask(manager, ticket, slot.Function, slot.Owner);
+    }
+
+    // A task that was lost twice may be what kills managers: it runs where nothing else can be hurt, one at a time.
+    private void DispatchAlone(long now, IEndpointEffects effects)
+    {
+        if (_reserved >= 0 && _managers[_reserved].State != ManagerState.Ready)
+            Unreserve();
+        if (_reserved < 0)
+        {
+            var manager = _alone.Count > 0 ? _managers.Next(1, out _) : -1;
+            if (manager < 0)
+                return;
+            _reserved = manager;
+            _managers[manager].Reserved = true;
+            _managers.Rejoin(manager);
+        }
+
+        if (_managers[_reserved].InFlight > 0 || _managers[_reserved].Blocked)
+            return;
+        while (_alone.Count > 0)
+        {
+            var ticket = _alone.Head;
+            if (_tasks[ticket].Deadline != 0 && _tasks[ticket].Deadline < now)
+            {
+                End(ticket, TaskOutcome.Expired, effects);
+                continue;
+            }
+
+            _alone.Remove(_tasks, ticket);
+            Send(_reserved, ticket, now, effects);
+            _managers.OnTasksChanged(_reserved, 1);
+            return;
+        }
+
+        Unreserve();
+    }
+
+    private void Unreserve()
+    {
+        var manager = _reserved;
+        _reserved = -1;
+        _managers[manager].Reserved = false;
+        _managers.Rejoin(manager);
+    }
+
+    private void Adopt(int manager, in InventoryEntry entry, long now)
+    {
+        var ticket = OnTask(new TaskArrival { Task = entry.Task, Attempt = entry.Attempt }, now);
+        TakeOut(ticket);
+        ref var slot = ref _tasks[ticket];
+        slot.Adopted = true;
+        slot.Place = TaskPlace.AtManager;
+        slot.Manager = manager;
+        _adopted.Add(entry.Task, ticket);
+        _managers[manager].Tasks.AddLast(_tasks, ticket);
+        _managers.OnTasksChanged(manager, 1);
+    }
+
+    // Takes a task out of whichever list it is in; it is nowhere until it is put somewhere or released.
+    private void TakeOut(int ticket)
+    {
+        ref var slot = ref _tasks[ticket];
+        switch (slot.Place)
+        {
+            case TaskPlace.Queued:
+                _queues.Remove(ticket);
+                break;
+            case TaskPlace.QueuedAlone:
+                _alone.Remove(_tasks, ticket);
+                break;
+            case TaskPlace.AtManager:
+                ref var record = ref _managers[slot.Manager];
+                record.Tasks.Remove(_tasks, ticket);
+                record.Bytes -= slot.Bytes;
+                if (slot.Alone)
+                    record.Alone--;
+                _managers.OnTasksChanged(slot.Manager, -1);
+                break;
+        }
+
+        slot.Place = TaskPlace.Nowhere;
+    }
+
+    private void Remove(int ticket, IEndpointEffects effects)
+    {
+        TakeOut(ticket);
+        Release(ticket, effects);
+    }
+
+    private void Release(int ticket, IEndpointEffects effects)
+    {
+        ref var slot = ref _tasks[ticket];
+        if (slot.Deadline != 0)
+            _withDeadline--;
+        if (slot.Adopted)
+            _adopted.Remove(slot.Task);
+        _tasks.Release(ticket);
+        effects.Forget(ticket);
+    }
+
+    private void End(int ticket, TaskOutcome outcome, IEndpointEffects effects)
+    {
+        var ended = Describe(ticket, outcome);
+        TakeOut(ticket);
+        effects.EndTask(ended);
+        Release(ticket, effects);
+    }
+
+    private void EndTaken(int ticket, TaskOutcome outcome, IEndpointEffects effects)
+    {
+        effects.EndTask(Describe(ticket, outcome));
+        Release(ticket, effects);
+    }
+
+    private void GiveBack(int ticket, IEndpointEffects effects)
+    {
+        var ended = Describe(ticket, TaskOutcome.None);
+        TakeOut(ticket);
+        effects.GiveBackTask(ended);
+        Release(ticket, effects);
+    }
+
+    private EndedTask Describe(int ticket, TaskOutcome outcome)
+    {
+        ref var slot = ref _tasks[ticket];
+        return new EndedTask(ticket, slot.Task, slot.Attempt, slot.Epoch, slot.ServiceTicket, outcome, slot.Manager, slot.Received, slot.Sent);
+    }
+
+    private void Lose(int manager, IEndpointEffects effects)
+    {
+        while (_managers[manager].Tasks.Head is var ticket && ticket != TaskTable.None)
+            End(ticket, _tasks[ticket].Cancelled ? TaskOutcome.Cancelled : TaskOutcome.AttemptLost, effects);
+        if (_reserved == manager)
+            Unreserve();
+        _managers.Remove(manager);
+        effects.ForgetManager(manager);
+    }
+
+    private void ExpireWaiting(long now, IEndpointEffects effects)
+    {
+        for (var ticket = 0; ticket < _tasks.Used; ticket++)
+        {
+            ref var slot = ref _tasks[ticket];
+            if (slot.Place is TaskPlace.Queued or TaskPlace.QueuedAlone && slot.Deadline != 0 && slot.Deadline < now)
+                End(ticket, TaskOutcome.Expired, effects);
+        }
+    }
+
+    private void WatchManagers(long now, IEndpointEffects effects)
+    {
+        foreach (var block in _blocks.All)
+            block.InFlight = block.Managers = 0;
+        for (var manager = 0; manager < _managers.Used; manager++)
+        {
+            ref var record = ref _managers[manager];
+            if (record.State is ManagerState.Opening or ManagerState.Ready or ManagerState.Leaving && now - record.LastHeard > _settings.HeartbeatTimeout)
+            {
+                effects.CloseManager(manager, $"nothing was heard of manager {record.Name} for {(now - record.LastHeard) / 1_000_000.0:0.0} s");
+                OnManagerDisconnected(manager, now, effects);
+            }
+
+            if (record.State == ManagerState.Away && now - record.AwaySince > _settings.ReconnectGrace)
+                Lose(manager, effects);
+            if (record.State == ManagerState.Unknown)
+                continue;
+            record.Block.Managers++;
+            record.Block.InFlight += record.InFlight;
+        }
+
+        foreach (var block in _blocks.All)
+        {
+            if (block.Phase == BlockPhase.Requested)
+                continue;
+            if (block.InFlight > 0 || block.Managers == 0)
+                block.IdleSince = 0;
+            else if (block.IdleSince == 0)
+                block.IdleSince = now;
+        }
+    }
+
+    private void RetireManagers()
+    {
+        for (var manager = 0; manager < _managers.Used; manager++)
+        {
+            if (_managers[manager].State == ManagerState.Ready && !Lives(_managers[manager].Block))
+                _managers.SetState(manager, ManagerState.Leaving);
+        }
+    }
+
+    private void Recall(long now, IEndpointEffects effects)
+    {
+        _nextRecall = long.MaxValue;
+        var free = _managers.FreeWorkers;
+        if (_queues.Count > 0 || free == 0 || _managers.Surplus == 0)
+            return;
+        for (var looked = 0; looked < Math.Min(RecallScan, _managers.Used) && free > 0; looked++)
+        {
+            _recallCursor = (_recallCursor + 1) % _managers.Used;
+            ref var record = ref _managers[_recallCursor];
+            if (record.State != ManagerState.Ready || record.Surplus == 0 || now - record.LastRecall < RecallPause)
+                continue;
+            var left = record.Surplus * record.Duration.Microseconds / record.Workers;
+            if (left < WorthRecalling && now - record.LastProgress < RecallTick)
+                continue;
+            var count = Math.Min(record.Surplus, free);
+            free -= count;
+            record.LastRecall = now;
+            effects.RecallTasks(_recallCursor, count);
+        }
+
+        _nextRecall = now + RecallTick;
+    }
+}

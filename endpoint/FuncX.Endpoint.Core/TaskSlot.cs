@@ -1,0 +1,44 @@
+using FuncX.Wire;
+
+namespace FuncX.Endpoint.Core;
+
+/// <summary>Where a task is; it is in exactly one place.</summary>
+internal enum TaskPlace : byte
+{
+    /// <summary>The slot is free.</summary>
+    Nowhere = 0,
+
+    /// <summary>In its owner's queue.</summary>
+    Queued = 1,
+
+    /// <summary>In the queue of tasks that run alone.</summary>
+    QueuedAlone = 2,
+
+    /// <summary>Sent to a manager.</summary>
+    AtManager = 3,
+}
+
+/// <summary>One task at the endpoint. The same two links chain it into whichever list its place means.</summary>
+internal struct TaskSlot
+{
+    public TaskId Task;
+    public long Deadline;
+    public long Received;
+    public long Sent;
+    public uint Epoch;
+    public uint ServiceTicket;
+    public int Function;
+    public int Owner;
+    public int Manager;
+    public int Next;
+    public int Previous;
+    public int Bytes;
+    public ushort Attempt;
+    public byte Priority;
+    public TaskPlace Place;
+    public bool Alone;
+    public bool Cancelled;
+
+    /// <summary>Taken over from a manager's inventory: no payload here, and its answers carry another process's ticket.</summary>
+    public bool Adopted;
+}

@@ -1,0 +1,17 @@
+using System.Text.Json.Serialization;
+using FuncX.Providers;
+
+namespace FuncX.Endpoint.Blocks;
+
+/// <summary>A block as the next process of this endpoint finds it: <c>block.json</c>, mode 0600.</summary>
+/// <param name="JobId">Null until the provider has answered: the submission may have been cut short.</param>
+/// <param name="Secret">Empty once the block has ended.</param>
+public sealed record BlockFile(
+    [property: JsonPropertyName("block")] string Block,
+    [property: JsonPropertyName("provider")] string Provider,
+    [property: JsonPropertyName("nodes")] int Nodes,
+    [property: JsonPropertyName("requested")] DateTimeOffset Requested,
+    [property: JsonPropertyName("secret")] string Secret,
+    [property: JsonPropertyName("job")] string? JobId,
+    [property: JsonPropertyName("state")] [property: JsonConverter(typeof(JsonStringEnumConverter<BlockState>))] BlockState State,
+    [property: JsonPropertyName("reason")] string Reason);

@@ -1,0 +1,10 @@
+namespace FuncX.Endpoint.Blocks;
+
+/// <summary>What the dispatch loop wants of the supervisor.</summary>
+internal readonly record struct BlockOrder(BlockOrderKind Kind, string BlockId);
+
+internal enum BlockOrderKind
+{
+    Request,
+    End,
+}

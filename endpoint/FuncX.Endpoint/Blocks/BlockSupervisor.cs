@@ -1,0 +1,378 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
+using System.Threading.Channels;
+using FuncX.Configuration;
+using FuncX.Endpoint.Identity;
+using FuncX.Providers;
+
+namespace FuncX.Endpoint.Blocks;
+
+/// <summary>
+/// Turns the wish for a block into a job of the provider and tells how it fares. All methods but the asynchronous ones return at once and may be
+/// called from any thread; reports come from the supervisor's own loop. It waits without a timer while there is no block.
+/// </summary>
+public sealed partial class BlockSupervisor(EndpointConfiguration configuration, IBlockProvider provider, EndpointCertificate certificate, ManagerProgram manager,
+    TimeProvider time, ILogger<BlockSupervisor> logger) : BackgroundService
+{
+    private const int MaxOrders = 16_384;
+
+    private readonly BlockDirectories _directories = new(configuration);
+    private readonly ConcurrentDictionary<string, Block> _blocks = new(StringComparer.Ordinal);
+    private readonly Channel<BlockOrder> _orders = Channel.CreateBounded<BlockOrder>(new BoundedChannelOptions(MaxOrders) { SingleReader = true });
+    private readonly TaskCompletionSource<IReadOnlyList<string>> _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private IReadOnlyList<string> _ended = [];
+    private IReadOnlyList<KnownBlock> _surviving = [];
+    private Action<string> _onRunning = _ => { };
+    private Action<string, string> _onEnded = (_, _) => { };
+    private string _pollFailure = "";
+    private volatile bool _endingAll;
+
+    /// <summary>Names who is told. Before the host starts; exactly once.</summary>
+    /// <param name="onRunning">Block id: its provider has given it nodes.</param>
+    /// <param name="onEnded">Block id and why: it is over, or could not be had. Told once for each block that was requested or survived.</param>
+    public void Register(Action<string> onRunning, Action<string, string> onEnded)
+    {
+        _onRunning = onRunning;
+        _onEnded = onEnded;
+    }
+
+    /// <summary>Asks for a block. The id is the caller's choice, never used before in this state directory: see <see cref="NewBlockId"/>.</summary>
+    /// <exception cref="ArgumentException">The id is not 1 to 32 of a-z 0-9 -.</exception>
+    public void Request(string blockId)
+    {
+        if (blockId.Length is 0 or > 32 || !blockId.All(letter => char.IsAsciiDigit(letter) || char.IsAsciiLetterLower(letter) || letter == '-'))
+            throw new ArgumentException($"'{blockId}' cannot name a block; expected 1 to 32 of a-z 0-9 -", nameof(blockId));
+        if (!_orders.Writer.TryWrite(new BlockOrder(BlockOrderKind.Request, blockId)))
+            _onEnded(blockId, $"{MaxOrders} orders for blocks are waiting already, or the endpoint is stopping");
+    }
+
+    /// <summary>Ends a block; an unknown or ended one is ignored. The end is reported as any other.</summary>
+    public void End(string blockId)
+    {
+        // Orders beyond the bound would only be more ends of blocks that requests, bounded likewise, have made: they are asked for again.
+        _ = _orders.Writer.TryWrite(new BlockOrder(BlockOrderKind.End, blockId));
+    }
+
+    /// <summary>Whether the secret is that of the block, and the block is one of ours that has not ended. Takes the same time for every wrong secret.</summary>
+    public bool TryAuthenticate(string blockId, string secret)
+    {
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(Encoding.UTF8.GetBytes(secret), hash);
+        return _blocks.TryGetValue(blockId, out var block) && block.Matches(hash);
+    }
+
+    /// <summary>Blocks that an earlier process of this endpoint had requested and that were still there when this one started. Known before the host starts.</summary>
+    public IReadOnlyList<KnownBlock> Surviving() => _surviving;
+
+    /// <summary>Every block that has not ended, oldest first, for status.</summary>
+    public IReadOnlyList<KnownBlock> Current()
+    {
+        var known = _blocks.Values.Select(block => block.Known()).ToList();
+        known.Sort((left, right) => left.RequestedAt.CompareTo(right.RequestedAt));
+        return known;
+    }
+
+    /// <summary>A block id that no other block of any process has.</summary>
+    public static string NewBlockId() => $"b{Guid.CreateVersion7():N}"[..20];
+
+    /// <summary>Finds what an earlier process left. Before the host starts.</summary>
+    public async Task RecoverAsync(CancellationToken cancellation)
+    {
+        var ended = new List<string>();
+        var found = new List<Block>();
+        foreach (var file in _directories.Read((path, problem) => Log.BlockUnreadable(logger, path, problem.Message)))
+        {
+            if (file.State.IsEnd() || file.Provider != provider.Name)
+            {
+                ended.Add(file.Block);
+                continue;
+            }
+
+            var block = new Block(RequestOf(file.Block, file.Nodes), file.Secret, file.Requested)
+            {
+                State = file.State,
+                Reason = file.Reason,
+                JobId = file.JobId,
+                RunningReported = file.State == BlockState.Running,
+            };
+            block.JobId ??= await provider.FindAsync(block.Request, cancellation);
+            if (block.JobId is not null)
+            {
+                found.Add(block);
+                continue;
+            }
+
+            MarkEnded(block, BlockState.Lost, "the endpoint was killed before it had submitted the block");
+            ended.Add(file.Block);
+        }
+
+        var statuses = found.Count == 0 ? [] : await provider.QueryAsync([.. found.Select(block => new SubmittedBlock(block.Request, block.JobId!))], cancellation);
+        for (var i = 0; i < found.Count; i++)
+        {
+            if (statuses[i].State.IsEnd())
+            {
+                MarkEnded(found[i], statuses[i].State, statuses[i].Reason);
+                ended.Add(found[i].Request.BlockId);
+                Log.BlockGone(logger, found[i].Request.BlockId, statuses[i].State, statuses[i].Reason);
+                continue;
+            }
+
+            if (statuses[i].State != BlockState.Unknown)
+                found[i].State = statuses[i].State;
+            found[i].Reason = statuses[i].Reason;
+            found[i].RunningReported = found[i].State == BlockState.Running;
+            _directories.WriteBlock(found[i].File(provider.Name));
+            _blocks[found[i].Request.BlockId] = found[i];
+            Log.BlockFound(logger, found[i].Request.BlockId, found[i].State, found[i].JobId!);
+        }
+
+        _ended = _directories.Prune(ended);
+        _surviving = Current();
+    }
+
+    /// <summary>Says where managers dial in: blocks that survived are told, and requests are served from now on.</summary>
+    /// <param name="addresses">host:port of each listener.</param>
+    public void Listening(IReadOnlyList<string> addresses)
+    {
+        foreach (var block in _blocks.Values)
+            _directories.WriteRendezvous(new RendezvousFile(addresses, certificate.Fingerprint, block.Secret, block.Request.BlockId));
+        _listening.TrySetResult(addresses);
+    }
+
+    /// <summary>Ends all blocks and returns when they are over or the time is up; no further ones are started.</summary>
+    public async Task EndAllAsync(TimeSpan patience)
+    {
+        _endingAll = true;
+        _orders.Writer.TryComplete();
+        foreach (var block in _blocks.Values)
+            BeginEnding(block);
+        var begun = time.GetTimestamp();
+        while (!_blocks.IsEmpty && time.GetElapsedTime(begun) < patience)
+            await Task.Delay(TimeSpan.FromMilliseconds(20), time);
+        foreach (var block in _blocks.Values)
+            Log.BlockLeft(logger, block.Request.BlockId, block.JobId ?? "not submitted", patience.TotalSeconds);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            var addresses = await _listening.Task.WaitAsync(stoppingToken);
+            while (!stoppingToken.IsCancellationRequested)
+            {
+                while (_orders.Reader.TryRead(out var order))
+                    await FollowAsync(order, addresses, stoppingToken);
+                await PollAsync(stoppingToken);
+                await WaitAsync(stoppingToken);
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The host stops; the runner has ended the blocks before, or leaves them to a newer process.
+        }
+    }
+
+    private async Task WaitAsync(CancellationToken stopping)
+    {
+        if (_blocks.IsEmpty && !_orders.Reader.Completion.IsCompleted)
+        {
+            await _orders.Reader.WaitToReadAsync(stopping);
+            return;
+        }
+
+        // While something ends it is worth looking sooner: whoever stops the endpoint waits for it.
+        var interval = _blocks.Values.Any(block => block.Ending is not null) ? TimeSpan.FromMilliseconds(50) : provider.PollInterval;
+        if (_orders.Reader.Completion.IsCompleted)
+        {
+            await Task.Delay(interval, time, stopping);
+            return;
+        }
+
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        var order = _orders.Reader.WaitToReadAsync(timeout.Token).AsTask();
+        var delay = Task.Delay(interval, time, timeout.Token);
+        await Task.WhenAny(order, delay);
+        await timeout.CancelAsync();
+        await Task.WhenAll(order, delay).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private async Task FollowAsync(BlockOrder order, IReadOnlyList<string> addresses, CancellationToken stopping)
+    {
+        if (order.Kind == BlockOrderKind.End)
+        {
+            if (_blocks.TryGetValue(order.BlockId, out var known))
+                BeginEnding(known);
+            return;
+        }
+
+        if (_endingAll)
+        {
+            _onEnded(order.BlockId, "the endpoint is stopping");
+            return;
+        }
+
+        if (_blocks.ContainsKey(order.BlockId) || Directory.Exists(_directories.PathOf(order.BlockId)))
+        {
+            Log.BlockTwice(logger, order.BlockId);
+            return;
+        }
+
+        var block = new Block(RequestOf(order.BlockId, configuration.Provider.Nodes), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)), time.GetUtcNow());
+        try
+        {
+            _directories.Create(order.BlockId);
+            // On disk before anything is submitted: a process that is killed in between is succeeded by one that looks for the job.
+            _directories.WriteBlock(block.File(provider.Name));
+            _directories.WriteRendezvous(new RendezvousFile(addresses, certificate.Fingerprint, block.Secret, order.BlockId));
+            _blocks[order.BlockId] = block;
+            block.JobId = await provider.SubmitAsync(block.Request, stopping);
+            _directories.WriteBlock(block.File(provider.Name));
+            Log.BlockSubmitted(logger, order.BlockId, provider.Name, block.JobId);
+        }
+        catch (Exception problem) when (problem is BlockProviderException or IOException or UnauthorizedAccessException)
+        {
+            Finish(block, BlockState.Failed, $"the {provider.Name} provider could not start block {order.BlockId}: {problem.Message}");
+        }
+
+        // An end that was ordered while the provider was still answering found no job to cancel.
+        if ((block.EndRequested || _endingAll) && block.JobId is not null)
+            BeginEnding(block);
+    }
+
+    private void BeginEnding(Block block)
+    {
+        block.EndRequested = true;
+        if (block.JobId is { } job && block.Ending is null)
+            block.Ending = EndAsync(new SubmittedBlock(block.Request, job));
+    }
+
+    private async Task EndAsync(SubmittedBlock block)
+    {
+        try
+        {
+            await provider.CancelAsync(block, CancellationToken.None);
+        }
+        catch (Exception problem) when (problem is BlockProviderException or IOException)
+        {
+            Log.CancelFailed(logger, block.Block.BlockId, problem.Message);
+        }
+    }
+
+    private async Task PollAsync(CancellationToken stopping)
+    {
+        var submitted = _blocks.Values.Where(block => block.JobId is not null).ToArray();
+        if (submitted.Length == 0)
+            return;
+        IReadOnlyList<BlockStatus> statuses;
+        try
+        {
+            statuses = await provider.QueryAsync([.. submitted.Select(block => new SubmittedBlock(block.Request, block.JobId!))], stopping);
+            _pollFailure = "";
+        }
+        catch (Exception problem) when (problem is BlockProviderException or IOException)
+        {
+            // Blocks stay as they are: not to be told is not an end. Said once, not at every question.
+            if (_pollFailure != problem.Message)
+                Log.QueryFailed(logger, provider.Name, problem.Message);
+            _pollFailure = problem.Message;
+            return;
+        }
+
+        for (var i = 0; i < submitted.Length; i++)
+            Apply(submitted[i], statuses[i]);
+    }
+
+    private void Apply(Block block, BlockStatus status)
+    {
+        if (status.State.IsEnd())
+        {
+            if (block.EndRequested)
+                Finish(block, BlockState.Cancelled, "ended by the endpoint");
+            else
+                Finish(block, status.State, status.Reason);
+            return;
+        }
+
+        if (status.State == BlockState.Unknown || (status.State == block.State && status.Reason == block.Reason && block.RunningReported))
+            return;
+        (block.State, block.Reason) = (status.State, status.Reason);
+        if (block.Reason.Length > 0)
+            Log.BlockNote(logger, block.Request.BlockId, block.Reason);
+        _directories.WriteBlock(block.File(provider.Name));
+        if (block.State != BlockState.Running || block.RunningReported)
+            return;
+        block.RunningReported = true;
+        _onRunning(block.Request.BlockId);
+    }
+
+    private void Finish(Block block, BlockState state, string reason)
+    {
+        _blocks.TryRemove(block.Request.BlockId, out _);
+        MarkEnded(block, state, reason);
+        _ended = _directories.Prune([.. _ended, block.Request.BlockId]);
+        Log.BlockEnded(logger, block.Request.BlockId, state, reason);
+        _onEnded(block.Request.BlockId, reason.Length > 0 ? $"{SnakeCase.Of(state)}: {reason}" : SnakeCase.Of(state));
+    }
+
+    private void MarkEnded(Block block, BlockState state, string reason)
+    {
+        (block.State, block.Reason) = (state, reason);
+        try
+        {
+            _directories.RemoveRendezvous(block.Request.BlockId);
+            _directories.WriteBlock(block.File(provider.Name) with { Secret = "" });
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            // A full disk must not keep a block from ending; the next start asks the provider and finds the same.
+            Log.BlockUnwritten(logger, block.Request.BlockId, problem.Message);
+        }
+    }
+
+    private BlockRequest RequestOf(string blockId, int nodes) => new()
+    {
+        BlockId = blockId,
+        Endpoint = configuration.Name,
+        Nodes = nodes,
+        Directory = _directories.PathOf(blockId),
+        Rendezvous = _directories.RendezvousOf(blockId),
+        Manager = manager.Path,
+    };
+
+    private static partial class Log
+    {
+        [LoggerMessage(Level = LogLevel.Information, Message = "block {Block} requested from the {Provider} provider as job {Job}")]
+        public static partial void BlockSubmitted(ILogger logger, string block, string provider, string job);
+
+        [LoggerMessage(Level = LogLevel.Information, Message = "block {Block} ended ({State}): {Reason}")]
+        public static partial void BlockEnded(ILogger logger, string block, BlockState state, string reason);
+
+        [LoggerMessage(Level = LogLevel.Information, Message = "block {Block} of an earlier process is {State}, job {Job}")]
+        public static partial void BlockFound(ILogger logger, string block, BlockState state, string job);
+
+        [LoggerMessage(Level = LogLevel.Information, Message = "block {Block} of an earlier process is over ({State}): {Reason}")]
+        public static partial void BlockGone(ILogger logger, string block, BlockState state, string reason);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "block {Block}: {Reason}")]
+        public static partial void BlockNote(ILogger logger, string block, string reason);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "block {Block} was requested twice; the second request is ignored")]
+        public static partial void BlockTwice(ILogger logger, string block);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "{Path} cannot be read and is left alone: {Reason}")]
+        public static partial void BlockUnreadable(ILogger logger, string path, string reason);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "the end of block {Block} could not be written down: {Reason}")]
+        public static partial void BlockUnwritten(ILogger logger, string block, string reason);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "block {Block} could not be ended: {Reason}")]
+        public static partial void CancelFailed(ILogger logger, string block, string reason);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "the {Provider} provider could not be asked about its blocks: {Reason}")]
+        public static partial void QueryFailed(ILogger logger, string provider, string reason);
+
+        [LoggerMessage(Level = LogLevel.Error, Message = "block {Block} (job {Job}) is still there after {Seconds} s; end it by hand, or start the endpoint again: it finds the block")]
+        public static partial void BlockLeft(ILogger logger, string block, string job, double seconds);
+    }
+}

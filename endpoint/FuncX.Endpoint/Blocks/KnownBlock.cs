@@ -1,0 +1,8 @@
+using FuncX.Providers;
+
+namespace FuncX.Endpoint.Blocks;
+
+/// <summary>A block as the supervisor knows it.</summary>
+/// <param name="Nodes">Managers it is to have.</param>
+/// <param name="Reason">Why it is in this state, where there is something to say.</param>
+public sealed record KnownBlock(string BlockId, BlockState State, int Nodes, DateTimeOffset RequestedAt, string Reason);

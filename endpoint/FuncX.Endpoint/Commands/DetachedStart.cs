@@ -1,0 +1,64 @@
+using System.Reflection;
+using FuncX.Endpoint.Hosting;
+using FuncX.Endpoint.Identity;
+using FuncX.Providers;
+
+namespace FuncX.Endpoint.Commands;
+
+/// <summary>Starts the endpoint as a process of its own session and waits until it is ready or has failed.</summary>
+internal static class DetachedStart
+{
+    private const long LogBytes = 10 << 20;
+
+    public static async Task<int> RunAsync(StartArguments arguments, CancellationToken cancellation)
+    {
+        var stateDirectory = arguments.Configuration.StateDirectory;
+        StateDirectory.Prepare(stateDirectory);
+        var log = Path.Combine(stateDirectory, "logs", "endpoint.log");
+        Rotate(log);
+        var logged = File.Exists(log) ? new FileInfo(log).Length : 0;
+        List<string> command = ["start", "--config", arguments.ConfigFile, "--log-level", arguments.LogLevel.ToString()];
+        if (arguments.TokenFile is not null)
+            command.AddRange(["--token-file", arguments.TokenFile]);
+        var program = Environment.ProcessPath ?? throw new EndpointRefusedException("the path of this program is not known; start it by its path");
+        if (Path.GetFileNameWithoutExtension(program) == "dotnet")
+            command.Insert(0, Assembly.GetExecutingAssembly().Location);
+        using var process = DetachedProcess.Start(program, command, log, "/");
+        var deadline = DateTime.UtcNow + arguments.Timeout;
+        while (!process.HasExited)
+        {
+            if (EndpointFile.Read(stateDirectory) is { } ready && ready.Pid == process.Id && ready.Host == Environment.MachineName)
+            {
+                Console.WriteLine($"endpoint '{arguments.Configuration.Name}' is running: pid {process.Id}, id {ready.EndpointId}, log {log}");
+                return ExitCode.Done;
+            }
+
+            if (DateTime.UtcNow > deadline)
+            {
+                await Console.Error.WriteLineAsync($"endpoint '{arguments.Configuration.Name}' (pid {process.Id}) is not ready after {arguments.Timeout.TotalSeconds} s and goes on trying; see {log}");
+                return ExitCode.TimedOut;
+            }
+
+            await Task.Delay(25, cancellation);
+        }
+
+        await Console.Error.WriteLineAsync($"endpoint '{arguments.Configuration.Name}' did not start; {log} says:");
+        await Console.Error.WriteLineAsync(ReadFrom(log, logged));
+        return process.ExitCode is > 0 and < 128 ? process.ExitCode : ExitCode.Failed;
+    }
+
+    // Between runs only: a running endpoint keeps its file open.
+    private static void Rotate(string log)
+    {
+        if (File.Exists(log) && new FileInfo(log).Length > LogBytes)
+            File.Move(log, log + ".1", overwrite: true);
+    }
+
+    private static string ReadFrom(string log, long offset)
+    {
+        using var stream = new FileStream(log, FileMode.OpenOrCreate, FileAccess.Read, FileShare.ReadWrite);
+        stream.Seek(Math.Max(offset, stream.Length - 8_192), SeekOrigin.Begin);
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd().TrimEnd();
+    }
+}

@@ -1,0 +1,99 @@
+using FuncX.Endpoint.Blocks;
+using FuncX.Endpoint.Spool;
+using FuncX.Providers;
+
+namespace FuncX.Endpoint.Dispatch;
+
+/// <summary>
+/// Ties the loop to blocks and spool before anything starts, and stops it before anything ends: what waits is given back, what runs gets a moment, and results that
+/// the service has not taken are on disk when the process goes.
+/// </summary>
+public sealed class DispatchLifetime : IHostedLifecycleService
+{
+    private static readonly TimeSpan _finishWithin = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan _look = TimeSpan.FromMilliseconds(50);
+
+    private readonly EndpointLoop _loop;
+    private readonly Dispatcher _dispatcher;
+    private readonly BlockSupervisor _blocks;
+    private readonly SpoolWriter _spool;
+    private readonly EndpointExit _exit;
+    private readonly TimeProvider _time;
+    private bool _finished;
+
+    internal DispatchLifetime(EndpointLoop loop, Dispatcher dispatcher, BlockSupervisor blocks, SpoolWriter spool, EndpointExit exit, TimeProvider time)
+    {
+        _loop = loop;
+        _dispatcher = dispatcher;
+        _blocks = blocks;
+        _spool = spool;
+        _exit = exit;
+        _time = time;
+    }
+
+    public async Task StartingAsync(CancellationToken cancellationToken)
+    {
+        _blocks.Register(
+            block => _loop.Post(new ActionEvent(d => d.Core.OnBlockRunning(block))),
+            (block, reason) => _loop.Post(new ActionEvent(d => d.OnBlockEnded(block, reason))));
+        var survivors = _blocks.Surviving();
+        await _loop.Run(d =>
+        {
+            // Asked from the pool: the supervisor is not to be entered from within a turn.
+            d.OnRequestBlock = block => ThreadPool.UnsafeQueueUserWorkItem(static s => s.Blocks.Request(s.Block), (Blocks: _blocks, Block: block), preferLocal: false);
+            d.OnEndBlock = (block, _) => ThreadPool.UnsafeQueueUserWorkItem(static s => s.Blocks.End(s.Block), (Blocks: _blocks, Block: block), preferLocal: false);
+            d.Link.Post = _loop.Post;
+            d.Link.Spool = _spool.Write;
+            d.Link.SpoolBytes = () => _spool.Bytes;
+            foreach (var block in survivors)
+            {
+                if (block.State == BlockState.Running)
+                    d.Core.OnBlockRunning(block.BlockId);
+                else
+                    d.Core.OnBlockWaiting(block.BlockId);
+            }
+
+            d.Survivors.Expect(survivors.Where(block => block.State == BlockState.Running));
+        });
+    }
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppingAsync(CancellationToken cancellationToken) => FinishAsync(cancellationToken);
+
+    /// <summary>
+    /// Before blocks are ended: gives back what waits, lets what runs finish for a moment, and has results that the service has not taken spooled. At most some
+    /// seconds; may be called again.
+    /// </summary>
+    public async Task FinishAsync(CancellationToken cancellationToken)
+    {
+        if (!_exit.LeaveBlocks && !_finished)
+        {
+            await _loop.Run(d => d.Core.OnStop(d));
+            _finished = true;
+            await UntilAsync(() => _dispatcher.Core.Running == 0 && _dispatcher.Ledger.IsEmpty, cancellationToken);
+        }
+
+        await _loop.Run(d => d.Link.SpoolHeld());
+        await UntilAsync(() => _dispatcher.Ledger.IsEmpty, cancellationToken);
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private async Task UntilAsync(Func<bool> done, CancellationToken cancellationToken)
+    {
+        var end = _time.GetUtcNow() + _finishWithin;
+        var isDone = false;
+        while (_time.GetUtcNow() < end && !cancellationToken.IsCancellationRequested)
+        {
+            await _loop.Run(_ => isDone = done());
+            if (isDone)
+                return;
+            await Task.Delay(_look, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+}

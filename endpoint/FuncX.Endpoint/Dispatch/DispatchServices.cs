@@ -1,0 +1,59 @@
+using FuncX.Configuration;
+using FuncX.Endpoint.Blocks;
+using FuncX.Endpoint.Core;
+using FuncX.Endpoint.Managers;
+using FuncX.Endpoint.ServiceLink;
+using FuncX.Endpoint.Spool;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace FuncX.Endpoint.Dispatch;
+
+/// <summary>The endpoint's data path: the loop, the link to the service, the managers' connections and the spool.</summary>
+public static class DispatchServices
+{
+    /// <summary>
+    /// Adds it. Needs <see cref="EndpointConfiguration"/>, <c>EndpointIdentity</c> and <see cref="BlockSupervisor"/>; the host binds
+    /// <see cref="ManagerConnectionHandler"/> to a listener with TLS.
+    /// </summary>
+    public static IServiceCollection AddDispatch(this IServiceCollection services)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton(provider => SettingsOf(provider.GetRequiredService<EndpointConfiguration>()));
+        services.AddSingleton<BufferPool>();
+        services.AddSingleton<HopCounter>();
+        services.AddSingleton<ResultRoom>();
+        services.AddSingleton<EndpointExit>();
+        services.AddSingleton<Dispatcher>();
+        services.AddSingleton(provider => provider.GetRequiredService<Dispatcher>().Survivors);
+        services.AddSingleton<EndpointLoop>();
+        services.AddSingleton<ManagerConnectionHandler>();
+        services.AddSingleton(provider => new SpoolStore(provider.GetRequiredService<EndpointConfiguration>()));
+        services.AddSingleton<SpoolWriter>();
+        services.AddHostedService(provider => provider.GetRequiredService<SpoolWriter>());
+        services.AddSingleton(provider => new DispatchLifetime(
+            provider.GetRequiredService<EndpointLoop>(),
+            provider.GetRequiredService<Dispatcher>(),
+            provider.GetRequiredService<BlockSupervisor>(),
+            provider.GetRequiredService<SpoolWriter>(),
+            provider.GetRequiredService<EndpointExit>(),
+            provider.GetRequiredService<TimeProvider>()));
+        services.AddHostedService(provider => provider.GetRequiredService<DispatchLifetime>());
+        services.AddHostedService<LinkClient>();
+        return services;
+    }
+
+    /// <summary>The core's settings for a configuration.</summary>
+    public static CoreSettings SettingsOf(EndpointConfiguration configuration) => new()
+    {
+        WorkersPerManager = configuration.Workers.PerNode,
+        ManagersPerBlock = configuration.Provider.Nodes,
+        Prefetch = configuration.Workers.Prefetch,
+        BlocksMin = configuration.Blocks.Min,
+        BlocksInit = configuration.Blocks.Init,
+        BlocksMax = configuration.Blocks.Max,
+        Parallelism = configuration.Blocks.Parallelism,
+        BlockIdle = (long)configuration.Blocks.Idle.TotalMicroseconds,
+        HeartbeatTimeout = ManagerConnectionHandler.HeartbeatMilliseconds * 5_000L,
+        BlockPrefix = BlockSupervisor.NewBlockId() + "-",
+    };
+}

@@ -1,0 +1,259 @@
+using System.Text.Json;
+using FuncX.Endpoint.Core;
+using FuncX.Endpoint.Managers;
+using FuncX.Endpoint.ServiceLink;
+using FuncX.Wire;
+
+namespace FuncX.Endpoint.Dispatch;
+
+/// <summary>
+/// Everything the loop owns, and the doing of what the core decides: decisions become frames in the outboxes of managers and results in the ledger. On the loop only,
+/// except <see cref="Snapshot"/>. Measured by: bench engine.
+/// </summary>
+public sealed class Dispatcher : IEndpointEffects
+{
+    private readonly TimeProvider _time;
+    private readonly BufferPool _pool;
+    private readonly HopCounter _hops;
+    private readonly CodeTable _code = new();
+    private readonly LoopClock _clock;
+    private TaskPayload[] _payloads = new TaskPayload[1024];
+    private EndpointSnapshot _snapshot = new();
+
+    public Dispatcher(CoreSettings settings, TimeProvider time, BufferPool pool, HopCounter hops, ResultRoom room)
+    {
+        _time = time;
+        _pool = pool;
+        _hops = hops;
+        Core = new EndpointCore(settings);
+        Ledger = new ResultLedger(hops, room, (peer, mark) => Managers!.OnDurable(peer, mark));
+        Managers = new ManagerRoster(this, Ledger, hops);
+        Link = new LinkDesk(this, _code, Ledger, hops, room);
+        _clock = new LoopClock(time);
+        Now = time.Microseconds();
+    }
+
+    /// <summary>The numbers as of the last tick; from any thread.</summary>
+    public EndpointSnapshot Snapshot => Volatile.Read(ref _snapshot);
+
+    /// <summary>Passages of hops so far; from any thread.</summary>
+    public HopCounts Hops => _hops.Read();
+
+    /// <summary>What the core asks of blocks.</summary>
+    internal Action<string> OnRequestBlock { get; set; } = _ => { };
+
+    internal Action<string, string> OnEndBlock { get; set; } = (_, _) => { };
+
+    internal EndpointCore Core { get; }
+
+    internal ResultLedger Ledger { get; }
+
+    internal ManagerRoster Managers { get; }
+
+    internal LinkDesk Link { get; }
+
+    /// <summary>Unix microseconds at the beginning of the turn.</summary>
+    internal long Now { get; private set; }
+
+    /// <summary>Completed once every manager of the blocks that outlived the last process is back, or its block is known to be over.</summary>
+    internal Survivors Survivors { get; } = new();
+
+    internal void Attach(EndpointLoop loop) => _clock.Attach(loop);
+
+    internal void BeginTurn() => Now = Math.Max(Now, _time.Microseconds());
+
+    internal void EndTurn()
+    {
+        Core.Paused = Link.MustPause;
+        Core.Dispatch(Now, this);
+        Managers.Flush();
+        Link.Flush();
+        _clock.Arm(Core.NextTick, Now);
+    }
+
+    internal void OnTick()
+    {
+        var slow = Now >= _clock.NextSecond;
+        Core.OnTick(Now, this);
+        if (!slow)
+            return;
+        _clock.NextSecond = Now + 1_000_000;
+        Managers.Heartbeat();
+        Link.OnSecond();
+        Volatile.Write(ref _snapshot, Describe());
+        Link.Report(_snapshot);
+    }
+
+    internal void OnManagerReady(string block) => Survivors.OnManager(block);
+
+    internal void OnBlockEnded(string block, string reason)
+    {
+        Survivors.OnEnded(block);
+        Core.OnBlockEnded(block, reason, Now, this);
+    }
+
+    internal void KeepPayload(int ticket, in FrameSlice first, FrameSlice[]? rest)
+    {
+        if (ticket >= _payloads.Length)
+            Array.Resize(ref _payloads, Math.Max(ticket + 1, _payloads.Length * 2));
+        _payloads[ticket].First = first;
+        _payloads[ticket].Rest = rest;
+    }
+
+    void IEndpointEffects.SendTask(int manager, int ticket, int function, int owner)
+    {
+        if (Managers.Find(manager) is not { Connection: { } connection } peer)
+            return;
+        if (peer.OwnersSent.Add(owner))
+            Tell(connection, _code.Owner(owner));
+        if (peer.FunctionsSent.Add(function))
+            Tell(connection, _code.Function(function));
+        ref var payload = ref _payloads[ticket];
+        if (payload.Rest is null)
+        {
+            connection.Outbox.AddTask(payload.First);
+        }
+        else
+        {
+            connection.Outbox.AddLarge(payload.First);
+            foreach (var segment in payload.Rest)
+                connection.Outbox.AddLarge(segment);
+        }
+
+        _hops.TasksSent++;
+        Managers.MarkDirty(peer);
+    }
+
+    void IEndpointEffects.CancelTask(int manager, int ticket, in TaskId task)
+    {
+        if (Managers.Find(manager) is not { Connection: { } connection } peer)
+            return;
+        var header = new FrameHeader { Kind = FrameKind.Cancel, Task = task, Ticket = (uint)ticket };
+        if (ticket < _payloads.Length && _payloads[ticket].Rest is not null)
+        {
+            var frame = ManagerRoster.Encode(header, []);
+            connection.Outbox.AddLarge(frame);
+            Managers.MarkDirty(peer);
+        }
+        else
+        {
+            Managers.Behind(peer, header, []);
+        }
+    }
+
+    void IEndpointEffects.RecallTasks(int manager, int count)
+    {
+        if (Managers.Find(manager) is { } peer)
+            Managers.Behind(peer, new FrameHeader { Kind = FrameKind.Recall }, BitConverter.GetBytes((uint)count));
+    }
+
+    void IEndpointEffects.EndTask(in EndedTask task)
+    {
+        var body = JsonSerializer.SerializeToUtf8Bytes(EndingOf(task));
+        var header = new FrameHeader
+        {
+            Kind = FrameKind.Result,
+            Task = task.Task,
+            Attempt = task.Attempt,
+            Epoch = task.Epoch,
+            Ticket = task.ServiceTicket,
+            ContentType = ContentType.Json,
+            BodyLength = ResultPrefix.Size + body.Length,
+        };
+        var prefix = new ResultPrefix
+        {
+            Outcome = task.Outcome,
+            ContentType = ContentType.Json,
+            EndpointReceived = task.Received,
+            EndpointSent = task.Sent,
+            EndpointBack = Now,
+        };
+        var buffer = _pool.Rent(header.FrameLength);
+        header.Write(buffer.Array);
+        prefix.Write(buffer.Array.AsSpan(FrameHeader.Size));
+        body.CopyTo(buffer.Array, FrameHeader.Size + ResultPrefix.Size);
+        Ledger.CountResult();
+        Ledger.Add(new FrameSlice(buffer, 0, header.FrameLength));
+        buffer.Release();
+    }
+
+    void IEndpointEffects.GiveBackTask(in EndedTask task) => Link.GiveBack(new FrameHeader
+    {
+        Kind = FrameKind.Returned,
+        Task = task.Task,
+        Attempt = task.Attempt,
+        Epoch = task.Epoch,
+        Ticket = task.ServiceTicket,
+    });
+
+    void IEndpointEffects.Forget(int ticket)
+    {
+        if (ticket < _payloads.Length)
+            _payloads[ticket].Release();
+    }
+
+    void IEndpointEffects.CloseManager(int manager, string reason)
+    {
+        if (Managers.Find(manager) is { Connection: { } connection } peer)
+        {
+            peer.Connection = null;
+            peer.DropPartial();
+            connection.Close(reason);
+        }
+    }
+
+    void IEndpointEffects.ForgetManager(int manager) => Managers.Forget(manager);
+
+    void IEndpointEffects.RequestBlock(string block) => OnRequestBlock(block);
+
+    void IEndpointEffects.EndBlock(string block, string reason) => OnEndBlock(block, reason);
+
+    private static void Tell(ManagerConnection connection, in FrameSlice frames)
+    {
+        frames.Buffer.Retain();
+        connection.Outbox.AddControl(frames);
+    }
+
+    private FailureBody EndingOf(in EndedTask task)
+    {
+        var manager = Managers.Find(task.Manager)?.Hello.ToString() ?? "its manager";
+        return task.Outcome switch
+        {
+            TaskOutcome.Cancelled => new FailureBody("Cancelled", "The task was cancelled before it started."),
+            TaskOutcome.Expired => new FailureBody("Expired", "The task's deadline passed before a worker was free for it."),
+            _ => new FailureBody("ManagerLost", $"Attempt {task.Attempt} was lost with {manager}: its connection broke and it did not come back."),
+        };
+    }
+
+    private EndpointSnapshot Describe()
+    {
+        var prefetch = 0;
+        var note = Link.Note;
+        foreach (var peer in Managers.All)
+        {
+            prefetch = Math.Max(prefetch, Core.AheadOf(peer.Number));
+            if (note.Length == 0 && peer.Note.Length > 0)
+                note = $"{peer.Hello.Node}: {peer.Note}";
+        }
+
+        return new EndpointSnapshot
+        {
+            Online = Link.IsUp,
+            Epoch = Link.Epoch,
+            BlocksRequested = Core.BlocksRequested,
+            BlocksRunning = Core.BlocksRunning,
+            Managers = Core.ManagersReady,
+            Workers = Core.Workers,
+            WorkersBusy = Core.WorkersBusy,
+            Queued = Core.Queued,
+            Running = Core.Running,
+            ResultsHeld = Ledger.Results,
+            ResultsHeldBytes = Link.HeldBytes,
+            SpoolBytes = Link.SpoolBytes(),
+            Completed = Core.Completed,
+            Prefetch = prefetch,
+            Hops = _hops.Read(),
+            Note = Core.Note is { Length: > 0 } reason && (Core.Queued > 0 || note.Length == 0) ? reason : note,
+        };
+    }
+}

@@ -1,0 +1,21 @@
+namespace FuncX.Endpoint.Dispatch;
+
+/// <summary>Why the process is to end, when it was not asked to: read by whoever ends blocks and sets the exit code.</summary>
+public sealed class EndpointExit
+{
+    /// <summary>The exit code when a newer process of this endpoint has taken the link.</summary>
+    public const int SupersededCode = 4;
+
+    /// <summary>True: another process of this endpoint is at work with the same blocks, so they must be left running.</summary>
+    public bool LeaveBlocks { get; private set; }
+
+    /// <summary>What to tell the user; empty when nothing happened.</summary>
+    public string Message { get; private set; } = "";
+
+    public void Supersede(string message)
+    {
+        Message = message;
+        LeaveBlocks = true;
+        Environment.ExitCode = SupersededCode;
+    }
+}

@@ -1,0 +1,69 @@
+namespace FuncX.Endpoint.Dispatch;
+
+/// <summary>The endpoint's numbers at one moment, for <c>status</c> and the service.</summary>
+public sealed record EndpointSnapshot
+{
+    /// <summary>Whether the link to the service stands.</summary>
+    public bool Online { get; init; }
+
+    public uint Epoch { get; init; }
+
+    public int BlocksRequested { get; init; }
+
+    public int BlocksRunning { get; init; }
+
+    public int Managers { get; init; }
+
+    public int Workers { get; init; }
+
+    public int WorkersBusy { get; init; }
+
+    /// <summary>Tasks here that no manager has.</summary>
+    public long Queued { get; init; }
+
+    /// <summary>Tasks at managers.</summary>
+    public long Running { get; init; }
+
+    /// <summary>Results kept until the service has committed them, in memory.</summary>
+    public long ResultsHeld { get; init; }
+
+    public long ResultsHeldBytes { get; init; }
+
+    public long SpoolBytes { get; init; }
+
+    /// <summary>Tasks that got a result.</summary>
+    public long Completed { get; init; }
+
+    /// <summary>Tasks sent ahead per worker, at the manager with the most.</summary>
+    public int Prefetch { get; init; }
+
+    /// <summary>Passages of each hop since the process began.</summary>
+    public HopCounts Hops { get; init; } = new();
+
+    /// <summary>Why no work flows, when none does; empty otherwise.</summary>
+    public string Note { get; init; } = "";
+}
+
+/// <summary>How many tasks and results passed each hop of this process, and how many bytes of bodies were copied on the way.</summary>
+public sealed record HopCounts
+{
+    public long TasksReceived { get; init; }
+
+    public long TaskBytesReceived { get; init; }
+
+    public long TasksSent { get; init; }
+
+    public long ResultsReceived { get; init; }
+
+    public long ResultBytesReceived { get; init; }
+
+    public long ResultsSent { get; init; }
+
+    public long ResultsCommitted { get; init; }
+
+    /// <summary>Bytes of frames that this process copied from one buffer of its own to another, tasks and results together.</summary>
+    public long BytesCopied { get; init; }
+
+    /// <summary>Managed memory allocated since the process began.</summary>
+    public long BytesAllocated { get; init; }
+}

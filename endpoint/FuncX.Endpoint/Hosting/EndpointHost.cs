@@ -1,0 +1,196 @@
+using System.Net;
+using System.Runtime.InteropServices;
+using System.Security.Authentication;
+using FuncX.Configuration;
+using FuncX.Endpoint.Blocks;
+using FuncX.Endpoint.Control;
+using FuncX.Endpoint.Dispatch;
+using FuncX.Endpoint.Identity;
+using FuncX.Endpoint.Managers;
+using FuncX.Wire;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace FuncX.Endpoint.Hosting;
+
+/// <summary>The running endpoint: what it consists of, the order in which that starts, and the order in which it stops.</summary>
+public sealed partial class EndpointHost : IAsyncDisposable
+{
+    private static readonly TimeSpan s_takeOverPatience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_drainPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_blockPatience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_cutOff = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan s_stopPatience = TimeSpan.FromSeconds(5);
+
+    private readonly WebApplication _app;
+    private readonly EndpointConfiguration _configuration;
+    private readonly ControlSocket _control;
+    private readonly EndpointAddresses _addresses;
+    private readonly BlockSupervisor _supervisor;
+    private readonly EndpointIdentity _identity;
+    private readonly EndpointCertificate _certificate;
+    private readonly ILogger<EndpointHost> _logger;
+
+    private EndpointHost(WebApplication app, ControlSocket control, EndpointAddresses addresses)
+    {
+        _app = app;
+        _control = control;
+        _addresses = addresses;
+        _configuration = app.Services.GetRequiredService<EndpointConfiguration>();
+        _supervisor = app.Services.GetRequiredService<BlockSupervisor>();
+        _identity = app.Services.GetRequiredService<EndpointIdentity>();
+        _certificate = app.Services.GetRequiredService<EndpointCertificate>();
+        _logger = app.Services.GetRequiredService<ILogger<EndpointHost>>();
+    }
+
+    /// <summary>Starts an endpoint and returns when it has stopped.</summary>
+    /// <returns>An <see cref="ExitCode"/>.</returns>
+    /// <exception cref="EndpointRefusedException">It cannot start.</exception>
+    public static async Task<int> RunAsync(EndpointConfiguration configuration, string? tokenFile, LogLevel logLevel)
+    {
+        using var interrupted = new CancellationTokenSource();
+        // A second signal while it stops is no reason to leave blocks behind; SIGKILL is there for that.
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
+        StateDirectory.Prepare(configuration.StateDirectory);
+        using var loggers = LoggerFactory.Create(logging => logging.AddEndpointConsole(logLevel));
+        var certificate = CertificateFile.LoadOrCreate(configuration.StateDirectory, TimeProvider.System);
+        EndpointIdentity identity;
+        try
+        {
+            identity = await new EndpointRegistration(configuration, tokenFile, TimeProvider.System, loggers.CreateLogger<EndpointRegistration>())
+                .LoadOrRegisterAsync(interrupted.Token);
+        }
+        catch (OperationCanceledException) when (interrupted.IsCancellationRequested)
+        {
+            return ExitCode.Done;
+        }
+
+        await using var host = Build(configuration, identity, certificate, logLevel);
+        return await host.RunAsync(interrupted.Token);
+
+        void Interrupt(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            interrupted.Cancel();
+        }
+    }
+
+    public async ValueTask DisposeAsync() => await _app.DisposeAsync();
+
+    private static EndpointHost Build(EndpointConfiguration configuration, EndpointIdentity identity, EndpointCertificate certificate, LogLevel logLevel)
+    {
+        var control = new ControlSocket(configuration.StateDirectory);
+        var addresses = new EndpointAddresses();
+        // Empty: settings of this process come from its own file and from nowhere else, no ASPNETCORE_ variable and no appsettings.json.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Logging.AddEndpointConsole(logLevel);
+        builder.Services.AddRoutingCore();
+        builder.Services.AddSingleton(configuration).AddSingleton(identity).AddSingleton(certificate).AddSingleton(TimeProvider.System);
+        builder.Services.AddBlocks(configuration);
+        builder.Services.AddDispatch();
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true).ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.ListenUnixSocket(control.Path, listen => listen.Protocols = HttpProtocols.Http1);
+            foreach (var address in ListenAddresses.Of(configuration))
+            {
+                kestrel.Listen(new IPEndPoint(address, 0), listen =>
+                {
+                    // Frames and nothing else: no HTTP is spoken on this listener.
+                    addresses.Add(listen);
+                    listen.UseHttps(https =>
+                    {
+                        https.ServerCertificate = certificate.Certificate;
+                        https.SslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13;
+                    });
+                    listen.UseConnectionHandler<ManagerConnectionHandler>();
+                });
+            }
+        });
+        var app = builder.Build();
+        app.MapControl(addresses);
+        return new EndpointHost(app, control, addresses);
+    }
+
+    private async Task<int> RunAsync(CancellationToken interrupted)
+    {
+        await TakeOverAsync(interrupted);
+        _control.Prepare();
+        await _supervisor.RecoverAsync(interrupted);
+        await _app.StartAsync(interrupted);
+        var stopping = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var asked = _app.Lifetime.ApplicationStopping.Register(() => stopping.TrySetResult());
+        using var signalled = interrupted.Register(_app.Lifetime.StopApplication);
+        Announce();
+        await stopping.Task;
+        await StopAsync();
+        return Environment.ExitCode;
+    }
+
+    // The newer link wins wherever the older process is. On this machine it is asked first: managers stay with it as long as it listens, and this
+    // one could not tell the service what they hold. What does not go is left to the link.
+    private async Task TakeOverAsync(CancellationToken interrupted)
+    {
+        using var older = new ControlClient(_configuration.StateDirectory);
+        try
+        {
+            if (await older.StatusAsync(interrupted) is not { } status || !await older.SupersedeAsync(interrupted))
+                return;
+            var gone = await ControlClient.WaitForEndAsync(status.Pid, s_takeOverPatience, interrupted);
+            var what = gone ? "has stopped and left its blocks" : "is still stopping";
+            Log.TakenOver(_logger, status.Pid, what);
+        }
+        catch (Exception problem) when (problem is HttpRequestException or System.Text.Json.JsonException or TaskCanceledException && !interrupted.IsCancellationRequested)
+        {
+            Log.NotTakenOver(_logger, problem.Message);
+        }
+    }
+
+    private void Announce()
+    {
+        _supervisor.Listening(_addresses.Bound);
+        _control.Publish();
+        PrivateFile.WriteJson(EndpointFile.PathIn(_configuration.StateDirectory), new EndpointFile(Environment.ProcessId, Environment.MachineName, _addresses.Port,
+            _addresses.Bound, _certificate.Fingerprint, _identity.EndpointId, ProtocolVersion.Product));
+        var (addresses, survivors) = (string.Join(", ", _addresses.Bound), _supervisor.Surviving().Count);
+        Log.Ready(_logger, _configuration.Name, _identity.EndpointId, addresses, survivors);
+    }
+
+    // What managers are told to finish first, then the blocks, then the listeners: a manager ends while its connection still stands.
+    private async Task StopAsync()
+    {
+        Log.Stopping(_logger, _configuration.Name);
+        var exit = _app.Services.GetRequiredService<EndpointExit>();
+        using (var finishing = new CancellationTokenSource(s_drainPatience))
+            await _app.Services.GetRequiredService<DispatchLifetime>().FinishAsync(finishing.Token);
+        // Superseded, or broken: the blocks and what they compute belong to the next process of this endpoint.
+        var leave = exit.LeaveBlocks || Environment.ExitCode != ExitCode.Done;
+        if (!leave)
+            await _supervisor.EndAllAsync(s_blockPatience);
+        // Managers that are left stay connected until they are cut off; a successor waits for them.
+        using var patience = new CancellationTokenSource(leave ? s_cutOff : s_stopPatience);
+        await _app.StopAsync(patience.Token);
+        _control.Withdraw();
+        EndpointFile.RemoveOwn(_configuration.StateDirectory);
+        Log.Stopped(_logger, _configuration.Name);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(Level = LogLevel.Information, Message = "endpoint '{Name}' ({EndpointId}) is ready; managers dial in at {Addresses}; {Blocks} blocks of an earlier process")]
+        public static partial void Ready(ILogger logger, string name, string endpointId, string addresses, int blocks);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "the process of this endpoint with pid {Pid} {What}; this one takes its place")]
+        public static partial void TakenOver(ILogger logger, int pid, string what);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "another process holds the control socket and does not answer: {Reason}; it is superseded as soon as this one has the link")]
+        public static partial void NotTakenOver(ILogger logger, string reason);
+
+        [LoggerMessage(Level = LogLevel.Information, Message = "endpoint '{Name}' stops")]
+        public static partial void Stopping(ILogger logger, string name);
+
+        [LoggerMessage(Level = LogLevel.Information, Message = "endpoint '{Name}' has stopped")]
+        public static partial void Stopped(ILogger logger, string name);
+    }
+}

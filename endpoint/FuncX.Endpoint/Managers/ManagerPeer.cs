@@ -1,0 +1,57 @@
+using FuncX.Wire;
+
+namespace FuncX.Endpoint.Managers;
+
+/// <summary>One manager process as the loop sees it; it outlives its connections. Touched on the loop only.</summary>
+internal sealed class ManagerPeer(int number, ManagerHello hello)
+{
+    /// <summary>The core's number of it.</summary>
+    public int Number { get; } = number;
+
+    public ManagerHello Hello { get; } = hello;
+
+    /// <summary>The connection it has now; null while it is away.</summary>
+    public ManagerConnection? Connection { get; set; }
+
+    /// <summary>Functions and owners it was told of on this connection, by number.</summary>
+    public NumberSet FunctionsSent { get; } = new();
+
+    public NumberSet OwnersSent { get; } = new();
+
+    public List<InventoryEntry> Inventory { get; } = [];
+
+    public bool InventoryDone { get; set; }
+
+    public Dictionary<TaskId, PartialResult> Partial { get; } = [];
+
+    /// <summary>Every result up to this mark of the manager is durable.</summary>
+    public ulong DurableMark { get; set; }
+
+    /// <summary>What the manager was last told of that.</summary>
+    public ulong AcknowledgedMark { get; set; }
+
+    /// <summary>What it last said about itself that people should know.</summary>
+    public string Note { get; set; } = "";
+
+    /// <summary>Whether it is on the turn's list of those to flush.</summary>
+    public bool Dirty { get; set; }
+
+    public void Attach(ManagerConnection connection)
+    {
+        Connection = connection;
+        connection.Peer = this;
+        Inventory.Clear();
+        InventoryDone = false;
+        FunctionsSent.Clear();
+        OwnersSent.Clear();
+        AcknowledgedMark = 0;
+        DropPartial();
+    }
+
+    public void DropPartial()
+    {
+        foreach (var partial in Partial.Values)
+            partial.Release();
+        Partial.Clear();
+    }
+}

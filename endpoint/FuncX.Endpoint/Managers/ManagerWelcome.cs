@@ -1,0 +1,47 @@
+using System.Text.Json.Serialization;
+using FuncX.Configuration;
+
+namespace FuncX.Endpoint.Managers;
+
+/// <summary>The body of a welcome, as in protocol/README.md.</summary>
+internal sealed record ManagerWelcome(
+    [property: JsonPropertyName("version")] string Version,
+    [property: JsonPropertyName("protocol")] int Protocol,
+    [property: JsonPropertyName("number")] int Number,
+    [property: JsonPropertyName("heartbeat_ms")] int HeartbeatMilliseconds,
+    [property: JsonPropertyName("workers")] WorkersWelcome Workers);
+
+/// <summary>The part of the configuration that managers act on.</summary>
+internal sealed record WorkersWelcome(
+    [property: JsonPropertyName("per_node")] int PerNode,
+    [property: JsonPropertyName("cores_per_worker")] int CoresPerWorker,
+    [property: JsonPropertyName("init")] string Init,
+    [property: JsonPropertyName("python")] string Python,
+    [property: JsonPropertyName("preload")] IReadOnlyList<string> Preload,
+    [property: JsonPropertyName("isolation")] string Isolation,
+    [property: JsonPropertyName("idle_ms")] long IdleMilliseconds,
+    [property: JsonPropertyName("prefetch")] int? Prefetch,
+    [property: JsonPropertyName("output_limit")] long OutputLimit,
+    [property: JsonPropertyName("result_limit")] long ResultLimit,
+    [property: JsonPropertyName("walltime_ms")] long WalltimeMilliseconds)
+{
+    /// <summary>The most that any configuration may allow one result: it is held in memory on its way.</summary>
+    public const long LargestResult = 256L << 20;
+
+    public static WorkersWelcome From(EndpointConfiguration configuration)
+    {
+        var workers = configuration.Workers;
+        return new WorkersWelcome(
+            workers.PerNode,
+            workers.CoresPerWorker,
+            workers.Init,
+            workers.Python,
+            workers.Preload,
+            workers.Isolation switch { WorkerIsolation.Spawn => "spawn", WorkerIsolation.PerTask => "per_task", _ => "fork" },
+            (long)workers.Idle.TotalMilliseconds,
+            workers.Prefetch,
+            configuration.Limits.Output,
+            Math.Min(configuration.Limits.Result, LargestResult),
+            (long)(configuration.Limits.TaskWalltime?.TotalMilliseconds ?? 0));
+    }
+}

@@ -1,0 +1,30 @@
+using System.CommandLine;
+using FuncX.Endpoint.Commands;
+using FuncX.Endpoint.Hosting;
+
+namespace FuncX.Endpoint;
+
+/// <summary><c>funcx-endpoint</c>.</summary>
+public static class Program
+{
+    public static async Task<int> Main(string[] args)
+    {
+        var root = new RootCommand("The FuncX endpoint: runs the functions of a service on this machine or its cluster.")
+        {
+            InitCommand.Create(),
+            ValidateCommand.Create(),
+            StartCommand.Create(),
+            StopCommand.Create(),
+            StatusCommand.Create(),
+        };
+        var parsed = root.Parse(args);
+        if (parsed.Errors.Count > 0)
+        {
+            await parsed.InvokeAsync();
+            return ExitCode.Usage;
+        }
+
+        // Signals are the running endpoint's own business: it drains and ends its blocks.
+        return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
+    }
+}

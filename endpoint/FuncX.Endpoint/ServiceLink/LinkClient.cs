@@ -1,0 +1,222 @@
+using FuncX.Contracts.V1;
+using FuncX.Endpoint.Dispatch;
+using FuncX.Endpoint.Identity;
+using FuncX.Endpoint.Spool;
+using FuncX.Wire;
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace FuncX.Endpoint.ServiceLink;
+
+/// <summary>
+/// Keeps the link to the service: dials out, says hello and what is held, then carries tasks down and results up; when the link breaks it dials again with a jittered
+/// back-off from 0.1 to 5 s, for ever. Ends the process when a newer one of this endpoint has taken over.
+/// </summary>
+internal sealed partial class LinkClient(EndpointLoop loop, EndpointIdentity identity, BufferPool pool, HopCounter hops, SpoolStore spool, SpoolWriter spoolWriter,
+    EndpointExit exit, Survivors survivors, IHostApplicationLifetime lifetime, ILogger<LinkClient> logger) : BackgroundService
+{
+    private const int WindowBytes = 16 << 20;
+    private static readonly TimeSpan _welcomeWithin = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan _survivorsWithin = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan _shortestPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan _longestPause = TimeSpan.FromSeconds(5);
+
+    private string _lastProblem = "";
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await Task.Yield();
+        try
+        {
+            await survivors.Back.WaitAsync(_survivorsWithin, stoppingToken);
+        }
+        catch (TimeoutException)
+        {
+            LogSurvivorsMissing(_survivorsWithin.TotalSeconds);
+        }
+
+        using var channel = OpenChannel();
+        var pause = _shortestPause;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            var began = Environment.TickCount64;
+            try
+            {
+                await RunLinkAsync(channel, stoppingToken);
+            }
+            catch (Exception problem) when (problem is RpcException or IOException or HttpRequestException or FrameException or InvalidDataException
+                or OperationCanceledException or TimeoutException or InvalidOperationException)
+            {
+                if (stoppingToken.IsCancellationRequested)
+                    return;
+                Report(problem is RpcException rpc ? $"{rpc.StatusCode}: {rpc.Status.Detail}" : problem.Message);
+            }
+
+            if (exit.LeaveBlocks)
+                return;
+            if (Environment.TickCount64 - began > 10_000)
+                pause = _shortestPause;
+            await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            pause = pause * 2 > _longestPause ? _longestPause : pause * 2;
+        }
+    }
+
+    private GrpcChannel OpenChannel() => GrpcChannel.ForAddress(identity.ServiceAddress, new GrpcChannelOptions
+    {
+        HttpHandler = new SocketsHttpHandler
+        {
+            InitialHttp2StreamWindowSize = WindowBytes,
+            EnableMultipleHttp2Connections = true,
+            // A service that vanished without a word is noticed within 20 s.
+            KeepAlivePingDelay = TimeSpan.FromSeconds(10),
+            KeepAlivePingTimeout = TimeSpan.FromSeconds(10),
+            ConnectTimeout = TimeSpan.FromSeconds(10),
+        },
+        DisposeHttpClient = true,
+        MaxReceiveMessageSize = 64 << 20,
+        MaxSendMessageSize = 64 << 20,
+    });
+
+    private async Task RunLinkAsync(GrpcChannel channel, CancellationToken stopping)
+    {
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        using var call = channel.CreateCallInvoker().AsyncDuplexStreamingCall(
+            new LinkMethod(pool, hops).Connect(),
+            null,
+            new CallOptions(new Metadata { { "authorization", $"Bearer {identity.Credential}" } }, cancellationToken: over.Token));
+        await call.RequestStream.WriteAsync(new PlainMessage(new EndpointMessage
+        {
+            Hello = new EndpointHello
+            {
+                Version = ProtocolVersion.Product,
+                ProtocolMinimum = ProtocolVersion.Minimum,
+                ProtocolMaximum = ProtocolVersion.Maximum,
+                EndpointId = identity.EndpointId,
+                Instance = identity.Instance,
+            },
+        }), over.Token);
+        var welcome = await ReadWelcomeAsync(call.ResponseStream, over);
+        if (welcome is null)
+            return;
+        _lastProblem = "";
+        LogLinked(identity.ServiceAddress, welcome.Epoch, welcome.Version);
+        using var news = new SemaphoreSlim(1);
+        LinkSession? session = null;
+        session = new LinkSession(
+            call.RequestStream,
+            hops,
+            () => loop.Post(new ActionEvent(static _ => { })),
+            _ => over.Cancel());
+        var spooled = await CompleteSpoolAsync();
+        await loop.Run(dispatcher =>
+        {
+            dispatcher.Link.OnSpoolGrown = () => news.Release();
+            dispatcher.Link.OnUp(session, welcome.Epoch, spooled);
+        });
+        var replay = new SpoolReplay(loop, session, spool, pool, logger).RunAsync(news, CompleteFileAsync, over.Token);
+        try
+        {
+            await ReceiveAsync(call.ResponseStream, session, over.Token);
+        }
+        finally
+        {
+            session.Close();
+            await loop.Run(dispatcher =>
+            {
+                dispatcher.Link.OnSpoolGrown = () => { };
+                dispatcher.Link.OnDown(session);
+            });
+            await over.CancelAsync();
+            await replay;
+        }
+    }
+
+    // Null: superseded before any welcome.
+    private async Task<LinkWelcome?> ReadWelcomeAsync(IAsyncStreamReader<IncomingMessage> stream, CancellationTokenSource over)
+    {
+        try
+        {
+            if (!await stream.MoveNext(over.Token).WaitAsync(_welcomeWithin, over.Token))
+                throw new IOException("the service closed the link without a welcome");
+        }
+        catch (TimeoutException problem)
+        {
+            throw new TimeoutException($"the service gave no welcome within {_welcomeWithin.TotalSeconds} s", problem);
+        }
+
+        var message = stream.Current.Message;
+        if (message?.MessageCase == ServiceMessage.MessageOneofCase.Superseded)
+        {
+            Supersede(message.Superseded);
+            return null;
+        }
+
+        return message?.Welcome ?? throw new InvalidDataException($"the service began with {message?.MessageCase.ToString() ?? "tasks"}; it should be a welcome");
+    }
+
+    private async Task ReceiveAsync(IAsyncStreamReader<IncomingMessage> stream, LinkSession session, CancellationToken over)
+    {
+        var arrival = new LinkEvent(session);
+        while (await stream.MoveNext(over))
+        {
+            var incoming = stream.Current;
+            if (incoming.Message?.MessageCase == ServiceMessage.MessageOneofCase.Superseded)
+            {
+                Supersede(incoming.Message.Superseded);
+                return;
+            }
+
+            arrival.Incoming = incoming;
+            await loop.PostAndWait(arrival);
+            if (incoming.Message is null)
+                incoming.Tasks.Buffer.Release();
+            if (arrival.Problem is not null)
+                throw arrival.Problem;
+        }
+
+        Report("the service closed the link");
+    }
+
+    private async Task<List<InventoryEntry>> CompleteSpoolAsync()
+    {
+        await CompleteFileAsync();
+        var entries = new List<InventoryEntry>();
+        SpoolReader.Describe(spool.Files(), pool, entries);
+        return entries;
+    }
+
+    private Task CompleteFileAsync()
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        spoolWriter.Complete(done.SetResult);
+        return done.Task;
+    }
+
+    private void Supersede(Superseded superseded)
+    {
+        exit.Supersede($"superseded: another process of this endpoint has connected ({superseded.By}). Its blocks stay with it.");
+        LogSuperseded(exit.Message);
+        lifetime.StopApplication();
+    }
+
+    // A service that stays away is told once, not every five seconds.
+    private void Report(string problem)
+    {
+        if (problem == _lastProblem)
+            return;
+        _lastProblem = problem;
+        LogUnlinked(identity.ServiceAddress, problem);
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "linked to {Service}, epoch {Epoch}, service version {Version}")]
+    private partial void LogLinked(string service, uint epoch, string version);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "no link to {Service}: {Problem}; trying again for as long as it takes")]
+    private partial void LogUnlinked(string service, string problem);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Message}")]
+    private partial void LogSuperseded(string message);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "managers of earlier blocks did not come back within {Seconds} s; going on without them")]
+    private partial void LogSurvivorsMissing(double seconds);
+}

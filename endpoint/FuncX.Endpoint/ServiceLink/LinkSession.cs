@@ -1,0 +1,130 @@
+using FuncX.Contracts.V1;
+using FuncX.Endpoint.Dispatch;
+using Grpc.Core;
+
+namespace FuncX.Endpoint.ServiceLink;
+
+/// <summary>
+/// The sending half of one link: a short queue and one sender at a time, which writes on the loop's own thread when there is little to send and nothing under way.
+/// Results wait in the ledger, not here, so that they gather while the link is busy.
+/// </summary>
+internal sealed class LinkSession(IClientStreamWriter<OutgoingMessage> writer, HopCounter hops, Action onRoom, Action<Exception> onFailed) : IThreadPoolWorkItem
+{
+    private const int InlineBytes = 32 << 10;
+    private const int QueuedResults = 2;
+
+    private readonly Lock _gate = new();
+    private readonly Queue<OutgoingMessage> _queue = new();
+    private int _results;
+    private bool _sending;
+    private bool _wantsRoom;
+    private bool _closed;
+    private ulong _sequence;
+
+    /// <summary>Whether results may be sent now; when not, the owner is told once they may.</summary>
+    public bool HasRoom
+    {
+        get
+        {
+            lock (_gate)
+            {
+                _wantsRoom = _results >= QueuedResults && !_closed;
+                return !_wantsRoom && !_closed;
+            }
+        }
+    }
+
+    public ulong NextSequence() => ++_sequence;
+
+    public void Send(EndpointMessage message) => Send(new PlainMessage(message));
+
+    /// <summary>Queues a message and has it sent; takes over one reference.</summary>
+    public void Send(OutgoingMessage message)
+    {
+        lock (_gate)
+        {
+            if (_closed)
+            {
+                message.Release();
+                return;
+            }
+
+            _queue.Enqueue(message);
+            if (message is HeldMessage)
+                _results++;
+            if (_sending)
+                return;
+            _sending = true;
+        }
+
+        if (message.Bytes <= InlineBytes)
+            _ = SendAsync();
+        else
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: true);
+    }
+
+    public void Close()
+    {
+        lock (_gate)
+        {
+            _closed = true;
+            while (_queue.TryDequeue(out var message))
+                message.Release();
+        }
+    }
+
+    void IThreadPoolWorkItem.Execute() => _ = SendAsync();
+
+    private async Task SendAsync()
+    {
+        while (TryTake(out var message))
+        {
+            try
+            {
+                if (message is HeldMessage held)
+                {
+                    FailPoints.Pass("before-link-send");
+                    await writer.WriteAsync(message);
+                    FailPoints.Pass("after-link-send");
+                    hops.ResultsSent += held.Results;
+                }
+                else
+                {
+                    await writer.WriteAsync(message);
+                }
+            }
+            catch (Exception problem) when (problem is RpcException or InvalidOperationException or IOException or OperationCanceledException or ObjectDisposedException)
+            {
+                Close();
+                onFailed(problem);
+                return;
+            }
+            finally
+            {
+                message.Release();
+            }
+
+            bool tell;
+            lock (_gate)
+            {
+                if (message is HeldMessage)
+                    _results--;
+                tell = _wantsRoom && _results < QueuedResults;
+                if (tell)
+                    _wantsRoom = false;
+            }
+
+            if (tell)
+                onRoom();
+        }
+    }
+
+    private bool TryTake(out OutgoingMessage message)
+    {
+        lock (_gate)
+        {
+            _sending = _queue.TryDequeue(out message!);
+            return _sending;
+        }
+    }
+}

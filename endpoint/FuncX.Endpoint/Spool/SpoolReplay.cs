@@ -1,0 +1,84 @@
+using FuncX.Endpoint.Dispatch;
+using FuncX.Endpoint.ServiceLink;
+
+namespace FuncX.Endpoint.Spool;
+
+/// <summary>
+/// Sends what the spool holds over one link, oldest first, a few messages ahead of their commits; a file is deleted once the service has committed all of it. Ends
+/// with the link; the next one begins again with the oldest file that is left, and the service drops what it has.
+/// </summary>
+internal sealed partial class SpoolReplay(EndpointLoop loop, LinkSession session, SpoolStore store, BufferPool pool, ILogger logger)
+{
+    private const int Ahead = 16;
+
+    /// <param name="news">Released when the spool has grown; one release at the start.</param>
+    /// <param name="complete">Completes the file that is being appended to.</param>
+    /// <param name="over">The link's end.</param>
+    public async Task RunAsync(SemaphoreSlim news, Func<Task> complete, CancellationToken over)
+    {
+        try
+        {
+            while (true)
+            {
+                await news.WaitAsync(over);
+                await complete();
+                foreach (var file in store.Files())
+                    await ReplayAsync(file, over);
+            }
+        }
+        catch (OperationCanceledException) when (over.IsCancellationRequested)
+        {
+        }
+        catch (IOException problem)
+        {
+            // The results stay where they are; the next link tries again.
+            LogUnreadable(problem.Message);
+        }
+    }
+
+    private async Task ReplayAsync(SpoolFile file, CancellationToken over)
+    {
+        using var ahead = new SemaphoreSlim(Ahead);
+        long torn;
+        using (var reader = new SpoolReader(file, pool))
+        {
+            while (reader.TryRead(out var frames, out var results))
+            {
+                await ahead.WaitAsync(over);
+                var sent = false;
+                await loop.Run(dispatcher => sent = dispatcher.Link.Replay(session, frames, results, () => ahead.Release()));
+                if (!sent)
+                {
+                    frames.Buffer.Release();
+                    throw new OperationCanceledException(over);
+                }
+            }
+
+            torn = reader.TornBytes;
+        }
+
+        // All of them back: everything is committed.
+        for (var i = 0; i < Ahead; i++)
+            await ahead.WaitAsync(over);
+        if (torn > SpoolRecord.HeaderSize + SpoolRecord.LargestFrames)
+        {
+            // More than one unfinished record cannot be a torn end.
+            LogDamaged(file.Path, torn);
+            store.SetAside(file);
+            return;
+        }
+
+        if (torn > 0)
+            LogTorn(file.Path, torn);
+        store.Delete(file);
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "the spool cannot be read: {Problem}")]
+    private partial void LogUnreadable(string problem);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{File} is damaged {Bytes} bytes before its end; it is kept beside the spool as .damaged")]
+    private partial void LogDamaged(string file, long bytes);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{File} has a torn end of {Bytes} bytes, which nobody was promised")]
+    private partial void LogTorn(string file, long bytes);
+}

@@ -1,0 +1,66 @@
+using System.Threading.Channels;
+using FuncX.Endpoint.Dispatch;
+using FuncX.Endpoint.ServiceLink;
+
+namespace FuncX.Endpoint.Spool;
+
+/// <summary>
+/// Writes results to the spool on a thread of its own and tells the loop when they are durable, or that they could not be made so. Its queue is bounded by
+/// what the ledger holds: the loop hands each message over once and waits for the answer.
+/// </summary>
+internal sealed partial class SpoolWriter(SpoolStore store, ILogger<SpoolWriter> logger) : BackgroundService
+{
+    private readonly Channel<Request> _requests = Channel.CreateUnbounded<Request>(new UnboundedChannelOptions { SingleReader = true });
+
+    private sealed record Request(List<HeldMessage> Messages, Action<string?> Done);
+
+    public long Bytes => store.Bytes;
+
+    /// <summary>Has the messages written. <paramref name="done"/> gets null once they are durable, else why not; on the writer's thread.</summary>
+    public void Write(List<HeldMessage> messages, Action<string?> done) => _requests.Writer.TryWrite(new Request(messages, done));
+
+    /// <summary>Has the current file completed, so that it can be replayed; <paramref name="done"/> runs on the writer's thread.</summary>
+    public void Complete(Action done) => _requests.Writer.TryWrite(new Request([], _ => done()));
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await foreach (var request in _requests.Reader.ReadAllAsync(stoppingToken))
+                Serve(request);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            while (_requests.Reader.TryRead(out var request))
+                Serve(request);
+        }
+    }
+
+    private void Serve(Request request)
+    {
+        string? problem = null;
+        try
+        {
+            if (request.Messages.Count == 0)
+            {
+                store.Complete();
+            }
+            else
+            {
+                FailPoints.Pass("before-spool");
+                store.Append(request.Messages);
+                FailPoints.Pass("after-spool");
+            }
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        {
+            problem = refused.Message;
+            LogRefused(problem);
+        }
+
+        request.Done(problem);
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "results cannot be spooled: {Problem}")]
+    private partial void LogRefused(string problem);
+}
