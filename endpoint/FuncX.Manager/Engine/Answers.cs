@@ -1,0 +1,146 @@
+using System.Buffers.Binary;
+using System.Text.Json;
+using FuncX.Manager.Link;
+using FuncX.Manager.Workers;
+using FuncX.Wire;
+
+namespace FuncX.Manager.Engine;
+
+/// <summary>
+/// Writes what ends a task here into the outbox and frees its slot: results copied once from where the worker put them, and outcomes that
+/// the manager itself decides. Benchmark: throughput.
+/// </summary>
+internal sealed class Answers(TaskTable table, ResultOutbox outbox)
+{
+    private const int ResultHead = FrameHeader.Size + ResultPrefix.Size;
+
+    /// <summary>A worker's result as it is, but for the fields that are the endpoint's or the manager's.</summary>
+    public void Forward(int slot, ReadOnlySpan<byte> frame)
+    {
+        var output = outbox.Result(frame.Length);
+        frame.CopyTo(output);
+        Restore(ref table[slot], output);
+        table.Remove(slot);
+    }
+
+    /// <summary>A result in segments, copied once.</summary>
+    public void Forward(int slot, JoinedResult joined)
+    {
+        var frames = joined.Frames;
+        for (var at = 0; at < frames.Length; at += BinaryPrimitives.ReadInt32LittleEndian(frames[at..]))
+            RestoreHeader(ref table[slot], frames[at..]);
+        BinaryPrimitives.WriteInt64LittleEndian(
+            frames[(ResultFrame.Body(frames) + ResultPrefix.ManagerReceivedOffset)..], table[slot].ReceivedMicroseconds);
+        frames.CopyTo(outbox.Large(frames.Length).Append(frames.Length));
+        table.Remove(slot);
+    }
+
+    /// <summary>A result with output that came through the pipes appended to what the worker had collected itself.</summary>
+    public void ForwardWithOutput(int slot, ReadOnlySpan<byte> frame, ReadOnlySpan<byte> stdout, ReadOnlySpan<byte> stderr)
+    {
+        var header = FrameHeader.Read(frame);
+        var prefix = ResultPrefix.Read(frame[FrameHeader.Size..], header.BodyLength);
+        var rest = frame[ResultHead..];
+        var value = rest[..^(prefix.StdoutBytes + prefix.StderrBytes)];
+        var body = new byte[frame.Length - FrameHeader.Size + stdout.Length + stderr.Length];
+        var at = ResultPrefix.Size;
+        Put(value, body, ref at);
+        Put(rest.Slice(value.Length, prefix.StdoutBytes), body, ref at);
+        Put(stdout, body, ref at);
+        Put(rest.Slice(value.Length + prefix.StdoutBytes, prefix.StderrBytes), body, ref at);
+        Put(stderr, body, ref at);
+        prefix.StdoutBytes += stdout.Length;
+        prefix.StderrBytes += stderr.Length;
+        Write(slot, header, prefix, body);
+    }
+
+    /// <summary>An outcome that is not a value; <paramref name="code"/> is the worker's exit status or minus its signal.</summary>
+    public void Failure(int slot, TaskOutcome outcome, int code, string type, string message, ReadOnlySpan<byte> stdout = default, ReadOnlySpan<byte> stderr = default)
+    {
+        ref var task = ref table[slot];
+        var value = JsonSerializer.SerializeToUtf8Bytes(new FailureBody(type, message), MessageJson.Default.FailureBody);
+        var header = FrameHeader.Read(task.Slab!.GetSpan()[task.Offset..]);
+        header.Kind = FrameKind.Result;
+        header.Flags = FrameFlags.None;
+        header.ContentType = ContentType.Json;
+        header.WalltimeMilliseconds = 0;
+        header.DeadlineMicroseconds = 0;
+        header.Priority = 0;
+        var body = new byte[ResultPrefix.Size + value.Length + stdout.Length + stderr.Length];
+        var at = ResultPrefix.Size;
+        Put(value, body, ref at);
+        Put(stdout, body, ref at);
+        Put(stderr, body, ref at);
+        var prefix = new ResultPrefix
+        {
+            Outcome = outcome,
+            ContentType = ContentType.Json,
+            Code = (short)code,
+            StdoutBytes = stdout.Length,
+            StderrBytes = stderr.Length,
+        };
+        Write(slot, header, prefix, body);
+    }
+
+    public void Expired(int slot) =>
+        Failure(slot, TaskOutcome.Expired, 0, "Expired", $"its deadline passed {(Clock.UnixMicroseconds - table[slot].DeadlineMicroseconds) / 1e6:F3} s ago, before a worker was free");
+
+    public void Cancelled(int slot) => Failure(slot, TaskOutcome.Cancelled, 0, "Cancelled", "cancelled before it started");
+
+    /// <summary>Gives a task back that has not started and never will here.</summary>
+    public void Returned(int slot)
+    {
+        ref var task = ref table[slot];
+        var header = FrameHeader.Read(task.Slab!.GetSpan()[task.Offset..]);
+        header.Kind = FrameKind.Returned;
+        header.Flags = FrameFlags.None;
+        header.ContentType = ContentType.None;
+        header.Function = task.FunctionNumber;
+        header.Ticket = task.Ticket;
+        header.BodyLength = 0;
+        outbox.Control(header, default);
+        table.Remove(slot);
+    }
+
+    private static void Put(ReadOnlySpan<byte> part, byte[] body, ref int at)
+    {
+        part.CopyTo(body.AsSpan(at));
+        at += part.Length;
+    }
+
+    private void Write(int slot, FrameHeader header, ResultPrefix prefix, byte[] body)
+    {
+        ref var task = ref table[slot];
+        header.Function = task.FunctionNumber;
+        header.Ticket = task.Ticket;
+        header.BodyLength = body.Length;
+        prefix.ManagerReceived = task.ReceivedMicroseconds;
+        prefix.Write(body);
+        if (body.Length <= FrameHeader.MaxBody)
+        {
+            var output = outbox.Result(header.FrameLength);
+            header.Write(output);
+            body.CopyTo(output[FrameHeader.Size..]);
+        }
+        else
+        {
+            var frames = 2 + (body.Length / FrameHeader.MaxBody);
+            FrameWriter.WriteSegmented(outbox.Large(body.Length + sizeof(long) + (frames * FrameHeader.Size)), header, body);
+        }
+
+        table.Remove(slot);
+    }
+
+    private static void Restore(ref TaskRecord task, Span<byte> frame)
+    {
+        RestoreHeader(ref task, frame);
+        BinaryPrimitives.WriteInt64LittleEndian(
+            frame[(FrameHeader.Size + ResultPrefix.ManagerReceivedOffset)..], task.ReceivedMicroseconds);
+    }
+
+    private static void RestoreHeader(ref TaskRecord task, Span<byte> frame)
+    {
+        BinaryPrimitives.WriteUInt32LittleEndian(frame[FrameHeader.FunctionOffset..], task.FunctionNumber);
+        BinaryPrimitives.WriteUInt32LittleEndian(frame[FrameHeader.TicketOffset..], task.Ticket);
+    }
+}

@@ -1,0 +1,304 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using FuncX.Manager.Link;
+using FuncX.Manager.Pools;
+using FuncX.Wire;
+
+namespace FuncX.Manager.Engine;
+
+/// <summary>
+/// What the endpoint sends. Tasks stay in the memory the link read them into; only a frame that lies across two pieces is copied.
+/// Benchmark: throughput.
+/// </summary>
+internal sealed unsafe class LinkInbox(Node node)
+{
+    /// <summary>Largest arguments of one task.</summary>
+    public const long MaxArguments = 1 << 30;
+
+    private const int MaxTasks = 1 << 20;
+
+    private readonly Dictionary<uint, NodeFunction> _functions = [];
+    private readonly Dictionary<uint, OwnerPool> _owners = [];
+    private readonly Dictionary<(TaskId, uint), JoinedFrames> _joining = [];
+    private readonly Dictionary<string, NodeFunction> _byContent = [];
+    private readonly HashSet<uint> _numbers = [];
+    private readonly Dictionary<string, OwnerPool> _byName = new(StringComparer.Ordinal);
+    private uint _nextOwnNumber = 0x8000_0000;
+    private uint _lastNumber;
+    private NodeFunction? _lastFunction;
+    private long _now;
+
+    /// <summary>A new link: numbers mean nothing any more, halves are gone.</summary>
+    public void Reset()
+    {
+        _functions.Clear();
+        _owners.Clear();
+        foreach (var joined in _joining.Values)
+            joined.Slab.Release();
+        _joining.Clear();
+        _lastFunction = null;
+    }
+
+    /// <summary>Takes all whole frames off the front.</summary>
+    /// <exception cref="FrameException">The endpoint sent what it must not.</exception>
+    public void Take(ref ReadOnlySequence<byte> input)
+    {
+        _now = Clock.UnixMicroseconds;
+        while (!input.IsEmpty)
+        {
+            var first = input.First;
+            var used = 0;
+            if (MemoryMarshal.TryGetMemoryManager<byte, Slab>(first, out var slab, out var start, out var available))
+            {
+                while (FrameReader.TryRead(first.Span[used..available], out var header, out var length))
+                {
+                    Handle(header, slab, start + used, length);
+                    used += length;
+                }
+            }
+
+            if (used > 0)
+            {
+                input = input.Slice(used);
+                continue;
+            }
+
+            var before = input;
+            if (!FrameReader.TryRead(ref input, out var across, out var frame))
+            {
+                input = before;
+                return;
+            }
+
+            var single = SlabPool.Single(across.FrameLength);
+            frame.CopyTo(single.GetSpan());
+            Handle(across, single, 0, across.FrameLength);
+            single.Release();
+        }
+    }
+
+    private void Handle(in FrameHeader header, Slab slab, int offset, int length)
+    {
+        var body = slab.GetSpan().Slice(offset + FrameHeader.Size, length - FrameHeader.Size);
+        switch (header.Kind)
+        {
+            case FrameKind.Task when (header.Flags & FrameFlags.Segmented) == 0:
+                Add(header, slab, offset, length);
+                break;
+            case FrameKind.Function when (header.Flags & FrameFlags.Segmented) == 0:
+                Define(header, slab.GetSpan().Slice(offset, length));
+                break;
+            case FrameKind.Task or FrameKind.Function:
+                Join(header, slab.GetSpan().Slice(offset, length));
+                break;
+            case FrameKind.Segment:
+                Continue(header, slab.GetSpan().Slice(offset, length));
+                break;
+            case FrameKind.Owner:
+                Name(header.Owner, JsonSerializer.Deserialize(body, MessageJson.Default.OwnerName)!.Name);
+                break;
+            case FrameKind.Cancel:
+                Cancel(header.Task);
+                break;
+            case FrameKind.Recall:
+                Recall(BinaryPrimitives.ReadUInt32LittleEndian(body));
+                break;
+            case FrameKind.Ack:
+                node.Outbox.Acknowledge(BinaryPrimitives.ReadUInt64LittleEndian(body));
+                TouchAll();
+                break;
+            case FrameKind.Drain:
+                node.Drain(patience: null);
+                break;
+            case FrameKind.Heartbeat or FrameKind.Container:
+                break;
+            default:
+                throw new FrameException($"the endpoint sent a frame of kind {header.Kind} to a manager");
+        }
+    }
+
+    private void Add(in FrameHeader header, Slab slab, int offset, int length)
+    {
+        if (_lastFunction is null || _lastNumber != header.Function)
+        {
+            if (!_functions.TryGetValue(header.Function, out _lastFunction))
+                throw new FrameException($"task {header.Task} uses function number {header.Function}, which was not told before");
+            _lastNumber = header.Function;
+        }
+
+        if (!_owners.TryGetValue(header.Owner, out var pool))
+            throw new FrameException($"task {header.Task} uses owner number {header.Owner}, which was not told before");
+        node.Hops.TasksReceived++;
+        var slot = node.Table.Add();
+        ref var task = ref node.Table[slot];
+        slab.Retain();
+        task.Id = header.Task;
+        task.Slab = slab;
+        task.Offset = offset;
+        task.Length = length;
+        task.Pool = pool;
+        task.Function = _lastFunction;
+        task.ReceivedMicroseconds = _now;
+        task.DeadlineMicroseconds = header.DeadlineMicroseconds;
+        task.Ticket = header.Ticket;
+        task.FunctionNumber = header.Function;
+        task.WalltimeMilliseconds = header.WalltimeMilliseconds;
+        task.Attempt = header.Attempt;
+        task.Priority = header.Priority;
+        task.Flags = header.Flags;
+        var at = slab.Pointer + offset;
+        var end = at + length;
+        while (at < end)
+        {
+            *(uint*)(at + FrameHeader.FunctionOffset) = _lastFunction.Number;
+            *(uint*)(at + FrameHeader.TicketOffset) = (uint)slot;
+            at += *(uint*)at;
+        }
+
+        if (node.Draining || node.Table.Count > MaxTasks)
+        {
+            node.Answers.Returned(slot);
+            return;
+        }
+
+        if (header.DeadlineMicroseconds != 0)
+            node.ArmDeadline(header.DeadlineMicroseconds - _now);
+        pool.Queue.AddLast(slot);
+        pool.Touch();
+    }
+
+    private void Define(in FrameHeader header, ReadOnlySpan<byte> frames)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        for (var rest = frames; rest.Length > 0;)
+        {
+            var length = BinaryPrimitives.ReadInt32LittleEndian(rest);
+            hash.AppendData(rest[FrameHeader.Size..length]);
+            rest = rest[length..];
+        }
+
+        var content = Convert.ToHexString(hash.GetHashAndReset());
+        if (!_byContent.TryGetValue(content, out var function))
+        {
+            var number = _numbers.Add(header.Function) ? header.Function : _nextOwnNumber++;
+            _numbers.Add(number);
+            var copy = (byte*)NativeMemory.Alloc((nuint)frames.Length);
+            frames.CopyTo(new Span<byte>(copy, frames.Length));
+            for (var at = 0; at < frames.Length; at += *(int*)(copy + at))
+                *(uint*)(copy + at + FrameHeader.FunctionOffset) = number;
+            function = new NodeFunction(number, _byContent.Count, copy, frames.Length);
+            _byContent[content] = function;
+        }
+
+        _functions[header.Function] = function;
+        _lastFunction = null;
+    }
+
+    private void Name(uint number, string name)
+    {
+        if (!_byName.TryGetValue(name, out var pool))
+        {
+            // A name may hold anything; its hash is a safe and private directory.
+            var directory = Path.Combine(node.Directory, "owners", Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)))[..16]);
+            Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            pool = node.AddPool(name, directory);
+            _byName[name] = pool;
+        }
+
+        _owners[number] = pool;
+    }
+
+    private void Join(in FrameHeader header, ReadOnlySpan<byte> frame)
+    {
+        var whole = BinaryPrimitives.ReadInt64LittleEndian(frame[FrameHeader.Size..]);
+        if (whole < frame.Length - FrameHeader.Size - sizeof(long) || whole > MaxArguments)
+            throw new FrameException($"{header.Kind} of {whole} bytes; at most {MaxArguments} are possible");
+        if (_joining.Remove((header.Task, header.Function), out var old))
+            old.Slab.Release();
+        var joined = new JoinedFrames(header, whole);
+        joined.Append(frame);
+        joined.Missing = whole - (frame.Length - FrameHeader.Size - sizeof(long));
+        _joining[(header.Task, header.Function)] = joined;
+    }
+
+    private void Continue(in FrameHeader header, ReadOnlySpan<byte> frame)
+    {
+        if (!_joining.TryGetValue((header.Task, header.Function), out var joined))
+            throw new FrameException($"a segment of task {header.Task}, function {header.Function}, without a beginning");
+        joined.Missing -= frame.Length - FrameHeader.Size;
+        var last = (header.Flags & FrameFlags.Last) != 0;
+        if (joined.Missing < 0 || last != (joined.Missing == 0))
+            throw new FrameException($"the segments of task {header.Task}, function {header.Function}, do not make up the announced length");
+        joined.Append(frame);
+        if (!last)
+            return;
+        _joining.Remove((header.Task, header.Function));
+        if (joined.Header.Kind == FrameKind.Task)
+            Add(joined.Header, joined.Slab, 0, joined.Length);
+        else
+            Define(joined.Header, joined.Slab.GetSpan()[..joined.Length]);
+        joined.Slab.Release();
+    }
+
+    private void Cancel(TaskId id)
+    {
+        foreach (var slot in node.Table.Find(id))
+        {
+            if (node.Table[slot].Place == TaskPlace.AtWorker && node.Table[slot].Id == id)
+                node.Table[slot].Worker!.EndTask(slot, TaskOutcome.Cancelled, $"cancelled while it ran on node {node.Name}");
+            if (node.Table[slot].Place != TaskPlace.Queued || node.Table[slot].Id != id)
+                continue;
+            node.Table[slot].Pool!.Queue.Remove(slot);
+            node.Answers.Cancelled(slot);
+        }
+    }
+
+    private void Recall(uint most)
+    {
+        var found = true;
+        while (most > 0 && found)
+        {
+            found = false;
+            foreach (var pool in node.Pools)
+            {
+                var slot = pool.Queue.Last;
+                if (slot < 0 || most == 0)
+                    continue;
+                found = true;
+                most--;
+                pool.Queue.Remove(slot);
+                node.Answers.Returned(slot);
+            }
+        }
+    }
+
+    private void TouchAll()
+    {
+        foreach (var pool in node.Pools)
+        {
+            if (pool.Queue.Count > 0)
+                pool.Touch();
+        }
+    }
+
+    private sealed class JoinedFrames(FrameHeader header, long whole)
+    {
+        public FrameHeader Header { get; } = header;
+
+        public Slab Slab { get; } = SlabPool.Single((int)(whole + sizeof(long) + ((2 + (whole / FrameHeader.MaxBody)) * FrameHeader.Size)));
+
+        public int Length { get; private set; }
+
+        public long Missing { get; set; }
+
+        public void Append(ReadOnlySpan<byte> frame)
+        {
+            frame.CopyTo(Slab.GetSpan()[Length..]);
+            Length += frame.Length;
+        }
+    }
+}

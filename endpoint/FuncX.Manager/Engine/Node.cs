@@ -1,0 +1,412 @@
+using System.Runtime.InteropServices;
+using FuncX.Manager.Interop;
+using FuncX.Manager.Link;
+using FuncX.Manager.Pools;
+using FuncX.Manager.Spawning;
+using FuncX.Manager.Workers;
+using FuncX.Wire;
+
+namespace FuncX.Manager.Engine;
+
+/// <summary>
+/// All state of this node, changed in turns under one lock: by the polling thread when a worker has news, by the link's reading thread when
+/// the endpoint has. Whoever has news does the whole turn itself, so a task or result changes no thread on its way. Benchmark: throughput.
+/// </summary>
+internal sealed unsafe class Node
+{
+    public const int ReceiveBytes = 64 * 1024;
+
+    /// <summary>Most bytes of results without an Ack; beyond it workers are not fed.</summary>
+    private const long HeldLimit = 64 << 20;
+    private const long StatusMicroseconds = 1_000_000;
+
+    /// <summary>Time for the last words to leave.</summary>
+    private const long LastWordMicroseconds = 20_000;
+
+    private readonly Lock _gate = new();
+    private readonly Queue<OwnerPool> _touched = new();
+    private readonly List<OwnerPool> _pools = [];
+    private readonly NodeTimer _timer = new();
+    private readonly Spawner _spawner;
+    private readonly int _wake;
+    private readonly LinkInbox _inbox;
+    private readonly Affinity _affinity;
+    private readonly NodeStatus _status;
+    private LinkSession? _session;
+    private bool _configured;
+    private bool _draining;
+    private bool _saidLast;
+    private long _statusAt = long.MaxValue;
+    private long _killAt = long.MaxValue;
+    private long _endAt = long.MaxValue;
+    private int? _exitCode;
+
+    public Node(ManagerOptions options, Spawner spawner)
+    {
+        Name = options.Node;
+        Directory = options.Directory;
+        _spawner = spawner;
+        _inbox = new LinkInbox(this);
+        _affinity = new Affinity(this);
+        _status = new NodeStatus(this);
+        Answers = new Answers(Table, Outbox);
+        Environment = new NodeEnvironment(this, spawner);
+        Starter = new ProcessStarter(this, spawner);
+        ReceiveBuffer = (byte*)NativeMemory.Alloc(ReceiveBytes);
+        _wake = Libc.EventFd(0, Libc.EFD_FLAGS);
+        _ = Poller.Add(_wake, Libc.EPOLLIN, new WakeHandler(_wake));
+        _ = Poller.Add(_timer.Descriptor, Libc.EPOLLIN, new TimerHandler(this));
+        _ = Poller.Add(spawner.Socket, Libc.EPOLLIN, new SpawnerHandler(this));
+    }
+
+    public string Name { get; }
+
+    public string Directory { get; }
+
+    public Poller Poller { get; } = new();
+
+    public TaskTable Table { get; } = new();
+
+    public ResultOutbox Outbox { get; } = new();
+
+    public Answers Answers { get; }
+
+    public Hops Hops { get; } = new();
+
+    public Gather Gather { get; } = new();
+
+    public byte* ReceiveBuffer { get; }
+
+    public WorkerSettings Settings { get; private set; } = new();
+
+    public NodeEnvironment Environment { get; }
+
+    public ProcessStarter Starter { get; }
+
+    public IReadOnlyList<OwnerPool> Pools => _pools;
+
+    /// <summary>Tasks that come now are given back.</summary>
+    public bool Draining => _draining;
+
+    /// <summary>False while too many results wait for their Ack.</summary>
+    public bool MayFeed => Outbox.HeldBytes < HeldLimit;
+
+    /// <summary>Why the process ends, when it does not end well.</summary>
+    public string ExitReason { get; private set; } = "";
+
+    /// <summary>The last thing that went wrong, for the status.</summary>
+    public string LastNote { get; private set; } = "";
+
+    /// <summary>Polls until the end; the result is the exit code.</summary>
+    public int Run()
+    {
+        while (true)
+        {
+            var count = Poller.Wait();
+            LinkSession? session;
+            lock (_gate)
+            {
+                Poller.Dispatch(count);
+                EndTurn();
+                if (_exitCode is not null)
+                    return _exitCode.Value;
+                session = _session;
+            }
+
+            session?.Kick();
+        }
+    }
+
+    /// <summary>A turn that the link's reader does; returns what it used of the input.</summary>
+    public void OnFrames(ref System.Buffers.ReadOnlySequence<byte> input)
+    {
+        LinkSession? session;
+        lock (_gate)
+        {
+            _inbox.Take(ref input);
+            EndTurn();
+            session = _session;
+        }
+
+        session?.Kick();
+    }
+
+    public void OnLinkUp(LinkSession session, Welcome welcome)
+    {
+        lock (_gate)
+        {
+            if (!_configured)
+                Settings = welcome.Workers with { PerNode = Math.Max(1, welcome.Workers.PerNode), CoresPerWorker = Math.Max(1, welcome.Workers.CoresPerWorker) };
+            _configured = true;
+            _inbox.Reset();
+            _session = session;
+            Outbox.Restart();
+            Inventory.Write(Table, Outbox);
+            _status.Write(afterResults: true);
+            EndTurn();
+        }
+
+        session.Kick();
+    }
+
+    public void OnLinkDown(LinkSession session)
+    {
+        lock (_gate)
+        {
+            if (_session == session)
+                _session = null;
+        }
+    }
+
+    /// <summary>The next bytes for the link's writer.</summary>
+    public SendBatch? Take(LinkSession session, out Memory<byte> piece)
+    {
+        lock (_gate)
+        {
+            piece = default;
+            var batch = _session == session ? Outbox.Take(out piece) : null;
+            if (batch is { Mark: > 0 })
+                Hops.ResultsSent++;
+            return batch;
+        }
+    }
+
+    public void Written(SendBatch batch)
+    {
+        lock (_gate)
+            Outbox.Written(batch);
+    }
+
+    public bool HasOutput(LinkSession session)
+    {
+        lock (_gate)
+            return _session == session && Outbox.HasOutput;
+    }
+
+    public void SendHeartbeat(LinkSession session)
+    {
+        lock (_gate)
+            Outbox.Control(new FrameHeader { Kind = FrameKind.Heartbeat }, default);
+        session.Kick();
+    }
+
+    /// <summary>Takes no more tasks, gives back what waits, finishes what runs, and ends.</summary>
+    /// <param name="patience">How long running tasks may take; null: as long as they need.</param>
+    public void Drain(TimeSpan? patience)
+    {
+        lock (_gate)
+        {
+            _draining = true;
+            if (patience is not null && _killAt == long.MaxValue)
+            {
+                var now = NodeTimer.Now;
+                _killAt = now + (long)(patience.Value.TotalMicroseconds);
+                Arm(_killAt, now);
+            }
+        }
+
+        Wake();
+    }
+
+    public void End(int code, string reason)
+    {
+        lock (_gate)
+        {
+            _exitCode ??= code;
+            if (ExitReason.Length == 0)
+                ExitReason = reason;
+        }
+
+        Wake();
+    }
+
+    public void Touch(OwnerPool pool)
+    {
+        if (pool.Touched)
+            return;
+        pool.Touched = true;
+        _touched.Enqueue(pool);
+    }
+
+    public void Arm(long due, long now) => _timer.Arm(due, now);
+
+    /// <summary>A task must not start later than so many microseconds from now: look then whether it still waits.</summary>
+    public void ArmDeadline(long microseconds)
+    {
+        var now = NodeTimer.Now;
+        Arm(now + Math.Max(0, microseconds) + 1000, now);
+    }
+
+    /// <summary>As <see cref="Note"/>, from outside a turn.</summary>
+    public void Report(string text)
+    {
+        lock (_gate)
+            Note(text);
+    }
+
+    public void Note(string text)
+    {
+        LastNote = text;
+        Console.Error.WriteLine($"funcx-manager {Name}: {text}");
+    }
+
+    public long WalltimeOf(in TaskRecord task)
+    {
+        var own = (long)task.WalltimeMilliseconds;
+        return own == 0 ? Settings.WalltimeMs : Settings.WalltimeMs == 0 ? own : Math.Min(own, Settings.WalltimeMs);
+    }
+
+    public ChildWelcome ChildWelcome(int protocol) =>
+        new(ProtocolVersion.Product, protocol, Settings.Preload, Settings.OutputLimit, Math.Min(Settings.ResultLimit, JoinedResult.MaxBody - (1 << 20)));
+
+    /// <summary>Binds a new worker to cores, when the site asked for that.</summary>
+    public void Place(int pid, int index) => _affinity.Place(pid, index);
+
+    public OwnerPool AddPool(string name, string directory)
+    {
+        var pool = new OwnerPool(this, name, directory);
+        _pools.Add(pool);
+        return pool;
+    }
+
+    /// <summary>workers.init has ended, well when <paramref name="failure"/> is null.</summary>
+    public void OnEnvironment(string? failure)
+    {
+        if (failure is not null)
+            Note(failure);
+        foreach (var pool in _pools)
+        {
+            if (failure is not null && pool.Queue.Count > 0)
+                pool.Reject(failure);
+            pool.Touch();
+        }
+    }
+
+    private void EndTurn()
+    {
+        var now = NodeTimer.Now;
+        while (_touched.TryDequeue(out var pool))
+        {
+            pool.Touched = false;
+            if (_draining)
+                ReturnQueued(pool);
+            pool.Feed(now);
+        }
+
+        if (_draining)
+            GoOnDraining(now);
+        else
+            Decide(now);
+        if (_statusAt == long.MaxValue && _status.Changed)
+        {
+            _statusAt = now + StatusMicroseconds;
+            Arm(_statusAt, now);
+        }
+    }
+
+    private void Decide(long now)
+    {
+        var queued = false;
+        foreach (var pool in _pools)
+            queued |= pool.Queue.Count > 0;
+        if (!queued)
+            return;
+        if (_pools.Count == 1 && _pools[0].Workers.Count + _pools[0].Starting >= Settings.PerNode + _pools[0].Starting)
+            return;
+        Span<PoolDemand> demands = _pools.Count <= 32 ? stackalloc PoolDemand[_pools.Count] : new PoolDemand[_pools.Count];
+        Span<PoolDecision> decisions = _pools.Count <= 32 ? stackalloc PoolDecision[_pools.Count] : new PoolDecision[_pools.Count];
+        for (var i = 0; i < _pools.Count; i++)
+            demands[i] = _pools[i].Demand(now);
+        PoolPolicy.Decide(demands, Settings.PerNode, decisions);
+        for (var i = 0; i < decisions.Length; i++)
+        {
+            if (decisions[i].Start + decisions[i].Retire > 0)
+                _pools[i].Apply(decisions[i], now);
+        }
+    }
+
+    private void OnTimer()
+    {
+        _timer.Fired();
+        var now = NodeTimer.Now;
+        var due = long.MaxValue;
+        foreach (var pool in _pools)
+            due = Math.Min(due, pool.OnTimer(now));
+        if (_statusAt <= now)
+        {
+            _statusAt = long.MaxValue;
+            _status.Write(afterResults: false);
+        }
+
+        due = Math.Min(Math.Min(due, _statusAt), Math.Min(_killAt, _endAt));
+        if (due != long.MaxValue)
+            Arm(due, now);
+    }
+
+    private void GoOnDraining(long now)
+    {
+        foreach (var pool in _pools)
+            ReturnQueued(pool);
+        if (_killAt <= now)
+        {
+            _killAt = long.MaxValue;
+            _endAt = now + 1_500_000;
+            Arm(_endAt, now);
+            foreach (var pool in _pools)
+                pool.End();
+        }
+
+        if (_endAt <= now)
+            _exitCode ??= 0;
+        if (Table.Count > 0 || !Outbox.Empty)
+            return;
+        if (!_saidLast)
+            _status.Write(afterResults: false);
+        else if (!Outbox.HasOutput)
+            _exitCode ??= 0;
+        _saidLast = true;
+        Arm(now + LastWordMicroseconds, now);
+    }
+
+    private void ReturnQueued(OwnerPool pool)
+    {
+        while (pool.Queue.Last is var slot && slot >= 0)
+        {
+            pool.Queue.Remove(slot);
+            Answers.Returned(slot);
+        }
+    }
+
+    private void Wake()
+    {
+        ulong one = 1;
+        _ = Libc.Write(_wake, &one, sizeof(ulong));
+    }
+
+    private sealed class WakeHandler(int descriptor) : IPollHandler
+    {
+        public void OnReady(uint events)
+        {
+            ulong count;
+            _ = Libc.Read(descriptor, &count, sizeof(ulong));
+        }
+    }
+
+    private sealed class TimerHandler(Node node) : IPollHandler
+    {
+        public void OnReady(uint events) => node.OnTimer();
+    }
+
+    private sealed class SpawnerHandler(Node node) : IPollHandler
+    {
+        public void OnReady(uint events)
+        {
+            if (node._spawner.Receive())
+                return;
+            node._exitCode = 71;
+            node.ExitReason = $"the spawner (pid {node._spawner.Pid}), which makes and reaps all processes of this node, died";
+            foreach (var pool in node._pools)
+                pool.End();
+        }
+    }
+}

@@ -1,0 +1,130 @@
+using System.Text.Json.Serialization;
+using FuncX.Wire;
+
+namespace FuncX.Manager.Link;
+
+/// <summary>The rendezvous file: where the endpoint listens and what both sides prove themselves with.</summary>
+internal sealed record Rendezvous
+{
+    public string[] Addresses { get; init; } = [];
+
+    /// <summary>SHA-256 of the endpoint's certificate, hexadecimal.</summary>
+    public string Fingerprint { get; init; } = "";
+
+    public string Secret { get; init; } = "";
+
+    public string Block { get; init; } = "";
+}
+
+/// <summary>What a manager, a worker or a zygote says first; each fills in its own fields.</summary>
+internal sealed record Hello
+{
+    public string Role { get; init; } = "";
+
+    public string Version { get; init; } = "";
+
+    public int ProtocolMinimum { get; init; }
+
+    public int ProtocolMaximum { get; init; }
+
+    public int Pid { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Secret { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Block { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Manager { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Node { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Runtime { get; init; }
+
+    /// <summary>How many tasks a worker can be sent ahead.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int Window { get; init; }
+}
+
+/// <summary>The endpoint's answer.</summary>
+internal sealed record Welcome
+{
+    public string Version { get; init; } = "";
+
+    public int Protocol { get; init; }
+
+    public uint Number { get; init; }
+
+    public int HeartbeatMs { get; init; } = 5000;
+
+    public WorkerSettings Workers { get; init; } = new();
+}
+
+/// <summary>The endpoint's configuration as a manager needs it; that of the first welcome holds for the manager's life.</summary>
+internal sealed record WorkerSettings
+{
+    public int PerNode { get; init; } = 1;
+
+    public int CoresPerWorker { get; init; } = 1;
+
+    /// <summary>Bash text that runs once per node; its environment is what workers get.</summary>
+    public string? Init { get; init; }
+
+    public string Python { get; init; } = "python3";
+
+    public string[] Preload { get; init; } = [];
+
+    /// <summary><c>fork</c>, <c>spawn</c> or <c>per_task</c>.</summary>
+    public string Isolation { get; init; } = "fork";
+
+    public string? CpuAffinity { get; init; }
+
+    public long IdleMs { get; init; } = 600_000;
+
+    /// <summary>Most bytes of stdout and of stderr of one task.</summary>
+    public long OutputLimit { get; init; } = 1 << 20;
+
+    /// <summary>Most bytes of one result.</summary>
+    public long ResultLimit { get; init; } = 10L << 30;
+
+    /// <summary>Most milliseconds of one task; 0: no limit but the task's own.</summary>
+    public long WalltimeMs { get; init; }
+}
+
+/// <summary>The manager's answer to a worker or a zygote.</summary>
+internal sealed record ChildWelcome(string Version, int Protocol, string[] Preload, long OutputLimit, long ResultLimit);
+
+internal sealed record Refusal(string Reason);
+
+internal sealed record OwnerName(string Name);
+
+internal sealed record Fork(int Slot);
+
+internal sealed record Forked(int Pid, int Slot);
+
+internal sealed record Exited(int Pid, int Code);
+
+internal sealed record ZygoteStatus(string Note);
+
+/// <summary>How the node does. <c>hops</c> counts frames that passed since the manager started, for whoever measures or kills.</summary>
+internal sealed record Status(int Workers, int Busy, int Queued, string Note, StatusHops Hops);
+
+internal sealed record StatusHops(long TasksReceived, long TasksToWorkers, long ResultsFromWorkers, long ResultsSent);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(Rendezvous))]
+[JsonSerializable(typeof(Hello))]
+[JsonSerializable(typeof(Welcome))]
+[JsonSerializable(typeof(ChildWelcome))]
+[JsonSerializable(typeof(Refusal))]
+[JsonSerializable(typeof(OwnerName))]
+[JsonSerializable(typeof(Fork))]
+[JsonSerializable(typeof(Forked))]
+[JsonSerializable(typeof(Exited))]
+[JsonSerializable(typeof(ZygoteStatus))]
+[JsonSerializable(typeof(Status))]
+[JsonSerializable(typeof(FailureBody))]
+internal sealed partial class MessageJson : JsonSerializerContext;

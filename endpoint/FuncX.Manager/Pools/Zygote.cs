@@ -1,0 +1,205 @@
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using FuncX.Manager.Engine;
+using FuncX.Manager.Interop;
+using FuncX.Manager.Link;
+using FuncX.Manager.Workers;
+using FuncX.Wire;
+
+namespace FuncX.Manager.Pools;
+
+/// <summary>The manager's end of a zygote: asks for workers, takes their descriptors, hears of their end. Owned by the engine's turn.</summary>
+internal sealed class Zygote : IPollHandler
+{
+    private readonly Node _node;
+    private readonly OwnerPool _pool;
+    private readonly int _socket;
+    private readonly ulong _key;
+    private readonly OutputCapture _stdout;
+    private readonly OutputCapture _stderr;
+    private readonly Queue<int[]> _descriptors = new();
+    private readonly byte[] _input = new byte[64 * 1024];
+    private readonly Queue<int> _early = new();
+    private int _length;
+    private string? _refusal;
+    private bool _closed;
+    private bool _deaf;
+    private bool _bySignal;
+
+    public Zygote(Node node, OwnerPool pool, int socket, int stdout, int stderr)
+    {
+        _node = node;
+        _pool = pool;
+        _socket = socket;
+        _key = node.Poller.Add(socket, Libc.EPOLLIN, this);
+        _stdout = new OutputCapture(node.Poller, stdout, 16 * 1024);
+        _stderr = new OutputCapture(node.Poller, stderr, 16 * 1024);
+    }
+
+    /// <summary>0 until it is known.</summary>
+    public int Pid { get; set; }
+
+    public bool Greeted { get; private set; }
+
+    /// <summary>Asks for a worker; before the greeting the request waits.</summary>
+    public void Fork(int slot)
+    {
+        if (!Greeted)
+        {
+            _early.Enqueue(slot);
+            return;
+        }
+
+        if (!_closed && !Send(FrameKind.Fork, new Fork(slot), MessageJson.Default.Fork, (uint)slot))
+            Fail("it does not read its socket");
+    }
+
+    public void OnReady(uint events)
+    {
+        Span<int> came = stackalloc int[DescriptorMessage.MaxDescriptors];
+        while (!_closed)
+        {
+            var count = DescriptorMessage.Receive(_socket, _input.AsSpan(_length), came, out var descriptors, Libc.MSG_DONTWAIT);
+            if (count < 0 && Marshal.GetLastPInvokeError() == Libc.EAGAIN)
+                return;
+            if (descriptors > 0)
+                _descriptors.Enqueue(came[..descriptors].ToArray());
+            if (count <= 0)
+            {
+                // How it ended the spawner says in a moment; should it only have closed its socket, it ends now.
+                if (!_deaf)
+                    _node.Poller.Remove(_socket, _key);
+                _deaf = true;
+                if (Pid > 1)
+                    _ = Libc.Kill(-Pid, Libc.SIGKILL);
+                return;
+            }
+
+            _length += (int)count;
+            try
+            {
+                Parse();
+            }
+            catch (Exception problem) when (problem is FrameException or JsonException or InvalidOperationException)
+            {
+                Fail(problem.Message);
+            }
+        }
+    }
+
+    /// <summary>The spawner said that it ended.</summary>
+    public void OnExit(int code)
+    {
+        OnReady(0);
+        _bySignal = code < 0;
+        Fail($"it died {ExitText.Of(code)}");
+    }
+
+    /// <summary>Its end of file: it kills its workers and exits.</summary>
+    public void Close()
+    {
+        if (_closed)
+            return;
+        _closed = true;
+        if (!_deaf)
+            _node.Poller.Remove(_socket, _key);
+        _ = Libc.Close(_socket);
+        _stdout.Close();
+        _stderr.Close();
+        while (_descriptors.TryDequeue(out var set))
+        {
+            foreach (var descriptor in set)
+                _ = Libc.Close(descriptor);
+        }
+    }
+
+    private void Fail(string what)
+    {
+        if (_closed)
+            return;
+        _stderr.Drain();
+        _stdout.Drain();
+        var words = _stderr.Tail(2000);
+        var reason = $"the zygote of owner {_pool.Name} ({_node.Settings.Python}) failed: {_refusal ?? what}{(words.Length > 0 ? $": {words}" : "")}";
+        if (Pid > 1)
+            _ = Libc.Kill(-Pid, Libc.SIGKILL);
+        Close();
+        _pool.OnZygoteGone(this, reason, _bySignal);
+    }
+
+    private void Parse()
+    {
+        var used = 0;
+        while (!_closed && FrameReader.TryRead(_input.AsSpan(used, _length - used), out var header, out var length))
+        {
+            if (length > _input.Length)
+                throw new FrameException($"a zygote sent a frame of {length} bytes");
+            Take(header, _input.AsSpan(used + FrameHeader.Size, header.BodyLength));
+            used += length;
+        }
+
+        _input.AsSpan(used, _length - used).CopyTo(_input);
+        _length -= used;
+        if (_length == _input.Length)
+            throw new FrameException("a zygote sent a frame that is too large");
+    }
+
+    private void Take(in FrameHeader header, ReadOnlySpan<byte> body)
+    {
+        switch (header.Kind)
+        {
+            case FrameKind.Hello:
+                OnHello(JsonSerializer.Deserialize(body, MessageJson.Default.Hello)!);
+                break;
+            case FrameKind.Forked:
+                var forked = JsonSerializer.Deserialize(body, MessageJson.Default.Forked)!;
+                if (!_descriptors.TryDequeue(out var set) || set.Length != 4)
+                    throw new FrameException($"worker {forked.Pid} came with {set?.Length ?? 0} descriptors instead of 4");
+                var ring = ResultRing.Map(set[1]);
+                _ = Libc.Close(set[1]);
+                _pool.OnForked(new WorkerDescriptors(forked.Pid, set[0], ring, set[2], set[3]));
+                break;
+            case FrameKind.Exited:
+                var exited = JsonSerializer.Deserialize(body, MessageJson.Default.Exited)!;
+                _pool.OnExited(exited.Pid, exited.Code);
+                break;
+            case FrameKind.Refused when !Greeted:
+                _refusal = JsonSerializer.Deserialize(body, MessageJson.Default.Refusal)!.Reason;
+                break;
+            case FrameKind.Refused:
+                _pool.OnForkRefused(JsonSerializer.Deserialize(body, MessageJson.Default.Refusal)!.Reason);
+                break;
+            case FrameKind.Status:
+                _node.Note($"owner {_pool.Name}: {JsonSerializer.Deserialize(body, MessageJson.Default.ZygoteStatus)!.Note}");
+                break;
+            default:
+                throw new FrameException($"a zygote sent a frame of kind {header.Kind}");
+        }
+    }
+
+    private void OnHello(Hello hello)
+    {
+        if (!ProtocolVersion.TryAgree(hello.ProtocolMinimum, hello.ProtocolMaximum, out var protocol))
+        {
+            var reason = ProtocolVersion.Mismatch(hello.Version, hello.ProtocolMinimum, hello.ProtocolMaximum);
+            _ = Send(FrameKind.Refused, new Refusal(reason), MessageJson.Default.Refusal, 0);
+            Fail(reason);
+            return;
+        }
+
+        Greeted = true;
+        _ = Send(FrameKind.Welcome, _node.ChildWelcome(protocol), MessageJson.Default.ChildWelcome, 0);
+        while (_early.TryDequeue(out var slot))
+            Fork(slot);
+    }
+
+    private bool Send<T>(FrameKind kind, T message, JsonTypeInfo<T> type, uint ticket)
+    {
+        var body = JsonSerializer.SerializeToUtf8Bytes(message, type);
+        var frame = new byte[FrameHeader.Size + body.Length];
+        new FrameHeader { Kind = kind, BodyLength = body.Length, Ticket = ticket }.Write(frame);
+        body.CopyTo(frame, FrameHeader.Size);
+        return DescriptorMessage.Send(_socket, frame, default, Libc.MSG_DONTWAIT) == frame.Length;
+    }
+}

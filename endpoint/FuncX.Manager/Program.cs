@@ -1,0 +1,64 @@
+using System.Runtime.InteropServices;
+using FuncX.Manager;
+using FuncX.Manager.Engine;
+using FuncX.Manager.Link;
+using FuncX.Manager.Spawning;
+using FuncX.Wire;
+
+if (args is ["--spawner"])
+    return SpawnerProgram.Run();
+if (args is ["--version"])
+{
+    Console.WriteLine($"funcx-manager {ProtocolVersion.Product}, protocol {ProtocolVersion.Minimum} to {ProtocolVersion.Maximum}");
+    return 0;
+}
+
+var options = ManagerOptions.Parse(args, out var problem);
+if (options is null)
+{
+    Console.Error.WriteLine($"funcx-manager: {problem}\n{ManagerOptions.Usage}");
+    return 64;
+}
+
+// Before anything else: later this process has threads and a network's memory, and makes no processes itself.
+var spawner = Spawner.Start();
+int code;
+try
+{
+    Directory.CreateDirectory(options.Directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    var node = new Node(options, spawner);
+    using var slabs = new SlabPool();
+    void Stop(PosixSignalContext signal)
+    {
+        signal.Cancel = true;
+        node.Drain(TimeSpan.FromSeconds(3));
+    }
+
+    using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+    using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+    using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Stop);
+    var link = Task.Run(async () =>
+    {
+        try
+        {
+            await new ManagerLink(node, options, slabs).RunAsync();
+        }
+        catch (Exception unexpected)
+        {
+            node.End(70, unexpected.ToString());
+        }
+    });
+    code = node.Run();
+    if (node.ExitReason.Length > 0)
+        Console.Error.WriteLine($"funcx-manager {options.Node}: {node.ExitReason}");
+}
+catch (Exception unexpected)
+{
+    Console.Error.WriteLine($"funcx-manager {options.Node}: {unexpected}");
+    code = 70;
+}
+
+if (!spawner.End(TimeSpan.FromSeconds(10)))
+    Console.Error.WriteLine($"funcx-manager {options.Node}: the spawner did not end");
+Environment.Exit(code);
+return code;

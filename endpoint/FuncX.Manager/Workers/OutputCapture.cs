@@ -1,0 +1,108 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using FuncX.Manager.Interop;
+
+namespace FuncX.Manager.Workers;
+
+/// <summary>
+/// Drains a pipe that user code writes to behind its worker's back (C code, subprocesses). Always read, so that nobody blocks; kept up to a
+/// limit, beyond which bytes are only counted.
+/// </summary>
+internal sealed unsafe class OutputCapture : IPollHandler
+{
+    private readonly Poller _poller;
+    private readonly int _descriptor;
+    private readonly long _limit;
+    private readonly ulong _key;
+    private byte[] _kept = [];
+    private int _length;
+    private long _cut;
+    private bool _closed;
+
+    public OutputCapture(Poller poller, int descriptor, long limit)
+    {
+        _poller = poller;
+        _descriptor = descriptor;
+        _limit = Math.Min(limit, 64 << 20);
+        _ = Libc.Fcntl(descriptor, Libc.F_SETFL, Libc.O_NONBLOCK);
+        _key = poller.Add(descriptor, Libc.EPOLLIN, this, early: true);
+    }
+
+    /// <summary>True when there is something to attribute to a task.</summary>
+    public bool Any => _length > 0 || _cut > 0;
+
+    public void OnReady(uint events) => Drain();
+
+    /// <summary>Reads what is there.</summary>
+    public void Drain()
+    {
+        if (_closed)
+            return;
+        var buffer = stackalloc byte[16 * 1024];
+        while (true)
+        {
+            var count = Libc.Read(_descriptor, buffer, 16 * 1024);
+            if (count > 0)
+            {
+                Keep(new ReadOnlySpan<byte>(buffer, (int)count));
+                if (count < 16 * 1024)
+                    return;
+                continue;
+            }
+
+            if (count < 0 && Marshal.GetLastPInvokeError() == Libc.EINTR)
+                continue;
+            if (count < 0 && Marshal.GetLastPInvokeError() == Libc.EAGAIN)
+                return;
+            Close();
+            return;
+        }
+    }
+
+    /// <summary>Takes what was kept, with a line that says how much was cut.</summary>
+    public byte[] Take()
+    {
+        if (!Any)
+            return [];
+        var marker = _cut > 0 ? Encoding.UTF8.GetBytes($"\n[funcx: {_cut} more bytes of output were cut; the limit is {_limit}]\n") : [];
+        var taken = new byte[_length + marker.Length];
+        _kept.AsSpan(0, _length).CopyTo(taken);
+        marker.CopyTo(taken, _length);
+        Discard();
+        return taken;
+    }
+
+    /// <summary>What was written last, as text, for a message.</summary>
+    public string Tail(int most)
+    {
+        var from = Math.Max(0, _length - most);
+        return Encoding.UTF8.GetString(_kept, from, _length - from).Trim();
+    }
+
+    public void Discard()
+    {
+        _length = 0;
+        _cut = 0;
+        if (_kept.Length > 64 * 1024)
+            _kept = [];
+    }
+
+    public void Close()
+    {
+        if (_closed)
+            return;
+        _closed = true;
+        _poller.Remove(_descriptor, _key);
+        _ = Libc.Close(_descriptor);
+    }
+
+    private void Keep(ReadOnlySpan<byte> bytes)
+    {
+        var room = (int)Math.Min(bytes.Length, Math.Max(0, _limit - _length));
+        if (_length + room > _kept.Length)
+            Array.Resize(ref _kept, (int)Math.Min(Math.Max(_limit, 1024), Math.Max(Math.Max(1024, _kept.Length * 2), _length + room)));
+        bytes[..room].CopyTo(_kept.AsSpan(_length));
+        _length += room;
+        _cut += bytes.Length - room;
+    }
+}

@@ -1,0 +1,538 @@
+using FuncX.Manager.Engine;
+using FuncX.Manager.Interop;
+using FuncX.Manager.Link;
+using FuncX.Manager.Pools;
+using FuncX.Wire;
+
+namespace FuncX.Manager.Workers;
+
+/// <summary>How far a worker's life has come.</summary>
+internal enum WorkerState
+{
+    /// <summary>Forked, not yet greeted.</summary>
+    Greeting,
+
+    Ready,
+
+    /// <summary>It gets no more tasks and ends when it has none, or is being killed.</summary>
+    Leaving,
+
+    Gone,
+}
+
+/// <summary>
+/// One worker: its socket and ring, the tasks it was sent, and what is due next about it. Owned by the engine's turn. Benchmark: throughput.
+/// </summary>
+internal sealed class WorkerProcess
+{
+    private const long RingCheckMicroseconds = 3_000;
+    private const long StuckMicroseconds = 20_000;
+    private const long DoubtMicroseconds = 5_000;
+    private const long GraceMicroseconds = 2_000_000;
+    private const long ExitNoticeMicroseconds = 1_000_000;
+
+    private readonly Node _node;
+    private readonly WorkerSocket _socket;
+    private readonly ResultRing? _ring;
+    private readonly SentTasks _sent;
+    private readonly bool _onePerProcess;
+    private long _headSince;
+    private long _ringCheckAt = long.MaxValue;
+    private long _killAt = long.MaxValue;
+    private long _finishAt = long.MaxValue;
+    private bool _greeted;
+    private bool _answered;
+    private bool _takingBack;
+    private int _verdictSlot = -1;
+    private TaskOutcome _verdict;
+    private string _verdictText = "";
+    private string? _fault;
+    private int? _exit;
+
+    public WorkerProcess(Node node, OwnerPool pool, WorkerDescriptors descriptors, bool onePerProcess)
+    {
+        _node = node;
+        Pool = pool;
+        Pid = descriptors.Pid;
+        _onePerProcess = onePerProcess;
+        _ring = descriptors.Ring;
+        _sent = new SentTasks(node.Table);
+        Stdout = new OutputCapture(node.Poller, descriptors.Stdout, node.Settings.OutputLimit);
+        Stderr = new OutputCapture(node.Poller, descriptors.Stderr, node.Settings.OutputLimit);
+        _socket = new WorkerSocket(node, this, descriptors.Socket);
+    }
+
+    public OwnerPool Pool { get; }
+
+    public int Pid { get; }
+
+    public OutputCapture Stdout { get; }
+
+    public OutputCapture Stderr { get; }
+
+    public WorkerState State { get; private set; }
+
+    /// <summary>Its zygote died and took it along.</summary>
+    public bool Orphaned { get; private set; }
+
+    public int Outstanding => _sent.Count;
+
+    /// <summary>Since when it has nothing to do, on the clock of <see cref="NodeTimer.Now"/>.</summary>
+    public long IdleSince { get; private set; } = NodeTimer.Now;
+
+    /// <summary>How many tasks it takes ahead.</summary>
+    public int Window { get; private set; } = 1;
+
+    private bool Idle => State == WorkerState.Ready && _sent.Count == 0;
+
+    /// <summary>Sends tasks from its owner's queue, at most <paramref name="most"/>, as far as its window goes.</summary>
+    public void Feed(int most, long now)
+    {
+        if (State != WorkerState.Ready || _takingBack || _socket.Blocked || most <= 0)
+            return;
+        var queue = Pool.Queue;
+        var table = _node.Table;
+        var unixNow = Clock.UnixMicroseconds;
+        var wasIdle = _sent.Count == 0;
+        var added = 0;
+        while (added < most)
+        {
+            var slot = queue.First;
+            if (slot < 0)
+                break;
+            ref var task = ref table[slot];
+            if (task.DeadlineMicroseconds != 0 && unixNow > task.DeadlineMicroseconds)
+            {
+                queue.Remove(slot);
+                _node.Answers.Expired(slot);
+                continue;
+            }
+
+            var function = task.Function!;
+            var estimate = function.WritesRawOutput || (task.Flags & FrameFlags.Alone) != 0 ? NodeFunction.Unknown : function.EstimateMicroseconds;
+            if (!FeedPolicy.HasRoom(_sent.Count, _sent.PendingMicroseconds, estimate, Window) || !_socket.HasRoom(task.Length, _sent.Count))
+                break;
+            queue.Remove(slot);
+            task.EstimateMicroseconds = Math.Max(estimate, FeedPolicy.LeastMicroseconds);
+            task.Place = TaskPlace.AtWorker;
+            task.Worker = this;
+            _sent.Add(slot);
+            _socket.Append(function);
+            _socket.Append(task.Slab!, task.Offset, task.Length);
+            added++;
+        }
+
+        if (added == 0)
+            return;
+        if (wasIdle)
+        {
+            _headSince = now;
+            Pool.OnBusy(this);
+        }
+
+        _node.Hops.TasksToWorkers += added;
+        _socket.Send();
+        _node.Arm(NextDue(), now);
+    }
+
+    /// <summary>The doorbell, or anything else that says results may be there.</summary>
+    public void OnNews(bool doorbell)
+    {
+        Collect();
+        var now = NodeTimer.Now;
+        if (doorbell && _ring is not null && _sent.Count > 0)
+        {
+            _ringCheckAt = now + RingCheckMicroseconds;
+            _node.Arm(_ringCheckAt, now);
+        }
+    }
+
+    /// <summary>Takes what the ring holds and goes on from there.</summary>
+    public void Collect()
+    {
+        if (State == WorkerState.Gone)
+            return;
+        try
+        {
+            if (_ring is not null)
+            {
+                while (_ring.TryRead(out var frame))
+                {
+                    OnResult(frame);
+                    _ring.Advance(frame.Length);
+                }
+
+                if (_answered)
+                    _ring.Release();
+            }
+        }
+        catch (FrameException problem)
+        {
+            Break(problem.Message);
+            return;
+        }
+
+        if (_ring is not null && _sent.InDoubt)
+            _sent.Resolve(_ring.Started, _ring.Forgotten, Pool.Queue);
+        if (!_answered)
+            return;
+        _answered = false;
+        AfterAnswers();
+    }
+
+    /// <summary>A whole result in one frame, from the ring or the socket.</summary>
+    /// <exception cref="FrameException">It answers a task that this worker does not have.</exception>
+    public void OnResult(ReadOnlySpan<byte> frame)
+    {
+        var slot = Settle(frame, frame.Length - FrameHeader.Size);
+        if (Overruled(slot, frame))
+            return;
+        if (Stdout.Any || Stderr.Any)
+        {
+            _node.Table[slot].Function!.WritesRawOutput = true;
+            _node.Answers.ForwardWithOutput(slot, frame, Stdout.Take(), Stderr.Take());
+        }
+        else
+        {
+            _node.Answers.Forward(slot, frame);
+        }
+    }
+
+    /// <summary>A result that came in segments. What it wrote behind the worker's back is not added: the result stays as it is.</summary>
+    /// <exception cref="FrameException">It answers a task that this worker does not have.</exception>
+    public void OnJoined(JoinedResult joined)
+    {
+        var slot = Settle(joined.Frames, joined.Whole);
+        Stdout.Discard();
+        Stderr.Discard();
+        if (!Overruled(slot, joined.Frames))
+            _node.Answers.Forward(slot, joined);
+    }
+
+    public void OnHello(Hello hello)
+    {
+        if (!ProtocolVersion.TryAgree(hello.ProtocolMinimum, hello.ProtocolMaximum, out var protocol))
+        {
+            var reason = ProtocolVersion.Mismatch(hello.Version, hello.ProtocolMinimum, hello.ProtocolMaximum);
+            _socket.Control(FrameKind.Refused, new Refusal(reason), MessageJson.Default.Refusal);
+            Break(reason);
+            return;
+        }
+
+        Window = _onePerProcess ? 1 : Math.Clamp(hello.Window, 1, FeedPolicy.MostTasks);
+        _socket.Control(FrameKind.Welcome, _node.ChildWelcome(protocol), MessageJson.Default.ChildWelcome);
+        if (State != WorkerState.Greeting)
+            return;
+        State = WorkerState.Ready;
+        _greeted = true;
+        IdleSince = NodeTimer.Now;
+        Pool.OnReady(this);
+    }
+
+    /// <summary>Ends the task in a slot that this worker has: taken back when it has not started, else the worker is ended with it.</summary>
+    public void EndTask(int slot, TaskOutcome verdict, string text)
+    {
+        TakeBack();
+        if (_node.Table[slot].Place != TaskPlace.AtWorker || _node.Table[slot].Worker != this)
+            return;
+        _verdictSlot = slot;
+        _verdict = verdict;
+        _verdictText = text;
+        Terminate();
+    }
+
+    /// <summary>Gets no more tasks; ends at once when it has none.</summary>
+    public void Retire()
+    {
+        if (State is WorkerState.Leaving or WorkerState.Gone)
+            return;
+        State = WorkerState.Leaving;
+        if (_sent.Count == 0)
+            Hangup();
+    }
+
+    /// <summary>SIGTERM to everything it started, SIGKILL when that did not help.</summary>
+    public void Terminate()
+    {
+        if (State == WorkerState.Gone)
+            return;
+        State = WorkerState.Leaving;
+        _ = Libc.Kill(-Pid, Libc.SIGTERM);
+        var now = NodeTimer.Now;
+        if (_killAt == long.MaxValue)
+            _killAt = now + GraceMicroseconds;
+        _node.Arm(_killAt, now);
+    }
+
+    /// <summary>Ends it without grace; what it computed and did not start is kept.</summary>
+    /// <param name="reason">Why, for its tasks.</param>
+    /// <param name="orphaned">Its zygote is gone: nobody will report its end.</param>
+    public void Kill(string reason, bool orphaned = false)
+    {
+        if (State == WorkerState.Gone)
+            return;
+        Orphaned |= orphaned;
+        _fault ??= reason;
+        TakeBack();
+        State = WorkerState.Leaving;
+        _ = Libc.Kill(-Pid, Libc.SIGKILL);
+        if (orphaned && _socket.Closed)
+        {
+            Finish();
+            return;
+        }
+
+        var now = NodeTimer.Now;
+        _finishAt = Math.Min(_finishAt, now + ExitNoticeMicroseconds);
+        _node.Arm(_finishAt, now);
+    }
+
+    /// <summary>It said what cannot be.</summary>
+    public void Break(string reason)
+    {
+        _node.Note($"worker {Pid} of {Pool.Name} was ended: {reason}");
+        _fault ??= reason;
+        State = WorkerState.Leaving;
+        _ = Libc.Kill(-Pid, Libc.SIGKILL);
+        var now = NodeTimer.Now;
+        _finishAt = Math.Min(_finishAt, now + ExitNoticeMicroseconds);
+        _node.Arm(_finishAt, now);
+    }
+
+    /// <summary>Its socket ended: the process is gone, or going.</summary>
+    public void OnEndOfFile()
+    {
+        if (_exit is not null || Orphaned)
+        {
+            Finish();
+            return;
+        }
+
+        // How it ended is known in a moment, from who reaps it.
+        State = WorkerState.Leaving;
+        var now = NodeTimer.Now;
+        _finishAt = Math.Min(_finishAt, now + ExitNoticeMicroseconds);
+        _node.Arm(_finishAt, now);
+    }
+
+    public void OnExit(int code)
+    {
+        _exit = code;
+        _socket.Drain();
+        Finish();
+    }
+
+    /// <summary>Does what is due and says when to ask again.</summary>
+    public long OnTimer(long now)
+    {
+        if (State == WorkerState.Gone)
+            return long.MaxValue;
+        if (_ringCheckAt <= now)
+        {
+            _ringCheckAt = long.MaxValue;
+            Collect();
+        }
+
+        if (_sent.InDoubt)
+        {
+            _socket.Drain();
+            Collect();
+        }
+
+        if (State != WorkerState.Gone && _sent.Count > 0)
+            CheckTasks(now);
+        if (_killAt <= now)
+        {
+            _killAt = long.MaxValue;
+            _ = Libc.Kill(-Pid, Libc.SIGKILL);
+            _finishAt = Math.Min(_finishAt, now + ExitNoticeMicroseconds);
+        }
+
+        if (_finishAt <= now)
+        {
+            _socket.Drain();
+            Finish();
+        }
+
+        return NextDue();
+    }
+
+    private int Settle(ReadOnlySpan<byte> frame, long bodyBytes)
+    {
+        var ticket = ResultFrame.Ticket(frame);
+        if (!_node.Table.Holds(ticket) || _node.Table[(int)ticket].Worker != this || _node.Table[(int)ticket].Id != ResultFrame.Task(frame))
+            throw new FrameException($"result for task {ResultFrame.Task(frame)}, which worker {Pid} does not have");
+        ResultFrame.Check(frame, bodyBytes);
+        var slot = (int)ticket;
+        _answered = true;
+        _node.Hops.ResultsFromWorkers++;
+        _node.Table[slot].Function!.Observe(ResultFrame.Microseconds(frame));
+        _sent.Remove(slot);
+        return slot;
+    }
+
+    // A task that was told to end and raised because of it has the outcome it was ended for.
+    private bool Overruled(int slot, ReadOnlySpan<byte> frame)
+    {
+        if (slot != _verdictSlot)
+            return false;
+        _verdictSlot = -1;
+        if (ResultFrame.Outcome(frame) == TaskOutcome.Value)
+            return false;
+        _node.Answers.Failure(slot, _verdict, 0, _verdict.ToString(), _verdictText, Stdout.Take(), Stderr.Take());
+        return true;
+    }
+
+    private void CheckTasks(long now)
+    {
+        if (_sent.Count > 1 && !_sent.HeldToOne && now - _headSince >= StuckMicroseconds)
+        {
+            Collect();
+            if (_sent.Count > 1 && now - _headSince >= StuckMicroseconds)
+            {
+                _node.Table[_sent.First].Function!.Observe(now - _headSince);
+                TakeBack();
+            }
+        }
+
+        if (_verdictSlot >= 0 || State == WorkerState.Gone || _sent.Count == 0 || now < WalltimeDue())
+            return;
+        _socket.Drain();
+        Collect();
+        if (_sent.Count == 0 || now < WalltimeDue())
+            return;
+        var slot = _sent.First;
+        EndTask(slot, TaskOutcome.TimedOut, $"ran longer than its walltime of {_node.WalltimeOf(_node.Table[slot])} ms on node {_node.Name} and was ended");
+    }
+
+    /// <summary>Takes back what it has not started; those tasks go to the front of the queue.</summary>
+    private void TakeBack()
+    {
+        if (_ring is null || State == WorkerState.Gone || _sent.Count == 0)
+            return;
+        var before = _ring.Started;
+        if (before >= _sent.Next || _takingBack)
+            return;
+        _takingBack = true;
+        _ring.Skip(before, _sent.Next);
+        var after = _ring.Started;
+        if (after != before)
+        {
+            _socket.Drain();
+            Collect();
+        }
+
+        _takingBack = false;
+        if (State == WorkerState.Gone)
+            return;
+        _sent.TakeBack(before, after, Pool.Queue);
+        if (_sent.InDoubt)
+            _node.Arm(NodeTimer.Now + DoubtMicroseconds, NodeTimer.Now);
+        Pool.Touch();
+    }
+
+    private void AfterAnswers()
+    {
+        var now = NodeTimer.Now;
+        _headSince = now;
+        Pool.Touch();
+        if (_sent.Count == 0)
+        {
+            IdleSince = now;
+            _ringCheckAt = long.MaxValue;
+            if (State == WorkerState.Ready && _onePerProcess)
+                State = WorkerState.Leaving;
+            if (State == WorkerState.Leaving)
+            {
+                Hangup();
+                return;
+            }
+        }
+
+        Pool.FeedAfterAnswers(this, now);
+        if (Idle)
+            Pool.OnIdle(this);
+    }
+
+    private void Hangup()
+    {
+        _socket.Close();
+        var now = NodeTimer.Now;
+        if (_killAt == long.MaxValue)
+            _killAt = now + ExitNoticeMicroseconds;
+        _node.Arm(_killAt, now);
+        Pool.OnLeaving(this);
+    }
+
+    private void Finish()
+    {
+        if (State == WorkerState.Gone)
+            return;
+        Stdout.Drain();
+        Stderr.Drain();
+        _answered = false;
+        CollectLast();
+        State = WorkerState.Gone;
+
+        // What it left behind in its session, and itself if it is only hung.
+        _ = Libc.Kill(-Pid, Libc.SIGKILL);
+        var started = _ring?.Started ?? ulong.MaxValue;
+        for (var number = _sent.Next; number-- > _sent.Begin;)
+        {
+            var slot = _sent.SlotOf(number);
+            if (slot < 0)
+                continue;
+            if (number >= started)
+                Pool.Queue.AddFirst(slot);
+            else if (slot == _verdictSlot)
+                _node.Answers.Failure(slot, _verdict, _exit ?? 0, _verdict.ToString(), _verdictText, Stdout.Take(), Stderr.Take());
+            else
+                _node.Answers.Failure(slot, TaskOutcome.AttemptLost, _exit ?? 0, "WorkerLost", Obituary(), Stdout.Take(), Stderr.Take());
+        }
+
+        _socket.Close();
+        _ring?.Unmap();
+        var lastWords = Stderr.Tail(2000);
+        Stdout.Close();
+        Stderr.Close();
+        Pool.OnGone(this, _greeted, _exit, _fault ?? lastWords);
+    }
+
+    // The last results are taken whatever else the ring holds.
+    private void CollectLast()
+    {
+        try
+        {
+            while (_ring is not null && _ring.TryRead(out var frame))
+            {
+                OnResult(frame);
+                _ring.Advance(frame.Length);
+            }
+        }
+        catch (FrameException problem)
+        {
+            _fault ??= problem.Message;
+        }
+    }
+
+    private string Obituary() =>
+        $"worker {Pid} on node {_node.Name} died {ExitText.Of(_exit)} while it ran the task{(_fault is null ? "" : $"; {_fault}")}";
+
+    private long WalltimeDue()
+    {
+        var walltime = _node.WalltimeOf(_node.Table[_sent.First]);
+        return walltime == 0 ? long.MaxValue : _headSince + (walltime * 1000);
+    }
+
+    private long NextDue()
+    {
+        var due = Math.Min(Math.Min(_ringCheckAt, _killAt), _finishAt);
+        if (State == WorkerState.Gone || _sent.Count == 0)
+            return due;
+        if (_sent.Count > 1 && !_sent.HeldToOne)
+            due = Math.Min(due, _headSince + StuckMicroseconds);
+        if (_sent.InDoubt)
+            due = Math.Min(due, NodeTimer.Now + DoubtMicroseconds);
+        return _verdictSlot >= 0 ? due : Math.Min(due, WalltimeDue());
+    }
+}
