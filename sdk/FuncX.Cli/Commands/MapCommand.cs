@@ -1,0 +1,141 @@
+using System.CommandLine;
+using System.Runtime.CompilerServices;
+using System.Text;
+using System.Text.Json;
+using FuncX.Cli.Output;
+using FuncX.Client;
+
+namespace FuncX.Cli.Commands;
+
+/// <summary><c>funcx map</c>: a call for each line, a line for each result, in memory that does not depend on how many there are.</summary>
+internal static class MapCommand
+{
+    public static Command Create(CommandLine commands)
+    {
+        var options = new CallOptions();
+        var file = new Argument<FileInfo?>("file.jsonl")
+        {
+            Description = "JSON lines; standard input when left out or '-'.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var unordered = new Option<bool>("--unordered") { Description = "Print results as they come; with --json each says which line it belongs to." };
+        var window = new Option<int>("--window") { Description = "Calls on their way at a time.", DefaultValueFactory = _ => 65_536 };
+        var command = new Command(
+            "map",
+            "Call a function for each line of JSON: an array holds the positional arguments, an object of \"args\" and \"kwargs\" all of them, anything else is the only argument. "
+            + "Prints each value as a line of JSON; a failed call as {\"error\": ...}.");
+        options.AddTo(command);
+        command.Add(file);
+        command.Add(unordered);
+        command.Add(window);
+        commands.On(command, (invocation, cancellation) =>
+        {
+            var map = new MapOptions
+            {
+                Ordered = !invocation.Parsed.GetValue(unordered),
+                Window = invocation.Parsed.GetValue(window),
+                Group = invocation.Parsed.GetValue(options.Group) ?? FuncXClient.NewGroup(),
+                Settings = options.Settings(invocation),
+            };
+            return MapAsync(invocation, options, invocation.Parsed.GetValue(file), map, cancellation);
+        });
+        return command;
+    }
+
+    private static async Task<int> MapAsync(Invocation invocation, CallOptions options, FileInfo? file, MapOptions map, CancellationToken cancellation)
+    {
+        var fromInput = file is null || file.Name == "-";
+        if (!fromInput && !file!.Exists)
+            throw new UsageException($"{file} does not exist.");
+        await using var client = invocation.Connect();
+        var (function, endpoint) = await options.ResolveAsync(invocation, client, cancellation);
+        using var reader = fromInput ? null : new StreamReader(file!.FullName, Encoding.UTF8);
+        var lines = ReadAsync(reader ?? invocation.Terminal.Input, fromInput ? "standard input" : file!.Name, cancellation);
+        if (!invocation.IsJson)
+            await invocation.Terminal.Error.WriteLineAsync($"group {map.Group}");
+
+        long failed = 0;
+        FuncXException? first = null;
+        var done = await ProgressBar.RunAsync(invocation, "calls", fromInput ? null : CountLines(file!.FullName), async report =>
+        {
+            long count = 0;
+            await foreach (var result in client.MapResultsAsync<CallArguments, RawResult>(function, endpoint, lines, map, cancellation: cancellation))
+            {
+                if (result.Error is { } problem)
+                {
+                    failed++;
+                    first ??= problem;
+                }
+
+                Write(invocation, result);
+                if (++count % 256 == 0)
+                    report(count);
+            }
+
+            report(count);
+            return count;
+        });
+
+        if (failed == 0)
+            return ExitCodes.Ok;
+        await invocation.Terminal.Error.WriteLineAsync($"funcx: {failed} of {done} calls failed; the first: {first!.Message}");
+        return ExitCodes.Failed;
+    }
+
+    private static void Write(Invocation invocation, in MapResult<RawResult> result)
+    {
+        if (invocation.IsJson)
+        {
+            if (result.Error is { } problem)
+                invocation.WriteJson(new { result.Index, Task = result.TaskId.ToString(), Error = Failures.Document(problem) });
+            else
+                invocation.WriteJson(new { result.Index, Task = result.TaskId.ToString(), Value = Values.Node(result.Value) });
+            return;
+        }
+
+        if (result.Error is { } failure)
+            invocation.WriteJson(new { Error = Failures.Document(failure) });
+        else if (result.Value.ContentType == Wire.ContentType.Json)
+            invocation.Terminal.Output.WriteLine(Encoding.UTF8.GetString(result.Value.Bytes.Span));
+        else
+            invocation.WriteJson(Values.Node(result.Value)!);
+    }
+
+    private static async IAsyncEnumerable<CallArguments> ReadAsync(TextReader reader, string name, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        for (var number = 1L; await reader.ReadLineAsync(cancellation) is { } line; number++)
+        {
+            if (!string.IsNullOrWhiteSpace(line))
+                yield return Parse(line, name, number);
+        }
+    }
+
+    internal static CallArguments Parse(string line, string name, long number)
+    {
+        var bytes = Encoding.UTF8.GetBytes(line.Trim());
+        try
+        {
+            return CallArguments.FromJson(bytes);
+        }
+        catch (FormatException problem) when (problem.InnerException is JsonException)
+        {
+            throw new UsageException($"Line {number} of {name} is not JSON: {problem.InnerException.Message}");
+        }
+        catch (FormatException)
+        {
+            // JSON, but no list of arguments: the value itself is the only one.
+            return CallArguments.FromJson((byte[])[(byte)'[', .. bytes, (byte)']']);
+        }
+    }
+
+    private static long CountLines(string path)
+    {
+        using var stream = File.OpenRead(path);
+        var buffer = new byte[256 * 1024];
+        long lines = 0;
+        var last = (byte)'\n';
+        for (int read; (read = stream.Read(buffer)) > 0; last = buffer[read - 1])
+            lines += buffer.AsSpan(0, read).Count((byte)'\n');
+        return last == (byte)'\n' ? lines : lines + 1;
+    }
+}

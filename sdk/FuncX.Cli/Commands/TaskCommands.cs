@@ -1,0 +1,146 @@
+using System.CommandLine;
+using FuncX.Cli.Output;
+using FuncX.Client;
+using FuncX.Contracts.V1;
+using FuncX.Wire;
+
+namespace FuncX.Cli.Commands;
+
+/// <summary><c>funcx task show|result|cancel</c>.</summary>
+internal static class TaskCommands
+{
+    public static Command Create(CommandLine commands) => new("task", "Look at, read and cancel tasks.")
+    {
+        Show(commands),
+        Result(commands),
+        Cancel(commands),
+    };
+
+    private static Command Show(CommandLine commands)
+    {
+        var id = Id();
+        var command = new Command("show", "Show a task and where its time went.") { id };
+        commands.On(command, async (invocation, cancellation) =>
+        {
+            await using var client = invocation.Connect();
+            var task = await client.Tasks.GetAsync(Parse(invocation.Parsed.GetRequiredValue(id)), cancellation);
+            if (invocation.IsJson)
+            {
+                invocation.WriteJson(Document(task));
+                return ExitCodes.Ok;
+            }
+
+            var table = Tables.New("task", task.TaskId);
+            table.Add("function", task.FunctionId);
+            table.Add("endpoint", task.EndpointId);
+            table.Add("group", task.Group);
+            table.Add("state", State(task));
+            table.Add("attempts", $"{task.Attempts} of {task.MaxAttempts}");
+            if (task.Code != 0)
+                table.Add("worker ended", task.Code < 0 ? $"signal {-task.Code}" : $"exit status {task.Code}");
+            invocation.Terminal.People.Write(table);
+            invocation.Terminal.People.Write(HopTable.Create("Where the time went", "time", HopTable.Hops(task.Times ?? new HopTimes())));
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    private static Command Result(CommandLine commands)
+    {
+        var id = Id();
+        var wait = new Option<bool>("--wait") { Description = "Wait until the task has ended." };
+        var command = new Command("result", "Print a task's value; what it wrote goes to standard error.") { id, wait };
+        commands.On(command, async (invocation, cancellation) =>
+        {
+            await using var client = invocation.Connect();
+            var task = await GetAsync(client, Parse(invocation.Parsed.GetRequiredValue(id)), invocation.Parsed.GetValue(wait), cancellation);
+            var value = new RawResult((ContentType)task.ContentType, task.Value.Memory);
+            if (task.State != TaskState.Done)
+                throw new FuncXException(FuncXErrorKind.Failed, $"Task {task.TaskId} has not ended yet ({State(task)}); --wait waits for it.");
+            var failure = task.Outcome == Outcome.Value ? null : Failure(task);
+            if (invocation.IsJson)
+            {
+                invocation.WriteJson(failure is null
+                    ? new { Task = task.TaskId, Outcome = "value", Value = Values.Node(value), Stdout = task.Stdout.ToStringUtf8(), Stderr = task.Stderr.ToStringUtf8() }
+                    : new { Task = task.TaskId, Outcome = Failures.Name((TaskOutcome)(int)task.Outcome), Error = Failures.Document(failure), Stdout = task.Stdout.ToStringUtf8(), Stderr = task.Stderr.ToStringUtf8() });
+            }
+            else
+            {
+                await invocation.Terminal.Error.WriteAsync(task.Stdout.ToStringUtf8());
+                await invocation.Terminal.Error.WriteAsync(task.Stderr.ToStringUtf8());
+            }
+
+            if (failure is not null)
+                throw failure;
+            if (!invocation.IsJson)
+                await invocation.Terminal.Output.WriteLineAsync(Values.Text(value));
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    private static Command Cancel(CommandLine commands)
+    {
+        var ids = new Argument<string[]>("task") { Description = "Task ids, as BATCH-INDEX.", Arity = ArgumentArity.OneOrMore };
+        var command = new Command("cancel", "Cancel tasks that have not ended.") { ids };
+        commands.On(command, async (invocation, cancellation) =>
+        {
+            var tasks = invocation.Parsed.GetRequiredValue(ids).Select(Parse).ToList();
+            await using var client = invocation.Connect();
+            var cancelled = await client.Tasks.CancelAsync(tasks, cancellation);
+            if (invocation.IsJson)
+                invocation.WriteJson(new { Cancelled = cancelled });
+            else
+                await invocation.Terminal.Output.WriteLineAsync($"Cancelled {cancelled} of {tasks.Count}; the others had ended.");
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    private static Argument<string> Id() => new("task") { Description = "A task's id, as BATCH-INDEX: 24 hexadecimal digits, a hyphen, a number." };
+
+    private static TaskId Parse(string text) => TaskId.TryParse(text, out var id)
+        ? id
+        : throw new UsageException($"'{text}' is no task id; one is 24 hexadecimal digits, a hyphen and a number, as 0193f1c2a4b77c1e90ab12cd-17.");
+
+    private static async Task<TaskInfo> GetAsync(FuncXClient client, TaskId id, bool wait, CancellationToken cancellation)
+    {
+        var pause = TimeSpan.FromMilliseconds(20);
+        while (true)
+        {
+            var task = await client.Tasks.GetAsync(id, cancellation);
+            if (task.State == TaskState.Done || !wait)
+                return task;
+            await Task.Delay(pause, cancellation);
+            pause = TimeSpan.FromMilliseconds(Math.Min(1_000, pause.TotalMilliseconds * 1.5));
+        }
+    }
+
+    private static RemoteTaskException Failure(TaskInfo task) => new Client.Results.TaskResult(
+        Parse(task.TaskId), (TaskOutcome)(int)task.Outcome, (ContentType)task.ContentType, task.Value.Memory, task.Stdout.Memory, task.Stderr.Memory, task.Code, 0).Failure!;
+
+    private static string State(TaskInfo task) => task.State == TaskState.Done
+        ? $"done: {Failures.Name((TaskOutcome)(int)task.Outcome)}"
+        : task.State.ToString().ToLowerInvariant();
+
+    private static object Document(TaskInfo task) => new
+    {
+        Task = task.TaskId,
+        task.FunctionId,
+        task.EndpointId,
+        task.Group,
+        State = task.State.ToString().ToLowerInvariant(),
+        Outcome = task.State == TaskState.Done ? Failures.Name((TaskOutcome)(int)task.Outcome) : null,
+        task.Attempts,
+        task.MaxAttempts,
+        task.Code,
+        Times = task.Times is { } times
+            ? new
+            {
+                times.ClientSent, times.ServiceAccepted, times.ServiceCommitted, times.ServiceSent, times.EndpointReceived, times.EndpointSent,
+                times.ManagerReceived, times.WorkerStarted, times.WorkerEnded, times.EndpointBack, times.ServiceBack, times.ResultCommitted,
+            }
+            : null,
+        Hops = HopTable.Hops(task.Times ?? new HopTimes()).Select(hop => new { hop.Hop, hop.Microseconds }),
+    };
+}

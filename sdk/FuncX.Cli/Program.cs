@@ -1,0 +1,3 @@
+using FuncX.Cli;
+
+return await new CommandLine(Terminal.Standard()).RunAsync(args);

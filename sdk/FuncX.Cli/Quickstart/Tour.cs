@@ -1,0 +1,185 @@
+using System.Diagnostics;
+using FuncX.Cli.Output;
+using FuncX.Client;
+using FuncX.Contracts.V1;
+using HdrHistogram;
+
+namespace FuncX.Cli.Quickstart;
+
+/// <summary>What quickstart shows: one call, many calls, one call at a time, and where the time goes.</summary>
+internal sealed class Tour
+{
+    private const int SingleCalls = 300;
+    private const int CallsLookedAt = 100;
+
+    // On a machine that is busy with other things fewer calls have to do.
+    private static readonly TimeSpan SingleCallsLimit = TimeSpan.FromSeconds(3);
+
+    private const string Source = """
+        import os, platform
+
+
+        def greet(name):
+            print("greeting", name)
+            return f"Hello {name}, from Python {platform.python_version()} in process {os.getpid()}"
+
+
+        def square(number):
+            return number * number
+
+        """;
+
+    private readonly Invocation _invocation;
+    private readonly int _calls;
+    private readonly int _workers;
+    private readonly bool _keep;
+
+    public Tour(Invocation invocation, int calls, int workers, bool keep)
+    {
+        _invocation = invocation;
+        _calls = calls;
+        _workers = workers;
+        _keep = keep;
+    }
+
+    public async Task<int> RunAsync(CancellationToken cancellation)
+    {
+        var (python, version) = await Python.FindAsync(cancellation);
+        var cluster = new LocalCluster(_keep);
+        try
+        {
+            await TourAsync(cluster, python, version, cancellation);
+        }
+        catch (Exception) when (!cancellation.IsCancellationRequested)
+        {
+            foreach (var process in cluster.Processes)
+            {
+                await _invocation.Terminal.Error.WriteLineAsync($"--- last lines of {process.Name}{(process.HasExited ? $", which ended with {process.Ending}" : "")}:");
+                foreach (var line in process.LastLines)
+                    await _invocation.Terminal.Error.WriteLineAsync(line);
+            }
+
+            throw;
+        }
+        finally
+        {
+            await cluster.DisposeAsync();
+        }
+
+        Say(_keep ? $"Everything is stopped; {cluster.DirectoryPath} is left for you." : "Everything is stopped and removed.");
+        return ExitCodes.Ok;
+    }
+
+    private async Task TourAsync(LocalCluster cluster, string python, string version, CancellationToken cancellation)
+    {
+        Say($"FuncX quickstart in {cluster.DirectoryPath}");
+        if (LocalCluster.ManagerIsJit)
+            Say("funcx-manager is not published ahead of time here; its slower build is used. (To publish: dotnet publish -c Release endpoint/FuncX.Manager)");
+        var watch = Stopwatch.StartNew();
+        await cluster.StartServiceAsync(cancellation);
+        Say($"service   listens on {cluster.Client.Address.GetLeftPart(UriPartial.Authority)} ({watch.Elapsed.TotalSeconds:0.0} s)");
+        var endpoint = await cluster.StartEndpointAsync("quickstart", _workers, python, cancellation);
+        Say($"endpoint  'quickstart' is online with {endpoint.Status.Workers} workers of Python {version} ({watch.Elapsed.TotalSeconds:0.0} s)");
+
+        var client = cluster.Client;
+        var greet = await client.RegisterPythonAsync(Source, "greet", cancellation: cancellation);
+        var square = await client.RegisterPythonAsync(Source, "square", cancellation: cancellation);
+        Say($"functions greet {greet.FunctionId[..12]}, square {square.FunctionId[..12]}");
+
+        var greeting = await client.CallAsync<string, string>(greet, endpoint, Environment.UserName, cancellation: cancellation);
+        Say($"greet(\"{Environment.UserName}\") = \"{greeting}\"");
+
+        var (seconds, sum) = await MapAsync(client, square, endpoint, cancellation);
+        var rate = _calls / seconds;
+        Say($"square of 0 to {_calls - 1:N0}: {_calls:N0} calls in {seconds:0.00} s = {rate:N0} calls/s; every value checked, sum {sum}");
+
+        var (latency, hops) = await OneAtATimeAsync(client, square, endpoint, cancellation);
+        var (p50, p99) = (latency.GetValueAtPercentile(50), latency.GetValueAtPercentile(99));
+        Say($"{latency.TotalCount} calls one at a time: median {Tables.Duration(p50)}, 99 % within {Tables.Duration(p99)}");
+        if (_invocation.IsJson)
+        {
+            _invocation.WriteJson(new
+            {
+                Calls = _calls,
+                Workers = _workers,
+                Seconds = seconds,
+                CallsPerSecond = rate,
+                LatencyP50Ms = p50 / 1e3,
+                LatencyP99Ms = p99 / 1e3,
+                Hops = hops.Select(hop => new { hop.Hop, hop.Microseconds }),
+            });
+        }
+        else
+        {
+            _invocation.Terminal.People.Write(HopTable.Create("Where the time of a single call goes (medians)", "median", hops));
+            await _invocation.Terminal.Output.FlushAsync(cancellation);
+        }
+    }
+
+    private async Task<(double Seconds, Int128 Sum)> MapAsync(FuncXClient client, FunctionInfo square, EndpointInfo endpoint, CancellationToken cancellation)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var sum = await ProgressBar.RunAsync(_invocation, "square", _calls, async report =>
+        {
+            long number = 0;
+            Int128 total = 0;
+            await foreach (var value in client.MapAsync<int, long>(square, endpoint, Enumerable.Range(0, _calls), cancellation: cancellation))
+            {
+                if (value != number * number)
+                    throw new FuncXException(FuncXErrorKind.UnexpectedValue, $"square({number}) came back as {value} instead of {number * number}.");
+                total += value;
+                if (++number % 128 == 0)
+                    report(number);
+            }
+
+            if (number != _calls)
+                throw new FuncXException(FuncXErrorKind.Failed, $"{number} results came for {_calls} calls.");
+            report(number);
+            return total;
+        });
+        return (Stopwatch.GetElapsedTime(started).TotalSeconds, sum);
+    }
+
+    private static async Task<(LongHistogram Latency, IReadOnlyList<(string Hop, string Clock, long? Microseconds)> Hops)> OneAtATimeAsync(
+        FuncXClient client, FunctionInfo square, EndpointInfo endpoint, CancellationToken cancellation)
+    {
+        var latency = new LongHistogram(highestTrackableValue: 60_000_000, numberOfSignificantValueDigits: 3);
+        var hops = new List<IReadOnlyList<(string Hop, string Clock, long? Microseconds)>>(CallsLookedAt);
+        var tasks = new List<Wire.TaskId>(SingleCalls);
+        await CallForAsync(SingleCalls / 3, SingleCallsLimit / 3, static (_, _) => { });
+        await CallForAsync(SingleCalls, SingleCallsLimit, (task, microseconds) =>
+        {
+            latency.RecordValue(microseconds);
+            tasks.Add(task);
+        });
+        foreach (var task in tasks.TakeLast(CallsLookedAt))
+            hops.Add(HopTable.Hops((await client.Tasks.GetAsync(task, cancellation)).Times ?? new HopTimes()));
+        return (latency, [.. hops[0].Select((hop, index) => (hop.Hop, hop.Clock, Median(hops.Select(task => task[index].Microseconds))))]);
+
+        async Task CallForAsync(int most, TimeSpan limit, Action<Wire.TaskId, long> done)
+        {
+            var begun = Stopwatch.GetTimestamp();
+            for (var call = 0; call < most && Stopwatch.GetElapsedTime(begun) < limit; call++)
+            {
+                var started = Stopwatch.GetTimestamp();
+                var handle = await client.SubmitAsync<int, long>(square, endpoint, call, cancellation: cancellation);
+                await handle.AsTask().WaitAsync(cancellation);
+                done(handle.Id, (long)Stopwatch.GetElapsedTime(started).TotalMicroseconds);
+            }
+        }
+    }
+
+    private static long? Median(IEnumerable<long?> values)
+    {
+        var known = values.OfType<long>().Order().ToList();
+        return known.Count == 0 ? null : known[known.Count / 2];
+    }
+
+    /// <summary>For people; on standard error when standard output is for a program.</summary>
+    private void Say(string line)
+    {
+        var writer = _invocation.IsJson ? _invocation.Terminal.Error : _invocation.Terminal.Output;
+        writer.WriteLine(line);
+        writer.Flush();
+    }
+}

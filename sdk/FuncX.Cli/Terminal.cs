@@ -1,0 +1,58 @@
+using System.Text;
+using Spectre.Console;
+
+namespace FuncX.Cli;
+
+/// <summary>Where a command reads and writes. Standard output carries results only; everything said to a person on the way goes to standard error.</summary>
+internal sealed class Terminal
+{
+    public Terminal(TextWriter output, TextWriter error, TextReader input, bool isInteractive, bool inputIsRedirected, int? width = null)
+    {
+        Output = output;
+        Error = error;
+        Input = input;
+        IsInteractive = isInteractive;
+        InputIsRedirected = inputIsRedirected;
+        People = Console(output, isInteractive && !System.Console.IsOutputRedirected, width);
+        Progress = Console(error, isInteractive, width);
+    }
+
+    public TextWriter Output { get; }
+
+    public TextWriter Error { get; }
+
+    public TextReader Input { get; }
+
+    /// <summary>True when standard error is a terminal that a progress bar can be drawn on.</summary>
+    public bool IsInteractive { get; }
+
+    public bool InputIsRedirected { get; }
+
+    /// <summary>Tables on standard output.</summary>
+    public IAnsiConsole People { get; }
+
+    /// <summary>Bars and questions on standard error.</summary>
+    public IAnsiConsole Progress { get; }
+
+    public static Terminal Standard()
+    {
+        var utf8 = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+        var output = new StreamWriter(System.Console.OpenStandardOutput(), utf8, bufferSize: 64 * 1024) { AutoFlush = !System.Console.IsOutputRedirected };
+        return new Terminal(output, System.Console.Error, System.Console.In, !System.Console.IsErrorRedirected, System.Console.IsInputRedirected);
+    }
+
+    private static IAnsiConsole Console(TextWriter writer, bool ansi, int? width)
+    {
+        var console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Out = new AnsiConsoleOutput(writer),
+            Ansi = ansi ? AnsiSupport.Detect : AnsiSupport.No,
+            ColorSystem = ansi ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
+            Interactive = ansi ? InteractionSupport.Detect : InteractionSupport.No,
+        });
+        // A pipe has no width; tables are not to be folded for it.
+        if (width is not null || !ansi)
+            console.Profile.Width = width ?? 160;
+        return console;
+    }
+}

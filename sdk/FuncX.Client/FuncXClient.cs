@@ -1,0 +1,192 @@
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using System.Text.Json.Serialization.Metadata;
+using FuncX.Client.Calls;
+using FuncX.Client.Connection;
+using FuncX.Client.Mapping;
+using FuncX.Client.Registry;
+using FuncX.Client.Results;
+using FuncX.Client.Submission;
+using FuncX.Contracts;
+using FuncX.Contracts.V1;
+
+namespace FuncX.Client;
+
+/// <summary>
+/// A user's connection to a FuncX service: registers functions, calls them on endpoints, and brings the results back. Safe for any number of threads; make one and
+/// keep it. It reconnects by itself: a call that the service has accepted is not lost by a restart of the service, and none is submitted twice.
+/// Errors are <see cref="FuncXException"/>; a task without a value is <see cref="RemoteTaskException"/>.
+/// </summary>
+public sealed class FuncXClient : IAsyncDisposable
+{
+    private static readonly CallSettings Plain = new();
+
+    private readonly ServiceConnection _service;
+    private readonly FuncXClientOptions _options;
+    private readonly TimeProvider _time;
+    private readonly CallSession _session;
+
+    /// <summary>A client for the service at <paramref name="address"/>; nothing is sent yet.</summary>
+    /// <param name="address"><c>https://HOST[:PORT]</c>; <c>http://</c> for this machine's loopback only, since the token would travel in clear.</param>
+    /// <param name="token">The user's token.</param>
+    public FuncXClient(Uri address, string token, FuncXClientOptions? options = null, TimeProvider? time = null)
+    {
+        _options = options ?? new FuncXClientOptions();
+        _options.Validate();
+        _time = time ?? TimeProvider.System;
+        _service = new ServiceConnection(address, token, _options, _time);
+        _session = new CallSession(_service, _options, _time, _options.Group ?? NewGroup());
+        Functions = new FunctionRegistry(_service);
+        Endpoints = new EndpointRegistry(_service);
+        Tasks = new TaskQueries(_service);
+    }
+
+    /// <summary>Where the service is.</summary>
+    public Uri Address => _service.Address;
+
+    /// <summary>The group of single calls and of <see cref="SubmitManyAsync"/>.</summary>
+    public string Group => _session.Group;
+
+    /// <summary>Registered code.</summary>
+    public FunctionRegistry Functions { get; }
+
+    /// <summary>Machines that execute.</summary>
+    public EndpointRegistry Endpoints { get; }
+
+    /// <summary>Tasks and groups by id: states, hop times, results again, cancellation.</summary>
+    public TaskQueries Tasks { get; }
+
+    /// <summary>A client for the service and token that <c>funcx login</c> stored.</summary>
+    /// <param name="service">Address of a service logged in to; null: the current one.</param>
+    /// <param name="path">The credentials file; null: <see cref="CredentialsFile.DefaultPath"/>.</param>
+    /// <exception cref="FuncXException">There is no login.</exception>
+    public static FuncXClient FromCredentials(string? service = null, string? path = null, FuncXClientOptions? options = null)
+    {
+        path ??= CredentialsFile.DefaultPath;
+        var credentials = CredentialsFile.Read(path);
+        var address = (service is null ? null : new Uri(service).GetLeftPart(UriPartial.Authority)) ?? credentials.Current
+            ?? throw new FuncXException(FuncXErrorKind.NotAuthorised, $"There is no login in {path}. Run: funcx login ADDRESS");
+        if (!credentials.Tokens.TryGetValue(address, out var token))
+            throw new FuncXException(FuncXErrorKind.NotAuthorised, $"There is no login for {address} in {path}. Run: funcx login {address}");
+        return new FuncXClient(new Uri(address), token, options);
+    }
+
+    /// <summary>Registers Python source that defines <paramref name="entry"/>; see <see cref="FunctionRegistry.RegisterPythonAsync"/>.</summary>
+    public Task<FunctionInfo> RegisterPythonAsync(string source, string entry, string? name = null, CancellationToken cancellation = default) =>
+        Functions.RegisterPythonAsync(source, entry, name, cancellation: cancellation);
+
+    /// <summary>
+    /// Submits one call with one positional argument. Returns as soon as the call is on its way; <see cref="TaskHandle{T}.Accepted"/> says when the service has it
+    /// durably, and awaiting the handle gives the value. Waits only while <see cref="FuncXClientOptions.UnacknowledgedBytes"/> are unanswered.
+    /// </summary>
+    public ValueTask<TaskHandle<TResult>> SubmitAsync<TArg, TResult>(
+        FunctionId function, EndpointId endpoint, TArg argument, CallSettings? settings = null, JsonTypeInfo<TArg>? argumentType = null, JsonTypeInfo<TResult>? resultType = null, CancellationToken cancellation = default) =>
+        _session.SubmitAsync(function, endpoint, argument, settings ?? Plain, argumentType, resultType, cancellation);
+
+    /// <summary>Submits one call with any arguments.</summary>
+    public ValueTask<TaskHandle<TResult>> SubmitAsync<TResult>(
+        FunctionId function, EndpointId endpoint, CallArguments arguments, CallSettings? settings = null, CancellationToken cancellation = default) =>
+        _session.SubmitAsync<CallArguments, TResult>(function, endpoint, arguments, settings ?? Plain, null, null, cancellation);
+
+    /// <summary>Submits one call with one positional argument and waits for its value. Cancelling stops the waiting, not the task.</summary>
+    public async Task<TResult> CallAsync<TArg, TResult>(
+        FunctionId function, EndpointId endpoint, TArg argument, CallSettings? settings = null, JsonTypeInfo<TArg>? argumentType = null, JsonTypeInfo<TResult>? resultType = null, CancellationToken cancellation = default)
+    {
+        var handle = await _session.SubmitAsync(function, endpoint, argument, settings ?? Plain, argumentType, resultType, cancellation);
+        return await (cancellation.CanBeCanceled ? handle.AsTask().WaitAsync(cancellation) : handle.AsTask());
+    }
+
+    /// <summary>Submits one call with any arguments and waits for its value. Cancelling stops the waiting, not the task.</summary>
+    public Task<TResult> CallAsync<TResult>(
+        FunctionId function, EndpointId endpoint, CallArguments arguments, CallSettings? settings = null, CancellationToken cancellation = default) =>
+        CallAsync<CallArguments, TResult>(function, endpoint, arguments, settings, null, null, cancellation);
+
+    /// <summary>Submits a call for each argument, in as few messages as they need, and returns when the service has all of them durably.</summary>
+    public Task<TaskHandle<TResult>[]> SubmitManyAsync<TArg, TResult>(
+        FunctionId function, EndpointId endpoint, IEnumerable<TArg> arguments, CallSettings? settings = null, JsonTypeInfo<TArg>? argumentType = null, JsonTypeInfo<TResult>? resultType = null, CancellationToken cancellation = default) =>
+        _session.SubmitManyAsync(function, endpoint, arguments, settings ?? Plain, argumentType, resultType, cancellation);
+
+    /// <summary>
+    /// Calls the function for each argument and gives the values, in order or as they come, in memory that does not depend on how many there are: the source is read
+    /// only as far as <see cref="MapOptions.Window"/> allows. The first task without a value ends it with its exception; <see cref="MapResultsAsync{TArg, TResult}(FunctionId, EndpointId, IEnumerable{TArg}, MapOptions?, JsonTypeInfo{TArg}?, JsonTypeInfo{TResult}?, CancellationToken)"/>
+    /// goes on. Leaving it early cancels what has not run.
+    /// </summary>
+    public IAsyncEnumerable<TResult> MapAsync<TArg, TResult>(
+        FunctionId function, EndpointId endpoint, IEnumerable<TArg> arguments, MapOptions? options = null, JsonTypeInfo<TArg>? argumentType = null, JsonTypeInfo<TResult>? resultType = null, CancellationToken cancellation = default)
+    {
+        var setup = Setup(function, endpoint, options, argumentType, resultType);
+        return ValuesAsync(setup, (run, token) => new MapSource<TArg, TResult>(setup).ReadAsync(arguments, run, token), cancellation);
+    }
+
+    /// <summary>The same for a source that is awaited; a call goes as soon as the source has nothing more to give at the moment.</summary>
+    public IAsyncEnumerable<TResult> MapAsync<TArg, TResult>(
+        FunctionId function, EndpointId endpoint, IAsyncEnumerable<TArg> arguments, MapOptions? options = null, JsonTypeInfo<TArg>? argumentType = null, JsonTypeInfo<TResult>? resultType = null, CancellationToken cancellation = default)
+    {
+        var setup = Setup(function, endpoint, options, argumentType, resultType);
+        return ValuesAsync(setup, (run, token) => new MapSource<TArg, TResult>(setup).ReadAsync(arguments, run, token), cancellation);
+    }
+
+    /// <summary>Like <see cref="MapAsync{TArg, TResult}(FunctionId, EndpointId, IEnumerable{TArg}, MapOptions?, JsonTypeInfo{TArg}?, JsonTypeInfo{TResult}?, CancellationToken)"/>, with every outcome: a failed task is a result with an error, and the map goes on.</summary>
+    public IAsyncEnumerable<MapResult<TResult>> MapResultsAsync<TArg, TResult>(
+        FunctionId function, EndpointId endpoint, IEnumerable<TArg> arguments, MapOptions? options = null, JsonTypeInfo<TArg>? argumentType = null, JsonTypeInfo<TResult>? resultType = null, CancellationToken cancellation = default)
+    {
+        var setup = Setup(function, endpoint, options, argumentType, resultType);
+        return ResultsAsync(setup, (run, token) => new MapSource<TArg, TResult>(setup).ReadAsync(arguments, run, token), cancellation);
+    }
+
+    /// <summary>The same for a source that is awaited.</summary>
+    public IAsyncEnumerable<MapResult<TResult>> MapResultsAsync<TArg, TResult>(
+        FunctionId function, EndpointId endpoint, IAsyncEnumerable<TArg> arguments, MapOptions? options = null, JsonTypeInfo<TArg>? argumentType = null, JsonTypeInfo<TResult>? resultType = null, CancellationToken cancellation = default)
+    {
+        var setup = Setup(function, endpoint, options, argumentType, resultType);
+        return ResultsAsync(setup, (run, token) => new MapSource<TArg, TResult>(setup).ReadAsync(arguments, run, token), cancellation);
+    }
+
+    /// <summary>Ends the streams. Tasks go on; their results can be read again by <see cref="Group"/>.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _session.DisposeAsync();
+        _service.Dispose();
+    }
+
+    /// <summary>A group name that nobody else uses.</summary>
+    public static string NewGroup() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(12));
+
+    private MapSetup<TArg, TResult> Setup<TArg, TResult>(
+        FunctionId function, EndpointId endpoint, MapOptions? options, JsonTypeInfo<TArg>? argumentType, JsonTypeInfo<TResult>? resultType)
+    {
+        options ??= new MapOptions();
+        options.Validate();
+        var target = new SubmitTarget(function, endpoint, options.Group ?? NewGroup(), options.Settings.ToContract());
+        return new MapSetup<TArg, TResult>(
+            target, options, options.BatchSize ?? _options.BatchSize, _options.BatchBytes, _session.Encoder(argumentType), _session.Decoder(resultType), _time);
+    }
+
+    private async IAsyncEnumerable<TResult> ValuesAsync<TArg, TResult>(
+        MapSetup<TArg, TResult> setup, Func<MapRun<TArg, TResult>, CancellationToken, Task> read, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await using var run = new MapRun<TArg, TResult>(_service, _options, setup, cancellation);
+        run.Start(read);
+        while (await run.NextAsync())
+        {
+            var batch = run.Current;
+            for (var position = run.From; position < run.To; position++)
+                yield return batch.ValueAt(position);
+            run.Release();
+        }
+    }
+
+    private async IAsyncEnumerable<MapResult<TResult>> ResultsAsync<TArg, TResult>(
+        MapSetup<TArg, TResult> setup, Func<MapRun<TArg, TResult>, CancellationToken, Task> read, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await using var run = new MapRun<TArg, TResult>(_service, _options, setup, cancellation);
+        run.Start(read);
+        while (await run.NextAsync())
+        {
+            var batch = run.Current;
+            for (var position = run.From; position < run.To; position++)
+                yield return batch.ResultAt(position);
+            run.Release();
+        }
+    }
+}

@@ -1,0 +1,286 @@
+using System.Runtime.ExceptionServices;
+using FuncX.Client.Connection;
+using FuncX.Client.Json;
+using FuncX.Client.Results;
+using FuncX.Client.Submission;
+using FuncX.Contracts.V1;
+using FuncX.Wire;
+
+namespace FuncX.Client.Mapping;
+
+/// <summary>
+/// One map: a pump that reads arguments as far as the window reaches, and results that its only consumer takes in runs. Three threads meet in it (pump, reader
+/// of results, consumer); a lock is taken for each batch and message, never for each call.
+/// </summary>
+internal sealed class MapRun<TArg, TResult> : IMapOwner<TResult>, IResultReceiver, IAsyncDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly MapSetup<TArg, TResult> _setup;
+    private readonly ServiceConnection _service;
+    private readonly SubmitLink _link;
+    private readonly ResultSubscription _results;
+    private readonly Room _window;
+    private readonly Room _memory;
+    private readonly SemaphoreSlim _news = new(0, 1);
+    private readonly CancellationToken _cancellation;
+    private readonly CancellationTokenSource _stop;
+    private readonly Dictionary<BatchId, MapBatch<TResult>> _unfinished = [];
+    private readonly Queue<MapBatch<TResult>> _toTake = new();
+    private Task _pump = Task.CompletedTask;
+    private TaskCompletionSource? _allAnswered;
+    private ExceptionDispatchInfo? _failure;
+    private int _unanswered;
+    private long _sent;
+    private long _taken;
+    private bool _sentAll;
+    private bool _failedUnfinished;
+    private long _resultBytes;
+    private long _resultCount;
+
+    public MapRun(ServiceConnection service, FuncXClientOptions options, MapSetup<TArg, TResult> setup, CancellationToken cancellation)
+    {
+        _setup = setup;
+        _service = service;
+        _link = new SubmitLink(service, service.BulkTasks, options, setup.Time);
+        _results = new ResultSubscription(service, service.BulkTasks, setup.Target.Group, this);
+        _window = new Room(setup.Options.Window);
+        _memory = new Room(setup.Options.WindowBytes);
+        _cancellation = cancellation;
+        _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+    }
+
+    /// <summary>The run that <see cref="NextAsync"/> found: results <see cref="From"/> to before <see cref="To"/> of it.</summary>
+    public MapBatch<TResult> Current { get; private set; } = null!;
+
+    public int From { get; private set; }
+
+    public int To { get; private set; }
+
+    public bool IsWaiting
+    {
+        get
+        {
+            lock (_gate)
+                return _unfinished.Count > 0;
+        }
+    }
+
+    public void Start(Func<MapRun<TArg, TResult>, CancellationToken, Task> read) => _pump = Task.Run(() => PumpAsync(read));
+
+    /// <summary>Finds the next results to take; false when all were taken.</summary>
+    public async ValueTask<bool> NextAsync()
+    {
+        while (true)
+        {
+            lock (_gate)
+            {
+                _failure?.Throw();
+                if (TryTakeRun())
+                    return true;
+                if (_sentAll && _taken == _sent)
+                    return false;
+            }
+
+            await _news.WaitAsync(_cancellation);
+        }
+    }
+
+    /// <summary>The consumer is done with the run.</summary>
+    public void Release()
+    {
+        var batch = Current;
+        var count = To - From;
+        bool gone;
+        lock (_gate)
+        {
+            batch.Taken = To;
+            _taken += count;
+            gone = To == batch.Count;
+        }
+
+        _window.Leave(count);
+        if (!gone)
+            return;
+        _memory.Leave(batch.Weight);
+        batch.Release();
+    }
+
+    /// <summary>A new batch whose first call is the next of the map.</summary>
+    public MapBatch<TResult> NewBatch() =>
+        new(this, _setup.Target, _setup.Time, _setup.Options.Ordered, _sent, bufferBytes: 4_096);
+
+    /// <summary>Sends a batch once the window has room for it.</summary>
+    public async ValueTask SendAsync(MapBatch<TResult> batch, CancellationToken cancellation)
+    {
+        batch.Prepare();
+        batch.Seal(_setup.Time);
+        batch.Weight = batch.Bytes + (batch.Count * (64 + ExpectedResultBytes()));
+        await _window.EnterAsync(batch.Count, cancellation);
+        await _memory.EnterAsync(batch.Weight, cancellation);
+        await _link.Unacknowledged.EnterAsync(SubmitLink.Weight(batch), cancellation);
+        lock (_gate)
+        {
+            _sent += batch.Count;
+            _unanswered++;
+            _unfinished.Add(batch.Id, batch);
+            if (_setup.Options.Ordered)
+                _toTake.Enqueue(batch);
+        }
+
+        _results.Await();
+        _link.Send(batch);
+    }
+
+    /// <summary>Completes when no sent batch waits for its answer.</summary>
+    public Task AllAnsweredAsync()
+    {
+        lock (_gate)
+            return _unanswered == 0 ? Task.CompletedTask : (_allAnswered ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+    }
+
+    public void OnAccepted(MapBatch<TResult> batch)
+    {
+        TaskCompletionSource? allAnswered;
+        lock (_gate)
+        {
+            if (--_unanswered > 0)
+                return;
+            (allAnswered, _allAnswered) = (_allAnswered, null);
+        }
+
+        allAnswered?.TrySetResult();
+    }
+
+    public void OnRefused(MapBatch<TResult> batch, FuncXException problem) => Fail(problem);
+
+    public void Take(ResultChunk chunk)
+    {
+        var results = new ResultChunkReader(chunk);
+        MapBatch<TResult>? batch;
+        lock (_gate)
+            _unfinished.TryGetValue(results.Batch, out batch);
+        // Another program may use the same group; and a complete batch may be told again.
+        if (batch is null)
+            return;
+        var ready = batch.Take(ref results, _setup.Decoder);
+        lock (_gate)
+        {
+            _resultBytes += chunk.Bodies.Length;
+            _resultCount += results.Count;
+            if (batch.IsComplete)
+                _unfinished.Remove(batch.Id);
+            if (ready == batch.Ready)
+                return;
+            batch.Ready = ready;
+            if (!_setup.Options.Ordered && !batch.IsListed)
+            {
+                batch.IsListed = true;
+                _toTake.Enqueue(batch);
+            }
+
+            if (_toTake.Peek() == batch)
+                Announce();
+        }
+    }
+
+    public void Fail(FuncXException problem) => Fail(ExceptionDispatchInfo.Capture(problem));
+
+    public async ValueTask DisposeAsync()
+    {
+        bool unfinished;
+        lock (_gate)
+            unfinished = _failedUnfinished || _unfinished.Count > 0;
+        await _stop.CancelAsync();
+        await _pump;
+        await _link.DisposeAsync();
+        await _results.DisposeAsync();
+        if (unfinished && _setup.Options.CancelWhenAbandoned)
+            await CancelRestAsync();
+        _stop.Dispose();
+    }
+
+    private bool TryTakeRun()
+    {
+        while (_toTake.TryPeek(out var batch))
+        {
+            if (batch.Taken == batch.Count)
+            {
+                _toTake.Dequeue();
+                continue;
+            }
+
+            if (batch.Taken < batch.Ready)
+            {
+                (Current, From, To) = (batch, batch.Taken, batch.Ready);
+                return true;
+            }
+
+            if (_setup.Options.Ordered)
+                return false;
+            _toTake.Dequeue();
+            batch.IsListed = false;
+        }
+
+        return false;
+    }
+
+    private async Task PumpAsync(Func<MapRun<TArg, TResult>, CancellationToken, Task> read)
+    {
+        try
+        {
+            await read(this, _stop.Token);
+            lock (_gate)
+            {
+                _sentAll = true;
+                Announce();
+            }
+        }
+        catch (Exception problem)
+        {
+            // The source's own exception reaches whoever consumes the results, as it is.
+            Fail(ExceptionDispatchInfo.Capture(problem));
+        }
+    }
+
+    private void Fail(ExceptionDispatchInfo problem)
+    {
+        TaskCompletionSource? allAnswered;
+        lock (_gate)
+        {
+            _failure ??= problem;
+            _failedUnfinished |= _unfinished.Count > 0;
+            _unfinished.Clear();
+            allAnswered = _allAnswered;
+            Announce();
+        }
+
+        allAnswered?.TrySetResult();
+        _stop.Cancel();
+    }
+
+    private void Announce()
+    {
+        if (_news.CurrentCount == 0)
+            _news.Release();
+    }
+
+    private long ExpectedResultBytes()
+    {
+        lock (_gate)
+            return _resultCount == 0 ? 0 : _resultBytes / _resultCount;
+    }
+
+    private async Task CancelRestAsync()
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(2), _setup.Time);
+        try
+        {
+            await _service.CallAsync(
+                options => _service.Tasks.CancelAsync(new CancelRequest { Group = _setup.Target.Group }, options), "Cancelling the rest of a map", patience.Token);
+        }
+        catch (Exception problem) when (problem is FuncXException or OperationCanceledException)
+        {
+            // Best effort: whoever abandons a map because the service is away cannot reach it for this either.
+        }
+    }
+}

@@ -1,0 +1,126 @@
+using FuncX.Client.Connection;
+using FuncX.Contracts.V1;
+using Grpc.Core;
+
+namespace FuncX.Client.Results;
+
+/// <summary>
+/// Reads the outcomes of one group for as long as somebody waits for any: one open stream, reconnected from the cursor of the last message taken, so that
+/// nothing is missed, and nothing is taken twice.
+/// </summary>
+internal sealed class ResultSubscription : IAsyncDisposable
+{
+    private readonly ServiceConnection _service;
+    private readonly Tasks.TasksClient _tasks;
+    private readonly string _group;
+    private readonly IResultReceiver _receiver;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly SemaphoreSlim _awaited = new(0, 1);
+    private readonly Lock _gate = new();
+    private Task? _running;
+    private ulong _cursor;
+
+    public ResultSubscription(ServiceConnection service, Tasks.TasksClient tasks, string group, IResultReceiver receiver)
+    {
+        _service = service;
+        _tasks = tasks;
+        _group = group;
+        _receiver = receiver;
+    }
+
+    /// <summary>Messages taken a second time, and dropped.</summary>
+    public long DuplicatesDropped { get; private set; }
+
+    /// <summary>Says that there is something to wait for now; opens the stream when it is not open.</summary>
+    public void Await()
+    {
+        lock (_gate)
+        {
+            _running ??= Task.Run(RunAsync);
+            if (_awaited.CurrentCount == 0)
+                _awaited.Release();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        Task? running;
+        lock (_gate)
+            running = _running ??= Task.CompletedTask;
+        await running;
+        _stop.Dispose();
+        _awaited.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            try
+            {
+                // Without anybody waiting a broken stream stays closed: an idle client does not hammer a service that is away.
+                while (!_receiver.IsWaiting)
+                    await _awaited.WaitAsync(_stop.Token);
+                await _service.Retry.RunAsync(ReadAsync, _stop.Token);
+            }
+            catch (RpcException problem) when (!_stop.IsCancellationRequested)
+            {
+                _receiver.Fail(ServiceErrors.Translate(problem, _service.Address, $"Reading the results of group {_group}"));
+            }
+            catch (FuncXException problem)
+            {
+                _receiver.Fail(problem);
+            }
+            catch (Exception) when (_stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception problem)
+            {
+                _receiver.Fail(new FuncXException(FuncXErrorKind.Failed, $"Reading the results of group {_group} failed: {problem.Message}", problem));
+            }
+        }
+    }
+
+    /// <summary>One stream until it ends. An end after progress is no failure: the next attempt starts with fresh patience.</summary>
+    private async ValueTask<bool> ReadAsync(CancellationToken cancellation)
+    {
+        using var call = _tasks.Results(new ResultsRequest { Group = _group, Cursor = _cursor, Follow = true }, _service.Options(cancellation));
+        var progress = false;
+        try
+        {
+            while (await call.ResponseStream.MoveNext(cancellation))
+            {
+                var chunk = call.ResponseStream.Current;
+                if (!progress)
+                {
+                    progress = true;
+                    _service.Retry.Reached();
+                }
+
+                if (chunk.Cursor <= _cursor)
+                {
+                    DuplicatesDropped++;
+                    continue;
+                }
+
+                _receiver.Take(chunk);
+                _cursor = chunk.Cursor;
+            }
+        }
+        catch (RpcException problem) when (progress ? ServiceErrors.MayBeStopping(problem) : !_receiver.IsWaiting && ServiceErrors.IsTransient(problem))
+        {
+            return true;
+        }
+        catch (RpcException problem) when (problem.StatusCode == StatusCode.NotFound && !progress && _receiver.IsWaiting)
+        {
+            // The stream is opened beside the first submission; a group exists once that one is committed.
+            throw new RpcException(new Status(StatusCode.Unavailable, problem.Status.Detail), problem.Message);
+        }
+
+        if (progress || !_receiver.IsWaiting)
+            return true;
+        throw new RpcException(new Status(StatusCode.Unavailable, "the service ended the stream of results"));
+    }
+}

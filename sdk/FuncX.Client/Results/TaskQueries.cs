@@ -1,0 +1,152 @@
+using System.Runtime.CompilerServices;
+using FuncX.Client.Connection;
+using FuncX.Contracts.V1;
+using FuncX.Wire;
+using Grpc.Core;
+
+namespace FuncX.Client.Results;
+
+/// <summary>Tasks and groups by id, also those of another program of the same user. Errors are <see cref="FuncXException"/>.</summary>
+public sealed class TaskQueries
+{
+    private readonly ServiceConnection _service;
+
+    internal TaskQueries(ServiceConnection service) => _service = service;
+
+    /// <summary>One task with its outcome, output and the time of each hop.</summary>
+    public Task<TaskInfo> GetAsync(TaskId task, CancellationToken cancellation = default) => _service.CallAsync(
+        options => _service.Tasks.GetAsync(new GetTaskRequest { TaskId = task.ToString() }, options), $"Task {task}", cancellation);
+
+    /// <summary>Counts of a group.</summary>
+    public Task<GroupInfo> GetGroupAsync(string group, CancellationToken cancellation = default) => _service.CallAsync(
+        options => _service.Tasks.GetGroupAsync(new GetGroupRequest { Group = group }, options), $"Group {group}", cancellation);
+
+    /// <summary>Tasks of a group (or of all groups, when empty), without values.</summary>
+    public async IAsyncEnumerable<TaskInfo> ListAsync(
+        string group = "", TaskState state = TaskState.Unspecified, [EnumeratorCancellation] CancellationToken cancellation = default)
+    {
+        var request = new ListTasksRequest { Group = group, State = state, Limit = 1_000 };
+        do
+        {
+            var reply = await _service.CallAsync(options => _service.Tasks.ListAsync(request, options), "Listing tasks", cancellation);
+            foreach (var task in reply.Tasks)
+                yield return task;
+            request.After = reply.Next;
+        }
+        while (request.After.Length > 0);
+    }
+
+    /// <summary>Cancels tasks that have not ended; gives how many were still alive. One that ends first keeps its outcome.</summary>
+    public async Task<long> CancelAsync(IEnumerable<TaskId> tasks, CancellationToken cancellation = default)
+    {
+        var request = new CancelRequest();
+        foreach (var task in tasks)
+            request.TaskIds.Add(task.ToString());
+        var reply = await _service.CallAsync(options => _service.Tasks.CancelAsync(request, options), $"Cancelling {request.TaskIds.Count} task(s)", cancellation);
+        return reply.Cancelled;
+    }
+
+    /// <summary>Cancels every task of a group that has not ended; gives how many were still alive.</summary>
+    public async Task<long> CancelGroupAsync(string group, CancellationToken cancellation = default)
+    {
+        var reply = await _service.CallAsync(
+            options => _service.Tasks.CancelAsync(new CancelRequest { Group = group }, options), $"Cancelling group {group}", cancellation);
+        return reply.Cancelled;
+    }
+
+    /// <summary>
+    /// The outcomes of a group in the order they were committed, until all tasks known so far have ended; reconnects by itself. Pass the <see cref="TaskResult.Cursor"/>
+    /// of the last result that was dealt with to go on after it; results that came in the same message as that one are not given again.
+    /// </summary>
+    /// <param name="follow">Go on for ever.</param>
+    public async IAsyncEnumerable<TaskResult> ResultsAsync(
+        string group, ulong cursor = 0, bool follow = false, [EnumeratorCancellation] CancellationToken cancellation = default)
+    {
+        while (true)
+        {
+            var reader = await OpenAsync(group, cursor, follow, cancellation);
+            using var call = reader.Call;
+            var chunk = reader.First;
+            while (chunk is not null)
+            {
+                if (chunk.Cursor > cursor)
+                {
+                    foreach (var result in Unpack(chunk))
+                        yield return result;
+                    cursor = chunk.Cursor;
+                }
+
+                (chunk, var broken) = await NextAsync(call, group, cancellation);
+                if (broken)
+                    break;
+                if (chunk is null)
+                    yield break;
+            }
+
+            if (reader.First is null)
+                yield break;
+        }
+    }
+
+    private static IEnumerable<TaskResult> Unpack(ResultChunk chunk)
+    {
+        var results = new List<TaskResult>(chunk.Index.Count);
+        var reader = new ResultChunkReader(chunk);
+        while (reader.MoveNext())
+        {
+            results.Add(new TaskResult(
+                new TaskId(reader.Batch, reader.Index), reader.Outcome, reader.ContentType, reader.Value, reader.StandardOutput, reader.StandardError, reader.Code, chunk.Cursor));
+        }
+
+        return results;
+    }
+
+    /// <summary>Opens the stream and reads its first message, as often as it takes.</summary>
+    private async Task<(AsyncServerStreamingCall<ResultChunk> Call, ResultChunk? First)> OpenAsync(string group, ulong cursor, bool follow, CancellationToken cancellation)
+    {
+        try
+        {
+            return await _service.Retry.RunAsync(
+                async token =>
+                {
+                    var call = _service.BulkTasks.Results(new ResultsRequest { Group = group, Cursor = cursor, Follow = follow }, _service.Options(cancellation));
+                    try
+                    {
+                        var first = await call.ResponseStream.MoveNext(token) ? call.ResponseStream.Current : null;
+                        _service.Retry.Reached();
+                        if (first is null && follow)
+                            throw new RpcException(new Status(StatusCode.Unavailable, "the service ended the stream of results"));
+                        return (call, first);
+                    }
+                    catch
+                    {
+                        call.Dispose();
+                        throw;
+                    }
+                },
+                cancellation);
+        }
+        catch (RpcException problem)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            throw ServiceErrors.Translate(problem, _service.Address, $"Reading the results of group {group}");
+        }
+    }
+
+    private async Task<(ResultChunk? Chunk, bool Broken)> NextAsync(AsyncServerStreamingCall<ResultChunk> call, string group, CancellationToken cancellation)
+    {
+        try
+        {
+            return (await call.ResponseStream.MoveNext(cancellation) ? call.ResponseStream.Current : null, false);
+        }
+        catch (RpcException problem) when (!cancellation.IsCancellationRequested && ServiceErrors.MayBeStopping(problem))
+        {
+            return (null, true);
+        }
+        catch (RpcException problem)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            throw ServiceErrors.Translate(problem, _service.Address, $"Reading the results of group {group}");
+        }
+    }
+}

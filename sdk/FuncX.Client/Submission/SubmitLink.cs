@@ -1,0 +1,301 @@
+using FuncX.Client.Connection;
+using FuncX.Contracts.V1;
+using FuncX.Wire;
+using Grpc.Core;
+
+namespace FuncX.Client.Submission;
+
+/// <summary>
+/// Brings batches to the service over one open stream. A batch is written at once by the thread that sends it when nobody is writing; else by the one who is.
+/// When the stream breaks, everything unanswered is sent again in order under the same ids, which the service recognises.
+/// </summary>
+internal sealed class SubmitLink : IAsyncDisposable
+{
+    private readonly ServiceConnection _service;
+    private readonly Tasks.TasksClient _tasks;
+    private readonly bool _unary;
+    private readonly TimeProvider _time;
+    private readonly TimeSpan _patience;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Lock _gate = new();
+    private readonly Dictionary<BatchId, OutgoingBatch> _unanswered = [];
+    private readonly SemaphoreSlim _wanted = new(0, 1);
+    private Queue<OutgoingBatch> _unsent = new();
+    private AsyncDuplexStreamingCall<SubmitRequest, SubmitReply>? _call;
+    private Task? _running;
+    private bool _writing;
+    private long _sequence;
+
+    public SubmitLink(ServiceConnection service, Tasks.TasksClient tasks, FuncXClientOptions options, TimeProvider time)
+    {
+        _time = time;
+        _patience = options.RetryFor;
+        _service = service;
+        _tasks = tasks;
+        _unary = options.UnarySubmission;
+        Unacknowledged = new Room(options.UnacknowledgedBytes);
+    }
+
+    /// <summary>Bytes of arguments on their way. A sender enters with <see cref="Weight"/> before <see cref="Send"/>; the link leaves with the answer.</summary>
+    public Room Unacknowledged { get; }
+
+    /// <summary>What a batch takes of <see cref="Unacknowledged"/>.</summary>
+    public static long Weight(OutgoingBatch batch) => batch.Bytes + (8L * batch.Count) + 256;
+
+    /// <summary>Sends a sealed batch. Its answer comes to the batch.</summary>
+    public void Send(OutgoingBatch batch)
+    {
+        if (_unary)
+        {
+            _ = SendAloneAsync(batch);
+            return;
+        }
+
+        AsyncDuplexStreamingCall<SubmitRequest, SubmitReply>? free = null;
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_stop.IsCancellationRequested, this);
+            batch.Sequence = _sequence++;
+            _unsent.Enqueue(batch);
+            if (_call is null)
+            {
+                Wake();
+            }
+            else if (!_writing)
+            {
+                _writing = true;
+                free = _call;
+            }
+        }
+
+        if (free is not null)
+            _ = WriteAsync(free);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        Task? running;
+        lock (_gate)
+            running = _running;
+        if (running is not null)
+            await running;
+        FailAll(Disposed());
+    }
+
+    private void Wake()
+    {
+        _running ??= Task.Run(RunAsync);
+        if (_wanted.CurrentCount == 0)
+            _wanted.Release();
+    }
+
+    private async Task RunAsync()
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            try
+            {
+                await _wanted.WaitAsync(_stop.Token);
+                while (HasWork())
+                    await _service.Retry.RunAsync(ConnectAsync, _stop.Token);
+            }
+            catch (RpcException problem) when (!_stop.IsCancellationRequested)
+            {
+                FailAll(ServiceErrors.Translate(problem, _service.Address, "Submitting calls"));
+            }
+            catch (Exception) when (_stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception problem)
+            {
+                FailAll(new FuncXException(FuncXErrorKind.Failed, $"Submitting calls failed: {problem.Message}", problem));
+            }
+        }
+    }
+
+    private bool HasWork()
+    {
+        lock (_gate)
+            return _unsent.Count > 0 || _unanswered.Count > 0;
+    }
+
+    /// <summary>One stream until it ends. Replies that came over it are progress: the next attempt starts with fresh patience.</summary>
+    private async ValueTask<bool> ConnectAsync(CancellationToken cancellation)
+    {
+        using var call = _tasks.SubmitStream(_service.Options(cancellation));
+        lock (_gate)
+        {
+            _call = call;
+            _writing = true;
+        }
+
+        var progress = false;
+        try
+        {
+            _ = WriteAsync(call);
+            while (await call.ResponseStream.MoveNext(cancellation))
+            {
+                progress = true;
+                _service.Retry.Reached();
+                Answer(call.ResponseStream.Current);
+            }
+        }
+        catch (RpcException problem) when (progress && ServiceErrors.MayBeStopping(problem))
+        {
+            return true;
+        }
+        finally
+        {
+            Detach(call);
+        }
+
+        if (progress || !HasWork())
+            return true;
+        throw new RpcException(new Status(StatusCode.Unavailable, "the service ended the stream of submissions"));
+    }
+
+    /// <summary>Writes onto one stream until nothing is unsent: on the sender's own thread until the transport makes it wait.</summary>
+    private async Task WriteAsync(AsyncDuplexStreamingCall<SubmitRequest, SubmitReply> call)
+    {
+        while (true)
+        {
+            OutgoingBatch? batch;
+            lock (_gate)
+            {
+                if (!ReferenceEquals(_call, call))
+                    return;
+                if (!_unsent.TryDequeue(out batch))
+                {
+                    _writing = false;
+                    return;
+                }
+
+                _unanswered.Add(batch.Id, batch);
+            }
+
+            try
+            {
+                await call.RequestStream.WriteAsync(batch.Request);
+            }
+            catch (Exception problem) when (problem is RpcException or InvalidOperationException or IOException or OperationCanceledException or ObjectDisposedException)
+            {
+                // The stream is over. The reading side sees its real end and sends everything again on the next one.
+                return;
+            }
+        }
+    }
+
+    private void Answer(SubmitReply reply)
+    {
+        OutgoingBatch? batch;
+        lock (_gate)
+        {
+            if (reply.BatchId.Length != BatchId.Size || !_unanswered.Remove(BatchId.Read(reply.BatchId.Span), out batch))
+                return;
+        }
+
+        if (reply.ErrorCode == (int)StatusCode.ResourceExhausted && ShouldWait(batch, out var delay))
+        {
+            _ = SendAgainAsync(batch, delay);
+            return;
+        }
+
+        Unacknowledged.Leave(Weight(batch));
+        if (reply.ErrorCode == 0)
+            batch.Accept();
+        else
+            batch.Refuse(Translate(batch, new RpcException(new Status((StatusCode)reply.ErrorCode, reply.ErrorMessage))));
+    }
+
+    private async Task SendAgainAsync(OutgoingBatch batch, TimeSpan delay)
+    {
+        try
+        {
+            await Task.Delay(delay, _time, _stop.Token);
+            Send(batch);
+        }
+        catch (Exception problem) when (problem is OperationCanceledException or ObjectDisposedException)
+        {
+            batch.Refuse(Disposed());
+        }
+    }
+
+    private bool ShouldWait(OutgoingBatch batch, out TimeSpan delay)
+    {
+        delay = default;
+        return batch.WaitsWhenFull && batch.TryWait(_time, _patience, out delay);
+    }
+
+    private void Detach(AsyncDuplexStreamingCall<SubmitRequest, SubmitReply> call)
+    {
+        lock (_gate)
+        {
+            if (!ReferenceEquals(_call, call))
+                return;
+            _call = null;
+            var again = new Queue<OutgoingBatch>(_unanswered.Count + _unsent.Count);
+            foreach (var batch in _unanswered.Values.OrderBy(batch => batch.Sequence))
+                again.Enqueue(batch);
+            foreach (var batch in _unsent)
+                again.Enqueue(batch);
+            _unanswered.Clear();
+            _unsent = again;
+            if (_unsent.Count > 0 && _wanted.CurrentCount == 0)
+                _wanted.Release();
+        }
+    }
+
+    private void FailAll(FuncXException problem)
+    {
+        List<OutgoingBatch> failed;
+        lock (_gate)
+        {
+            failed = [.. _unanswered.Values, .. _unsent];
+            _unanswered.Clear();
+            _unsent.Clear();
+        }
+
+        foreach (var batch in failed)
+        {
+            Unacknowledged.Leave(Weight(batch));
+            batch.Refuse(problem);
+        }
+    }
+
+    private async Task SendAloneAsync(OutgoingBatch batch)
+    {
+        FuncXException? problem = null;
+        try
+        {
+            await _service.CallAsync(options => _tasks.SubmitAsync(batch.Request, options), Describe(batch), _stop.Token);
+        }
+        catch (FuncXException full) when (full.InnerException is RpcException { StatusCode: StatusCode.ResourceExhausted } && ShouldWait(batch, out var delay))
+        {
+            _ = SendAgainAsync(batch, delay);
+            return;
+        }
+        catch (FuncXException refused)
+        {
+            problem = refused;
+        }
+        catch (OperationCanceledException)
+        {
+            problem = Disposed();
+        }
+
+        Unacknowledged.Leave(Weight(batch));
+        if (problem is null)
+            batch.Accept();
+        else
+            batch.Refuse(problem);
+    }
+
+    private FuncXException Translate(OutgoingBatch batch, RpcException problem) => ServiceErrors.Translate(problem, _service.Address, Describe(batch));
+
+    private static FuncXException Disposed() => new(FuncXErrorKind.Failed, "The client was disposed before the service had answered.");
+
+    private static string Describe(OutgoingBatch batch) =>
+        $"Submitting {batch.Count} call(s) of function {batch.Request.FunctionId[..Math.Min(12, batch.Request.FunctionId.Length)]} to endpoint {batch.Request.EndpointId}";
+}
