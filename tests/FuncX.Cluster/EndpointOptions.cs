@@ -1,0 +1,37 @@
+namespace FuncX.Cluster;
+
+/// <summary>What a test may want different in an endpoint's YAML.</summary>
+public sealed record EndpointOptions
+{
+    public string Name { get; init; } = "test";
+
+    /// <summary>Nodes of a block: each has a manager.</summary>
+    public int Nodes { get; init; } = 1;
+
+    /// <summary>Blocks, never more and never fewer.</summary>
+    public int Blocks { get; init; } = 1;
+
+    /// <summary>Workers of a manager.</summary>
+    public int WorkersPerNode { get; init; } = 2;
+
+    /// <summary>The interpreter of the workers.</summary>
+    public string Python { get; init; } = "/usr/bin/python3";
+
+    /// <summary>Further lines of YAML, at the top level.</summary>
+    public string MoreYaml { get; init; } = "";
+
+    /// <summary>Its state directory; beside the service's when left out.</summary>
+    public string? StateDirectory { get; init; }
+
+    public string Yaml(string service, string stateDirectory) => $$"""
+        name: {{Name}}
+        service: {{service}}
+        state_dir: {{stateDirectory}}
+        provider: {type: local, nodes: {{Nodes}}}
+        blocks: {min: {{Blocks}}, init: {{Blocks}}, max: {{Blocks}}}
+        transport: tcp
+        workers: {per_node: {{WorkersPerNode}}, python: {{Python}}}
+        {{MoreYaml}}
+
+        """;
+}

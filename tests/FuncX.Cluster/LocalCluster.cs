@@ -1,0 +1,199 @@
+using System.Text;
+using FuncX.Wire;
+
+namespace FuncX.Cluster;
+
+/// <summary>A service, an endpoint and its blocks on this machine: real programs, a directory of their own, free ports.</summary>
+public sealed class LocalCluster : IAsyncDisposable
+{
+    private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+    private readonly bool _ownDirectory;
+
+    private LocalCluster(string directory, bool ownDirectory, string? dataDirectory)
+    {
+        DirectoryPath = directory;
+        _ownDirectory = ownDirectory;
+        Directory.CreateDirectory(directory, Private);
+        Service = new ServiceProcess(dataDirectory ?? Path.Combine(directory, "service"), Path.Combine(directory, "service.log"));
+    }
+
+    /// <summary>Everything of this cluster lies under it.</summary>
+    public string DirectoryPath { get; }
+
+    public ServiceProcess Service { get; }
+
+    public EndpointProcess Endpoint { get; private set; } = null!;
+
+    public ServiceApi Api { get; private set; } = null!;
+
+    public string EndpointId => Endpoint.EndpointId;
+
+    /// <summary>A new directory for a cluster or a test, below <c>FUNCX_TESTS_DIRECTORY</c> when that is set.</summary>
+    public static string NewDirectory(string name)
+    {
+        var parent = Environment.GetEnvironmentVariable("FUNCX_TESTS_DIRECTORY") ?? Path.GetTempPath();
+        var directory = Path.Combine(parent, $"{name}-{Guid.NewGuid():N}"[..(name.Length + 9)]);
+        Directory.CreateDirectory(directory, Private);
+        return directory;
+    }
+
+    /// <summary>Starts a service alone.</summary>
+    public static async Task<LocalCluster> StartServiceAsync(
+        IReadOnlyDictionary<string, string?>? environment = null, string? dataDirectory = null, params string[] wrapper)
+    {
+        var cluster = new LocalCluster(NewDirectory("cluster"), ownDirectory: true, dataDirectory);
+        try
+        {
+            await cluster.Service.StartAsync(environment, wrapper);
+            cluster.Api = new ServiceApi(cluster.Service.Address, (await File.ReadAllTextAsync(cluster.Service.AdminTokenFile)).Trim());
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Starts a service and an endpoint, and waits until its workers can be given work.</summary>
+    public static async Task<LocalCluster> StartAsync(
+        EndpointOptions? options = null,
+        IReadOnlyDictionary<string, string?>? serviceEnvironment = null,
+        IReadOnlyDictionary<string, string?>? endpointEnvironment = null,
+        string? dataDirectory = null)
+    {
+        var cluster = await StartServiceAsync(serviceEnvironment, dataDirectory);
+        try
+        {
+            await cluster.AddEndpointAsync(options ?? new EndpointOptions(), endpointEnvironment);
+            return cluster;
+        }
+        catch (Exception problem)
+        {
+            var report = await cluster.ReportAsync();
+            await cluster.DisposeAsync();
+            throw new InvalidOperationException($"{problem.Message}\n{report}", problem);
+        }
+    }
+
+    /// <summary>Starts an endpoint and waits until it is online with a manager.</summary>
+    public async Task AddEndpointAsync(EndpointOptions options, IReadOnlyDictionary<string, string?>? environment = null)
+    {
+        Endpoint = CreateEndpoint(options, Service.AdminTokenFile);
+        await Endpoint.StartAsync(environment);
+        await WaitOnlineAsync();
+    }
+
+    /// <summary>Writes an endpoint's YAML; it is started by whoever asked.</summary>
+    public EndpointProcess CreateEndpoint(EndpointOptions options, string tokenFile)
+    {
+        var state = options.StateDirectory ?? Path.Combine(DirectoryPath, options.Name);
+        var configuration = Path.Combine(DirectoryPath, $"{options.Name}.yaml");
+        File.WriteAllText(configuration, options.Yaml(Service.Address, state), Encoding.UTF8);
+        File.SetUnixFileMode(configuration, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        return new EndpointProcess(configuration, state, tokenFile, Path.Combine(DirectoryPath, $"{options.Name}.log"));
+    }
+
+    /// <summary>Waits until the service says that the endpoint is online and has a manager.</summary>
+    public async Task WaitOnlineAsync(int managers = 1)
+    {
+        var seen = "";
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                try
+                {
+                    var info = await Api.EndpointAsync(EndpointId);
+                    seen = info.ToString();
+                    return info.Online && info.Status?.Managers >= managers;
+                }
+                catch (Grpc.Core.RpcException away)
+                {
+                    seen = away.Status.ToString();
+                    return false;
+                }
+            },
+            $"endpoint {EndpointId} is online with {managers} manager(s)",
+            TimeSpan.FromSeconds(30),
+            () => seen);
+    }
+
+    /// <summary>Submits <paramref name="count"/> calls with the arguments <c>[0]</c>, <c>[1]</c>, ... in batches, and gives the batches in order.</summary>
+    public async Task<List<BatchId>> SubmitRangeAsync(string function, string group, int count, int perBatch = 1_000, FuncX.Contracts.V1.TaskOptions? options = null)
+    {
+        var batches = new List<BatchId>();
+        for (var first = 0; first < count; first += perBatch)
+        {
+            var from = first;
+            var batch = ServiceApi.NewBatch();
+            await Api.SubmitAsync(ServiceApi.Request(
+                function, EndpointId, group, Enumerable.Range(from, Math.Min(perBatch, count - from)).Select(static i => $"[{i}]"), options, batch));
+            batches.Add(batch);
+        }
+
+        return batches;
+    }
+
+    /// <summary>What the endpoint says of itself and the last lines of every log, for the message of a failure.</summary>
+    public async Task<string> ReportAsync()
+    {
+        var report = new StringBuilder();
+        if (Endpoint is not null && await Endpoint.StatusAsync() is { } status)
+        {
+            report.AppendLine("---- status of the endpoint").AppendLine(status.RootElement.GetRawText());
+            status.Dispose();
+        }
+
+        foreach (var log in Directory.EnumerateFiles(DirectoryPath, "*.log", new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true }))
+        {
+            using var stream = new FileStream(log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            stream.Seek(-Math.Min(stream.Length, 6_000), SeekOrigin.End);
+            using var reader = new StreamReader(stream);
+            report.AppendLine($"---- {log}").AppendLine(reader.ReadToEnd());
+        }
+
+        return report.ToString();
+    }
+
+    /// <summary>Stops endpoint and service as a user would, and gives what still runs of them: nothing, when all is well.</summary>
+    public async Task<IReadOnlyList<ProcessEntry>> StopAsync()
+    {
+        if (Endpoint is { IsAlive: true })
+            await Endpoint.StopAsync();
+        if (Service.IsAlive)
+            await Service.StopAsync();
+        var left = ProcessTable.Mentioning(DirectoryPath);
+        // An interpreter whose socket closed needs a moment to see it.
+        try
+        {
+            await Eventually.TrueAsync(() => (left = ProcessTable.Mentioning(DirectoryPath)).Count == 0, "nothing is left", TimeSpan.FromSeconds(5));
+        }
+        catch (TimeoutException)
+        {
+            return left;
+        }
+
+        return left;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Api?.Dispose();
+        if (Endpoint is not null)
+            await Endpoint.DisposeAsync();
+        await Service.DisposeAsync();
+        // Killed endpoints leave their blocks running by design: nobody else will end these.
+        foreach (var entry in ProcessTable.Mentioning(DirectoryPath))
+            entry.Identity.Kill();
+        if (!_ownDirectory)
+            return;
+        try
+        {
+            Directory.Delete(DirectoryPath, recursive: true);
+        }
+        catch (IOException)
+        {
+            // A process that dies this moment may still write; tests/run removes the rest.
+        }
+    }
+}

@@ -1,0 +1,94 @@
+using System.Globalization;
+using System.Text;
+
+namespace FuncX.Cluster;
+
+/// <summary>What runs on this machine, read from <c>/proc</c>.</summary>
+public static class ProcessTable
+{
+    /// <summary>Clock ticks of a second: 100 on every Linux that .NET runs on (<c>sysconf(_SC_CLK_TCK)</c>).</summary>
+    public const double TicksPerSecond = 100;
+
+    /// <summary>Every process that this user may look at.</summary>
+    public static List<ProcessEntry> Read()
+    {
+        var entries = new List<ProcessEntry>();
+        foreach (var directory in Directory.EnumerateDirectories("/proc"))
+        {
+            if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var pid) && Find(pid) is { } entry)
+                entries.Add(entry);
+        }
+
+        return entries;
+    }
+
+    /// <summary>One process, or null when there is none of that number.</summary>
+    public static ProcessEntry? Find(int pid)
+    {
+        var text = Encoding.UTF8.GetString(ReadBytes($"/proc/{pid}/stat"));
+        // The name stands in parentheses and may hold both spaces and parentheses.
+        var open = text.IndexOf('(', StringComparison.Ordinal);
+        var close = text.LastIndexOf(')');
+        if (open < 0 || close < open)
+            return null;
+        var fields = text[(close + 2)..].Split(' ');
+        return new ProcessEntry(
+            new ProcessIdentity(pid, ulong.Parse(fields[19], CultureInfo.InvariantCulture)),
+            int.Parse(fields[1], CultureInfo.InvariantCulture),
+            text[(open + 1)..close],
+            fields[0][0],
+            Number(fields[11]) + Number(fields[12]),
+            Number(fields[13]) + Number(fields[14]));
+    }
+
+    /// <summary>The process and everything below it.</summary>
+    public static List<ProcessEntry> Tree(int root)
+    {
+        var byParent = Read().ToLookup(static entry => entry.Parent);
+        var found = new List<ProcessEntry>();
+        if (Find(root) is { } first)
+            found.Add(first);
+        for (var i = 0; i < found.Count; i++)
+            found.AddRange(byParent[found[i].Pid]);
+        return found;
+    }
+
+    /// <summary>Every process but this one that names <paramref name="directory"/> in its arguments, environment or working directory.</summary>
+    public static List<ProcessEntry> Mentioning(string directory)
+    {
+        var needle = Encoding.UTF8.GetBytes(directory);
+        return [.. Read().Where(entry => entry.Pid != Environment.ProcessId && entry.State is not ('Z' or 'X') && Mentions(entry.Pid, needle, directory))];
+    }
+
+    /// <summary>Seconds of processor that the processes used until now, with those of children they waited for.</summary>
+    public static double CpuSeconds(IEnumerable<int> pids) =>
+        pids.Select(Find).OfType<ProcessEntry>().Sum(static entry => entry.CpuTicks + entry.ReapedCpuTicks) / TicksPerSecond;
+
+    internal static byte[] ReadBytes(string path)
+    {
+        try
+        {
+            return File.ReadAllBytes(path);
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
+    private static bool Mentions(int pid, byte[] needle, string directory)
+    {
+        if (ReadBytes($"/proc/{pid}/cmdline").AsSpan().IndexOf(needle) >= 0 || ReadBytes($"/proc/{pid}/environ").AsSpan().IndexOf(needle) >= 0)
+            return true;
+        try
+        {
+            return new DirectoryInfo($"/proc/{pid}/cwd").LinkTarget?.StartsWith(directory, StringComparison.Ordinal) ?? false;
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    private static long Number(string field) => long.Parse(field, CultureInfo.InvariantCulture);
+}

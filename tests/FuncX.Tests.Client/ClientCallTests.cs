@@ -1,0 +1,201 @@
+using FuncX.Client;
+using FuncX.Tests.Client.Fake;
+using FuncX.Wire;
+using Grpc.Core;
+using Shouldly;
+using Xunit;
+
+namespace FuncX.Tests.Client;
+
+public sealed class ClientCallTests
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_single_call_travels_alone_and_its_value_is_typed()
+    {
+        await using var service = await FakeService.StartAsync();
+        var (function, endpoint) = (service.State.AddFunction("same"), service.State.AddEndpoint("lab"));
+        await using var client = service.Client();
+
+        var handle = await client.SubmitAsync<int, int>(function, endpoint, 42, cancellation: Token);
+        await handle.Accepted;
+
+        (await handle).ShouldBe(42);
+        (await handle).ShouldBe(42);
+        handle.IsCompleted.ShouldBeTrue();
+        service.State.Submissions.ShouldHaveSingleItem().Lengths.ShouldHaveSingleItem();
+        service.State.Find(handle.Id.ToString()).ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task A_thousand_concurrent_calls_share_messages()
+    {
+        await using var service = await FakeService.StartAsync();
+        var (function, endpoint) = (service.State.AddFunction("same"), service.State.AddEndpoint("lab"));
+        await using var client = service.Client();
+
+        var values = await Task.WhenAll(Enumerable.Range(0, 1_000).Select(number => client.CallAsync<int, int>(function, endpoint, number, cancellation: Token)));
+
+        values.ShouldBe(Enumerable.Range(0, 1_000));
+        service.State.Submissions.Count.ShouldBeLessThan(500);
+        service.State.Submissions[0].Lengths.Count.ShouldBe(1);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Many_calls_are_accepted_when_the_method_returns(bool unary)
+    {
+        await using var service = await FakeService.StartAsync();
+        var (function, endpoint) = (service.State.AddFunction("same"), service.State.AddEndpoint("lab"));
+        await using var client = service.Client(new FuncXClientOptions { UnarySubmission = unary });
+
+        var handles = await client.SubmitManyAsync<int, int>(function, endpoint, Enumerable.Range(0, 2_500), cancellation: Token);
+
+        service.State.Submissions.Sum(request => request.Lengths.Count).ShouldBe(2_500);
+        service.State.Submissions.Count.ShouldBe(3);
+        for (var index = 0; index < handles.Length; index++)
+            (await handles[index]).ShouldBe(index);
+    }
+
+    [Fact]
+    public async Task Arguments_go_by_position_by_name_and_as_json()
+    {
+        await using var service = await FakeService.StartAsync();
+        var function = service.State.AddFunction("echo", arguments => (TaskOutcome.Value, System.Text.Json.JsonSerializer.Serialize(arguments)));
+        var endpoint = service.State.AddEndpoint("lab");
+        await using var client = service.Client();
+
+        (await client.CallAsync<string>(function, endpoint, CallArguments.Of(1, "two", null), cancellation: Token)).ShouldBe("""[1,"two",null]""");
+        (await client.CallAsync<string>(function, endpoint, CallArguments.Of(1).With("k", true), cancellation: Token)).ShouldBe("""{"args":[1],"kwargs":{"k":true}}""");
+        (await client.CallAsync<string>(function, endpoint, CallArguments.FromJson("[3]"u8.ToArray()), cancellation: Token)).ShouldBe("[3]");
+        (await client.CallAsync<string>(function, endpoint, CallArguments.None, cancellation: Token)).ShouldBe("[]");
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("3")]
+    [InlineData("[1")]
+    [InlineData("[1] [2]")]
+    [InlineData("{}")]
+    [InlineData("""{"a": 1}""")]
+    [InlineData("""{"args": 1}""")]
+    [InlineData("""{"kwargs": []}""")]
+    public void Json_that_is_no_list_of_arguments_is_refused(string json) =>
+        Should.Throw<FormatException>(() => CallArguments.FromJson(System.Text.Encoding.UTF8.GetBytes(json)));
+
+    [Fact]
+    public async Task A_remote_exception_is_typed()
+    {
+        await using var service = await FakeService.StartAsync();
+        service.State.Output = "half way\n";
+        var function = service.State.AddFunction("fails", _ => (TaskOutcome.Exception, """{"type": "KeyError", "message": "'x'", "traceback": "Traceback: line 3"}"""));
+        var endpoint = service.State.AddEndpoint("lab");
+        await using var client = service.Client();
+
+        var failure = await Should.ThrowAsync<RemoteTaskException>(() => client.CallAsync<int, int>(function, endpoint, 1, cancellation: Token));
+
+        failure.Kind.ShouldBe(FuncXErrorKind.TaskFailed);
+        failure.Type.ShouldBe("KeyError");
+        failure.RemoteTraceback.ShouldBe("Traceback: line 3");
+        failure.StandardOutput.ShouldBe("half way\n");
+        failure.Message.ShouldEndWith("raised KeyError: 'x'");
+    }
+
+    [Fact]
+    public async Task A_value_of_another_type_says_what_came()
+    {
+        await using var service = await FakeService.StartAsync();
+        var (function, endpoint) = (service.State.AddFunction("same"), service.State.AddEndpoint("lab"));
+        await using var client = service.Client();
+
+        var failure = await Should.ThrowAsync<FuncXException>(() => client.CallAsync<string, int>(function, endpoint, "text", cancellation: Token));
+
+        failure.Kind.ShouldBe(FuncXErrorKind.UnexpectedValue);
+        failure.Message.ShouldContain("\"text\"");
+    }
+
+    [Fact]
+    public async Task A_refused_call_fails_at_once_with_the_services_reason()
+    {
+        await using var service = await FakeService.StartAsync();
+        var (function, endpoint) = (service.State.AddFunction("same"), service.State.AddEndpoint("lab"));
+        service.State.Refusal = _ => new Status(StatusCode.ResourceExhausted, "queue of endpoint lab is full: 5,000,000 tasks");
+        await using var client = service.Client();
+
+        var handle = await client.SubmitAsync<int, int>(function, endpoint, 1, cancellation: Token);
+
+        (await Should.ThrowAsync<FuncXException>(() => handle.Accepted)).Kind.ShouldBe(FuncXErrorKind.Refused);
+        (await Should.ThrowAsync<FuncXException>(() => handle.AsTask())).Message.ShouldContain("5,000,000");
+    }
+
+    [Fact]
+    public async Task An_unknown_function_is_not_found()
+    {
+        await using var service = await FakeService.StartAsync();
+        var endpoint = service.State.AddEndpoint("lab");
+        await using var client = service.Client();
+
+        var failure = await Should.ThrowAsync<FuncXException>(() => client.CallAsync<int, int>(new FunctionId("0123"), endpoint, 1, cancellation: Token));
+
+        failure.Kind.ShouldBe(FuncXErrorKind.NotFound);
+    }
+
+    [Fact]
+    public async Task A_wrong_token_is_not_authorised()
+    {
+        await using var service = await FakeService.StartAsync();
+        var (function, endpoint) = (service.State.AddFunction("same"), service.State.AddEndpoint("lab"));
+        await using var client = new FuncXClient(service.Address, "fxt_wrong");
+
+        (await Should.ThrowAsync<FuncXException>(() => client.CallAsync<int, int>(function, endpoint, 1, cancellation: Token))).Kind.ShouldBe(FuncXErrorKind.NotAuthorised);
+        (await Should.ThrowAsync<FuncXException>(() => client.Functions.ListAsync(cancellation: Token))).Kind.ShouldBe(FuncXErrorKind.NotAuthorised);
+    }
+
+    [Fact]
+    public async Task A_service_that_is_not_there_is_unreachable_within_the_time_given()
+    {
+        await using var client = new FuncXClient(new Uri("http://127.0.0.1:1"), "t", new FuncXClientOptions { ConnectTimeout = TimeSpan.FromMilliseconds(100) });
+
+        (await Should.ThrowAsync<FuncXException>(() => client.Endpoints.ListAsync(Token))).Kind.ShouldBe(FuncXErrorKind.Unreachable);
+        (await Should.ThrowAsync<FuncXException>(() => client.CallAsync<int, int>(new FunctionId("f"), new EndpointId("e"), 1, cancellation: Token))).Kind.ShouldBe(FuncXErrorKind.Unreachable);
+    }
+
+    [Theory]
+    [InlineData("http://funcx.example.org")]
+    [InlineData("http://10.0.0.1:8000")]
+    [InlineData("ftp://127.0.0.1")]
+    public void A_token_does_not_travel_in_clear(string address) =>
+        Should.Throw<ArgumentException>(() => new FuncXClient(new Uri(address), "t"));
+
+    [Fact]
+    public async Task Calls_survive_a_restart_of_the_service()
+    {
+        await using var service = await FakeService.StartAsync();
+        var (function, endpoint) = (service.State.AddFunction("same"), service.State.AddEndpoint("lab"));
+        await using var client = service.Client();
+        (await client.CallAsync<int, int>(function, endpoint, 1, cancellation: Token)).ShouldBe(1);
+
+        await service.StopAsync();
+        var calls = Enumerable.Range(0, 100).Select(number => client.CallAsync<int, int>(function, endpoint, number, cancellation: Token)).ToList();
+        await service.RestartAsync(TimeSpan.FromMilliseconds(20));
+
+        (await Task.WhenAll(calls)).ShouldBe(Enumerable.Range(0, 100));
+    }
+
+    [Fact]
+    public async Task A_disposed_client_fails_what_is_outstanding()
+    {
+        await using var service = await FakeService.StartAsync();
+        var (function, endpoint) = (service.State.AddFunction("same"), service.State.AddEndpoint("lab"));
+        service.State.Holding = true;
+        var client = service.Client();
+        var handle = await client.SubmitAsync<int, int>(function, endpoint, 1, cancellation: Token);
+        await handle.Accepted;
+
+        await client.DisposeAsync();
+
+        (await Should.ThrowAsync<FuncXException>(() => handle.AsTask())).Message.ShouldContain(client.Group);
+    }
+}

@@ -1,0 +1,30 @@
+using FuncX.Client;
+using FuncX.Tests.Client.Fake;
+using Shouldly;
+using Xunit;
+
+namespace FuncX.Tests.Client;
+
+public sealed class ClientMemoryTests
+{
+    [Fact]
+    public async Task What_a_map_keeps_does_not_grow_with_its_calls()
+    {
+        await using var service = await FakeService.StartAsync();
+        var (function, endpoint) = (service.State.AddFunction("same"), service.State.AddEndpoint("lab"));
+        service.State.Forgetting = true;
+        await using var client = service.Client();
+        var kept = new List<long>();
+        var taken = 0;
+
+        await foreach (var value in client.MapAsync<int, int>(function, endpoint, Enumerable.Range(0, 300_000), new MapOptions { Window = 4_000 }, cancellation: TestContext.Current.CancellationToken))
+        {
+            value.ShouldBe(taken);
+            if (++taken % 100_000 == 0)
+                kept.Add(GC.GetTotalMemory(forceFullCollection: true));
+        }
+
+        kept.Count.ShouldBe(3);
+        (kept[2] - kept[0]).ShouldBeLessThan(4 << 20);
+    }
+}

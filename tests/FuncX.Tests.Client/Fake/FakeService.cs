@@ -1,0 +1,81 @@
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace FuncX.Tests.Client.Fake;
+
+/// <summary>
+/// The contract's three client services over real gRPC on loopback, with the behaviour that a test asks for. What was accepted survives
+/// <see cref="RestartAsync"/>, as the real one's does.
+/// </summary>
+public sealed class FakeService : IAsyncDisposable
+{
+    public const string Token = "fxt_test";
+
+    private WebApplication? _application;
+
+    private FakeService(FakeState state) => State = state;
+
+    public FakeState State { get; }
+
+    public int Port { get; private set; }
+
+    public Uri Address => new($"http://127.0.0.1:{Port}");
+
+    public static async Task<FakeService> StartAsync()
+    {
+        var service = new FakeService(new FakeState());
+        await service.ListenAsync();
+        return service;
+    }
+
+    public FuncX.Client.FuncXClient Client(FuncX.Client.FuncXClientOptions? options = null) => new(Address, Token, options);
+
+    /// <summary>Cuts every connection, and listens again on the same port after <paramref name="away"/>.</summary>
+    public async Task RestartAsync(TimeSpan away)
+    {
+        await StopAsync();
+        await Task.Delay(away);
+        await ListenAsync();
+    }
+
+    public async Task StopAsync()
+    {
+        var application = Interlocked.Exchange(ref _application, null);
+        if (application is null)
+            return;
+        State.EndStreams();
+        using var now = new CancellationTokenSource();
+        await now.CancelAsync();
+        await application.StopAsync(now.Token);
+        await application.DisposeAsync();
+    }
+
+    public ValueTask DisposeAsync() => new(StopAsync());
+
+    private async Task ListenAsync()
+    {
+        State.BeginStreams();
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.Services.AddSingleton(State);
+        builder.Services.AddGrpc(options =>
+        {
+            options.MaxReceiveMessageSize = null;
+            options.Interceptors.Add<FakeAuthentication>();
+        });
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, Port, listen => listen.Protocols = HttpProtocols.Http2));
+        builder.WebHost.UseShutdownTimeout(TimeSpan.Zero);
+        var application = builder.Build();
+        application.MapGrpcService<FakeFunctions>();
+        application.MapGrpcService<FakeEndpoints>();
+        application.MapGrpcService<FakeTasks>();
+        await application.StartAsync();
+        Port = new Uri(application.Urls.First()).Port;
+        _application = application;
+    }
+}

@@ -1,0 +1,88 @@
+using FuncX.Contracts.V1;
+using Grpc.Core;
+
+namespace FuncX.Tests.Client.Fake;
+
+public sealed class FakeTasks(FakeState state) : Tasks.TasksBase
+{
+    public override Task<SubmitReply> Submit(SubmitRequest request, ServerCallContext context)
+    {
+        var status = state.Submit(request, out var already);
+        return status.StatusCode == StatusCode.OK ? Task.FromResult(new SubmitReply { BatchId = request.BatchId, Already = already }) : throw new RpcException(status);
+    }
+
+    public override async Task SubmitStream(IAsyncStreamReader<SubmitRequest> requestStream, IServerStreamWriter<SubmitReply> responseStream, ServerCallContext context)
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(state.StreamsEnd, context.CancellationToken);
+        while (await requestStream.MoveNext(end.Token))
+        {
+            var request = requestStream.Current;
+            var status = state.Submit(request, out var already);
+            if (state.ForgetReplies > 0)
+            {
+                state.ForgetReplies--;
+                throw new RpcException(new Status(StatusCode.Unavailable, "the service restarts"));
+            }
+
+            await responseStream.WriteAsync(new SubmitReply { BatchId = request.BatchId, Already = already, ErrorCode = (int)status.StatusCode, ErrorMessage = status.Detail });
+        }
+    }
+
+    public override async Task Results(ResultsRequest request, IServerStreamWriter<ResultChunk> responseStream, ServerCallContext context)
+    {
+        state.ResultStreams++;
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(state.StreamsEnd, context.CancellationToken);
+        var cursor = request.Cursor;
+        var sent = 0;
+        while (true)
+        {
+            var (chunks, more) = state.Read(request.Group, cursor);
+            foreach (var chunk in chunks)
+            {
+                for (var time = 0; time < (state.RepeatChunks ? 2 : 1); time++)
+                    await responseStream.WriteAsync(chunk, end.Token);
+                cursor = chunk.Cursor;
+                if (++sent == state.CutResultsAfter)
+                    throw new RpcException(new Status(StatusCode.Unavailable, "the service restarts"));
+            }
+
+            if (!request.Follow && chunks.Count == 0)
+                return;
+            if (request.Follow)
+                await more.WaitAsync(end.Token);
+        }
+    }
+
+    public override Task<TaskInfo> Get(GetTaskRequest request, ServerCallContext context) =>
+        Task.FromResult(state.Find(request.TaskId) ?? throw new RpcException(new Status(StatusCode.NotFound, $"no task {request.TaskId}")));
+
+    public override Task<CancelReply> Cancel(CancelRequest request, ServerCallContext context)
+    {
+        state.Cancelled.AddRange(request.TaskIds);
+        if (request.Group.Length > 0)
+            state.Cancelled.Add(request.Group);
+        return Task.FromResult(new CancelReply { Cancelled = request.TaskIds.Count });
+    }
+
+    public override Task<GroupInfo> GetGroup(GetGroupRequest request, ServerCallContext context)
+    {
+        var tasks = state.Group(request.Group);
+        if (tasks.Count == 0)
+            throw new RpcException(new Status(StatusCode.NotFound, $"no group {request.Group}"));
+        return Task.FromResult(new GroupInfo
+        {
+            Group = request.Group,
+            Tasks = tasks.Count,
+            Queued = tasks.Count(task => task.State == TaskState.Queued),
+            Done = tasks.Count(task => task.State == TaskState.Done),
+            Failed = tasks.Count(task => task.State == TaskState.Done && task.Outcome != Outcome.Value),
+        });
+    }
+
+    public override Task<ListTasksReply> List(ListTasksRequest request, ServerCallContext context)
+    {
+        var reply = new ListTasksReply();
+        reply.Tasks.AddRange(state.Group(request.Group));
+        return Task.FromResult(reply);
+    }
+}

@@ -1,0 +1,98 @@
+using System.Diagnostics;
+using FuncX.Tests.Integration.Harness;
+
+namespace FuncX.Tests.Integration.Faults;
+
+public sealed class EndpointAwayTests
+{
+    [Fact]
+    public Task Tasks_wait_for_an_endpoint_that_is_offline_and_run_when_it_is_back() => Scenario.RunAsync(async cluster =>
+    {
+        var function = await cluster.Api.RegisterAsync(Python.Square, "square");
+        var endpoint = cluster.EndpointId;
+        (await cluster.Endpoint.StopAsync()).ShouldBe(0);
+        await Eventually.TrueAsync(async () => !(await cluster.Api.EndpointAsync(endpoint)).Online, "the service sees that the endpoint is offline");
+        await cluster.SubmitRangeAsync(function, "offline", 500, perBatch: 100);
+        (await cluster.Api.GroupAsync("offline")).Queued.ShouldBe(500);
+
+        await cluster.Endpoint.StartAsync();
+
+        cluster.EndpointId.ShouldBe(endpoint);
+        (await cluster.Api.WaitAsync("offline", 500)).Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
+    });
+
+    [Fact]
+    public Task A_killed_endpoint_gets_its_running_blocks_back_on_another_port_and_nothing_finished_runs_again() => Scenario.RunAsync(async cluster =>
+    {
+        var function = await cluster.Api.RegisterAsync(Python.Touch, "touch");
+        var files = Path.Combine(cluster.DirectoryPath, "files");
+        Directory.CreateDirectory(files);
+        var manager = cluster.Endpoint.Managers().Single().Identity;
+        var port = cluster.Endpoint.Port;
+        await cluster.Api.SubmitAsync(ServiceApi.Request(function, cluster.EndpointId, "touch", Enumerable.Range(0, 60).Select(i => $"[\"{files}\", {i}, 0.1]")));
+        await Eventually.TrueAsync(() => Directory.GetFiles(files).Length >= 4, "tasks run");
+
+        await cluster.Endpoint.KillAsync();
+        await Eventually.TrueAsync(
+            () => Directory.GetFiles(files).All(static file => File.ReadAllLines(file).Length == 2), "what had started ends while the endpoint is dead");
+        using var held = HoldPort(port);
+        await cluster.Endpoint.StartAsync();
+
+        cluster.Endpoint.Port.ShouldNotBe(port);
+        var results = await cluster.Api.WaitAsync("touch", 60);
+        results.Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
+        manager.IsAlive.ShouldBeTrue("the block's manager should have lived on");
+        foreach (var file in Directory.GetFiles(files))
+            (await File.ReadAllLinesAsync(file)).Length.ShouldBe(2, $"{Path.GetFileName(file)} ran more than once");
+    });
+
+    [Fact]
+    public Task Results_made_while_the_service_is_away_are_spooled_and_arrive_when_it_is_back() => Scenario.RunAsync(async cluster =>
+    {
+        var function = await cluster.Api.RegisterAsync(Python.Touch, "touch");
+        var files = Path.Combine(cluster.DirectoryPath, "files");
+        Directory.CreateDirectory(files);
+        await cluster.Api.SubmitAsync(ServiceApi.Request(function, cluster.EndpointId, "away", Enumerable.Range(0, 100).Select(i => $"[\"{files}\", {i}, 0.02]")));
+        await Eventually.TrueAsync(() => Directory.GetFiles(files).Length >= 3, "tasks run");
+
+        await cluster.Service.KillAsync();
+        await Eventually.TrueAsync(() => Directory.GetFiles(files).Length == 100, "every task runs while the service is away");
+        await cluster.Endpoint.KillAsync();
+        await cluster.Endpoint.StartAsync();
+        await cluster.Service.StartAsync();
+
+        (await cluster.Api.WaitAsync("away", 100)).Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
+        foreach (var file in Directory.GetFiles(files))
+            (await File.ReadAllLinesAsync(file)).Length.ShouldBe(2, $"{Path.GetFileName(file)} ran more than once");
+    });
+
+    [Fact]
+    public Task Of_two_processes_on_one_state_directory_the_newer_link_wins_and_the_older_stops() => Scenario.RunAsync(async cluster =>
+    {
+        var function = await cluster.Api.RegisterAsync(Python.Square, "square");
+        var older = cluster.Endpoint;
+        await using var newer = new EndpointProcess(
+            older.Configuration, older.StateDirectory, cluster.Service.AdminTokenFile, Path.Combine(cluster.DirectoryPath, "newer.log"));
+
+        await newer.BeginAsync();
+        var clock = Stopwatch.StartNew();
+        await older.WaitForExitAsync(TimeSpan.FromSeconds(30));
+
+        clock.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(30));
+        older.ExitCode.ShouldNotBe(0);
+        older.Tail.ShouldContain("superseded", Case.Insensitive);
+        newer.IsAlive.ShouldBeTrue(newer.Tail);
+        await cluster.SubmitRangeAsync(function, "after", 100);
+        (await cluster.Api.WaitAsync("after", 100)).Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
+        (await newer.StopAsync()).ShouldBe(0, newer.Tail);
+    });
+
+    /// <summary>Occupies the port when the dead endpoint's is free, so that the next one cannot have it.</summary>
+    private static System.Net.Sockets.Socket HoldPort(int port)
+    {
+        var socket = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.InterNetwork, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp);
+        socket.SetSocketOption(System.Net.Sockets.SocketOptionLevel.Socket, System.Net.Sockets.SocketOptionName.ReuseAddress, true);
+        socket.Bind(new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, port));
+        return socket;
+    }
+}

@@ -1,0 +1,129 @@
+using System.Globalization;
+using System.Text;
+using FuncX.Tests.Integration.Harness;
+
+namespace FuncX.Tests.Integration.Faults;
+
+/// <summary>
+/// SIGKILL in turn to every kind of process at seeded random moments, while tasks flow. A kill counts when tasks were in flight at the hop beyond
+/// the victim at that moment: for the client, tasks that the service had and the client had no outcome of; for all others, tasks that workers were in the
+/// middle of (seen from outside, by the files they keep while they run one).
+/// </summary>
+public sealed class KillScheduleTests
+{
+    private static readonly string[] Kinds = ["client", "service", "endpoint", "manager", "zygote", "worker"];
+
+    [Fact]
+    public async Task Kills_of_any_process_at_any_moment_lose_and_double_nothing()
+    {
+        var kills = Scenario.Full ? 200 : 20;
+        var seed = Environment.GetEnvironmentVariable("FUNCX_TESTS_SEED") is { Length: > 0 } given
+            ? int.Parse(given, CultureInfo.InvariantCulture)
+            : Random.Shared.Next();
+        var log = new StringBuilder().Append(CultureInfo.InvariantCulture, $"seed {seed} (FUNCX_TESTS_SEED={seed} repeats it), {kills} kills\n");
+        try
+        {
+            await Scenario.RunAsync(new EndpointOptions { Blocks = 2 }, cluster => RunAsync(cluster, kills, new Random(seed), log));
+        }
+        finally
+        {
+            Scenario.Note($"kill-schedule-{seed}", log.ToString());
+        }
+    }
+
+    private static async Task RunAsync(LocalCluster cluster, int kills, Random random, StringBuilder log)
+    {
+        await cluster.WaitOnlineAsync(managers: 2);
+        await using var work = await Workload.StartAsync(cluster, perBatch: 100, window: 3_000, milliseconds: 10, maxAttempts: 1_000);
+        await work.FlowsAsync();
+        var counted = Kinds.ToDictionary(static kind => kind, static _ => 0, StringComparer.Ordinal);
+        var done = Kinds.ToDictionary(static kind => kind, static _ => 0, StringComparer.Ordinal);
+        foreach (var (number, kind) in Schedule(kills, random))
+        {
+            // Mostly when work flows again; one in four right on top of the recovery from the last kill.
+            if (random.Next(4) != 0)
+                await work.FlowsAsync();
+            await Task.Delay(random.Next(20, 250));
+            var victim = Victim(cluster, work, kind, random);
+            if (victim is null)
+            {
+                await work.FlowsAsync();
+                victim = Victim(cluster, work, kind, random) ?? throw new InvalidOperationException($"no {kind} runs although work flows");
+            }
+
+            var counts = await CountsAsync(cluster, work.Group);
+            var running = work.Running().Count;
+            victim.Value.Kill();
+            var effective = kind == "client" ? counts is null || counts.Queued + counts.Dispatched > 0 : running > 0;
+            done[kind]++;
+            if (effective)
+                counted[kind]++;
+            log.Append(CultureInfo.InvariantCulture,
+                $"#{number,-3} {kind,-8} {victim.Value.Pid,-8} running at workers {running}, service: {(counts is null ? "no answer" : $"queued {counts.Queued}, dispatched {counts.Dispatched}, done {counts.Done}")}{(effective ? "" : "  (does not count)")}\n");
+            await RestartAsync(cluster, work, kind);
+        }
+
+        await work.FlowsAsync();
+        var report = await work.FinishAsync(TimeSpan.FromMinutes(5));
+        log.Append(CultureInfo.InvariantCulture, $"checker: {report}\n");
+        foreach (var kind in Kinds)
+            (counted[kind] * 10).ShouldBeGreaterThanOrEqualTo(done[kind], $"{counted[kind]} of {done[kind]} kills of the {kind} had tasks in flight beyond it; under 10 % proves nothing");
+    }
+
+    /// <summary>As many of each kind as of any other, in random order.</summary>
+    private static IEnumerable<(int Number, string Kind)> Schedule(int kills, Random random)
+    {
+        var kinds = Enumerable.Range(0, kills).Select(static i => Kinds[i % Kinds.Length]).ToArray();
+        random.Shuffle(kinds);
+        return kinds.Select(static (kind, i) => (i + 1, kind));
+    }
+
+    private static ProcessIdentity? Victim(LocalCluster cluster, Workload work, string kind, Random random)
+    {
+        return kind switch
+        {
+            "client" => work.Submitter,
+            "service" => cluster.Service.Identity,
+            "endpoint" => cluster.Endpoint.Identity,
+            "manager" => Pick(cluster.Endpoint.Managers()),
+            "zygote" => Pick(cluster.Endpoint.Interpreters().Zygotes),
+            _ => Pick(cluster.Endpoint.Interpreters().Workers),
+        };
+
+        ProcessIdentity? Pick(IReadOnlyList<ProcessEntry> entries) => entries.Count == 0 ? null : entries[random.Next(entries.Count)].Identity;
+    }
+
+    private static async Task RestartAsync(LocalCluster cluster, Workload work, string kind)
+    {
+        switch (kind)
+        {
+            case "client":
+                await work.KillSubmitterAsync();
+                await work.StartSubmitterAsync();
+                break;
+            case "service":
+                await cluster.Service.WaitForExitAsync();
+                await cluster.Service.StartAsync();
+                break;
+            case "endpoint":
+                await cluster.Endpoint.WaitForExitAsync();
+                await cluster.Endpoint.StartAsync();
+                break;
+            default:
+                // Managers are the endpoint's to replace, zygotes and workers the manager's.
+                break;
+        }
+    }
+
+    private static async Task<GroupInfo?> CountsAsync(LocalCluster cluster, string group)
+    {
+        try
+        {
+            return await cluster.Api.Tasks.GetGroupAsync(new GetGroupRequest { Group = group }, cluster.Api.Headers, DateTime.UtcNow.AddSeconds(2));
+        }
+        catch (Grpc.Core.RpcException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,22 @@
+namespace FuncX.Tests.Integration.Harness;
+
+/// <summary>Where the sources lie that this test program was built from.</summary>
+public static class SourceTree
+{
+    public static string Root { get; } = Find();
+
+    /// <summary>The program that a project of the tree builds.</summary>
+    public static string Program(string project, string name)
+    {
+        var path = Path.Combine(Root, project, "bin", "Release", "net10.0", name);
+        return File.Exists(path) ? path : path.Replace("Release", "Debug", StringComparison.Ordinal);
+    }
+
+    private static string Find()
+    {
+        var directory = new DirectoryInfo(AppContext.BaseDirectory);
+        while (directory is not null && !File.Exists(Path.Combine(directory.FullName, "FuncX.sln")))
+            directory = directory.Parent;
+        return directory?.FullName ?? throw new InvalidOperationException($"no FuncX.sln above {AppContext.BaseDirectory}");
+    }
+}

@@ -1,0 +1,91 @@
+using System.Diagnostics;
+using FuncX.Tests.Integration.Harness;
+
+namespace FuncX.Tests.Integration.Workers;
+
+public sealed class WorkerTests
+{
+    [Fact]
+    public Task A_task_that_kills_its_worker_every_time_is_lost_after_its_attempts_and_its_neighbours_are_not() => Scenario.RunAsync(async cluster =>
+    {
+        var die = await cluster.Api.RegisterAsync(Python.Die, "die");
+        var square = await cluster.Api.RegisterAsync(Python.Square, "square");
+        await cluster.Api.SubmitAsync(ServiceApi.Request(die, cluster.EndpointId, "die", ["[1]"], new TaskOptions { MaxAttempts = 3 }));
+        await cluster.SubmitRangeAsync(square, "neighbours", 5_000);
+
+        var dead = (await cluster.Api.WaitAsync("die", 1)).Values.Single();
+        var neighbours = await cluster.Api.WaitAsync("neighbours", 5_000);
+
+        dead.Outcome.ShouldBe(Outcome.Lost);
+        dead.Text.ShouldContain("3");
+        (await cluster.Api.ListAsync("die")).Single().Attempts.ShouldBe(3u);
+        neighbours.Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
+    });
+
+    [Fact]
+    public Task Results_of_short_tasks_do_not_wait_for_a_long_one_behind_them() => Scenario.RunAsync(new EndpointOptions { WorkersPerNode = 1 }, async cluster =>
+    {
+        var nap = await cluster.Api.RegisterAsync(Python.Nap, "nap");
+        await cluster.Api.SubmitAsync(ServiceApi.Request(nap, cluster.EndpointId, "warm", Enumerable.Repeat("[0, 1]", 500)));
+        await cluster.Api.WaitAsync("warm", 500);
+
+        // Short ones, then the long one, on the only worker there is.
+        var calls = Enumerable.Range(0, 50).Select(static i => $"[0, {i}]").Append("[10, 50]");
+        var clock = Stopwatch.StartNew();
+        await cluster.Api.SubmitAsync(ServiceApi.Request(nap, cluster.EndpointId, "held", calls));
+        var arrived = new List<uint>();
+        await foreach (var result in cluster.Api.ResultsAsync("held", 50))
+            arrived.Add(result.Task.Index);
+
+        clock.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(5));
+        arrived.Order().ShouldBe(Enumerable.Range(0, 50).Select(static i => (uint)i));
+        (await cluster.Api.WaitAsync("held", 51)).Count.ShouldBe(51);
+    });
+
+    [Fact]
+    public Task Durations_that_change_from_microseconds_to_seconds_keep_both_workers_busy() => Scenario.RunAsync(async cluster =>
+    {
+        var nap = await cluster.Api.RegisterAsync(Python.Nap, "nap");
+        var calls = Enumerable.Repeat("[0, 1]", 5_000).Concat(Enumerable.Repeat("[1, 1]", 6));
+        var clock = Stopwatch.StartNew();
+
+        await cluster.Api.SubmitAsync(ServiceApi.Request(nap, cluster.EndpointId, "change", calls));
+        (await cluster.Api.WaitAsync("change", 5_006)).Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
+
+        // Six seconds of work on two workers: three when shared well, six when one worker had been sent them all ahead.
+        clock.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(5.5));
+    });
+
+    [Fact]
+    public Task What_a_task_prints_comes_back_with_it_and_with_no_other() => Scenario.RunAsync(async cluster =>
+    {
+        var function = await cluster.Api.RegisterAsync(
+            "import sys\ndef say(i):\n    print('out', i)\n    print('err', i, file=sys.stderr)\n    return i\n", "say");
+        var batches = await cluster.SubmitRangeAsync(function, "say", 200);
+
+        var results = await cluster.Api.WaitAsync("say", 200);
+
+        foreach (var (task, result) in results)
+        {
+            System.Text.Encoding.UTF8.GetString(result.Output.Span).ShouldBe($"out {task.Index}\n");
+            System.Text.Encoding.UTF8.GetString(result.Error.Span).ShouldBe($"err {task.Index}\n");
+        }
+
+        batches.Count.ShouldBe(1);
+    });
+
+    [Fact]
+    public Task A_killed_manager_leaves_no_worker_behind_and_is_replaced() => Scenario.RunAsync(async cluster =>
+    {
+        var nap = await cluster.Api.RegisterAsync(Python.Nap, "nap");
+        await cluster.Api.SubmitAsync(ServiceApi.Request(nap, cluster.EndpointId, "long", ["[2, 1]", "[2, 2]"]));
+        await Eventually.TrueAsync(() => cluster.Endpoint.Interpreters().Workers.Count == 2, "two workers run");
+        var manager = cluster.Endpoint.Managers().Single().Identity;
+        var below = ProcessTable.Tree(manager.Pid).Select(static entry => entry.Identity).Where(entry => entry != manager).ToList();
+
+        manager.Kill();
+
+        await Eventually.TrueAsync(() => below.TrueForAll(static process => !process.IsAlive), "every process below the killed manager ends", TimeSpan.FromSeconds(20));
+        (await cluster.Api.WaitAsync("long", 2)).Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
+    });
+}

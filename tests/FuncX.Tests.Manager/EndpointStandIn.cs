@@ -1,0 +1,300 @@
+using System.Buffers.Binary;
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using System.Text.Json;
+using FuncX.Wire;
+
+namespace FuncX.Tests.Manager;
+
+/// <summary>The endpoint's side of the protocol, as little as a manager needs, with every answer kept for the test to look at.</summary>
+internal sealed class EndpointStandIn : IDisposable
+{
+    private readonly X509Certificate2 _certificate;
+    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly Lock _sending = new();
+    private readonly string _secret = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+    private readonly Dictionary<(TaskId, uint), MemoryStream> _joining = [];
+    private SslStream? _stream;
+    private TcpClient? _client;
+    private volatile bool _closing;
+
+    public EndpointStandIn(string directory, object workers)
+    {
+        Directory.CreateDirectory(directory);
+        Folder = directory;
+        Workers = workers;
+        using var key = RSA.Create(2048);
+        var request = new CertificateRequest("CN=funcx-endpoint", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        using var made = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        _certificate = X509CertificateLoader.LoadPkcs12(made.Export(X509ContentType.Pfx), null);
+        _listener.Start();
+        WriteRendezvous(_secret);
+        new Thread(Accept) { IsBackground = true }.Start();
+    }
+
+    public string Folder { get; }
+
+    public string RendezvousFile => Path.Combine(Folder, "rendezvous.json");
+
+    public object Workers { get; }
+
+    /// <summary>Results by task, in the order they came; more than one is a test's failure or its point.</summary>
+    public ConcurrentDictionary<TaskId, ConcurrentQueue<Answer>> Results { get; } = new();
+
+    public ConcurrentQueue<TaskId> Returned { get; } = new();
+
+    public ConcurrentQueue<JsonDocument> Statuses { get; } = new();
+
+    public ConcurrentQueue<InventoryEntry> Inventory { get; } = new();
+
+    public ConcurrentQueue<string> Hellos { get; } = new();
+
+    public int Connections { get; private set; }
+
+    public int HeartbeatMs { get; init; } = 1000;
+
+    /// <summary>False: marks are not acknowledged.</summary>
+    public bool Acknowledges { get; set; } = true;
+
+    /// <summary>Not null: hellos are refused with this.</summary>
+    public string? Refuses { get; set; }
+
+    public bool Connected => _stream is not null;
+
+    public void WriteRendezvous(string secret)
+    {
+        var temporary = RendezvousFile + ".new";
+        using (var stream = new FileStream(temporary, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }))
+        {
+            JsonSerializer.Serialize(stream, new
+            {
+                addresses = new[] { $"127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}" },
+                fingerprint = Convert.ToHexStringLower(SHA256.HashData(_certificate.RawData)),
+                secret,
+                block = "b1",
+            });
+        }
+
+        File.Move(temporary, RendezvousFile, overwrite: true);
+    }
+
+    public void Function(uint number, string name, string source) =>
+        Send(new FrameHeader { Kind = FrameKind.Function, Function = number }, JsonSerializer.SerializeToUtf8Bytes(new
+        {
+            id = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(source + name))),
+            kind = "python",
+            name,
+            entry = name,
+            source,
+        }));
+
+    public void Owner(uint number, string name) =>
+        Send(new FrameHeader { Kind = FrameKind.Owner, Owner = number }, JsonSerializer.SerializeToUtf8Bytes(new { name }));
+
+    public void Task(TaskId id, uint function, uint owner, string arguments, Action<Tweak>? tweak = null) => Tasks([(id, arguments)], function, owner, tweak);
+
+    public void Tasks(IEnumerable<(TaskId Id, string Arguments)> tasks, uint function, uint owner, Action<Tweak>? tweak = null)
+    {
+        var options = new Tweak();
+        tweak?.Invoke(options);
+        var output = new System.Buffers.ArrayBufferWriter<byte>();
+        foreach (var (id, arguments) in tasks)
+        {
+            FrameWriter.WriteSegmented(
+                output,
+                new FrameHeader
+                {
+                    Kind = FrameKind.Task,
+                    Task = id,
+                    Function = function,
+                    Owner = owner,
+                    Attempt = options.Attempt,
+                    Epoch = 7,
+                    Ticket = id.Index + 1000,
+                    ContentType = ContentType.Json,
+                    WalltimeMilliseconds = options.WalltimeMilliseconds,
+                    DeadlineMicroseconds = options.DeadlineMicroseconds,
+                    Priority = options.Priority,
+                },
+                Encoding.UTF8.GetBytes(arguments));
+        }
+
+        Write(output.WrittenSpan);
+    }
+
+    public void Cancel(TaskId id) => Send(new FrameHeader { Kind = FrameKind.Cancel, Task = id }, []);
+
+    public void Recall(uint most) => Send(new FrameHeader { Kind = FrameKind.Recall }, BitConverter.GetBytes(most));
+
+    public void Drain() => Send(new FrameHeader { Kind = FrameKind.Drain }, []);
+
+    /// <summary>Breaks the connection; the manager dials again.</summary>
+    public void Disconnect()
+    {
+        var client = _client;
+        _stream = null;
+        client?.Client?.Close(0);
+    }
+
+    public Answer? First(TaskId id) => Results.TryGetValue(id, out var answers) && answers.TryPeek(out var answer) ? answer : null;
+
+    public void Dispose()
+    {
+        _closing = true;
+        _listener.Stop();
+        Disconnect();
+        _certificate.Dispose();
+    }
+
+    private void Send(FrameHeader header, byte[] body)
+    {
+        var output = new System.Buffers.ArrayBufferWriter<byte>();
+        FrameWriter.WriteSegmented(output, header, body);
+        Write(output.WrittenSpan);
+    }
+
+    private void Write(ReadOnlySpan<byte> bytes)
+    {
+        lock (_sending)
+            (_stream ?? throw new IOException("the manager is not connected")).Write(bytes);
+    }
+
+    private void Accept()
+    {
+        while (!_closing)
+        {
+            try
+            {
+                var client = _listener.AcceptTcpClient();
+                client.NoDelay = true;
+                var stream = new SslStream(client.GetStream());
+                stream.AuthenticateAsServer(_certificate);
+                new Thread(() => Serve(client, stream)) { IsBackground = true }.Start();
+            }
+            catch (Exception problem) when (problem is SocketException or IOException or ObjectDisposedException or System.Security.Authentication.AuthenticationException)
+            {
+                // The listener ended, or a manager broke off.
+            }
+        }
+    }
+
+    private void Serve(TcpClient client, SslStream stream)
+    {
+        try
+        {
+            var hello = Read(stream, out var first);
+            Hellos.Enqueue(Encoding.UTF8.GetString(hello.AsSpan(FrameHeader.Size)));
+            var secret = JsonDocument.Parse(hello.AsMemory(FrameHeader.Size)).RootElement.GetProperty("secret").GetString();
+            lock (_sending)
+            {
+                _client = client;
+                _stream = stream;
+                var reason = Refuses ?? (secret == _secret && first.Kind == FrameKind.Hello ? null : "wrong secret");
+                if (reason is not null)
+                {
+                    _stream = null;
+                    stream.Write(Frame(FrameKind.Refused, JsonSerializer.SerializeToUtf8Bytes(new { reason })));
+                    client.Close();
+                    return;
+                }
+
+                stream.Write(Frame(FrameKind.Welcome, JsonSerializer.SerializeToUtf8Bytes(new
+                {
+                    version = "0.1.0", protocol = 1, number = 3, heartbeat_ms = HeartbeatMs, workers = Workers,
+                })));
+                Connections++;
+            }
+
+            while (true)
+                Take(Read(stream, out var header), header);
+        }
+        catch (Exception problem) when (problem is IOException or ObjectDisposedException or InvalidOperationException)
+        {
+            if (_stream == stream)
+                _stream = null;
+        }
+    }
+
+    private void Take(byte[] frame, FrameHeader header)
+    {
+        var body = frame.AsSpan(FrameHeader.Size);
+        switch (header.Kind)
+        {
+            case FrameKind.Result when (header.Flags & FrameFlags.Segmented) != 0:
+                _joining[(header.Task, header.Function)] = new MemoryStream();
+                _joining[(header.Task, header.Function)].Write(body[8..]);
+                break;
+            case FrameKind.Segment:
+                _joining[(header.Task, header.Function)].Write(body);
+                if ((header.Flags & FrameFlags.Last) != 0)
+                    Add(header, _joining[(header.Task, header.Function)].ToArray());
+                break;
+            case FrameKind.Result:
+                Add(header, body.ToArray());
+                break;
+            case FrameKind.Mark when Acknowledges:
+                Send(new FrameHeader { Kind = FrameKind.Ack }, body.ToArray());
+                break;
+            case FrameKind.Heartbeat:
+                Send(new FrameHeader { Kind = FrameKind.Heartbeat }, []);
+                break;
+            case FrameKind.Returned:
+                Returned.Enqueue(header.Task);
+                break;
+            case FrameKind.Status:
+                Statuses.Enqueue(JsonDocument.Parse(body.ToArray()));
+                break;
+            case FrameKind.Inventory:
+                for (var at = 0; at < body.Length; at += InventoryEntry.Size)
+                    Inventory.Enqueue(InventoryEntry.Read(body[at..]));
+                break;
+        }
+    }
+
+    private void Add(FrameHeader header, byte[] body)
+    {
+        var prefix = ResultPrefix.Read(body, body.Length);
+        var value = body[ResultPrefix.Size..^(prefix.StdoutBytes + prefix.StderrBytes)];
+        var stdout = Encoding.UTF8.GetString(body.AsSpan(ResultPrefix.Size + value.Length, prefix.StdoutBytes));
+        var stderr = Encoding.UTF8.GetString(body.AsSpan(body.Length - prefix.StderrBytes));
+        Results.GetOrAdd(header.Task, _ => new ConcurrentQueue<Answer>()).Enqueue(
+            new Answer(header, prefix, Encoding.UTF8.GetString(value), stdout, stderr, DateTime.UtcNow));
+    }
+
+    private static byte[] Frame(FrameKind kind, byte[] body)
+    {
+        var frame = new byte[FrameHeader.Size + body.Length];
+        new FrameHeader { Kind = kind, BodyLength = body.Length }.Write(frame);
+        body.CopyTo(frame, FrameHeader.Size);
+        return frame;
+    }
+
+    private static byte[] Read(SslStream stream, out FrameHeader header)
+    {
+        var head = new byte[FrameHeader.Size];
+        stream.ReadExactly(head);
+        header = FrameHeader.Read(head);
+        var frame = new byte[BinaryPrimitives.ReadInt32LittleEndian(head)];
+        head.CopyTo(frame, 0);
+        stream.ReadExactly(frame.AsSpan(FrameHeader.Size));
+        return frame;
+    }
+
+    internal sealed class Tweak
+    {
+        public ushort Attempt { get; set; } = 1;
+
+        public uint WalltimeMilliseconds { get; set; }
+
+        public long DeadlineMicroseconds { get; set; }
+
+        public byte Priority { get; set; }
+    }
+
+    internal sealed record Answer(FrameHeader Header, ResultPrefix Prefix, string Value, string Stdout, string Stderr, DateTime At);
+}

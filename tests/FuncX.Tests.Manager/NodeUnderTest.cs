@@ -1,0 +1,192 @@
+using System.Diagnostics;
+using FuncX.Contracts;
+using FuncX.Wire;
+using Shouldly;
+
+namespace FuncX.Tests.Manager;
+
+/// <summary>A real manager with real Python workers against an endpoint's stand-in, in a directory of its own. Disposing checks that nothing is left.</summary>
+internal sealed class NodeUnderTest : IDisposable
+{
+    public const string Source = """
+        import ctypes, os, signal, subprocess, sys, threading, time
+        def echo(x): return x
+        def pid(): return os.getpid()
+        def zygote(): return os.getppid()
+        def nap(s):
+            time.sleep(s)
+            return s
+        def nap_then_pid(s):
+            time.sleep(s)
+            return os.getpid()
+        def crash(): os.kill(os.getpid(), signal.SIGSEGV)
+        def leave(code): os._exit(code)
+        def raw(text):
+            os.write(1, text.encode())
+            subprocess.run(["sh", "-c", "echo from-child; echo oops >&2"])
+            return len(text)
+        def flood(n):
+            os.write(1, b"x" * n)
+            return n
+        def stubborn(s):
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            time.sleep(s)
+        def child():
+            p = subprocess.Popen(["sleep", "1000"])
+            return p.pid
+        def big(n): return "y" * n
+        def length(x): return len(x)
+        def variable(name): return os.environ.get(name)
+        def where(): return os.getcwd()
+        def environment(): return sorted(os.environ)
+        def note(path, text):
+            with open(path, "a") as f: f.write(text + "\n")
+            return text
+        """;
+
+    private readonly List<string> _said = [];
+    private readonly BatchId _batch = BatchId.New(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
+    private readonly Dictionary<string, uint> _functions = [];
+    private uint _next;
+
+    public NodeUnderTest(object? workers = null, double patience = 30, int heartbeatMs = 1000, string? failPoint = null)
+    {
+        Folder = Path.Combine(Path.GetTempPath(), $"funcx-manager-test-{Environment.ProcessId}-{Guid.NewGuid():N}");
+        Endpoint = new EndpointStandIn(Folder, workers ?? Settings()) { HeartbeatMs = heartbeatMs };
+        var start = new ProcessStartInfo(Programs.Manager)
+        {
+            UseShellExecute = false,
+            RedirectStandardError = true,
+            ArgumentList = { "--rendezvous", Endpoint.RendezvousFile, "--node", "node1", "--directory", Path.Combine(Folder, "node1"), "--patience", patience.ToString() },
+        };
+        start.Environment["FUNCX_TEST_SECRET"] = "must not be seen";
+        if (failPoint is not null)
+            start.Environment["FUNCX_FAILPOINT"] = failPoint;
+        Process = Process.Start(start)!;
+        Process.ErrorDataReceived += (_, line) =>
+        {
+            lock (_said)
+                _said.Add(line.Data ?? "");
+        };
+        Process.BeginErrorReadLine();
+    }
+
+    public string Folder { get; }
+
+    public EndpointStandIn Endpoint { get; }
+
+    public Process Process { get; }
+
+    public string Said
+    {
+        get
+        {
+            lock (_said)
+                return string.Join('\n', _said);
+        }
+    }
+
+    public static object Settings(int perNode = 2, string? init = null, string python = "/usr/bin/python3", long idleMs = 60_000, long outputLimit = 1 << 20, string isolation = "fork", long walltimeMs = 0, string[]? preload = null) =>
+        new { per_node = perNode, cores_per_worker = 3, init, python, preload = preload ?? [], isolation, idle_ms = idleMs, prefetch = (int?)null, output_limit = outputLimit, result_limit = 100 << 20, walltime_ms = walltimeMs };
+
+    /// <summary>Waits for the manager and tells it two owners.</summary>
+    public NodeUnderTest Ready()
+    {
+        Eventually(() => Endpoint.Connected, "the manager connects");
+        Endpoint.Owner(1, "ada");
+        Endpoint.Owner(2, "bob");
+        return this;
+    }
+
+    public TaskId NewId() => new(_batch, _next++);
+
+    public uint Function(string name)
+    {
+        if (!_functions.TryGetValue(name, out var number))
+        {
+            number = (uint)_functions.Count + 1;
+            _functions[name] = number;
+            Endpoint.Function(number, name, Source);
+        }
+
+        return number;
+    }
+
+    /// <summary>After a reconnect the manager must be told again.</summary>
+    public void ForgetFunctions() => _functions.Clear();
+
+    public TaskId Submit(string function, string arguments = "[]", uint owner = 1, Action<EndpointStandIn.Tweak>? tweak = null)
+    {
+        var id = NewId();
+        Endpoint.Task(id, Function(function), owner, arguments, tweak);
+        return id;
+    }
+
+    public EndpointStandIn.Answer Result(TaskId id, double seconds = 20)
+    {
+        Eventually(() => Endpoint.First(id) is not null, $"a result of task {id}", seconds);
+        return Endpoint.First(id)!;
+    }
+
+    public EndpointStandIn.Answer Run(string function, string arguments = "[]", uint owner = 1) => Result(Submit(function, arguments, owner));
+
+    public void Eventually(Func<bool> condition, string what, double seconds = 20)
+    {
+        var stop = Stopwatch.StartNew();
+        while (!condition())
+        {
+            if (stop.Elapsed.TotalSeconds > seconds)
+                throw new TimeoutException($"waited {seconds} s for {what}; exited: {Process.HasExited}; the manager said: {Said}");
+            Thread.Sleep(2);
+        }
+    }
+
+    /// <summary>Living processes that belong to this test: their environment or arguments name its folder.</summary>
+    public List<int> Left()
+    {
+        var left = new List<int>();
+        foreach (var directory in Directory.EnumerateDirectories("/proc"))
+        {
+            if (!int.TryParse(Path.GetFileName(directory), out var pid))
+                continue;
+            try
+            {
+                var cwd = new FileInfo(Path.Combine(directory, "cwd")).LinkTarget;
+                if (cwd is not null && cwd.StartsWith(Folder, StringComparison.Ordinal))
+                    left.Add(pid);
+            }
+            catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+            {
+                // Gone meanwhile.
+            }
+        }
+
+        return left;
+    }
+
+    public void Dispose()
+    {
+        try
+        {
+            if (!Process.HasExited)
+            {
+                using var kill = Process.Start("kill", ["-TERM", Process.Id.ToString()]);
+                if (!Process.WaitForExit(12_000))
+                {
+                    Process.Kill();
+                    throw new TimeoutException($"the manager did not end on SIGTERM: {Said}");
+                }
+            }
+
+            Eventually(() => Left().Count == 0, "no process left");
+        }
+        finally
+        {
+            Endpoint.Dispose();
+            Process.Dispose();
+            Directory.Delete(Folder, recursive: true);
+        }
+
+        Said.ShouldNotContain("Exception");
+    }
+}

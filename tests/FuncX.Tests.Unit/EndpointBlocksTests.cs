@@ -1,0 +1,163 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Text.Json;
+using FuncX.Configuration;
+using FuncX.Endpoint.Blocks;
+using FuncX.Endpoint.Identity;
+using FuncX.Providers.Local;
+using Microsoft.Extensions.Logging.Abstractions;
+using Shouldly;
+using Xunit;
+
+namespace FuncX.Tests.Unit;
+
+public sealed class EndpointBlocksTests : IAsyncLifetime
+{
+    private readonly ConfigurationScratch _scratch = new();
+    private readonly ConcurrentQueue<string> _reports = new();
+    private readonly List<BlockSupervisor> _supervisors = [];
+    private EndpointConfiguration _configuration = null!;
+    private EndpointCertificate _certificate = null!;
+
+    [Fact]
+    public async Task A_requested_block_runs_and_is_reported_and_its_files_are_private()
+    {
+        var supervisor = await StartAsync("exec sleep 600", "127.0.0.1:1111");
+        supervisor.Request("b1");
+        await EventuallyAsync(() => _reports.Contains("running b1"));
+        var directory = Path.Combine(_configuration.StateDirectory, "blocks", "b1");
+        File.GetUnixFileMode(directory).ShouldBe(FileModes.PrivateDirectory);
+        File.GetUnixFileMode(Path.Combine(directory, "rendezvous.json")).ShouldBe(FileModes.PrivateFile);
+        File.GetUnixFileMode(Path.Combine(directory, "block.json")).ShouldBe(FileModes.PrivateFile);
+        var rendezvous = ReadRendezvous("b1");
+        rendezvous.Addresses.ShouldBe(["127.0.0.1:1111"]);
+        rendezvous.Fingerprint.ShouldBe(_certificate.Fingerprint);
+        supervisor.TryAuthenticate("b1", rendezvous.Secret).ShouldBeTrue();
+        supervisor.TryAuthenticate("b1", rendezvous.Secret[..^1]).ShouldBeFalse();
+        supervisor.TryAuthenticate("b2", rendezvous.Secret).ShouldBeFalse();
+        supervisor.Current().ShouldHaveSingleItem().BlockId.ShouldBe("b1");
+    }
+
+    [Fact]
+    public async Task An_ended_block_is_reported_once_and_its_secret_is_worth_nothing()
+    {
+        var supervisor = await StartAsync("exec sleep 600", "127.0.0.1:1111");
+        supervisor.Request("b1");
+        await EventuallyAsync(() => _reports.Contains("running b1"));
+        var secret = ReadRendezvous("b1").Secret;
+        supervisor.End("b1");
+        supervisor.End("b1");
+        supervisor.End("unknown");
+        await EventuallyAsync(() => _reports.Count(report => report.StartsWith("ended b1 cancelled", StringComparison.Ordinal)) == 1);
+        supervisor.TryAuthenticate("b1", secret).ShouldBeFalse();
+        supervisor.Current().ShouldBeEmpty();
+        File.Exists(Path.Combine(_configuration.StateDirectory, "blocks", "b1", "rendezvous.json")).ShouldBeFalse();
+        File.ReadAllText(Path.Combine(_configuration.StateDirectory, "blocks", "b1", "block.json")).ShouldNotContain(secret);
+    }
+
+    [Fact]
+    public async Task A_block_whose_manager_fails_is_reported_with_the_reason()
+    {
+        var supervisor = await StartAsync("echo no python here; exit 7", "127.0.0.1:1111");
+        supervisor.Request("b1");
+        await EventuallyAsync(() => _reports.Any(report => report.StartsWith("ended b1 failed", StringComparison.Ordinal)));
+        _reports.ShouldContain(report => report.Contains("status 7", StringComparison.Ordinal) && report.Contains("no python here", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_restarted_endpoint_finds_its_blocks_and_tells_them_its_new_address()
+    {
+        var first = await StartAsync("exec sleep 600", "127.0.0.1:1111");
+        first.Request("b1");
+        await EventuallyAsync(() => _reports.Contains("running b1"));
+        var secret = ReadRendezvous("b1").Secret;
+        // As after kill -9: nothing is ended and nothing is written.
+        await first.StopAsync(CancellationToken.None);
+        var second = await StartAsync("exec sleep 600", "127.0.0.1:2222");
+        second.Surviving().ShouldHaveSingleItem().BlockId.ShouldBe("b1");
+        second.TryAuthenticate("b1", secret).ShouldBeTrue();
+        ReadRendezvous("b1").Addresses.ShouldBe(["127.0.0.1:2222"]);
+        await second.EndAllAsync(TimeSpan.FromSeconds(15));
+        second.Current().ShouldBeEmpty();
+        _reports.Count(report => report.StartsWith("ended b1", StringComparison.Ordinal)).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task A_submission_that_was_cut_short_is_found_or_given_up()
+    {
+        var first = await StartAsync("while :; do sleep 0.05; done", "127.0.0.1:1111");
+        first.Request("b1");
+        await EventuallyAsync(() => _reports.Contains("running b1"));
+        await first.StopAsync(CancellationToken.None);
+        var blocks = Path.Combine(_configuration.StateDirectory, "blocks");
+        var written = PrivateFile.ReadJson<BlockFile>(Path.Combine(blocks, "b1", "block.json"))!;
+        PrivateFile.WriteJson(Path.Combine(blocks, "b1", "block.json"), written with { JobId = null });
+        Directory.CreateDirectory(Path.Combine(blocks, "b2"));
+        PrivateFile.WriteJson(Path.Combine(blocks, "b2", "block.json"), written with { Block = "b2", JobId = null });
+        Directory.CreateDirectory(Path.Combine(blocks, "b3"));
+        var second = await StartAsync("exit 0", "127.0.0.1:1111");
+        second.Surviving().ShouldHaveSingleItem().BlockId.ShouldBe("b1");
+        Directory.Exists(Path.Combine(blocks, "b3")).ShouldBeFalse();
+        await second.EndAllAsync(TimeSpan.FromSeconds(15));
+        second.Current().ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Directories_of_ended_blocks_are_kept_for_their_logs_up_to_a_bound()
+    {
+        var supervisor = await StartAsync("exit 0", "127.0.0.1:1111");
+        for (var i = 0; i < BlockDirectories.KeptAfterEnd + 3; i++)
+            supervisor.Request($"b{i}");
+        await EventuallyAsync(() => _reports.Count(report => report.StartsWith("ended", StringComparison.Ordinal)) == BlockDirectories.KeptAfterEnd + 3);
+        Directory.GetDirectories(Path.Combine(_configuration.StateDirectory, "blocks")).Length.ShouldBe(BlockDirectories.KeptAfterEnd);
+    }
+
+    public ValueTask InitializeAsync()
+    {
+        _configuration = EndpointConfigurationFile.Parse("x.yaml", $"name: a\nservice: https://x.org\nstate_dir: {_scratch.Path}/state\n").Value!;
+        StateDirectory.Prepare(_configuration.StateDirectory);
+        _certificate = CertificateFile.LoadOrCreate(_configuration.StateDirectory, TimeProvider.System);
+        return ValueTask.CompletedTask;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_supervisors.Count > 0)
+        {
+            await _supervisors[^1].EndAllAsync(TimeSpan.FromSeconds(15));
+            foreach (var supervisor in _supervisors)
+            {
+                await supervisor.StopAsync(CancellationToken.None);
+                supervisor.Dispose();
+            }
+        }
+
+        _certificate.Dispose();
+        _scratch.Dispose();
+    }
+
+    private async Task<BlockSupervisor> StartAsync(string body, string address)
+    {
+        var supervisor = new BlockSupervisor(_configuration, new LocalProvider(TimeProvider.System), _certificate, new ManagerProgram(_scratch.WriteManager(body)),
+            TimeProvider.System, NullLogger<BlockSupervisor>.Instance);
+        supervisor.Register(block => _reports.Enqueue($"running {block}"), (block, reason) => _reports.Enqueue($"ended {block} {reason}"));
+        _supervisors.Add(supervisor);
+        await supervisor.RecoverAsync(CancellationToken.None);
+        await supervisor.StartAsync(CancellationToken.None);
+        supervisor.Listening([address]);
+        return supervisor;
+    }
+
+    private RendezvousFile ReadRendezvous(string block) => JsonSerializer.Deserialize<RendezvousFile>(
+        File.ReadAllText(Path.Combine(_configuration.StateDirectory, "blocks", block, "rendezvous.json")))!;
+
+    private async Task EventuallyAsync(Func<bool> condition)
+    {
+        var begun = Stopwatch.StartNew();
+        while (!condition())
+        {
+            begun.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(20), $"reports: {string.Join(" | ", _reports)}");
+            await Task.Delay(20);
+        }
+    }
+}

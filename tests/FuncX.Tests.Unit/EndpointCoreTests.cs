@@ -1,0 +1,332 @@
+using FuncX.Endpoint.Core;
+using FuncX.Wire;
+using Shouldly;
+using Xunit;
+
+namespace FuncX.Tests.Unit;
+
+public sealed class EndpointCoreTests
+{
+    private static readonly CoreSettings Settings = new() { WorkersPerManager = 2, Prefetch = 0, BlocksMax = 0 };
+
+    [Fact]
+    public void A_free_worker_anywhere_is_served_before_any_is_sent_ahead()
+    {
+        var test = new CoreUnderTest(Settings with { Prefetch = 2 });
+        test.Manager("a");
+        test.Manager("b");
+        for (var i = 0; i < 2; i++)
+            test.Task();
+        test.Turn().ShouldBe(["send 0 to 0", "send 1 to 1"]);
+        for (var i = 0; i < 2; i++)
+            test.Task();
+        test.Turn().ShouldBe(["send 2 to 0", "send 3 to 1"]);
+        for (var i = 0; i < 8; i++)
+            test.Task();
+        test.Turn().ShouldBe(["send 4 to 0", "send 5 to 0", "send 6 to 0", "send 7 to 0", "send 8 to 1", "send 9 to 1", "send 10 to 1", "send 11 to 1"]);
+        test.Task();
+        test.Turn().ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void A_result_is_the_credit_for_the_next_task()
+    {
+        var test = new CoreUnderTest(Settings);
+        test.Manager("a");
+        for (var i = 0; i < 3; i++)
+            test.Task();
+        test.Turn().ShouldBe(["send 0 to 0", "send 1 to 0"]);
+        test.Result(0, 1, 1).ShouldBe(["forget 1", "send 2 to 0"]);
+    }
+
+    [Fact]
+    public void Owners_take_turns_and_priorities_go_first_within_an_owner()
+    {
+        var test = new CoreUnderTest(Settings with { WorkersPerManager = 6 });
+        test.Task(owner: 1);
+        test.Task(owner: 1);
+        test.Task(owner: 1, priority: 5);
+        test.Task(owner: 2);
+        test.Task(owner: 2);
+        test.Task(owner: 3);
+        test.Manager("a");
+        test.Turn().ShouldBe(["send 2 to 0", "send 3 to 0", "send 5 to 0", "send 0 to 0", "send 4 to 0", "send 1 to 0"]);
+    }
+
+    [Fact]
+    public void A_task_that_waits_past_its_deadline_expires()
+    {
+        var test = new CoreUnderTest(Settings);
+        test.Task(deadline: test.Now + 500_000);
+        test.Tick().ShouldBe(["end 0 Expired", "forget 0"]);
+        test.Task(deadline: test.Now - 1);
+        test.Manager("a");
+        test.Turn().ShouldBe(["end 0 Expired", "forget 0"]);
+        test.Core.Queued.ShouldBe(0);
+    }
+
+    [Fact]
+    public void A_waiting_task_is_cancelled_at_once_and_a_sent_one_by_its_manager()
+    {
+        var test = new CoreUnderTest(Settings with { WorkersPerManager = 1 });
+        test.Manager("a");
+        test.Task();
+        test.Task();
+        test.Turn();
+        test.Core.OnCancel(new HashSet<TaskId> { CoreUnderTest.Id(0), CoreUnderTest.Id(1), CoreUnderTest.Id(99) }, test.Effects);
+        test.Effects.Take().ShouldBe(["cancel 0 at 0", "end 1 Cancelled", "forget 1"]);
+        test.Result(0, 0, 0).ShouldBe(["forget 0"]);
+    }
+
+    [Fact]
+    public void A_lost_managers_tasks_end_as_lost_attempts_after_the_grace()
+    {
+        var test = new CoreUnderTest(Settings);
+        test.Manager("a");
+        test.Task();
+        test.Turn();
+        test.Core.OnManagerDisconnected(0, test.Now, test.Effects);
+        test.Tick(4_000_000).ShouldBeEmpty();
+        test.Tick(2_000_000).ShouldBe(["end 0 AttemptLost", "forget 0", "forget manager 0"]);
+    }
+
+    [Fact]
+    public void A_managers_tasks_are_lost_at_once_when_its_block_has_ended()
+    {
+        var test = new CoreUnderTest(Settings);
+        test.Manager("a");
+        test.Task();
+        test.Turn();
+        test.Core.OnManagerDisconnected(0, test.Now, test.Effects);
+        test.Core.OnBlockEnded("x1", "killed", test.Now, test.Effects);
+        test.Turn().ShouldBe(["end 0 AttemptLost", "forget 0", "forget manager 0"]);
+    }
+
+    [Fact]
+    public void A_manager_that_comes_back_keeps_what_it_holds_and_gets_again_what_never_arrived()
+    {
+        var test = new CoreUnderTest(Settings);
+        test.Manager("a");
+        test.Task();
+        test.Task();
+        test.Turn();
+        test.Core.OnManagerDisconnected(0, test.Now, test.Effects);
+        test.Manager("a", "x1", new InventoryEntry(CoreUnderTest.Id(1), 1, HeldState.Running)).ShouldBe(0);
+        test.Turn().ShouldBe(["send 0 to 0"]);
+        test.Core.Running.ShouldBe(2);
+    }
+
+    [Fact]
+    public void Tasks_that_a_manager_holds_from_before_a_restart_are_adopted()
+    {
+        var test = new CoreUnderTest(Settings);
+        test.Manager("a", "x1", new InventoryEntry(CoreUnderTest.Id(7), 2, HeldState.Running), new InventoryEntry(CoreUnderTest.Id(8), 1, HeldState.Finished));
+        test.Core.Running.ShouldBe(2);
+        test.Task();
+        test.Turn().ShouldBeEmpty();
+        test.Core.OnResult(0, 12345, CoreUnderTest.Id(7), 2, 10, test.Now, test.Effects, out _).ShouldBeTrue();
+        test.Turn().ShouldBe(["forget 0", "send 2 to 0"]);
+        test.Core.OnResult(0, 1, CoreUnderTest.Id(8), 2, 10, test.Now, test.Effects, out _).ShouldBeFalse();
+        test.Core.OnResult(0, 99, CoreUnderTest.Id(8), 1, 10, test.Now, test.Effects, out _).ShouldBeTrue();
+    }
+
+    [Fact]
+    public void A_silent_manager_is_closed()
+    {
+        var test = new CoreUnderTest(Settings);
+        test.Manager("a");
+        test.Tick(6_000_000).ShouldBe(["close 0", "forget manager 0"]);
+        test.Core.ManagersReady.ShouldBe(0);
+    }
+
+    [Fact]
+    public void A_task_lost_twice_runs_with_nothing_beside_it()
+    {
+        var test = new CoreUnderTest(Settings);
+        test.Manager("a");
+        test.Task();
+        test.Turn().ShouldBe(["send 0 to 0"]);
+        test.Task(alone: true);
+        test.Task();
+        test.Turn().ShouldBeEmpty();
+        test.Result(0, 0, 0).ShouldBe(["forget 0", "send 1 to 0"]);
+        test.Turn().ShouldBeEmpty();
+        test.Result(0, 1, 1).ShouldBe(["forget 1", "send 2 to 0"]);
+    }
+
+    [Fact]
+    public void A_blocked_manager_gets_nothing_until_it_has_room()
+    {
+        var test = new CoreUnderTest(Settings);
+        test.Manager("a");
+        test.Core.OnManagerBlocked(0, true);
+        test.Task();
+        test.Turn().ShouldBeEmpty();
+        test.Core.OnManagerBlocked(0, false);
+        test.Turn().ShouldBe(["send 0 to 0"]);
+    }
+
+    [Fact]
+    public void Large_bodies_are_not_sent_ahead_beyond_the_limit_of_bytes()
+    {
+        var test = new CoreUnderTest(Settings with { WorkersPerManager = 1, Prefetch = 100, BytesPerManager = 1000 });
+        test.Manager("a");
+        for (var i = 0; i < 5; i++)
+            test.Task(bytes: 600);
+        test.Turn().ShouldBe(["send 0 to 0", "send 1 to 0"]);
+    }
+
+    [Fact]
+    public void Prefetch_follows_durations_both_ways_within_two_results()
+    {
+        var test = new CoreUnderTest(Settings with { Prefetch = null, WorkersPerManager = 1 });
+        test.Manager("a");
+        test.Core.AheadOf(0).ShouldBe(1);
+        for (var i = 0; i < 6; i++)
+            test.Task();
+        test.Turn().Count.ShouldBe(2);
+        test.Result(0, 0, 0, 10);
+        test.Core.AheadOf(0).ShouldBe(1000);
+        test.Result(0, 1, 1, 10_000_000);
+        test.Core.AheadOf(0).ShouldBe(0);
+        test.Result(0, 2, 2, 1);
+        test.Core.AheadOf(0).ShouldBe(0);
+        test.Result(0, 3, 3, 1);
+        test.Core.AheadOf(0).ShouldBe(1024);
+    }
+
+    [Fact]
+    public void Tasks_sent_ahead_to_a_manager_that_is_behind_are_recalled_for_a_free_one()
+    {
+        var test = new CoreUnderTest(Settings with { Prefetch = 4, WorkersPerManager = 1 });
+        test.Manager("a");
+        for (var i = 0; i < 5; i++)
+            test.Task();
+        test.Turn().Count.ShouldBe(5);
+        test.Manager("b");
+        test.Turn().ShouldBeEmpty();
+        test.Tick(11_000).ShouldBe(["recall 1 from 0"]);
+        test.Core.OnReturned(0, 4, CoreUnderTest.Id(4), 1, test.Effects);
+        test.Turn().ShouldBe(["send 4 to 1"]);
+    }
+
+    [Fact]
+    public void Blocks_follow_demand_between_minimum_and_maximum_and_idle_ones_end()
+    {
+        var test = new CoreUnderTest(new CoreSettings { WorkersPerManager = 2, Prefetch = 0, BlocksMin = 1, BlocksMax = 3, BlockIdle = 2_000_000, BlockPrefix = "b-" });
+        test.Tick().ShouldBe(["request b-1"]);
+        for (var i = 0; i < 5; i++)
+            test.Task();
+        test.Turn().ShouldBe(["request b-2", "request b-3"]);
+        test.Core.OnBlockRunning("b-1");
+        test.Core.OnBlockRunning("b-2");
+        test.Core.OnBlockEnded("b-3", "no such partition", test.Now, test.Effects);
+        test.Core.Note.ShouldContain("no such partition");
+        test.Turn().ShouldBeEmpty();
+        test.Tick(2_000_000).ShouldBe(["request b-4"]);
+        test.Core.OnCancel(new HashSet<TaskId>(Enumerable.Range(0, 5).Select(i => CoreUnderTest.Id((uint)i))), test.Effects);
+        test.Effects.Take();
+        test.Manager("a", "b-1");
+        test.Manager("b", "b-2");
+        test.Core.Note.ShouldBe("");
+        test.Tick();
+        for (var i = 0; i < 3; i++)
+        {
+            test.Core.OnHeard(0, test.Now);
+            test.Core.OnHeard(1, test.Now);
+            var said = test.Tick();
+            if (said.Count == 0)
+                continue;
+            said.ShouldBe(["end block b-1", "end block b-4"]);
+            test.Task();
+            test.Turn().ShouldBe(["send 4 to 1"]);
+            return;
+        }
+
+        Assert.Fail("no idle block was ended");
+    }
+
+    [Fact]
+    public void Stopping_gives_waiting_tasks_back_and_takes_no_more()
+    {
+        var test = new CoreUnderTest(Settings with { WorkersPerManager = 1 });
+        test.Manager("a");
+        test.Task();
+        test.Turn();
+        test.Task();
+        test.Core.OnStop(test.Effects);
+        test.Effects.Take().ShouldBe(["give back 1", "forget 1"]);
+        test.Task();
+        test.Turn().ShouldBe(["give back 1", "forget 1"]);
+        test.Result(0, 0, 0).ShouldBe(["forget 0"]);
+    }
+
+    [Fact]
+    public void Decisions_allocate_nothing()
+    {
+        var test = new CoreUnderTest(Settings with { Prefetch = 100 });
+        var effects = new QuietEffects();
+        for (var i = 0; i < 8; i++)
+            test.Manager($"m{i}");
+        var before = 0L;
+        for (var round = 0; round < 3; round++)
+        {
+            before = GC.GetAllocatedBytesForCurrentThread();
+            for (uint i = 0; i < 1000; i++)
+                test.Core.OnTask(new TaskArrival { Task = CoreUnderTest.Id(i), Attempt = 1, Function = 1, Owner = 1, Bytes = 100 }, test.Now);
+            test.Core.Dispatch(test.Now, effects);
+            for (var i = 0; i < effects.Count; i++)
+                test.Core.OnResult(effects.Sent[i].Manager, (uint)effects.Sent[i].Ticket, test.IdOf(effects.Sent[i].Ticket), 1, 10, test.Now, effects, out _);
+            effects.Count = 0;
+            before = GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+
+        before.ShouldBe(0);
+        test.Core.Running.ShouldBe(0);
+    }
+
+    private sealed class QuietEffects : IEndpointEffects
+    {
+        public (int Manager, int Ticket)[] Sent { get; } = new (int, int)[4096];
+
+        public int Count { get; set; }
+
+        public void SendTask(int manager, int ticket, int function, int owner) => Sent[Count++] = (manager, ticket);
+
+        public void CancelTask(int manager, int ticket, in TaskId task)
+        {
+        }
+
+        public void RecallTasks(int manager, int count)
+        {
+        }
+
+        public void EndTask(in EndedTask task)
+        {
+        }
+
+        public void GiveBackTask(in EndedTask task)
+        {
+        }
+
+        public void Forget(int ticket)
+        {
+        }
+
+        public void CloseManager(int manager, string reason)
+        {
+        }
+
+        public void ForgetManager(int manager)
+        {
+        }
+
+        public void RequestBlock(string block)
+        {
+        }
+
+        public void EndBlock(string block, string reason)
+        {
+        }
+    }
+}

@@ -1,0 +1,135 @@
+using FuncX.Endpoint.Dispatch;
+using FuncX.Endpoint.ServiceLink;
+using FuncX.Endpoint.Spool;
+using Shouldly;
+using Xunit;
+
+namespace FuncX.Tests.Unit;
+
+public sealed class EndpointSpoolTests : IDisposable
+{
+    private readonly BufferPool _pool = new();
+    private readonly string _directory = Path.Combine(EndpointHarness.NewDirectory(), "spool");
+
+    [Fact]
+    public void Records_come_back_in_the_order_they_were_written_over_files_and_restarts()
+    {
+        using (var store = new SpoolStore(_directory, 1 << 20))
+        {
+            store.Append([Message(1), Message(2)]);
+            store.Append([Message(3)]);
+            store.Complete();
+            store.Append([Message(4)]);
+        }
+
+        using var again = new SpoolStore(_directory, 1 << 20);
+        Read(again).ShouldBe([1, 2, 3, 4]);
+        again.Bytes.ShouldBe(4 * (SpoolRecord.HeaderSize + 50));
+        File.GetUnixFileMode(again.Files()[0].Path).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        foreach (var file in again.Files())
+            again.Delete(file);
+        again.Bytes.ShouldBe(0);
+    }
+
+    [Fact]
+    public void A_torn_tail_loses_nothing_before_it()
+    {
+        using (var store = new SpoolStore(_directory, 1 << 20))
+            store.Append([Message(1), Message(2), Message(3)]);
+        var path = Directory.GetFiles(_directory).Single();
+        var whole = File.ReadAllBytes(path);
+        for (var cut = whole.Length - 1; cut > whole.Length - SpoolRecord.HeaderSize - 50; cut -= 7)
+        {
+            File.WriteAllBytes(path, whole[..cut]);
+            using var again = new SpoolStore(_directory, 1 << 20);
+            Read(again).ShouldBe([1, 2]);
+        }
+
+        whole[^1] ^= 1;
+        File.WriteAllBytes(path, whole);
+        using var flipped = new SpoolStore(_directory, 1 << 20);
+        Read(flipped).ShouldBe([1, 2]);
+    }
+
+    [Fact]
+    public void The_limit_is_kept_and_what_was_refused_leaves_no_trace()
+    {
+        using var store = new SpoolStore(_directory, 2 * (SpoolRecord.HeaderSize + 50));
+        store.Append([Message(1)]);
+        Should.Throw<IOException>(() => store.Append([Message(2), Message(3)])).Message.ShouldContain("limits.spool");
+        store.Append([Message(4)]);
+        store.Complete();
+        Read(store).ShouldBe([1, 4]);
+    }
+
+    [Fact]
+    public void A_disk_without_space_refuses_cleanly_and_takes_more_once_there_is_space()
+    {
+        const string Full = "/dev/full";
+        Assert.SkipUnless(Environment.IsPrivilegedProcess && TryMount(_directory, "256k"), $"needs root and mount for a small tmpfs ({Full} cannot be truncated)");
+        try
+        {
+            using var store = new SpoolStore(_directory, 1 << 30);
+            store.Append([Message(1)]);
+            Should.Throw<IOException>(() => store.Append([Message(2, 500_000)]));
+            store.Append([Message(3)]);
+            store.Complete();
+            Read(store).ShouldBe([1, 3]);
+        }
+        finally
+        {
+            Run("umount", _directory);
+        }
+    }
+
+    public void Dispose() => Directory.Delete(Path.GetDirectoryName(_directory)!, recursive: true);
+
+    private static bool TryMount(string directory, string size)
+    {
+        Directory.CreateDirectory(directory);
+        return Run("mount", "-t", "tmpfs", "-o", $"size={size}", "tmpfs", directory);
+    }
+
+    private static bool Run(string program, params string[] arguments)
+    {
+        try
+        {
+            using var process = System.Diagnostics.Process.Start(program, arguments);
+            process.WaitForExit();
+            return process.ExitCode == 0;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return false;
+        }
+    }
+
+    private static HeldMessage Message(byte mark, int bytes = 50)
+    {
+        var message = HeldMessage.New();
+        message.Bytes = bytes;
+        message.Results = 1;
+        var array = new byte[bytes];
+        array[0] = mark;
+        message.Frames.Add(new FrameSlice(PooledBuffer.Wrap(array), 0, bytes / 2));
+        message.Frames.Add(new FrameSlice(PooledBuffer.Wrap(array), bytes / 2, bytes - (bytes / 2)));
+        return message;
+    }
+
+    private List<int> Read(SpoolStore store)
+    {
+        var marks = new List<int>();
+        foreach (var file in store.Files())
+        {
+            using var reader = new SpoolReader(file, _pool);
+            while (reader.TryRead(out var frames, out var results))
+            {
+                results.ShouldBe(1);
+                marks.Add(frames.Span[0]);
+                frames.Buffer.Release();
+            }
+        }
+
+        return marks;
+    }
+}

@@ -1,0 +1,172 @@
+using System.Diagnostics;
+using FuncX.Contracts.V1;
+using FuncX.Service.Limits;
+using FuncX.Wire;
+using Grpc.Core;
+using Shouldly;
+using Xunit;
+
+namespace FuncX.Tests.Unit.ServiceFront;
+
+public sealed class ServiceAuthStreamTests
+{
+    private static readonly TimeSpan s_second = TimeSpan.FromSeconds(1);
+
+    [Fact]
+    public async Task A_revocation_ends_an_open_stream_of_results_within_a_second()
+    {
+        await using var running = await RunningService.StartAsync();
+        var (text, id) = running.CreateToken("ann");
+        using var call = Follow(running, text);
+        var reading = ReadToEndAsync(call.ResponseStream);
+        await EventuallyOpenAsync(running, text);
+        var began = Stopwatch.GetTimestamp();
+        running.Revoke(id);
+        var problem = await Should.ThrowAsync<RpcException>(() => reading);
+        Stopwatch.GetElapsedTime(began).ShouldBeLessThan(s_second);
+        problem.Status.ShouldBe(new Status(StatusCode.Unauthenticated, $"the token {id} was revoked: by a test."));
+    }
+
+    [Fact]
+    public async Task A_revocation_ends_an_open_stream_of_submissions_within_a_second()
+    {
+        await using var running = await RunningService.StartAsync();
+        var (text, id) = running.CreateToken("ann");
+        using var call = Tasks(running).SubmitStream(RunningService.Bearer(text));
+        var reading = ReadToEndAsync(call.ResponseStream);
+        await EventuallyOpenAsync(running, text);
+        var began = Stopwatch.GetTimestamp();
+        running.Revoke(id);
+        var problem = await Should.ThrowAsync<RpcException>(() => reading);
+        Stopwatch.GetElapsedTime(began).ShouldBeLessThan(s_second);
+        problem.StatusCode.ShouldBe(StatusCode.Unauthenticated);
+        problem.Status.Detail.ShouldContain("by a test");
+    }
+
+    [Fact]
+    public async Task A_new_credential_of_an_endpoint_ends_the_link_of_the_earlier_one()
+    {
+        await using var running = await RunningService.StartAsync();
+        var registered = Register(running);
+        using var link = await ConnectAsync(running, registered);
+        Describe(running).Online.ShouldBeTrue();
+        var reading = ReadToEndAsync(link.ResponseStream);
+        var began = Stopwatch.GetTimestamp();
+        Register(running);
+        var problem = await Should.ThrowAsync<RpcException>(() => reading);
+        Stopwatch.GetElapsedTime(began).ShouldBeLessThan(s_second);
+        problem.StatusCode.ShouldBe(StatusCode.Unauthenticated);
+        problem.Status.Detail.ShouldContain("newer credential");
+    }
+
+    [Fact]
+    public async Task A_deleted_endpoint_loses_its_link()
+    {
+        await using var running = await RunningService.StartAsync();
+        var registered = Register(running);
+        using var link = await ConnectAsync(running, registered);
+        var reading = ReadToEndAsync(link.ResponseStream);
+        running.Endpoints.Delete(new DeleteEndpointRequest { EndpointId = registered.EndpointId }, RunningService.Bearer(running.AdminToken));
+        (await Should.ThrowAsync<RpcException>(() => reading)).StatusCode.ShouldBe(StatusCode.Unauthenticated);
+    }
+
+    [Fact]
+    public async Task A_users_token_opens_no_link()
+    {
+        await using var running = await RunningService.StartAsync();
+        using var link = new Link.LinkClient(running.Channel).Connect(RunningService.Bearer(running.AdminToken));
+        var problem = await Should.ThrowAsync<RpcException>(() => link.ResponseStream.MoveNext(CancellationToken.None));
+        problem.StatusCode.ShouldBe(StatusCode.PermissionDenied);
+        problem.Status.Detail.ShouldContain("fxe_");
+    }
+
+    [Fact]
+    public async Task A_stopping_service_ends_its_streams_as_unavailable_and_does_not_wait_for_their_clients()
+    {
+        var running = await RunningService.StartAsync();
+        using var link = await ConnectAsync(running, Register(running));
+        using var results = Follow(running, running.AdminToken);
+        using var submissions = Tasks(running).SubmitStream(RunningService.Bearer(running.AdminToken));
+        Task[] reading = [ReadToEndAsync(link.ResponseStream), ReadToEndAsync(results.ResponseStream), ReadToEndAsync(submissions.ResponseStream)];
+        await EventuallyOpenAsync(running, running.AdminToken, streams: 2);
+        var began = Stopwatch.GetTimestamp();
+        await running.StopAsync();
+        Stopwatch.GetElapsedTime(began).ShouldBeLessThan(TimeSpan.FromSeconds(3));
+        foreach (var stream in reading)
+            (await Should.ThrowAsync<RpcException>(() => stream)).StatusCode.ShouldBe(StatusCode.Unavailable);
+        await running.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_user_has_no_more_streams_than_allowed()
+    {
+        await using var running = await RunningService.StartAsync(new ServiceLimits { StreamsPerUser = 2 });
+        using var one = Follow(running, running.AdminToken);
+        using var two = Follow(running, running.AdminToken);
+        await EventuallyOpenAsync(running, running.AdminToken, streams: 2);
+        using var three = Follow(running, running.AdminToken);
+        var problem = await Should.ThrowAsync<RpcException>(() => three.ResponseStream.MoveNext(CancellationToken.None));
+        problem.StatusCode.ShouldBe(StatusCode.ResourceExhausted);
+        problem.Status.Detail.ShouldContain("streams_per_user is 2");
+        one.Dispose();
+        await EventuallyOpenAsync(running, running.AdminToken, streams: 1);
+        using var four = Follow(running, running.AdminToken);
+        await EventuallyOpenAsync(running, running.AdminToken, streams: 2);
+    }
+
+    private static FuncX.Contracts.V1.Tasks.TasksClient Tasks(RunningService running) => new(running.Channel);
+
+    private static AsyncServerStreamingCall<ResultChunk> Follow(RunningService running, string token) =>
+        Tasks(running).Results(new ResultsRequest { Group = "group", Follow = true }, RunningService.Bearer(token));
+
+    private static RegisterEndpointReply Register(RunningService running) =>
+        running.Endpoints.Register(new RegisterEndpointRequest { Name = "here" }, RunningService.Bearer(running.AdminToken));
+
+    private static EndpointInfo Describe(RunningService running) =>
+        running.Endpoints.Get(new GetEndpointRequest { Endpoint = "here" }, RunningService.Bearer(running.AdminToken));
+
+    private static async Task<AsyncDuplexStreamingCall<EndpointMessage, ServiceMessage>> ConnectAsync(RunningService running, RegisterEndpointReply endpoint)
+    {
+        var link = new Link.LinkClient(running.Channel).Connect(RunningService.Bearer(endpoint.Credential));
+        await link.RequestStream.WriteAsync(new EndpointMessage
+        {
+            Hello = new EndpointHello
+            {
+                Version = "test",
+                ProtocolMinimum = ProtocolVersion.Minimum,
+                ProtocolMaximum = ProtocolVersion.Maximum,
+                EndpointId = endpoint.EndpointId,
+                Instance = Guid.NewGuid().ToString(),
+            },
+        });
+        (await link.ResponseStream.MoveNext(CancellationToken.None)).ShouldBeTrue();
+        link.ResponseStream.Current.MessageCase.ShouldBe(ServiceMessage.MessageOneofCase.Welcome);
+        await link.RequestStream.WriteAsync(new EndpointMessage { Inventory = new EndpointInventory { Last = true } });
+        var began = Stopwatch.GetTimestamp();
+        while (!Describe(running).Online)
+        {
+            Stopwatch.GetElapsedTime(began).ShouldBeLessThan(TimeSpan.FromSeconds(10));
+            await Task.Delay(5);
+        }
+
+        return link;
+    }
+
+    private static async Task ReadToEndAsync<T>(IAsyncStreamReader<T> stream)
+    {
+        while (await stream.MoveNext(CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(20)))
+        {
+        }
+    }
+
+    private static async Task EventuallyOpenAsync(RunningService running, string token, int streams = 1)
+    {
+        var usage = running.Get<FuncX.Service.Auth.Authenticator>().Authenticate($"Bearer {token}", out _)!.Usage;
+        var began = Stopwatch.GetTimestamp();
+        while (usage.OpenStreams != streams)
+        {
+            Stopwatch.GetElapsedTime(began).ShouldBeLessThan(TimeSpan.FromSeconds(10));
+            await Task.Delay(5);
+        }
+    }
+}

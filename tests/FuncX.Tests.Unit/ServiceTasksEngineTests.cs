@@ -1,0 +1,243 @@
+using FuncX.Contracts.V1;
+using FuncX.Service.Limits;
+using FuncX.Service.Storage;
+using FuncX.Service.Tasks;
+using FuncX.Wire;
+using Grpc.Core;
+using Shouldly;
+using Xunit;
+
+namespace FuncX.Tests.Unit.ServiceTasks;
+
+public sealed class ServiceTasksEngineTests
+{
+    private static readonly byte[] _value = [.. "42"u8];
+
+    [Fact]
+    public async Task A_task_goes_to_the_link_and_its_result_to_the_stream()
+    {
+        using var harness = new EngineHarness();
+        var link = await harness.ConnectAsync();
+        var batch = await harness.SubmitAsync(3);
+        var sent = await harness.TakeAsync(link);
+        sent.Tasks.ShouldBe([.. Enumerable.Range(0, 3).Select(index => (new TaskId(batch.Key.Id, (uint)index), (ushort)1))]);
+        using var receiver = harness.Receiver(link);
+        await receiver.ReceiveAsync(EngineHarness.Message(1, [.. sent.Tasks.Select(task => (task.Task, task.Attempt, TaskOutcome.Value, _value))]), inline: true);
+        (await harness.TakeAsync(link)).Acknowledged.ShouldBe(1ul);
+        var chunks = await harness.ReadAsync();
+        var chunk = chunks.ShouldHaveSingleItem();
+        chunk.Index.ShouldBe([0u, 1u, 2u]);
+        chunk.Bodies.ToStringUtf8().ShouldBe("424242");
+        chunk.Ran.ShouldBe([1_000L, 1_000L, 1_000L]);
+    }
+
+    [Fact]
+    public async Task The_same_batch_again_is_answered_as_before_and_other_content_is_refused_also_after_it_ended_and_after_a_restart()
+    {
+        using var harness = new EngineHarness();
+        var link = await harness.ConnectAsync();
+        var batch = harness.Batch(2, content: 1);
+        (await harness.Engine.SubmitAsync(batch, "e", "f", inline: true)).ShouldBe(SubmitOutcome.Accepted);
+        await AskAgain();
+        using var receiver = harness.Receiver(link);
+        var sent = await harness.TakeAsync(link);
+        await receiver.ReceiveAsync(EngineHarness.Message(1, [.. sent.Tasks.Select(task => (task.Task, task.Attempt, TaskOutcome.Value, _value))]), inline: true);
+        await AskAgain();
+        harness.Restart();
+        await AskAgain();
+
+        async Task AskAgain()
+        {
+            (await harness.Engine.SubmitAsync(batch, "e", "f", inline: true)).ShouldBe(SubmitOutcome.AcceptedBefore);
+            var other = await harness.Engine.SubmitAsync(batch with { Content = 2 }, "e", "f", inline: true);
+            other.Status.ShouldBe(StatusCode.AlreadyExists);
+        }
+    }
+
+    [Fact]
+    public async Task A_lost_attempt_is_tried_again_until_the_attempts_are_used_up()
+    {
+        using var harness = new EngineHarness();
+        var link = await harness.ConnectAsync();
+        var batch = await harness.SubmitAsync(1, attempts: 2);
+        using var receiver = harness.Receiver(link);
+        var task = new TaskId(batch.Key.Id, 0);
+        (await harness.TakeAsync(link)).Tasks.ShouldBe([(task, (ushort)1)]);
+        await receiver.ReceiveAsync(EngineHarness.Message(1, (task, 1, TaskOutcome.AttemptLost, [])), inline: true);
+        (await harness.TakeAsync(link)).Tasks.ShouldBe([(task, (ushort)2)]);
+        await receiver.ReceiveAsync(EngineHarness.Message(2, (task, 2, TaskOutcome.AttemptLost, [])), inline: true);
+        (await harness.TakeAsync(link)).Tasks.ShouldBeEmpty();
+        EngineHarness.Outcomes(await harness.ReadAsync()).ShouldBe(new Dictionary<TaskId, Outcome> { [task] = Outcome.Lost });
+    }
+
+    [Fact]
+    public async Task A_late_result_of_an_earlier_attempt_is_taken_and_a_second_one_dropped()
+    {
+        using var harness = new EngineHarness();
+        var link = await harness.ConnectAsync();
+        var batch = await harness.SubmitAsync(1);
+        using var receiver = harness.Receiver(link);
+        var task = new TaskId(batch.Key.Id, 0);
+        await receiver.ReceiveAsync(EngineHarness.Message(1, (task, 1, TaskOutcome.AttemptLost, [])), inline: true);
+        await receiver.ReceiveAsync(EngineHarness.Message(2, (task, 1, TaskOutcome.Value, _value)), inline: true);
+        await receiver.ReceiveAsync(EngineHarness.Message(3, (task, 2, TaskOutcome.Exception, _value)), inline: true);
+        (await harness.TakeAsync(link)).Acknowledged.ShouldBe(3ul);
+        EngineHarness.Outcomes(await harness.ReadAsync()).ShouldBe(new Dictionary<TaskId, Outcome> { [task] = Outcome.Value });
+    }
+
+    [Fact]
+    public async Task A_new_process_loses_what_it_does_not_hold_and_the_same_process_never_had_it()
+    {
+        using var harness = new EngineHarness();
+        var batch = await harness.SubmitAsync(3);
+        var first = await harness.ConnectAsync("one");
+        (await harness.TakeAsync(first)).Tasks.Count.ShouldBe(3);
+        var held = new InventoryEntry(new TaskId(batch.Key.Id, 1), 1, HeldState.Running);
+        var again = await harness.ConnectAsync("one", held);
+        (await harness.TakeAsync(first)).Superseded.ShouldBeTrue();
+        again.Epoch.ShouldBe(first.Epoch + 1);
+        (await harness.TakeAsync(again)).Tasks.ShouldBe([(new TaskId(batch.Key.Id, 0), (ushort)1), (new TaskId(batch.Key.Id, 2), (ushort)1)]);
+        harness.Restart();
+        var other = await harness.ConnectAsync("two", held);
+        other.Epoch.ShouldBe(first.Epoch + 2);
+        (await harness.TakeAsync(other)).Tasks.ShouldBe([(new TaskId(batch.Key.Id, 0), (ushort)2), (new TaskId(batch.Key.Id, 2), (ushort)2)]);
+    }
+
+    [Fact]
+    public async Task An_inventory_entry_that_the_service_does_not_know_is_cancelled()
+    {
+        using var harness = new EngineHarness();
+        var unknown = new TaskId(BatchId.New(1), 0);
+        var link = await harness.ConnectAsync("one", new InventoryEntry(unknown, 1, HeldState.Queued));
+        (await harness.TakeAsync(link)).Cancels.ShouldBe([unknown]);
+    }
+
+    [Fact]
+    public async Task Cancel_ends_queued_tasks_at_once_asks_for_sent_ones_and_leaves_ended_ones()
+    {
+        using var harness = new EngineHarness();
+        var link = await harness.ConnectAsync();
+        var sent = await harness.SubmitAsync(2, "sent");
+        using var receiver = harness.Receiver(link);
+        await receiver.ReceiveAsync(EngineHarness.Message(1, (new TaskId(sent.Key.Id, 0), 1, TaskOutcome.Value, _value)), inline: true);
+        (await harness.Engine.CancelAsync(EngineHarness.Owner, [new TaskId(sent.Key.Id, 0), new TaskId(sent.Key.Id, 1)], null)).ShouldBe(1);
+        (await harness.TakeAsync(link)).Cancels.ShouldBe([new TaskId(sent.Key.Id, 1)]);
+        (await harness.Engine.CancelAsync(EngineHarness.Owner + 1, [new TaskId(sent.Key.Id, 1)], "sent")).ShouldBe(0);
+        harness.Engine.Disconnect(link);
+        EngineHarness.Outcomes(await harness.ReadAsync("sent"))[new TaskId(sent.Key.Id, 1)].ShouldBe(Outcome.Cancelled);
+        var queued = await harness.SubmitAsync(5, "queued");
+        (await harness.Engine.CancelAsync(EngineHarness.Owner, [], "queued")).ShouldBe(5);
+        EngineHarness.Outcomes(await harness.ReadAsync("queued")).Values.ShouldAllBe(outcome => outcome == Outcome.Cancelled);
+        queued.Count.ShouldBe(5);
+    }
+
+    [Fact]
+    public async Task A_cancel_that_was_answered_holds_after_a_restart()
+    {
+        using var harness = new EngineHarness();
+        await harness.ConnectAsync();
+        var batch = await harness.SubmitAsync(1);
+        (await harness.Engine.CancelAsync(EngineHarness.Owner, [new TaskId(batch.Key.Id, 0)], null)).ShouldBe(1);
+        harness.Restart();
+        EngineHarness.Outcomes(await harness.ReadAsync()).Values.ShouldBe([Outcome.Cancelled]);
+    }
+
+    [Fact]
+    public async Task A_deleted_endpoint_ends_its_tasks_and_takes_no_more()
+    {
+        using var harness = new EngineHarness();
+        await harness.SubmitAsync(4);
+        await harness.Engine.EndpointDeletedAsync(EngineHarness.Endpoint, "lab");
+        EngineHarness.Outcomes(await harness.ReadAsync()).Values.ShouldAllBe(outcome => outcome == Outcome.Cancelled);
+        harness.Restart();
+        (await harness.Engine.SubmitAsync(harness.Batch(1), "e", "f", inline: true)).Status.ShouldBe(StatusCode.NotFound);
+    }
+
+    [Fact]
+    public async Task A_deadline_that_passes_ends_queued_tasks_as_expired()
+    {
+        using var harness = new EngineHarness();
+        var batch = harness.Batch(2, deadline: harness.Engine.Now + 1_000_000);
+        await harness.Engine.SubmitAsync(batch, "e", "f", inline: true);
+        harness.Time.Advance(TimeSpan.FromSeconds(3));
+        EngineHarness.Outcomes(await harness.ReadAsync()).Values.ShouldBe([Outcome.Expired, Outcome.Expired]);
+    }
+
+    [Fact]
+    public async Task Higher_priority_goes_first_within_an_owner_and_credit_bounds_what_is_sent()
+    {
+        using var harness = new EngineHarness();
+        var low = harness.Batch(2, priority: 1);
+        var high = harness.Batch(2, priority: 9);
+        await harness.Engine.SubmitAsync(low, "e", "f", inline: true);
+        await harness.Engine.SubmitAsync(high, "e", "f", inline: true);
+        var link = new Service.Links.LinkSession(EngineHarness.Owner, "ann", "one", "1");
+        await harness.Engine.ConnectAsync(link, EngineHarness.Endpoint, "x");
+        await harness.Engine.ReconcileAsync(link, []);
+        (await harness.TakeAsync(link)).Tasks.ShouldBeEmpty();
+        harness.Engine.Credit(link, 3, 1 << 20, inline: true);
+        (await harness.TakeAsync(link)).Tasks.Select(task => task.Task).ShouldBe(
+            [new TaskId(high.Key.Id, 0), new TaskId(high.Key.Id, 1), new TaskId(low.Key.Id, 0)]);
+    }
+
+    [Fact]
+    public async Task Queue_limits_refuse_with_their_names_and_values()
+    {
+        using var harness = new EngineHarness(limits: new ServiceLimits { QueuePerEndpoint = 10, QueuePerUser = 12 });
+        await harness.SubmitAsync(8);
+        var refused = await harness.Engine.SubmitAsync(harness.Batch(3), "lab", "f", inline: true);
+        refused.Status.ShouldBe(StatusCode.ResourceExhausted);
+        refused.Message.ShouldContain("queue_per_endpoint is 10");
+        refused.Message.ShouldContain("lab");
+        await harness.SubmitAsync(2);
+        refused = await harness.Engine.SubmitAsync(harness.Batch(3) with { Endpoint = 4 }, "lab", "f", inline: true);
+        refused.Message.ShouldContain("queue_per_user is 12");
+    }
+
+    [Fact]
+    public async Task A_large_body_is_kept_and_a_result_above_the_limit_becomes_too_large()
+    {
+        using var harness = new EngineHarness(limits: new ServiceLimits { PayloadBytes = 1 << 20 });
+        var link = await harness.ConnectAsync();
+        var batch = await harness.SubmitAsync(2);
+        using var receiver = harness.Receiver(link);
+        var large = new byte[900_000];
+        Random.Shared.NextBytes(large);
+        await receiver.ReceiveAsync(
+            EngineHarness.Message(1, (new TaskId(batch.Key.Id, 0), 1, TaskOutcome.Value, large), (new TaskId(batch.Key.Id, 1), 1, TaskOutcome.Value, new byte[2 << 20])), inline: true);
+        harness.Restart();
+        var chunks = await harness.ReadAsync();
+        var outcomes = EngineHarness.Outcomes(chunks);
+        outcomes[new TaskId(batch.Key.Id, 0)].ShouldBe(Outcome.Value);
+        outcomes[new TaskId(batch.Key.Id, 1)].ShouldBe(Outcome.TooLarge);
+        chunks[0].Bodies.Span[..large.Length].SequenceEqual(large).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task A_stream_resumes_behind_its_cursor_also_after_a_restart_and_from_the_index()
+    {
+        using var harness = new EngineHarness();
+        var link = await harness.ConnectAsync();
+        using (var receiver = harness.Receiver(link))
+        {
+            for (var round = 0ul; round < 20; round++)
+            {
+                await harness.SubmitAsync(2);
+                var sent = await harness.TakeAsync(link);
+                await receiver.ReceiveAsync(EngineHarness.Message(round + 1, [.. sent.Tasks.Select(task => (task.Task, task.Attempt, TaskOutcome.Value, _value))]), inline: true);
+            }
+        }
+
+        var all = await harness.ReadAsync();
+        all.Count.ShouldBe(20);
+        var half = all[9].Cursor;
+        (await harness.ReadAsync(cursor: half)).ShouldBe(all[10..]);
+        harness.Restart();
+        (await harness.ReadAsync(cursor: half)).ShouldBe(all[10..]);
+        await harness.Engine.IndexAllAsync();
+        (await harness.ReadAsync()).ShouldBe(all);
+        harness.Restart();
+        (await harness.ReadAsync()).ShouldBe(all);
+        (await harness.ReadAsync(cursor: half)).ShouldBe(all[10..]);
+    }
+}

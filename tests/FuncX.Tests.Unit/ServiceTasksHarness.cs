@@ -1,0 +1,194 @@
+using System.Buffers;
+using FuncX.Contracts.V1;
+using FuncX.Service.Limits;
+using FuncX.Service.Links;
+using FuncX.Service.Storage;
+using FuncX.Service.Tasks;
+using FuncX.Wire;
+using Google.Protobuf;
+using Grpc.Core;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using Shouldly;
+
+namespace FuncX.Tests.Unit.ServiceTasks;
+
+/// <summary>A task engine on a directory of its own, with endpoints played by the test.</summary>
+internal sealed class EngineHarness : IDisposable
+{
+    public const int Owner = 7;
+    public const int Endpoint = 3;
+
+    private readonly bool _ownsDirectory;
+    private readonly ServiceLimits _limits;
+
+    public EngineHarness(string? directory = null, ServiceLimits? limits = null)
+    {
+        _ownsDirectory = directory is null;
+        Directory = directory ?? Path.Combine(Path.GetTempPath(), $"funcx-engine-{Guid.NewGuid():N}");
+        _limits = limits ?? new ServiceLimits();
+        Open();
+    }
+
+    public string Directory { get; }
+
+    public FakeTimeProvider Time { get; } = new(DateTimeOffset.UtcNow);
+
+    public TaskStore Store { get; private set; } = null!;
+
+    public TaskEngine Engine { get; private set; } = null!;
+
+    /// <summary>Ends the engine as a stop does and opens the directory again.</summary>
+    public void Restart()
+    {
+        Close();
+        Open();
+    }
+
+    public SubmissionRecord Batch(int count, string group = "g", int bytes = 5, ushort attempts = 3, byte priority = 0, long deadline = 0, UInt128 content = default) => new()
+    {
+        Key = new BatchKey(BatchId.New(Time.GetUtcNow().ToUnixTimeMilliseconds()), Owner),
+        Function = 11,
+        Endpoint = Endpoint,
+        Group = group,
+        ContentType = ContentType.Json,
+        Priority = priority,
+        MaxAttempts = attempts,
+        Deadline = deadline,
+        Content = content,
+        Accepted = Engine.Now,
+        ClientSent = Engine.Now - 100,
+        Count = count,
+        SameLength = bytes,
+        Bodies = Enumerable.Range(0, count * bytes).Select(static value => (byte)value).ToArray(),
+    };
+
+    public async Task<SubmissionRecord> SubmitAsync(int count, string group = "g", int bytes = 5, ushort attempts = 3)
+    {
+        var batch = Batch(count, group, bytes, attempts);
+        (await Engine.SubmitAsync(batch, "e", "f", inline: true)).ShouldBe(SubmitOutcome.Accepted);
+        return batch;
+    }
+
+    /// <summary>Opens a link whose endpoint holds these tasks and takes any number.</summary>
+    public async Task<LinkSession> ConnectAsync(string instance = "one", params InventoryEntry[] held)
+    {
+        var link = new LinkSession(Owner, "ann", instance, "1.0");
+        (await Engine.ConnectAsync(link, Endpoint, "a newer one")).ShouldBeTrue();
+        Engine.Credit(link, 1_000_000, 1UL << 40, inline: true);
+        (await Engine.ReconcileAsync(link, held)).ShouldBeTrue();
+        return link;
+    }
+
+    /// <summary>What the service has sent over a link since the last look.</summary>
+    public async Task<Sent> TakeAsync(LinkSession link)
+    {
+        // A look goes through a turn, so everything before it has been put in line.
+        await Engine.LookAsync(static _ => true);
+        var sent = new Sent();
+        while (link.TryTake(out var item))
+        {
+            switch (item.Kind)
+            {
+                case LinkItemKind.Tasks:
+                    for (var index = item.Assignment.From; index < item.Assignment.From + item.Assignment.Count; index++)
+                        sent.Tasks.Add((new TaskId(item.Assignment.Batch.Key.Id, (uint)index), item.Assignment.Slots[index].Attempt));
+                    break;
+                case LinkItemKind.Acknowledge:
+                    sent.Acknowledged = item.Sequence;
+                    break;
+                case LinkItemKind.Cancel:
+                    sent.Cancels.Add(item.Task);
+                    break;
+                default:
+                    sent.Superseded = true;
+                    break;
+            }
+        }
+
+        return sent;
+    }
+
+    /// <summary>A message of result frames, as an endpoint sends it.</summary>
+    public static EndpointResults Message(ulong sequence, params (TaskId Task, ushort Attempt, TaskOutcome Outcome, byte[] Value)[] results)
+    {
+        var frames = new ArrayBufferWriter<byte>();
+        foreach (var (task, attempt, outcome, value) in results)
+        {
+            var body = new byte[ResultPrefix.Size + value.Length];
+            new ResultPrefix { Outcome = outcome, ContentType = ContentType.Json, WorkerStarted = 1_000, WorkerEnded = 2_000 }.Write(body);
+            value.CopyTo(body, ResultPrefix.Size);
+            FrameWriter.WriteSegmented(frames, new FrameHeader { Kind = FrameKind.Result, Attempt = attempt, Task = task, Owner = Owner }, body);
+        }
+
+        return new EndpointResults { Sequence = sequence, Frames = ByteString.CopyFrom(frames.WrittenSpan) };
+    }
+
+    /// <summary>Everything that a stream of the group's results says from a cursor on, until it ends.</summary>
+    public async Task<List<ResultChunk>> ReadAsync(string group = "g", ulong cursor = 0)
+    {
+        var writer = new ChunkList();
+        (await new ResultStream(Engine, Owner, group, writer).RunAsync(cursor, follow: false, CancellationToken.None)).ShouldBeTrue();
+        return writer.Chunks;
+    }
+
+    /// <summary>Outcome of every task that the chunks tell of; a task told twice fails.</summary>
+    public static Dictionary<TaskId, Outcome> Outcomes(IEnumerable<ResultChunk> chunks)
+    {
+        var outcomes = new Dictionary<TaskId, Outcome>();
+        foreach (var chunk in chunks)
+        {
+            for (var row = 0; row < chunk.Index.Count; row++)
+                outcomes.Add(new TaskId(BatchId.Read(chunk.BatchId.Span), chunk.Index[row]), chunk.Outcomes.Count == 0 ? Outcome.Value : (Outcome)chunk.Outcomes[row]);
+        }
+
+        return outcomes;
+    }
+
+    public LinkReceiver Receiver(LinkSession link) => new(link, Engine, _limits);
+
+    public void Dispose()
+    {
+        Close();
+        if (_ownsDirectory)
+            System.IO.Directory.Delete(Directory, recursive: true);
+    }
+
+    private void Open()
+    {
+        Store = TaskStore.Open(Directory, logBytes: 1 << 20);
+        Engine = new TaskEngine(Store, _limits, Time, NullLogger<TaskEngine>.Instance);
+    }
+
+    private void Close()
+    {
+        Engine.Dispose();
+        Store.Dispose();
+    }
+
+    internal sealed class Sent
+    {
+        public List<(TaskId Task, ushort Attempt)> Tasks { get; } = [];
+
+        public List<TaskId> Cancels { get; } = [];
+
+        public ulong Acknowledged { get; set; }
+
+        public bool Superseded { get; set; }
+    }
+
+    private sealed class ChunkList : IAsyncStreamWriter<ResultChunk>
+    {
+        public List<ResultChunk> Chunks { get; } = [];
+
+        public WriteOptions? WriteOptions { get; set; }
+
+        public Task WriteAsync(ResultChunk message)
+        {
+            Chunks.Add(message);
+            return Task.CompletedTask;
+        }
+
+        Task IAsyncStreamWriter<ResultChunk>.WriteAsync(ResultChunk message, CancellationToken cancellationToken) => WriteAsync(message);
+    }
+}

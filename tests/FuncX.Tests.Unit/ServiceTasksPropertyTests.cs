@@ -1,0 +1,137 @@
+using FsCheck.Xunit;
+using FuncX.Contracts.V1;
+using FuncX.Service.Links;
+using FuncX.Wire;
+using Shouldly;
+
+namespace FuncX.Tests.Unit.ServiceTasks;
+
+public sealed class ServiceTasksPropertyTests
+{
+    /// <summary>Submissions, results of all kinds, cancels, reconnects of the same and of new processes, restarts and indexing in any order.</summary>
+    [Property(MaxTest = 25)]
+    public async Task<bool> Each_accepted_task_ends_exactly_once_and_a_restart_changes_nothing(int seed)
+    {
+        using var harness = new EngineHarness();
+        var random = new Random(seed);
+        var accepted = new HashSet<TaskId>();
+        var atEndpoint = new Dictionary<TaskId, ushort>();
+        var instance = 0;
+        LinkSession? link = null;
+        LinkReceiver? receiver = null;
+        ulong sequence = 0;
+        for (var step = 0; step < 60; step++)
+            await StepAsync(random.Next(10));
+        await ConnectAsync();
+        for (var round = 0; round < 20; round++)
+        {
+            await TakeAsync();
+            await FinishAsync(atEndpoint.Count, onlyValues: true);
+        }
+
+        receiver?.Dispose();
+        var outcomes = EngineHarness.Outcomes(accepted.Count == 0 ? [] : await harness.ReadAsync());
+        outcomes.Keys.ShouldBe(accepted, ignoreOrder: true);
+        return true;
+
+        async Task StepAsync(int kind)
+        {
+            switch (kind)
+            {
+                case 0 or 1 or 2:
+                    var batch = await harness.SubmitAsync(random.Next(1, 6), attempts: (ushort)random.Next(1, 4));
+                    for (var index = 0u; index < batch.Count; index++)
+                        accepted.Add(new TaskId(batch.Key.Id, index));
+                    break;
+                case 3 or 4 when link is not null:
+                    await TakeAsync();
+                    await FinishAsync(random.Next(1, 8), onlyValues: false);
+                    break;
+                case 5 when accepted.Count > 0:
+                    await harness.Engine.CancelAsync(EngineHarness.Owner, [accepted.ElementAt(random.Next(accepted.Count))], null);
+                    break;
+                case 6:
+                    await ConnectAsync();
+                    break;
+                case 7 when link is not null:
+                    harness.Engine.Disconnect(link);
+                    link = null;
+                    break;
+                case 8:
+                    var before = await harness.Engine.PictureAsync();
+                    harness.Restart();
+                    link = null;
+                    // The start itself ends what was to be cancelled at endpoints that are gone now.
+                    if (await harness.Engine.PictureAsync() is var after && !after.AsSpan().SequenceEqual(before))
+                        harness.Store.LastChunk.ShouldBeGreaterThan(0);
+                    break;
+                case 9:
+                    await harness.Engine.IndexAllAsync();
+                    break;
+            }
+        }
+
+        async Task ConnectAsync()
+        {
+            receiver?.Dispose();
+            if (random.Next(2) == 0)
+            {
+                instance++;
+                // A new process has lost some of what the old one had.
+                foreach (var task in atEndpoint.Keys.ToList())
+                {
+                    if (random.Next(2) == 0)
+                        atEndpoint.Remove(task);
+                }
+            }
+
+            link = await harness.ConnectAsync($"process-{instance}", [.. atEndpoint.Select(task => new InventoryEntry(task.Key, task.Value, HeldState.Running))]);
+            receiver = harness.Receiver(link);
+            sequence = 0;
+        }
+
+        async Task TakeAsync()
+        {
+            foreach (var (task, attempt) in (await harness.TakeAsync(link!)).Tasks)
+                atEndpoint[task] = attempt;
+        }
+
+        async Task FinishAsync(int count, bool onlyValues)
+        {
+            foreach (var (task, attempt) in atEndpoint.Take(count).ToList())
+            {
+                var outcome = onlyValues ? TaskOutcome.Value : random.Next(5) switch { 0 => TaskOutcome.AttemptLost, 1 => TaskOutcome.Exception, _ => TaskOutcome.Value };
+                await receiver!.ReceiveAsync(EngineHarness.Message(++sequence, (task, attempt, outcome, [1, 2, 3])), inline: random.Next(2) == 0);
+                atEndpoint.Remove(task);
+            }
+        }
+    }
+
+    [Property(MaxTest = 10)]
+    public async Task<bool> The_state_after_a_restart_is_the_state_before(int seed)
+    {
+        using var harness = new EngineHarness();
+        var random = new Random(seed);
+        var link = await harness.ConnectAsync();
+        using (var receiver = harness.Receiver(link))
+        {
+            for (var round = 1ul; round < 12; round++)
+            {
+                await harness.SubmitAsync(random.Next(1, 20), group: $"g{random.Next(3)}");
+                var sent = await harness.TakeAsync(link);
+                var some = sent.Tasks.Where(_ => random.Next(3) > 0).ToArray();
+                await receiver.ReceiveAsync(
+                    EngineHarness.Message(round, [.. some.Select(task => (task.Task, task.Attempt, random.Next(4) == 0 ? TaskOutcome.AttemptLost : TaskOutcome.Value, new byte[random.Next(9)]))]), inline: true);
+                if (random.Next(4) == 0)
+                    await harness.Engine.IndexAllAsync();
+                if (random.Next(6) == 0)
+                    await harness.Engine.SnapshotAsync();
+            }
+        }
+
+        harness.Engine.Disconnect(link);
+        var before = await harness.Engine.PictureAsync();
+        harness.Restart();
+        return (await harness.Engine.PictureAsync()).AsSpan().SequenceEqual(before);
+    }
+}
