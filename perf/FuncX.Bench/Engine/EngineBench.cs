@@ -1,0 +1,85 @@
+using System.Globalization;
+
+namespace FuncX.Bench.Engine;
+
+/// <summary>Endpoint, manager and workers without the service: the bench plays it over the real link.</summary>
+internal sealed class EngineBench : IBench
+{
+    public string Name => "engine";
+
+    public string Needs => "2,000,000 Python no-ops through endpoint, TLS, manager and workers; the bench plays the service; python3";
+
+    public async Task RunAsync(BenchSettings settings, Report report)
+    {
+        var directory = LocalCluster.NewDirectory("engine");
+        await using var service = await PlayedService.StartAsync();
+        var tokenFile = Path.Combine(directory, "token");
+        await WritePrivateAsync(tokenFile, "fxt_of_the_bench");
+        var state = Path.Combine(directory, "endpoint");
+        var configuration = Path.Combine(directory, "endpoint.yaml");
+        await WritePrivateAsync(configuration, new EndpointOptions { Name = "engine", WorkersPerNode = settings.Workers }.Yaml(service.Address, state));
+        await using var endpoint = new EndpointProcess(configuration, state, tokenFile, Path.Combine(directory, "endpoint.log"));
+        try
+        {
+            await endpoint.StartAsync();
+            var link = await service.LinkAsync();
+            await Eventually.TrueAsync(() => endpoint.Managers().Count > 0 && link.Managers > 0, "the endpoint has a manager", seen: () => endpoint.Tail);
+            await Processes.DescribeAsync(null, endpoint, report);
+            await MeasureAsync(settings, report, endpoint, link);
+            await endpoint.StopAsync();
+        }
+        finally
+        {
+            foreach (var entry in ProcessTable.Mentioning(directory))
+                entry.Identity.Kill();
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    private static async Task MeasureAsync(BenchSettings settings, Report report, EndpointProcess endpoint, PlayedLink link)
+    {
+        var tasks = settings.TasksOr(2_000_000, 20_000);
+        await link.RunAsync(Math.Min(tasks, 200_000), 0);
+        List<double> rates = [], costs = [];
+        var last = "";
+        for (var run = 1; run <= settings.RunsOr(3); run++)
+        {
+            var before = Processes.Cpu(null, endpoint);
+            var rate = await link.RunAsync(tasks, 0);
+            (var cost, last) = Processes.PerTask(before, Processes.Cpu(null, endpoint), tasks);
+            rates.Add(rate);
+            costs.Add(cost);
+            report.Print(string.Create(CultureInfo.InvariantCulture, $"run {run}: {tasks:#,0} tasks, {rate:#,0}/s, {cost:0.00} us of processor each ({last})"));
+        }
+
+        report.Figure("tasks_per_s", Median.Of(rates));
+        report.Figure("cpu_us_per_task", Median.Of(costs));
+        report.Note($"CPU us per task by process, last run: {last}");
+        if (await Processes.StatusAsync(endpoint, "dispatch", "prefetch") is { } prefetch)
+            report.Note(string.Create(CultureInfo.InvariantCulture, $"prefetch it settled on: {prefetch:0} tasks per worker"));
+
+        var large = Math.Max(1_000, tasks / 10);
+        await link.RunAsync(large, 1024);
+        var (allocated, copied, received) = await CountersAsync(endpoint);
+        await link.RunAsync(large, 1024);
+        var (allocatedAfter, copiedAfter, receivedAfter) = await CountersAsync(endpoint);
+        report.Figure("allocated_bytes_per_task", (allocatedAfter - allocated) / large);
+        report.Figure("copies_per_task", (copiedAfter - copied) / (receivedAfter - received));
+        report.Note(string.Create(CultureInfo.InvariantCulture, $"allocation and copies: the endpoint's own counters over {large:#,0} tasks with 1 KiB bodies both ways (bytes copied over bytes received)"));
+    }
+
+    private static async Task<(double Allocated, double Copied, double Received)> CountersAsync(EndpointProcess endpoint)
+    {
+        double[] numbers = new double[4];
+        string[] names = ["bytes_allocated", "bytes_copied", "task_bytes_received", "result_bytes_received"];
+        for (var i = 0; i < names.Length; i++)
+            numbers[i] = await Processes.StatusAsync(endpoint, "dispatch", "hops", names[i]) ?? double.NaN;
+        return (numbers[0], numbers[1], numbers[2] + numbers[3]);
+    }
+
+    private static async Task WritePrivateAsync(string path, string text)
+    {
+        await File.WriteAllTextAsync(path, text);
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+    }
+}

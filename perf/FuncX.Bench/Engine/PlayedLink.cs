@@ -1,0 +1,216 @@
+using System.Buffers.Text;
+using System.Diagnostics;
+using System.Text;
+using FuncX.Contracts.V1;
+using FuncX.Wire;
+using Google.Protobuf;
+using Grpc.Core;
+
+namespace FuncX.Bench.Engine;
+
+/// <summary>The service's side of one link: sends frames as far as the credit goes, checks every result, acknowledges.</summary>
+internal sealed class PlayedLink(IAsyncStreamReader<EndpointMessage> requests, IServerStreamWriter<ServiceMessage> responses) : IDisposable
+{
+    private const int MessageBytes = 256 * 1024;
+    private const string Source = "def noop(x):\n    return x\n";
+
+    private readonly SemaphoreSlim _writing = new(1, 1);
+    private readonly SemaphoreSlim _creditCame = new(0);
+    private readonly byte[] _message = new byte[MessageBytes];
+    private bool _introduced;
+    private ulong _creditTasks;
+    private ulong _creditBytes;
+    private ulong _sentTasks;
+    private ulong _sentBytes;
+    private Run? _run;
+
+    /// <summary>Managers that the endpoint last told of.</summary>
+    public int Managers { get; private set; }
+
+    /// <summary>Sends tasks 0 .. count-1, each with an argument of at least <paramref name="bodyBytes"/>, and waits for every value.</summary>
+    /// <returns>Tasks per second, from the first send to the last result.</returns>
+    public async Task<double> RunAsync(int count, int bodyBytes)
+    {
+        if (!_introduced)
+        {
+            _introduced = true;
+            await WriteAsync(new ServiceMessage
+            {
+                Function = new LinkFunction { Number = 1, FunctionId = new string('1', 64), Kind = "python", Name = "noop", Entry = "noop", Code = ByteString.CopyFromUtf8(Source) },
+            });
+            await WriteAsync(new ServiceMessage { Owner = new LinkOwner { Number = 1, Owner = "bench" } });
+        }
+
+        var run = new Run(count, bodyBytes);
+        _run = run;
+        var clock = Stopwatch.StartNew();
+        for (var next = 0; next < count;)
+        {
+            var length = Fill(run, ref next, out var tasks);
+            if (tasks == 0)
+            {
+                await _creditCame.WaitAsync();
+                continue;
+            }
+
+            // The buffer is free again once WriteAsync has serialised the message.
+            await WriteAsync(new ServiceMessage { Tasks = new LinkTasks { Frames = UnsafeByteOperations.UnsafeWrap(_message.AsMemory(0, length)) } });
+        }
+
+        await run.Done.Task.WaitAsync(TimeSpan.FromMinutes(5));
+        return count / clock.Elapsed.TotalSeconds;
+    }
+
+    /// <summary>Reads until the endpoint goes away.</summary>
+    public async Task ReadAsync(CancellationToken cancellation)
+    {
+        while (await requests.MoveNext(cancellation))
+        {
+            var message = requests.Current;
+            switch (message.MessageCase)
+            {
+                case EndpointMessage.MessageOneofCase.Credit:
+                    Volatile.Write(ref _creditBytes, message.Credit.Bytes);
+                    Volatile.Write(ref _creditTasks, message.Credit.Tasks);
+                    if (_creditCame.CurrentCount == 0)
+                        _creditCame.Release();
+                    break;
+                case EndpointMessage.MessageOneofCase.Results:
+                    Take(message.Results.Frames.Span);
+                    await WriteAsync(new ServiceMessage { Ack = new LinkAck { Sequence = message.Results.Sequence } });
+                    break;
+                case EndpointMessage.MessageOneofCase.Status:
+                    Managers = message.Status.Managers;
+                    break;
+                default:
+                    break;
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        _writing.Dispose();
+        _creditCame.Dispose();
+    }
+
+    // A wrong value ends the bench, not the link.
+    private void Take(ReadOnlySpan<byte> frames)
+    {
+        try
+        {
+            _run?.Take(frames);
+        }
+        catch (Exception wrong) when (wrong is InvalidDataException or FrameException)
+        {
+            _run!.Done.TrySetException(wrong);
+        }
+    }
+
+    private async Task WriteAsync(ServiceMessage message)
+    {
+        await _writing.WaitAsync();
+        try
+        {
+            await responses.WriteAsync(message);
+        }
+        finally
+        {
+            _writing.Release();
+        }
+    }
+
+    private int Fill(Run run, ref int next, out int tasks)
+    {
+        var room = (long)(Volatile.Read(ref _creditTasks) - _sentTasks);
+        var length = 0;
+        tasks = 0;
+        while (next < run.Count && tasks < room)
+        {
+            var size = run.FrameBytes(next);
+            if (length + size > MessageBytes || _sentBytes + (ulong)(length + size) > Volatile.Read(ref _creditBytes))
+                break;
+            length += run.Write(_message.AsSpan(length), next);
+            next++;
+            tasks++;
+        }
+
+        _sentTasks += (ulong)tasks;
+        _sentBytes += (ulong)length;
+        return length;
+    }
+
+    /// <summary>One run: its frames, and what has come back of it.</summary>
+    private sealed class Run(int count, int bodyBytes)
+    {
+        private readonly BatchId _batch = ServiceApi.NewBatch();
+        private readonly byte[] _padding = Encoding.ASCII.GetBytes(new string('x', bodyBytes));
+        private readonly bool[] _seen = new bool[count];
+        private int _left = count;
+
+        public int Count => _seen.Length;
+
+        public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        /// <summary>At most so many bytes.</summary>
+        public int FrameBytes(int _) => FrameHeader.Size + 16 + (_padding.Length == 0 ? 0 : _padding.Length + 2);
+
+        // [NUMBER] or ["NUMBER xxxx"]
+        public int Write(Span<byte> output, int number)
+        {
+            var body = output[FrameHeader.Size..];
+            var at = 0;
+            body[at++] = (byte)'[';
+            if (_padding.Length > 0)
+                body[at++] = (byte)'"';
+            Utf8Formatter.TryFormat(number, body[at..], out var written);
+            at += written;
+            if (_padding.Length > 0)
+            {
+                body[at++] = (byte)' ';
+                _padding.CopyTo(body[at..]);
+                at += _padding.Length;
+                body[at++] = (byte)'"';
+            }
+
+            body[at++] = (byte)']';
+            new FrameHeader
+            {
+                BodyLength = at,
+                Kind = FrameKind.Task,
+                Attempt = 1,
+                Epoch = 1,
+                Task = new TaskId(_batch, (uint)number),
+                Function = 1,
+                Owner = 1,
+                ContentType = ContentType.Json,
+            }.Write(output);
+            return FrameHeader.Size + at;
+        }
+
+        public void Take(ReadOnlySpan<byte> frames)
+        {
+            while (frames.Length > 0)
+            {
+                if (!FrameReader.TryRead(frames, out var header, out var length))
+                    throw new InvalidDataException("the endpoint sent a part of a frame");
+                var body = frames[FrameHeader.Size..length];
+                frames = frames[length..];
+                if (header.Kind != FrameKind.Result || header.Task.Batch != _batch)
+                    throw new InvalidDataException($"the endpoint sent {header.Kind} of task {header.Task}");
+                var prefix = ResultPrefix.Read(body, body.Length);
+                var number = (int)header.Task.Index;
+                var value = body[ResultPrefix.Size..];
+                if (_padding.Length > 0)
+                    value = value[1..];
+                if (prefix.Outcome != TaskOutcome.Value || !Utf8Parser.TryParse(value, out int answer, out _) || answer != number || _seen[number])
+                    throw new InvalidDataException($"task {number} ended as {prefix.Outcome} with {Encoding.UTF8.GetString(value[..Math.Min(value.Length, 200)])}{(_seen[number] ? " for the second time" : "")}");
+                _seen[number] = true;
+                _left--;
+            }
+
+            if (_left == 0)
+                Done.TrySetResult();
+        }
+    }
+}

@@ -1,0 +1,60 @@
+using System.CommandLine;
+using FuncX.Bench;
+using FuncX.Bench.Engine;
+using FuncX.Bench.Latency;
+using FuncX.Bench.Store;
+using FuncX.Bench.Throughput;
+
+IBench[] benches = [new ThroughputBench(), new EngineBench(), new LatencyBench(), new StoreBench()];
+
+var quick = new Option<bool>("--quick") { Description = "a small run: shows that it works, its figures mean little" };
+var json = new Option<bool>("--json") { Description = "the figures as one line of JSON, last" };
+var peers = new Option<bool>("--no-peers") { Description = "leave the other systems out" };
+var tasks = new Option<int?>("--tasks") { Description = "tasks of a run" };
+var runs = new Option<int?>("--runs") { Description = "runs, of which the figure is the median" };
+var workers = new Option<int>("--workers") { Description = "worker processes", DefaultValueFactory = static _ => 2 };
+
+var root = new RootCommand("Measures FuncX with its real processes; perf/README.md says what each figure is.");
+var list = new Command("list", "names the benches and what each needs");
+list.SetAction(_ =>
+{
+    foreach (var bench in benches)
+        Console.WriteLine($"{bench.Name,-12} {bench.Needs}");
+});
+root.Add(list);
+var all = new Command("all", "runs every bench") { quick, json, peers, tasks, runs, workers };
+all.SetAction((parsed, _) => RunAsync(benches, parsed));
+root.Add(all);
+foreach (var bench in benches)
+{
+    var command = new Command(bench.Name, bench.Needs) { quick, json, peers, tasks, runs, workers };
+    command.SetAction((parsed, _) => RunAsync([bench], parsed));
+    root.Add(command);
+}
+
+return await root.Parse(args).InvokeAsync();
+
+async Task<int> RunAsync(IBench[] chosen, ParseResult parsed)
+{
+    var settings = new BenchSettings
+    {
+        Quick = parsed.GetValue(quick),
+        Peers = !parsed.GetValue(peers) && !parsed.GetValue(quick),
+        Tasks = parsed.GetValue(tasks),
+        Runs = parsed.GetValue(runs),
+        Workers = parsed.GetValue(workers),
+    };
+    foreach (var bench in chosen)
+    {
+        var report = new Report(bench.Name);
+        report.Print($"== {bench.Name}{(settings.Quick ? " (quick: a small run, not a measurement)" : "")}");
+        report.Print(Machine.Describe());
+        await bench.RunAsync(settings, report);
+        report.PrintFigures();
+        report.Save();
+        if (parsed.GetValue(json))
+            Console.WriteLine(report.Json());
+    }
+
+    return 0;
+}

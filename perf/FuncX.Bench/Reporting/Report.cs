@@ -1,0 +1,62 @@
+using System.Globalization;
+using System.Text.Json;
+using FuncX.Wire;
+
+namespace FuncX.Bench.Reporting;
+
+/// <summary>Figures and notes of one bench.</summary>
+internal sealed class Report(string bench)
+{
+    private readonly Dictionary<string, double> _figures = new(StringComparer.Ordinal);
+    private readonly List<string> _notes = [];
+
+    /// <summary>A figure; one that could not be had (NaN) is left out, with a note.</summary>
+    public void Figure(string name, double value)
+    {
+        if (double.IsFinite(value))
+            _figures[name] = value;
+        else
+            Note($"{name} left out: what it is made of was not told");
+    }
+
+    /// <summary>Something that the reader of the figures should know.</summary>
+    public void Note(string note)
+    {
+        _notes.Add(note);
+        Print(note);
+    }
+
+    public void Print(string line) => Console.WriteLine(line);
+
+    public void PrintFigures()
+    {
+        foreach (var (name, value) in _figures)
+            Print(string.Create(CultureInfo.InvariantCulture, $"{name,-28} {value:#,0.###}"));
+    }
+
+    /// <summary>One line.</summary>
+    public string Json() => JsonSerializer.Serialize(new
+    {
+        bench,
+        version = ProtocolVersion.Product,
+        machine = Machine.Describe(),
+        figures = _figures.ToDictionary(static figure => figure.Key, static figure => Math.Round(figure.Value, 4), StringComparer.Ordinal),
+        notes = _notes,
+    });
+
+    /// <summary>Appends a line per figure to <c>perf/results/BENCH.csv</c> of the source tree, when there is one.</summary>
+    public void Save()
+    {
+        var root = new DirectoryInfo(AppContext.BaseDirectory);
+        while (root is not null && !File.Exists(Path.Combine(root.FullName, "FuncX.sln")))
+            root = root.Parent;
+        if (root is null)
+            return;
+        var directory = Directory.CreateDirectory(Path.Combine(root.FullName, "perf", "results"));
+        var path = Path.Combine(directory.FullName, $"{bench}.csv");
+        if (!File.Exists(path))
+            File.WriteAllText(path, "time,version,figure,value\n");
+        var now = DateTime.UtcNow.ToString("s", CultureInfo.InvariantCulture);
+        File.AppendAllLines(path, _figures.Select(figure => string.Create(CultureInfo.InvariantCulture, $"{now}Z,{ProtocolVersion.Product},{figure.Key},{figure.Value:0.####}")));
+    }
+}

@@ -1,0 +1,2 @@
+global using FuncX.Bench.Reporting;
+global using FuncX.Cluster;
