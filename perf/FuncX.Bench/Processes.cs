@@ -72,7 +72,7 @@ internal static class Processes
         var mode = (string?)await command.ExecuteScalarAsync();
         // synchronous is a connection's own: the service logs what its connection answers.
         var log = Path.Combine(Path.GetDirectoryName(service.DataDirectory)!, "service.log");
-        var said = File.Exists(log) ? File.ReadLines(log).FirstOrDefault(static line => line.Contains("synchronous", StringComparison.OrdinalIgnoreCase)) : null;
+        var said = File.Exists(log) ? File.ReadLines(log).FirstOrDefault(static line => line.Contains("tasks.db", StringComparison.Ordinal) && line.Contains("synchronous", StringComparison.OrdinalIgnoreCase)) : null;
         return $"store: journal_mode {mode} read back from tasks.db; the service's own connection: {said?.Trim() ?? "not logged"}";
     }
 }

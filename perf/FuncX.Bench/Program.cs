@@ -32,6 +32,10 @@ foreach (var bench in benches)
     root.Add(command);
 }
 
+// This program links the service for the bench of its store; what is started is the product's own output.
+var product = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "../../../../../service/FuncX.Service/bin/Release/net10.0/funcx-service"));
+if (Environment.GetEnvironmentVariable("FUNCX_SERVICE") is null && File.Exists(product))
+    Environment.SetEnvironmentVariable("FUNCX_SERVICE", product);
 return await root.Parse(args).InvokeAsync();
 
 async Task<int> RunAsync(IBench[] chosen, ParseResult parsed)

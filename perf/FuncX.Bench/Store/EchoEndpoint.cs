@@ -42,6 +42,14 @@ internal static class EchoEndpoint
         return 2L * tasks * bodyBytes;
     }
 
+    /// <summary>Submits so many tasks to an endpoint that is never there.</summary>
+    public static async Task QueueAsync(LocalCluster cluster, int tasks, int perBatch, int bodyBytes)
+    {
+        var registered = await cluster.Api.Endpoints.RegisterAsync(new RegisterEndpointRequest { Name = "never" }, cluster.Api.Headers);
+        var function = await cluster.Api.RegisterAsync("def same(x):\n    return x\n", "same");
+        await SubmitAsync(cluster, function, registered.EndpointId, tasks, perBatch, bodyBytes, () => tasks);
+    }
+
     private static async Task SubmitAsync(LocalCluster cluster, string function, string endpoint, int tasks, int perBatch, int bodyBytes, Func<int> answered)
     {
         var submitted = 0;
@@ -98,13 +106,14 @@ internal static class EchoEndpoint
         }
     }
 
-    // Every frame grows by the prefix of its result; all times are those of a task of 10 us.
+    // Every frame grows by the prefix of its result; the times scatter as those of tasks of some 10 us do.
     private static (ByteString Results, int Count) Answer(ReadOnlySpan<byte> frames)
     {
         var tasks = 0;
         for (var rest = frames; FrameReader.TryRead(rest, out _, out var length); rest = rest[length..])
             tasks++;
         var output = new byte[frames.Length + (tasks * ResultPrefix.Size)];
+        var random = Random.Shared;
         var now = ServiceApi.NowMicroseconds();
         var at = 0;
         while (FrameReader.TryRead(frames, out var header, out var length))
@@ -112,16 +121,21 @@ internal static class EchoEndpoint
             frames[..FrameHeader.Size].CopyTo(output.AsSpan(at));
             BinaryPrimitives.WriteInt32LittleEndian(output.AsSpan(at), length + ResultPrefix.Size);
             output[at + FrameHeader.KindOffset] = (byte)FrameKind.Result;
+            now += random.Next(4);
+            var sent = now + 20 + random.Next(40);
+            var received = sent + 50 + random.Next(200);
+            var started = received + 30 + random.Next(2_000);
+            var ended = started + 5 + random.Next(20);
             new ResultPrefix
             {
                 Outcome = TaskOutcome.Value,
                 ContentType = header.ContentType,
                 EndpointReceived = now,
-                EndpointSent = now + 20,
-                ManagerReceived = now + 70,
-                WorkerStarted = now + 100,
-                WorkerEnded = now + 110,
-                EndpointBack = now + 200,
+                EndpointSent = sent,
+                ManagerReceived = received,
+                WorkerStarted = started,
+                WorkerEnded = ended,
+                EndpointBack = ended + 100 + random.Next(2_000),
             }.Write(output.AsSpan(at + FrameHeader.Size));
             frames[FrameHeader.Size..length].CopyTo(output.AsSpan(at + FrameHeader.Size + ResultPrefix.Size));
             at += length + ResultPrefix.Size;
