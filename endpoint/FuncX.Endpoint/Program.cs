@@ -9,6 +9,8 @@ public static class Program
 {
     public static async Task<int> Main(string[] args)
     {
+        // What a socket brings is handled on the thread that polled for it: one hop less in each direction. Read when the first socket is made.
+        Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
         var root = new RootCommand("The FuncX endpoint: runs the functions of a service on this machine or its cluster.")
         {
             InitCommand.Create(),

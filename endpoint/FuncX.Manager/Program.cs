@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using FuncX.Manager;
 using FuncX.Manager.Engine;
 using FuncX.Manager.Link;
+using FuncX.Manager.Pools;
 using FuncX.Manager.Spawning;
 using FuncX.Wire;
 
@@ -19,6 +20,9 @@ if (options is null)
     Console.Error.WriteLine($"funcx-manager: {problem}\n{ManagerOptions.Usage}");
     return 64;
 }
+
+// What the link brings is handled on the thread that polled for it. Read when the first socket is made.
+Environment.SetEnvironmentVariable(NodeEnvironment.InlineCompletions, "1");
 
 // Before anything else: later this process has threads and a network's memory, and makes no processes itself.
 var spawner = Spawner.Start();

@@ -14,6 +14,9 @@ namespace FuncX.Manager.Pools;
 /// </summary>
 internal sealed unsafe class NodeEnvironment(Node node, Spawner spawner)
 {
+    /// <summary>How this process wants its own sockets served; no business of a .NET program that a user's function starts.</summary>
+    internal const string InlineCompletions = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
+
     private const int OutputKept = 64 * 1024;
     private static readonly string[] s_threadCounts = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"];
 
@@ -95,7 +98,8 @@ internal sealed unsafe class NodeEnvironment(Node node, Spawner spawner)
         var environment = new List<string>();
         foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
         {
-            if (!((string)variable.Key).StartsWith("FUNCX_", StringComparison.Ordinal))
+            var name = (string)variable.Key;
+            if (!name.StartsWith("FUNCX_", StringComparison.Ordinal) && name != InlineCompletions)
                 environment.Add($"{variable.Key}={variable.Value}");
         }
 
