@@ -228,12 +228,14 @@ public sealed class Dispatcher : IEndpointEffects
     private EndpointSnapshot Describe()
     {
         var prefetch = 0;
+        var managerHops = new ManagerHops();
         var note = Link.Note;
         foreach (var peer in Managers.All)
         {
             prefetch = Math.Max(prefetch, Core.AheadOf(peer.Number));
-            if (note.Length == 0 && peer.Note.Length > 0)
-                note = $"{peer.Hello.Node}: {peer.Note}";
+            managerHops += peer.Report.Hops;
+            if (note.Length == 0 && peer.Report.Note.Length > 0)
+                note = $"{peer.Hello.Node}: {peer.Report.Note}";
         }
 
         return new EndpointSnapshot
@@ -253,6 +255,7 @@ public sealed class Dispatcher : IEndpointEffects
             Completed = Core.Completed,
             Prefetch = prefetch,
             Hops = _hops.Read(),
+            ManagerHops = managerHops,
             Note = Core.Note is { Length: > 0 } reason && (Core.Queued > 0 || note.Length == 0) ? reason : note,
         };
     }

@@ -1,3 +1,5 @@
+using FuncX.Endpoint.Managers;
+
 namespace FuncX.Endpoint.Dispatch;
 
 /// <summary>The endpoint's numbers at one moment, for <c>status</c> and the service.</summary>
@@ -39,6 +41,9 @@ public sealed record EndpointSnapshot
 
     /// <summary>Passages of each hop since the process began.</summary>
     public HopCounts Hops { get; init; } = new();
+
+    /// <summary>The same of the managers together, as they last told it.</summary>
+    public ManagerHops ManagerHops { get; init; } = new();
 
     /// <summary>Why no work flows, when none does; empty otherwise.</summary>
     public string Note { get; init; } = "";

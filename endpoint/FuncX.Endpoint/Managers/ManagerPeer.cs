@@ -30,8 +30,8 @@ internal sealed class ManagerPeer(int number, ManagerHello hello)
     /// <summary>What the manager was last told of that.</summary>
     public ulong AcknowledgedMark { get; set; }
 
-    /// <summary>What it last said about itself that people should know.</summary>
-    public string Note { get; set; } = "";
+    /// <summary>What it last said about itself.</summary>
+    public ManagerReport Report { get; set; } = new();
 
     /// <summary>Whether it is on the turn's list of those to flush.</summary>
     public bool Dirty { get; set; }

@@ -235,7 +235,7 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
                 OnInventory(peer, header, body);
                 break;
             case FrameKind.Status:
-                peer.Note = ReadNote(body);
+                peer.Report = ManagerReport.Read(body);
                 break;
             default:
                 throw new FrameException($"a manager does not send {header.Kind} frames");
@@ -245,23 +245,6 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
     private static ulong ReadSequence(ReadOnlySpan<byte> body) => body.Length == sizeof(ulong)
         ? BinaryPrimitives.ReadUInt64LittleEndian(body)
         : throw new FrameException($"a mark has {body.Length} bytes; it should have 8");
-
-    private static string ReadNote(ReadOnlySpan<byte> body)
-    {
-        try
-        {
-            var reader = new Utf8JsonReader(body);
-            using var document = JsonDocument.ParseValue(ref reader);
-            return document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("note", out var note)
-                && note.ValueKind == JsonValueKind.String
-                ? note.GetString()!
-                : "";
-        }
-        catch (JsonException problem)
-        {
-            throw new FrameException($"a status is not the JSON it should be: {problem.Message}");
-        }
-    }
 
     private void OnInventory(ManagerPeer peer, in FrameHeader header, ReadOnlySpan<byte> body)
     {

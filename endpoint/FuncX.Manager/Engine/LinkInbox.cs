@@ -76,6 +76,7 @@ internal sealed unsafe class LinkInbox(Node node)
 
             var single = SlabPool.Single(across.FrameLength);
             frame.CopyTo(single.GetSpan());
+            node.Hops.TaskBytesCopied += across.FrameLength;
             Handle(across, single, 0, across.FrameLength);
             single.Release();
         }
@@ -133,6 +134,7 @@ internal sealed unsafe class LinkInbox(Node node)
         if (!_owners.TryGetValue(header.Owner, out var pool))
             throw new FrameException($"task {header.Task} uses owner number {header.Owner}, which was not told before");
         node.Hops.TasksReceived++;
+        node.Hops.TaskBytesReceived += length;
         var slot = node.Table.Add();
         ref var task = ref node.Table[slot];
         slab.Retain();

@@ -43,7 +43,15 @@ internal sealed class NodeStatus(Node node)
 
         _told = Activity;
         _note = node.LastNote;
-        var hops = new StatusHops(node.Hops.TasksReceived, node.Hops.TasksToWorkers, node.Hops.ResultsFromWorkers, node.Hops.ResultsSent);
+        var hops = new StatusHops(
+            node.Hops.TasksReceived,
+            node.Hops.TaskBytesReceived,
+            node.Hops.TasksToWorkers,
+            node.Hops.ResultsFromWorkers,
+            node.Hops.ResultBytesReceived,
+            node.Hops.ResultsSent,
+            node.Hops.TaskBytesCopied + node.Outbox.CopiedBytes,
+            GC.GetTotalAllocatedBytes());
         var body = JsonSerializer.SerializeToUtf8Bytes(new Status(workers, busy, queued, _note, hops), MessageJson.Default.Status);
         node.Outbox.Control(new FrameHeader { Kind = FrameKind.Status }, body, afterResults);
     }

@@ -112,7 +112,15 @@ internal sealed record ZygoteStatus(string Note);
 /// <summary>How the node does. <c>hops</c> counts frames that passed since the manager started, for whoever measures or kills.</summary>
 internal sealed record Status(int Workers, int Busy, int Queued, string Note, StatusHops Hops);
 
-internal sealed record StatusHops(long TasksReceived, long TasksToWorkers, long ResultsFromWorkers, long ResultsSent);
+internal sealed record StatusHops(
+    long TasksReceived,
+    long TaskBytesReceived,
+    long TasksToWorkers,
+    long ResultsFromWorkers,
+    long ResultBytesReceived,
+    long ResultsSent,
+    long BytesCopied,
+    long BytesAllocated);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(Rendezvous))]

@@ -13,7 +13,8 @@ internal sealed class ResultOutbox
 {
     private const int MarkFrame = FrameHeader.Size + sizeof(ulong);
 
-    private readonly ObjectPool<SendBatch> _pool = new DefaultObjectPool<SendBatch>(new BatchPolicy(), maximumRetained: 16);
+    // From the provider: its pool disposes of what it has no room for, the plain one would drop native memory.
+    private readonly ObjectPool<SendBatch> _pool = new DefaultObjectPoolProvider { MaximumRetained = 16 }.Create(new BatchPolicy());
     private readonly Queue<SendBatch> _control = new();
     private readonly Queue<SendBatch> _again = new();
     private readonly Queue<SendBatch> _small = new();
@@ -26,6 +27,9 @@ internal sealed class ResultOutbox
 
     /// <summary>Bytes held for results, sent or not, that no Ack has covered.</summary>
     public long HeldBytes { get; private set; }
+
+    /// <summary>Bytes of results that were put in here since birth: each was copied once, from where its worker left it.</summary>
+    public long CopiedBytes { get; private set; }
 
     /// <summary>True when the writer would find something.</summary>
     public bool HasOutput =>
@@ -52,6 +56,7 @@ internal sealed class ResultOutbox
             HeldBytes += _filling.Capacity;
         }
 
+        CopiedBytes += frameBytes;
         return _filling.Append(frameBytes);
     }
 
@@ -60,6 +65,7 @@ internal sealed class ResultOutbox
     {
         var batch = new SendBatch(bytes + MarkFrame);
         HeldBytes += batch.Capacity;
+        CopiedBytes += bytes;
         _large.Enqueue(batch);
         return batch;
     }

@@ -366,6 +366,7 @@ internal sealed class WorkerProcess
         var slot = (int)ticket;
         _answered = true;
         _node.Hops.ResultsFromWorkers++;
+        _node.Hops.ResultBytesReceived += FrameHeader.Size + bodyBytes;
         _node.Table[slot].Function!.Observe(ResultFrame.Microseconds(frame));
         _sent.Remove(slot);
         return slot;

@@ -60,26 +60,46 @@ internal sealed class EngineBench : IBench
 
         var large = Math.Max(1_000, tasks / 10);
         await link.RunAsync(large, 1024);
-        var (allocated, copied, received) = await CountersAsync(endpoint);
+        var before1K = await CountersAsync(endpoint, "hops");
+        var before1KManager = await ManagerCountersAsync(endpoint);
         await link.RunAsync(large, 1024);
-        var (allocatedAfter, copiedAfter, receivedAfter) = await CountersAsync(endpoint);
-        report.Figure("allocated_bytes_per_task", (allocatedAfter - allocated) / large);
-        report.Figure("copies_per_task", (copiedAfter - copied) / (receivedAfter - received));
-        report.Note(string.Create(CultureInfo.InvariantCulture, $"allocation and copies: the endpoint's own counters over {large:#,0} tasks with 1 KiB bodies both ways (bytes copied over bytes received)"));
+        var (allocated, copies) = (await CountersAsync(endpoint, "hops")).Since(before1K, large);
+        var (managerAllocated, managerCopies) = (await ManagerCountersAsync(endpoint)).Since(before1KManager, large);
+        report.Figure("allocated_bytes_per_task", Math.Max(allocated, managerAllocated));
+        report.Figure("copies_per_task", Math.Max(copies, managerCopies));
+        report.Note(string.Create(
+            CultureInfo.InvariantCulture,
+            $"allocation and copies: the processes' own counters over {large:#,0} tasks with 1 KiB bodies both ways (bytes copied over bytes received), the larger is the figure: endpoint {allocated:0} B, {copies:0.000}; manager {managerAllocated:0} B, {managerCopies:0.000}"));
     }
 
-    private static async Task<(double Allocated, double Copied, double Received)> CountersAsync(EndpointProcess endpoint)
+    private static async Task<Counters> CountersAsync(EndpointProcess endpoint, string process)
     {
         double[] numbers = new double[4];
         string[] names = ["bytes_allocated", "bytes_copied", "task_bytes_received", "result_bytes_received"];
         for (var i = 0; i < names.Length; i++)
-            numbers[i] = await Processes.StatusAsync(endpoint, "dispatch", "hops", names[i]) ?? double.NaN;
-        return (numbers[0], numbers[1], numbers[2] + numbers[3]);
+            numbers[i] = await Processes.StatusAsync(endpoint, "dispatch", process, names[i]) ?? double.NaN;
+        return new Counters(numbers[0], numbers[1], numbers[2] + numbers[3]);
+    }
+
+    // A manager tells its counters about once a second: wait until they say that it has passed on all that it was given.
+    private static async Task<Counters> ManagerCountersAsync(EndpointProcess endpoint)
+    {
+        var all = await Processes.StatusAsync(endpoint, "dispatch", "hops", "results_received");
+        await Eventually.TrueAsync(
+            async () => await Processes.StatusAsync(endpoint, "dispatch", "manager_hops", "results_from_workers") == all,
+            "the manager has told its counters");
+        return await CountersAsync(endpoint, "manager_hops");
     }
 
     private static async Task WritePrivateAsync(string path, string text)
     {
         await File.WriteAllTextAsync(path, text);
         File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+    }
+
+    private readonly record struct Counters(double Allocated, double Copied, double Received)
+    {
+        public (double Allocated, double Copies) Since(Counters before, int tasks) =>
+            ((Allocated - before.Allocated) / tasks, (Copied - before.Copied) / (Received - before.Received));
     }
 }

@@ -1,0 +1,62 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using FuncX.Wire;
+
+namespace FuncX.Endpoint.Managers;
+
+/// <summary>What a manager says of itself in a <c>Status</c> frame, as far as the endpoint passes it on.</summary>
+public sealed record ManagerReport
+{
+    /// <summary>What people should know; empty otherwise.</summary>
+    public string Note { get; init; } = "";
+
+    public ManagerHops Hops { get; init; } = new();
+
+    /// <summary>Reads a status body.</summary>
+    /// <exception cref="FrameException">It is not the JSON it should be.</exception>
+    public static ManagerReport Read(ReadOnlySpan<byte> body)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(body, ManagerReportJson.Default.ManagerReport) ?? new ManagerReport();
+        }
+        catch (JsonException problem)
+        {
+            throw new FrameException($"a status is not the JSON it should be: {problem.Message}");
+        }
+    }
+}
+
+/// <summary>Frames that passed a manager since it started, their bytes, and how many of those it copied or allocated.</summary>
+public sealed record ManagerHops
+{
+    public long TasksReceived { get; init; }
+
+    public long TaskBytesReceived { get; init; }
+
+    public long TasksToWorkers { get; init; }
+
+    public long ResultsFromWorkers { get; init; }
+
+    public long ResultBytesReceived { get; init; }
+
+    /// <summary>Bytes of frames copied from one buffer of the manager to another, tasks and results together.</summary>
+    public long BytesCopied { get; init; }
+
+    public long BytesAllocated { get; init; }
+
+    public static ManagerHops operator +(ManagerHops left, ManagerHops right) => new()
+    {
+        TasksReceived = left.TasksReceived + right.TasksReceived,
+        TaskBytesReceived = left.TaskBytesReceived + right.TaskBytesReceived,
+        TasksToWorkers = left.TasksToWorkers + right.TasksToWorkers,
+        ResultsFromWorkers = left.ResultsFromWorkers + right.ResultsFromWorkers,
+        ResultBytesReceived = left.ResultBytesReceived + right.ResultBytesReceived,
+        BytesCopied = left.BytesCopied + right.BytesCopied,
+        BytesAllocated = left.BytesAllocated + right.BytesAllocated,
+    };
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(ManagerReport))]
+internal sealed partial class ManagerReportJson : JsonSerializerContext;
