@@ -67,6 +67,8 @@ internal sealed partial class LinkClient(EndpointLoop loop, EndpointIdentity ide
         {
             InitialHttp2StreamWindowSize = WindowBytes,
             EnableMultipleHttp2Connections = true,
+            // A proxy of the site's environment cannot reach what listens on this machine only.
+            UseProxy = !new Uri(identity.ServiceAddress).IsLoopback,
             // A service that vanished without a word is noticed within 20 s.
             KeepAlivePingDelay = TimeSpan.FromSeconds(10),
             KeepAlivePingTimeout = TimeSpan.FromSeconds(10),

@@ -95,4 +95,17 @@ public sealed class EndpointAwayTests
         socket.Bind(new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, port));
         return socket;
     }
+
+    [Fact]
+    public async Task A_proxy_in_the_environment_is_not_asked_for_a_service_on_this_machine() => await Scenario.RunAsync(
+        new EndpointOptions(),
+        async cluster =>
+        {
+            var square = await cluster.Api.RegisterAsync(Python.Square, "square");
+            var group = SharedCluster.NewGroup();
+            await cluster.SubmitRangeAsync(square, group, 3);
+            (await cluster.Api.WaitAsync(group, 3)).Values.Select(static result => result.Text).Order().ShouldBe(["11", "7", "8"]);
+        },
+        // Port 9 is discard's: nobody answers there.
+        endpointEnvironment: new Dictionary<string, string?>(StringComparer.Ordinal) { ["http_proxy"] = "http://127.0.0.1:9", ["all_proxy"] = "http://127.0.0.1:9" });
 }
