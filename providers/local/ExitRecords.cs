@@ -14,7 +14,7 @@ internal static class ExitRecords
         {
             File.WriteAllText(Path(directory, pid), code.ToString(CultureInfo.InvariantCulture));
         }
-        catch (IOException)
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
             // The directory of a block that has ended may be gone already; without a record the block counts as lost, which is what is known.
         }
@@ -26,7 +26,7 @@ internal static class ExitRecords
         {
             return int.TryParse(File.ReadAllText(Path(directory, pid)), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var code) ? code : null;
         }
-        catch (IOException)
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
             return null;
         }

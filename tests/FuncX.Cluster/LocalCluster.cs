@@ -134,6 +134,21 @@ public sealed class LocalCluster : IAsyncDisposable
         return batches;
     }
 
+    /// <summary>Waits until the endpoint's note contains a text, or is empty when the text is.</summary>
+    public async Task NoteSaysAsync(string text)
+    {
+        var note = "";
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                using var status = await Endpoint.StatusAsync();
+                note = status?.RootElement.GetProperty("dispatch").GetProperty("note").GetString() ?? "(no status)";
+                return text.Length == 0 ? note.Length == 0 : note.Contains(text, StringComparison.Ordinal);
+            },
+            text.Length == 0 ? "the endpoint's note is empty" : $"the endpoint's note says '{text}'",
+            seen: () => $"note: '{note}'");
+    }
+
     /// <summary>What the endpoint says of itself and the last lines of every log, for the message of a failure.</summary>
     public async Task<string> ReportAsync()
     {

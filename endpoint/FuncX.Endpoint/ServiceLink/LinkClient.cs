@@ -49,7 +49,9 @@ internal sealed partial class LinkClient(EndpointLoop loop, EndpointIdentity ide
             {
                 if (stoppingToken.IsCancellationRequested)
                     return;
-                Report(problem is RpcException rpc ? $"{rpc.StatusCode}: {rpc.Status.Detail}" : problem.Message);
+                var reason = Explain(problem);
+                Report(reason);
+                await loop.Run(dispatcher => dispatcher.Link.AwayBecause = reason);
             }
 
             if (exit.LeaveBlocks)
@@ -202,6 +204,15 @@ internal sealed partial class LinkClient(EndpointLoop loop, EndpointIdentity ide
     }
 
     // A service that stays away is told once, not every five seconds.
+    // The credential dies when the endpoint is deleted or registered anew by another; only a start registers again.
+    private static string Explain(Exception problem) => problem switch
+    {
+        RpcException { StatusCode: StatusCode.Unauthenticated or StatusCode.NotFound } refused =>
+            $"the service refuses this endpoint ({refused.Status.Detail}): it was deleted, or registered again elsewhere. Restart it to register it again",
+        RpcException other => $"{other.StatusCode}: {other.Status.Detail}",
+        _ => problem.Message,
+    };
+
     private void Report(string problem)
     {
         if (problem == _lastProblem)

@@ -49,7 +49,11 @@ internal sealed class LinkDesk(Dispatcher dispatcher, CodeTable code, ResultLedg
     /// <summary>Results pile up: no task is to be started whose result could not be kept.</summary>
     public bool MustPause => room.Bytes > ResultRoom.DispatchLimit || _spoolProblem.Length > 0;
 
+    /// <summary>Why there is no link, while there is none.</summary>
+    public string AwayBecause { get; set; } = "";
+
     public string Note => _spoolProblem.Length > 0 ? $"spool: {_spoolProblem}"
+        : !IsUp && AwayBecause.Length > 0 ? $"no link to the service: {AwayBecause}"
         : room.Bytes > ResultRoom.DispatchLimit ? $"the service does not take results: {room.Bytes} bytes wait"
         : "";
 

@@ -105,6 +105,7 @@ public sealed class AccessTests
         (await cluster.Api.WaitAsync("doomed", 10)).Values.ShouldAllBe(static result => result.Outcome == Outcome.Cancelled);
         (await Should.ThrowAsync<RpcException>(async () => await cluster.Api.Tasks.SubmitAsync(
             ServiceApi.Request(nap, endpoint, "late", ["[0, 1]"]), cluster.Api.Headers))).StatusCode.ShouldBe(StatusCode.NotFound);
+        await cluster.NoteSaysAsync("the service refuses this endpoint");
     });
 
     [Fact]

@@ -97,6 +97,18 @@ public sealed class EndpointAwayTests
     }
 
     [Fact]
+    public Task The_endpoints_status_says_why_it_has_no_link_as_long_as_it_has_none() => Scenario.RunAsync(async cluster =>
+    {
+        await cluster.NoteSaysAsync("");
+
+        await cluster.Service.KillAsync();
+        await cluster.NoteSaysAsync("no link to the service: ");
+
+        await cluster.Service.StartAsync();
+        await cluster.NoteSaysAsync("");
+    });
+
+    [Fact]
     public async Task A_proxy_in_the_environment_is_not_asked_for_a_service_on_this_machine() => await Scenario.RunAsync(
         new EndpointOptions(),
         async cluster =>
