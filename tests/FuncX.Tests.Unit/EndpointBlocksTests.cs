@@ -79,6 +79,8 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
         ReadRendezvous("b1").Addresses.ShouldBe(["127.0.0.1:2222"]);
         await second.EndAllAsync(TimeSpan.FromSeconds(15));
         second.Current().ShouldBeEmpty();
+        // The report follows the moment the block leaves the list.
+        await EventuallyAsync(() => _reports.Any(report => report.StartsWith("ended b1", StringComparison.Ordinal)));
         _reports.Count(report => report.StartsWith("ended b1", StringComparison.Ordinal)).ShouldBe(1);
     }
 

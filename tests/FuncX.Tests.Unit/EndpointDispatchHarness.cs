@@ -123,7 +123,24 @@ internal sealed class EndpointHarness : IAsyncDisposable
         using var now = new CancellationTokenSource(TimeSpan.FromMilliseconds(1));
         await _app.StopAsync(now.Token);
         await _app.DisposeAsync();
-        System.IO.Directory.Delete(Directory, recursive: true);
+        await DeleteAsync();
+    }
+
+    // A block that ends meanwhile may still leave its exit record.
+    private async Task DeleteAsync()
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                System.IO.Directory.Delete(Directory, recursive: true);
+                return;
+            }
+            catch (IOException) when (tries < 100)
+            {
+                await Task.Delay(20);
+            }
+        }
     }
 
     private static EndpointCertificate NewCertificate()

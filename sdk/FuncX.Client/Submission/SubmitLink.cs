@@ -264,12 +264,30 @@ internal sealed class SubmitLink : IAsyncDisposable
         }
     }
 
+    // Nearly every call succeeds at once: it pays neither for the retry's machinery nor for the text of an error. False: worth repeating.
+    private async Task<bool> TrySendAsync(OutgoingBatch batch)
+    {
+        try
+        {
+            using var sent = _tasks.SubmitAsync(batch.Request, _service.Options(_stop.Token));
+            await sent.ResponseAsync;
+            _service.Retry.Reached();
+            return true;
+        }
+        catch (RpcException problem)
+        {
+            _stop.Token.ThrowIfCancellationRequested();
+            return ServiceErrors.IsTransient(problem) ? false : throw ServiceErrors.Translate(problem, _service.Address, Describe(batch));
+        }
+    }
+
     private async Task SendAloneAsync(OutgoingBatch batch)
     {
         FuncXException? problem = null;
         try
         {
-            await _service.CallAsync(options => _tasks.SubmitAsync(batch.Request, options), Describe(batch), _stop.Token);
+            if (!await TrySendAsync(batch))
+                await _service.CallAsync(options => _tasks.SubmitAsync(batch.Request, options), Describe(batch), _stop.Token);
         }
         catch (FuncXException full) when (full.InnerException is RpcException { StatusCode: StatusCode.ResourceExhausted } && ShouldWait(batch, out var delay))
         {

@@ -137,6 +137,9 @@ public sealed partial class ServiceHost : IAsyncDisposable
     {
         logging.SetMinimumLevel(settings.LogLevel);
         logging.AddFilter("Microsoft", Max(settings.LogLevel, LogLevel.Warning));
+        // Its being enabled at all, even for what is critical, makes ASP.NET Core start an activity and a scope for every request.
+        if (settings.LogLevel > LogLevel.Debug)
+            logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         // gRPC logs every exception of a handler as an error with its stack, also those that bad input causes.
         logging.AddFilter("Grpc", Max(settings.LogLevel, LogLevel.Warning));
         logging.AddSimpleConsole(console =>

@@ -48,10 +48,25 @@ public sealed class FullDiskTests
 
                 (await cluster.Api.WaitAsync("before", 20)).Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
                 (await cluster.Api.WaitAsync("filling", accepted * 20)).Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
+                // The service looks at its disk about once a second: it takes tasks again by itself, not at that very moment.
+                await Eventually.TrueAsync(() => IsAcceptedAsync(cluster, function), "the service takes tasks again");
                 await cluster.SubmitRangeAsync(function, "after", 100);
                 (await cluster.Api.WaitAsync("after", 100)).Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
             },
             dataDirectory: Path.Combine(disk.Path, "service"));
+    }
+
+    private static async Task<bool> IsAcceptedAsync(LocalCluster cluster, string function)
+    {
+        try
+        {
+            await cluster.Api.Tasks.SubmitAsync(ServiceApi.Request(function, cluster.EndpointId, "again", ["[1]"]), cluster.Api.Headers);
+            return true;
+        }
+        catch (RpcException refused) when (refused.StatusCode == StatusCode.ResourceExhausted)
+        {
+            return false;
+        }
     }
 
     [Fact]
