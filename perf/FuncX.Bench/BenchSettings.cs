@@ -15,6 +15,11 @@ internal sealed record BenchSettings
 
     public int Workers { get; init; }
 
+    /// <summary>The beginning of a figure's name; others are left out. Null: all. Throughput only: it has several parts.</summary>
+    public string? Only { get; init; }
+
+    public bool Wants(string figure) => Only is null || figure.StartsWith(Only, StringComparison.Ordinal);
+
     public int TasksOr(int full, int quick) => Tasks ?? (Quick ? quick : full);
 
     public int RunsOr(int full) => Runs ?? (Quick ? 1 : full);

@@ -13,6 +13,7 @@ var peers = new Option<bool>("--no-peers") { Description = "leave the other syst
 var tasks = new Option<int?>("--tasks") { Description = "tasks of a run" };
 var runs = new Option<int?>("--runs") { Description = "runs, of which the figure is the median" };
 var workers = new Option<int>("--workers") { Description = "worker processes", DefaultValueFactory = static _ => 2 };
+var only = new Option<string?>("--only") { Description = "throughput: only figures whose name begins so, to profile one part" };
 
 var root = new RootCommand("Measures FuncX with its real processes; perf/README.md says what each figure is.");
 var list = new Command("list", "names the benches and what each needs");
@@ -27,7 +28,7 @@ all.SetAction((parsed, _) => RunAsync(benches, parsed));
 root.Add(all);
 foreach (var bench in benches)
 {
-    var command = new Command(bench.Name, bench.Needs) { quick, json, peers, tasks, runs, workers };
+    var command = new Command(bench.Name, bench.Needs) { quick, json, peers, tasks, runs, workers, only };
     command.SetAction((parsed, _) => RunAsync([bench], parsed));
     root.Add(command);
 }
@@ -47,6 +48,7 @@ async Task<int> RunAsync(IBench[] chosen, ParseResult parsed)
         Tasks = parsed.GetValue(tasks),
         Runs = parsed.GetValue(runs),
         Workers = parsed.GetValue(workers),
+        Only = parsed.GetValue(only),
     };
     foreach (var bench in chosen)
     {

@@ -7,6 +7,7 @@ namespace FuncX.Bench.Throughput;
 /// <summary>Python no-ops from a .NET client through a durable service and back.</summary>
 internal sealed class ThroughputBench : IBench
 {
+    private const int InFlight = 256;
     private const string NoOp = "def noop(x):\n    return x\n";
 
     public string Name => "throughput";
@@ -21,19 +22,28 @@ internal sealed class ThroughputBench : IBench
         var function = new FunctionId(await cluster.Api.RegisterAsync(NoOp, "noop"));
         var endpoint = new EndpointId(cluster.EndpointId);
 
-        await using (var client = new FuncXClient(new Uri(cluster.Service.Address), token))
+        if (settings.Wants("tasks_per_s"))
         {
+            await using var client = new FuncXClient(new Uri(cluster.Service.Address), token);
             await MapAsync(client, function, endpoint, settings.TasksOr(100_000, 2_000));
             await BatchesAsync(settings, report, cluster, client, function, endpoint);
         }
 
         var single = settings.Quick ? 2_000 : 100_000;
-        await using (var unary = new FuncXClient(new Uri(cluster.Service.Address), token, new FuncXClientOptions { BatchSize = 1, UnarySubmission = true }))
-            report.Figure("batch1_unary_per_s", await SinglesAsync(unary, function, endpoint, single, settings.RunsOr(3)));
-        await using (var stream = new FuncXClient(new Uri(cluster.Service.Address), token, new FuncXClientOptions { BatchSize = 1 }))
-            report.Figure("batch1_stream_per_s", await SinglesAsync(stream, function, endpoint, single, settings.RunsOr(3)));
+        foreach (var (figure, alone) in new[] { ("batch1_unary_per_s", true), ("batch1_stream_per_s", false) })
+        {
+            if (!settings.Wants(figure))
+                continue;
+            await using var client = new FuncXClient(new Uri(cluster.Service.Address), token, new FuncXClientOptions { BatchSize = 1, UnarySubmission = alone });
+            var before = Processes.Cpu(cluster.Service, cluster.Endpoint);
+            var runs = settings.RunsOr(3);
+            report.Figure(figure, await SinglesAsync(client, function, endpoint, single, runs));
+            var (cost, each) = Processes.PerTask(before, Processes.Cpu(cluster.Service, cluster.Endpoint), (single * runs) + WarmUp(single));
+            report.Note(string.Create(CultureInfo.InvariantCulture, $"{figure}: {cost:0.0} us of processor each ({each})"));
+        }
 
-        report.Figure("mb_per_s_1mib", await LargeArguments.MeasureAsync(cluster, settings.Quick ? 16 : 400, settings.RunsOr(3)));
+        if (settings.Wants("mb_per_s_1mib"))
+            report.Figure("mb_per_s_1mib", await LargeArguments.MeasureAsync(cluster, settings.Quick ? 16 : 400, settings.RunsOr(3)));
         var left = await cluster.StopAsync();
         if (left.Count > 0)
             throw new InvalidOperationException($"{left.Count} processes are left after a clean stop: {string.Join(", ", left.Select(static entry => entry.Pid))}");
@@ -108,15 +118,16 @@ internal sealed class ThroughputBench : IBench
         return x ^ (x >> 29);
     }
 
+    private static int WarmUp(int count) => Math.Max(InFlight, count / 10);
+
     /// <summary>Each call a message of its own, 256 of them unacknowledged; up to the last value.</summary>
     private static async Task<double> SinglesAsync(FuncXClient client, FunctionId function, EndpointId endpoint, int count, int runs)
     {
-        const int InFlight = 256;
         var rates = new List<double>();
         for (var run = 0; run <= runs; run++)
         {
             // The first is the warm-up.
-            var tasks = run == 0 ? Math.Max(InFlight, count / 10) : count;
+            var tasks = run == 0 ? WarmUp(count) : count;
             var handles = new TaskHandle<int>[tasks];
             var next = -1;
             var clock = Stopwatch.StartNew();
