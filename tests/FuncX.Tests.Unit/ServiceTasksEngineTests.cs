@@ -1,5 +1,6 @@
 using FuncX.Contracts.V1;
 using FuncX.Service.Limits;
+using FuncX.Service.Links;
 using FuncX.Service.Storage;
 using FuncX.Service.Tasks;
 using FuncX.Wire;
@@ -68,6 +69,127 @@ public sealed class ServiceTasksEngineTests
         await receiver.ReceiveAsync(EngineHarness.Message(2, (task, 2, TaskOutcome.AttemptLost, [])), inline: true);
         (await harness.TakeAsync(link)).Tasks.ShouldBeEmpty();
         EngineHarness.Outcomes(await harness.ReadAsync()).ShouldBe(new Dictionary<TaskId, Outcome> { [task] = Outcome.Lost });
+    }
+
+    [Fact]
+    public async Task A_task_lost_twice_runs_alone_and_one_that_endpoints_forgot_does_not()
+    {
+        using var harness = new EngineHarness();
+        var batch = await harness.SubmitAsync(2);
+        var (lost, forgotten) = (new TaskId(batch.Key.Id, 0), new TaskId(batch.Key.Id, 1));
+        var link = await harness.ConnectAsync("one");
+        (await harness.TakeAsync(link)).Alone.ShouldBeEmpty();
+        using (var receiver = harness.Receiver(link))
+        {
+            await receiver.ReceiveAsync(EngineHarness.Message(1, (lost, 1, TaskOutcome.AttemptLost, [])), inline: true);
+            (await harness.TakeAsync(link)).Alone.ShouldBeEmpty();
+            await receiver.ReceiveAsync(EngineHarness.Message(2, (lost, 2, TaskOutcome.AttemptLost, [])), inline: true);
+            // Said again, as after a broken link: it is one loss, not two.
+            await receiver.ReceiveAsync(EngineHarness.Message(3, (lost, 2, TaskOutcome.AttemptLost, [])), inline: true);
+            (await harness.TakeAsync(link)).Alone.ShouldBe([lost]);
+        }
+
+        foreach (var instance in new[] { "two", "three", "four" })
+        {
+            link = await harness.ConnectAsync(instance);
+            var sent = await harness.TakeAsync(link);
+            sent.Tasks.Select(static task => task.Task).ShouldBe([lost, forgotten], ignoreOrder: true);
+            sent.Alone.ShouldBe([lost]);
+        }
+    }
+
+    [Fact]
+    public async Task Five_endpoint_processes_that_forget_a_task_do_not_end_it()
+    {
+        using var harness = new EngineHarness();
+        var batch = await harness.SubmitAsync(1);
+        var task = new TaskId(batch.Key.Id, 0);
+        for (ushort attempt = 1; attempt <= 6; attempt++)
+            (await harness.TakeAsync(await harness.ConnectAsync($"process {attempt}"))).Tasks.ShouldBe([(task, attempt)]);
+
+        var link = await harness.ConnectAsync("last", new InventoryEntry(task, 6, HeldState.Running));
+        using var receiver = harness.Receiver(link);
+        await receiver.ReceiveAsync(EngineHarness.Message(1, (task, 6, TaskOutcome.Value, _value)), inline: true);
+        EngineHarness.Outcomes(await harness.ReadAsync()).ShouldBe(new Dictionary<TaskId, Outcome> { [task] = Outcome.Value });
+    }
+
+    [Fact]
+    public async Task A_task_that_every_endpoint_process_forgets_ends_after_ten_executions_for_each_loss_it_may_have()
+    {
+        using var harness = new EngineHarness();
+        var batch = await harness.SubmitAsync(1, attempts: 2);
+        var task = new TaskId(batch.Key.Id, 0);
+        var executions = 0;
+        while (executions < 100 && (await harness.TakeAsync(await harness.ConnectAsync($"process {executions}"))).Tasks.Count > 0)
+            executions++;
+        executions.ShouldBe(20);
+        EngineHarness.Outcomes(await harness.ReadAsync()).ShouldBe(new Dictionary<TaskId, Outcome> { [task] = Outcome.Lost });
+    }
+
+    [Fact]
+    public async Task A_task_that_may_run_once_is_lost_when_a_new_process_does_not_have_it()
+    {
+        using var harness = new EngineHarness();
+        var batch = await harness.SubmitAsync(1, attempts: 1);
+        var task = new TaskId(batch.Key.Id, 0);
+        (await harness.TakeAsync(await harness.ConnectAsync("one"))).Tasks.Count.ShouldBe(1);
+        (await harness.TakeAsync(await harness.ConnectAsync("two"))).Tasks.ShouldBeEmpty();
+        EngineHarness.Outcomes(await harness.ReadAsync()).ShouldBe(new Dictionary<TaskId, Outcome> { [task] = Outcome.Lost });
+    }
+
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(2, 2)]
+    [InlineData(9, 3)]
+    public async Task An_endpoint_may_allow_fewer_losses_than_a_task_asks_for(ushort endpointAllows, int executions)
+    {
+        using var harness = new EngineHarness();
+        var batch = await harness.SubmitAsync(1, attempts: 3);
+        var task = new TaskId(batch.Key.Id, 0);
+        var link = await harness.ConnectAsync(new LinkSession(EngineHarness.Owner, "ann", "one", "1.0") { MaxAttempts = endpointAllows });
+        using var receiver = harness.Receiver(link);
+        for (ushort attempt = 1; attempt <= executions; attempt++)
+        {
+            (await harness.TakeAsync(link)).Tasks.ShouldBe([(task, attempt)]);
+            await receiver.ReceiveAsync(EngineHarness.Message(attempt, (task, attempt, TaskOutcome.AttemptLost, [])), inline: true);
+        }
+
+        (await harness.TakeAsync(link)).Tasks.ShouldBeEmpty();
+        EngineHarness.Outcomes(await harness.ReadAsync()).ShouldBe(new Dictionary<TaskId, Outcome> { [task] = Outcome.Lost });
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Losses_outlive_a_restart_of_the_service(bool snapshot)
+    {
+        using var harness = new EngineHarness();
+        var batch = await harness.SubmitAsync(2);
+        var (running, task) = (new TaskId(batch.Key.Id, 0), new TaskId(batch.Key.Id, 1));
+        for (ushort attempt = 1; attempt <= 3; attempt++)
+        {
+            var link = await harness.ConnectAsync("one", new InventoryEntry(running, 1, HeldState.Running));
+            var sent = await harness.TakeAsync(link);
+            sent.Tasks.ShouldContain((task, attempt));
+            sent.Alone.ShouldBe(attempt == 3 ? [task] : []);
+            using var receiver = harness.Receiver(link);
+            await receiver.ReceiveAsync(EngineHarness.Message(attempt, (task, attempt, TaskOutcome.AttemptLost, [])), inline: true);
+            if (snapshot)
+                await harness.Engine.SnapshotAsync();
+            harness.Restart();
+        }
+
+        using var last = harness.Receiver(await harness.ConnectAsync("one", new InventoryEntry(running, 1, HeldState.Running)));
+        await last.ReceiveAsync(EngineHarness.Message(1, (running, 1, TaskOutcome.Value, _value)), inline: true);
+        EngineHarness.Outcomes(await harness.ReadAsync()).ShouldBe(new Dictionary<TaskId, Outcome> { [running] = Outcome.Value, [task] = Outcome.Lost }, ignoreOrder: true);
+    }
+
+    [Fact]
+    public void A_snapshot_of_another_release_is_refused_with_both_versions()
+    {
+        var bytes = SnapshotCodec.Write(new LiveState()).Written.ToArray();
+        bytes[0]--;
+        Should.Throw<ChunkException>(() => SnapshotCodec.Read(bytes)).Message.ShouldBe($"snapshot has version {bytes[0]}; this release reads {bytes[0] + 1}");
     }
 
     [Fact]

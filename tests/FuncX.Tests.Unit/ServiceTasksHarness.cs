@@ -71,9 +71,11 @@ internal sealed class EngineHarness : IDisposable
     }
 
     /// <summary>Opens a link whose endpoint holds these tasks and takes any number.</summary>
-    public async Task<LinkSession> ConnectAsync(string instance = "one", params InventoryEntry[] held)
+    public Task<LinkSession> ConnectAsync(string instance = "one", params InventoryEntry[] held) => ConnectAsync(new LinkSession(Owner, "ann", instance, "1.0"), held);
+
+    /// <summary>The same with a link that the test made.</summary>
+    public async Task<LinkSession> ConnectAsync(LinkSession link, params InventoryEntry[] held)
     {
-        var link = new LinkSession(Owner, "ann", instance, "1.0");
         (await Engine.ConnectAsync(link, Endpoint, "a newer one")).ShouldBeTrue();
         Engine.Credit(link, 1_000_000, 1UL << 40, inline: true);
         (await Engine.ReconcileAsync(link, held)).ShouldBeTrue();
@@ -92,7 +94,12 @@ internal sealed class EngineHarness : IDisposable
             {
                 case LinkItemKind.Tasks:
                     for (var index = item.Assignment.From; index < item.Assignment.From + item.Assignment.Count; index++)
+                    {
                         sent.Tasks.Add((new TaskId(item.Assignment.Batch.Key.Id, (uint)index), item.Assignment.Slots[index].Attempt));
+                        if (item.Assignment.Slots[index].Alone)
+                            sent.Alone.Add(new TaskId(item.Assignment.Batch.Key.Id, (uint)index));
+                    }
+
                     break;
                 case LinkItemKind.Acknowledge:
                     sent.Acknowledged = item.Sequence;
@@ -169,6 +176,8 @@ internal sealed class EngineHarness : IDisposable
     internal sealed class Sent
     {
         public List<(TaskId Task, ushort Attempt)> Tasks { get; } = [];
+
+        public List<TaskId> Alone { get; } = [];
 
         public List<TaskId> Cancels { get; } = [];
 

@@ -23,8 +23,6 @@ public static class EndpointSupport
         Refuse(configuration.Containers.Runtime != ContainerRuntime.None, "containers.runtime", SnakeCase.Of(configuration.Containers.Runtime), "runtime: none");
         Refuse(configuration.StageIn.Count > 0, "stage_in", $"{configuration.StageIn.Count} files", "stage_in: []");
         Refuse(configuration.Limits.Result > LargestResult, "limits.result", Quantities.Write(configuration.Limits.Result), $"up to {Quantities.Write(LargestResult)}");
-        Refuse(configuration.Limits.MaxAttempts != new LimitsConfiguration().MaxAttempts, "limits.max_attempts", $"{configuration.Limits.MaxAttempts}",
-            "max_attempts: 3; a submission may ask for its own number");
         Refuse(configuration.Sharing.Mode != SharingMode.Owner, "sharing.mode", SnakeCase.Of(configuration.Sharing.Mode), "mode: owner");
         Refuse(configuration.Sharing.Functions is not ["*"], "sharing.functions", $"[{string.Join(", ", configuration.Sharing.Functions)}]", "functions: [\"*\"]");
         return [.. errors.OrderBy(error => error.Line).ThenBy(error => error.Column)];

@@ -12,8 +12,8 @@ public sealed record LimitsConfiguration
     /// <summary>Bytes kept of a task's stdout and of its stderr.</summary>
     public long Output { get; init; } = 1L << 20;
 
-    /// <summary>Executions of one task when infrastructure fails, 1 to 1,000; 1: at most once.</summary>
-    public int MaxAttempts { get; init; } = 3;
+    /// <summary>Lost executions that end a task here even when it may have more, 1 to 1,000; 1: at most once; null: what the task may have.</summary>
+    public int? MaxAttempts { get; init; }
 
     /// <summary>Bytes of results kept on disk while the service is away; at the limit dispatch stops.</summary>
     public long Spool { get; init; } = 10L << 30;

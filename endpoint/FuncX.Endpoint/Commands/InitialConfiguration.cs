@@ -29,7 +29,7 @@ internal static class InitialConfiguration
           prefetch: auto             # auto | 0..1024 tasks sent ahead per worker
           idle: 10m
 
-        limits: {result: 10MiB, output: 1MiB, max_attempts: 3, spool: 10GiB}    # and task_walltime: 45m; left out: none
+        limits: {result: 10MiB, output: 1MiB, spool: 10GiB}    # and task_walltime: 45m, max_attempts: 3; left out: what the task asks for
         sharing: {mode: owner}       # only your own tasks run here
 
         """;

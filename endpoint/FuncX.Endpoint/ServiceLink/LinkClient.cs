@@ -1,3 +1,4 @@
+using FuncX.Configuration;
 using FuncX.Contracts.V1;
 using FuncX.Endpoint.Dispatch;
 using FuncX.Endpoint.Identity;
@@ -12,7 +13,7 @@ namespace FuncX.Endpoint.ServiceLink;
 /// Keeps the link to the service: dials out, says hello and what is held, then carries tasks down and results up; when the link breaks it dials again with a jittered
 /// back-off from 0.1 to 5 s, for ever. Ends the process when a newer one of this endpoint has taken over.
 /// </summary>
-internal sealed partial class LinkClient(EndpointLoop loop, EndpointIdentity identity, BufferPool pool, HopCounter hops, SpoolStore spool, SpoolWriter spoolWriter,
+internal sealed partial class LinkClient(EndpointConfiguration configuration, EndpointLoop loop, EndpointIdentity identity, BufferPool pool, HopCounter hops, SpoolStore spool, SpoolWriter spoolWriter,
     EndpointExit exit, Survivors survivors, IHostApplicationLifetime lifetime, ILogger<LinkClient> logger) : BackgroundService
 {
     private const int WindowBytes = 16 << 20;
@@ -97,6 +98,7 @@ internal sealed partial class LinkClient(EndpointLoop loop, EndpointIdentity ide
                 ProtocolMaximum = ProtocolVersion.Maximum,
                 EndpointId = identity.EndpointId,
                 Instance = identity.Instance,
+                MaxAttempts = (uint)(configuration.Limits.MaxAttempts ?? 0),
             },
         }), over.Token);
         var welcome = await ReadWelcomeAsync(call.ResponseStream, over);

@@ -15,7 +15,7 @@ internal sealed class CallOptions
 
     public Option<byte> Priority { get; } = new("--priority") { Description = "0 to 255; higher runs first among your calls." };
 
-    public Option<int> MaxAttempts { get; } = new("--max-attempts") { Description = "Executions allowed when infrastructure fails; 0: the service's default. 1 is at most once." };
+    public Option<int> MaxAttempts { get; } = new("--max-attempts") { Description = "Lost executions (worker, manager or block ended) that end a task; 0: the service's default. 1 is at most once." };
 
     public Option<string?> Group { get; } = new("--group") { Description = "Group of these calls, 1 to 64 characters; a new one when left out.", HelpName = "name" };
 

@@ -35,7 +35,8 @@ internal static class TaskCommands
             table.Add("endpoint", task.EndpointId);
             table.Add("group", task.Group);
             table.Add("state", State(task));
-            table.Add("attempts", $"{task.Attempts} of {task.MaxAttempts}");
+            table.Add("attempts", $"{task.Attempts}");
+            table.Add("lost", $"{task.Losses}; {task.MaxAttempts} end the task");
             if (task.Code != 0)
                 table.Add("worker ended", task.Code < 0 ? $"signal {-task.Code}" : $"exit status {task.Code}");
             invocation.Terminal.People.Write(table);
@@ -132,6 +133,7 @@ internal static class TaskCommands
         State = task.State.ToString().ToLowerInvariant(),
         Outcome = task.State == TaskState.Done ? Failures.Name((TaskOutcome)(int)task.Outcome) : null,
         task.Attempts,
+        task.Losses,
         task.MaxAttempts,
         task.Code,
         Times = task.Times is { } times

@@ -110,7 +110,7 @@ internal sealed class LinkSender(LinkSession link, TaskEngine engine, FunctionCa
         for (var index = assignment.From; index < assignment.From + assignment.Count; index++)
         {
             assignment.Slots[index].Sent = now;
-            var header = HeaderOf(batch, assignment.Slots[index].Attempt, index);
+            var header = HeaderOf(batch, assignment.Slots[index], index);
             var bytes = record.BytesOf(index);
             if (bytes <= FrameHeader.MaxBody && (record.LargeBytes is null || record.LargeBytes[index] == 0))
             {
@@ -179,11 +179,11 @@ internal sealed class LinkSender(LinkSession link, TaskEngine engine, FunctionCa
         _frames.Advance(first.FrameLength);
     }
 
-    private FrameHeader HeaderOf(Batch batch, ushort attempt, int index) => new()
+    private FrameHeader HeaderOf(Batch batch, in TaskSlot slot, int index) => new()
     {
         Kind = FrameKind.Task,
-        Flags = attempt >= 3 ? FrameFlags.Alone : FrameFlags.None,
-        Attempt = attempt,
+        Flags = slot.Alone ? FrameFlags.Alone : FrameFlags.None,
+        Attempt = slot.Attempt,
         Epoch = link.Epoch,
         Task = new TaskId(batch.Key.Id, (uint)index),
         Function = (uint)batch.Function,

@@ -28,7 +28,7 @@ public sealed partial class LinkService(TaskEngine engine, EndpointCatalog endpo
         try
         {
             var (hello, protocol) = await HelloAsync(requestStream, endpointId, ending.Token);
-            link = new LinkSession(caller.Owner.Number, caller.UserName, hello.Instance, hello.Version) { LastHeard = engine.Now };
+            link = new LinkSession(caller.Owner.Number, caller.UserName, hello.Instance, hello.Version) { LastHeard = engine.Now, MaxAttempts = hello.MaxAttempts is 0 ? ushort.MaxValue : (ushort)hello.MaxAttempts };
             if (!await engine.ConnectAsync(link, endpoint.Number, $"process {hello.Instance} of version {hello.Version}"))
                 throw new RpcException(new Status(StatusCode.NotFound, $"endpoint '{endpointId}' was not found"));
             presence.Remember(endpoint.Number, link);
@@ -157,6 +157,8 @@ public sealed partial class LinkService(TaskEngine engine, EndpointCatalog endpo
             throw new RpcException(new Status(StatusCode.PermissionDenied, $"the credential belongs to endpoint '{endpointId}'; the hello says '{hello.EndpointId}'"));
         if (hello.Instance.Length is 0 or > 128)
             throw new RpcException(new Status(StatusCode.InvalidArgument, $"the hello's instance has {hello.Instance.Length} characters; 1 to 128 are right"));
+        if (hello.MaxAttempts > ushort.MaxValue)
+            throw new RpcException(new Status(StatusCode.InvalidArgument, $"the hello's max_attempts is {hello.MaxAttempts}; 0 to {ushort.MaxValue} are right"));
         return (hello, protocol);
     }
 

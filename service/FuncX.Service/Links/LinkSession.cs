@@ -26,6 +26,9 @@ public sealed class LinkSession(int owner, string ownerName, string instance, st
 
     public string Version { get; } = version;
 
+    /// <summary>Lost executions that end a task there, whatever it asked for.</summary>
+    public ushort MaxAttempts { get; init; } = ushort.MaxValue;
+
     /// <summary>Set by the turn that opens the link.</summary>
     public EndpointState? Endpoint { get; internal set; }
 

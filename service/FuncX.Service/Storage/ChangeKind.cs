@@ -26,4 +26,7 @@ public enum ChangeKind : byte
 
     /// <summary>varint endpoint: it is deleted.</summary>
     EndpointDeleted = 7,
+
+    /// <summary>batch | varint index: one execution more is known to be lost.</summary>
+    AttemptLost = 8,
 }

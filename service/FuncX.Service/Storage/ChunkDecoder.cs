@@ -44,6 +44,9 @@ public sealed class ChunkDecoder
                 case ChangeKind.Requeued:
                     target.Requeued(header.FirstBatch + input.Zigzag(), input.Count(), (ushort)input.Count(ushort.MaxValue));
                     break;
+                case ChangeKind.AttemptLost:
+                    target.AttemptLost(header.FirstBatch + input.Zigzag(), input.Count());
+                    break;
                 case ChangeKind.CancelAsked:
                     target.CancelAsked(header.FirstBatch + input.Zigzag(), input.Count());
                     break;

@@ -9,6 +9,8 @@ public interface IChangeTarget
 
     void Requeued(long batch, int index, ushort attempt);
 
+    void AttemptLost(long batch, int index);
+
     void CancelAsked(long batch, int index);
 
     void Linked(int endpoint, uint epoch, string instance);

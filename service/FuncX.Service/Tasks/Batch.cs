@@ -23,7 +23,11 @@ public sealed class Batch
 
     public required byte Priority { get; init; }
 
+    /// <summary>Lost executions of one task that end it, as its submission asked.</summary>
     public required ushort MaxAttempts { get; init; }
+
+    /// <summary>The same as far as its endpoint allows it.</summary>
+    public ushort AllowedAttempts => Math.Min(MaxAttempts, Endpoint.MaxAttempts);
 
     public required uint WalltimeMilliseconds { get; init; }
 

@@ -13,7 +13,7 @@ internal sealed record BatchView(
     public int From { get; init; }
 
     public static BatchView Of(Batch batch, int from, int most) => new(
-        batch.Number, batch.Key, batch.Group.Name, batch.Function, batch.Endpoint.Number, batch.Count, batch.Committed, batch.MaxAttempts, batch.SubmitChunk, batch.SubmitOffset, batch.SubmitBytes, [.. batch.ResultChunks])
+        batch.Number, batch.Key, batch.Group.Name, batch.Function, batch.Endpoint.Number, batch.Count, batch.Committed, batch.AllowedAttempts, batch.SubmitChunk, batch.SubmitOffset, batch.SubmitBytes, [.. batch.ResultChunks])
     {
         From = from,
         Slots = batch.Finished ? null : batch.Slots.AsSpan(Math.Min(from, batch.Count), Math.Max(0, Math.Min(most, batch.Count - from))).ToArray(),
@@ -33,6 +33,8 @@ internal sealed record BatchView(
     };
 
     public ushort AttemptOf(int index) => Slots is null ? (ushort)0 : Slots[index - From].Attempt;
+
+    public ushort LossesOf(int index) => Slots is null ? (ushort)0 : Slots[index - From].Losses;
 
     public long SentOf(int index) => Slots is null ? 0 : Slots[index - From].Sent;
 }

@@ -16,6 +16,9 @@ public sealed class EndpointState(int number)
     /// <summary>The endpoint process that opened the newest link.</summary>
     public string Instance { get; set; } = "";
 
+    /// <summary>Lost executions that end a task on this endpoint, whatever it asked for; said with each hello, so before any loss.</summary>
+    public ushort MaxAttempts { get; set; } = ushort.MaxValue;
+
     /// <summary>The open link; null: offline.</summary>
     public LinkSession? Link { get; set; }
 

@@ -71,6 +71,7 @@ internal sealed class ConnectEvent(LinkSession link, int endpointNumber, string 
         turn.Link(endpoint, link.Instance);
         link.Endpoint = endpoint;
         link.Epoch = endpoint.Epoch;
+        endpoint.MaxAttempts = link.MaxAttempts;
         endpoint.Link = link;
         Answer = true;
     }
@@ -161,7 +162,7 @@ internal sealed class ReconcileEvent(LinkSession link, IReadOnlyList<InventoryEn
             else if (link.SameInstance && !slot.CancelAsked)
                 turn.Requeue(batch, index, slot.Attempt);
             else
-                turn.LoseAttempt(batch, index, "the endpoint no longer had the task when it connected again.");
+                turn.MissAttempt(batch, index);
         }
     }
 }
@@ -246,8 +247,9 @@ internal sealed class ResultsEvent(LinkSession link, TaskResult[] results, int c
         switch (result.Outcome)
         {
             case TaskOutcome.AttemptLost or TaskOutcome.Lost:
+                // One of an older attempt was told before over another link, or missed when a new process connected: the attempt has been replaced already.
                 if (result.Attempt == slot.Attempt && slot.State == SlotState.Dispatched)
-                    turn.LoseAttempt(batch, result.Index, "its worker, manager or block ended.");
+                    turn.LoseAttempt(batch, result.Index);
                 break;
             case TaskOutcome.Cancelled when result.Attempt < slot.Attempt && !slot.CancelAsked:
                 break;

@@ -44,6 +44,8 @@ internal sealed class Replayer(LiveState state) : IChangeTarget
 
     public void Requeued(long batch, int index, ushort attempt) => state.Requeue(Find(batch, index), index, attempt);
 
+    public void AttemptLost(long batch, int index) => Find(batch, index).Slots[index].Losses++;
+
     public void CancelAsked(long batch, int index)
     {
         var found = Find(batch, index);

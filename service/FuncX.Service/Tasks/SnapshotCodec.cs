@@ -13,7 +13,7 @@ namespace FuncX.Service.Tasks;
 /// </summary>
 internal static class SnapshotCodec
 {
-    private const byte Version = 1;
+    private const byte Version = 2;
 
     public static ChunkBuffer Write(LiveState state)
     {
@@ -138,11 +138,13 @@ internal static class SnapshotCodec
         {
             var slot = batch.Slots[index];
             var same = index + 1;
-            while (same < batch.Count && batch.Slots[same].State == slot.State && batch.Slots[same].Attempt == slot.Attempt && batch.Slots[same].CancelAsked == slot.CancelAsked)
+            while (same < batch.Count && batch.Slots[same].State == slot.State && batch.Slots[same].Attempt == slot.Attempt && batch.Slots[same].Losses == slot.Losses
+                && batch.Slots[same].CancelAsked == slot.CancelAsked)
                 same++;
             output.Varint(same - index);
             output.Byte((byte)((byte)slot.State | (slot.CancelAsked ? 4 : 0)));
             output.Varint(slot.Attempt);
+            output.Varint(slot.Losses);
             index = same;
         }
     }
@@ -232,9 +234,10 @@ internal static class SnapshotCodec
             var same = input.Count(count - index);
             var state = input.Byte();
             var attempt = (ushort)input.Count(ushort.MaxValue);
+            var losses = (ushort)input.Count(ushort.MaxValue);
             if (same == 0)
                 throw new ChunkException("snapshot has an empty run of tasks");
-            slots.AsSpan(index, same).Fill(new TaskSlot { State = (SlotState)(state & 3), Attempt = attempt, CancelAsked = (state & 4) != 0 });
+            slots.AsSpan(index, same).Fill(new TaskSlot { State = (SlotState)(state & 3), Attempt = attempt, Losses = losses, CancelAsked = (state & 4) != 0 });
             index += same;
         }
 

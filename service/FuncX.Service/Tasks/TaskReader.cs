@@ -124,6 +124,7 @@ public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, End
             State = view.StateOf(index),
             Times = new HopTimes(),
             MaxAttempts = view.MaxAttempts,
+            Losses = view.LossesOf(index),
             Attempts = view.StateOf(index) == TaskState.Queued ? view.AttemptOf(index) - 1u : view.AttemptOf(index),
         };
         DescribeSubmission(info, view);

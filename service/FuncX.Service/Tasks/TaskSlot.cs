@@ -6,8 +6,14 @@ public struct TaskSlot
     /// <summary>Unix microseconds when it was handed to the link, 0 not yet. Written by the link's sender, read when its result comes.</summary>
     public long Sent;
 
-    /// <summary>Executions begun or about to begin, from 1.</summary>
+    /// <summary>Which execution this is, from 1: rises whenever the task is handed out again and the one before may have begun.</summary>
     public ushort Attempt;
+
+    /// <summary>Executions of which the endpoint said that they were lost; <see cref="Batch.AllowedAttempts"/> of them end the task.</summary>
+    public ushort Losses;
+
+    /// <summary>A task that was lost twice may be what ends its worker or node: it runs with no other beside it.</summary>
+    public readonly bool Alone => Losses >= 2;
 
     public SlotState State;
 

@@ -14,6 +14,9 @@ internal sealed class Turn(TaskStore store)
     /// <summary>A section larger than this is split, so that one message of a result stream stays of a moderate size.</summary>
     private const long SectionBytes = 1 << 20;
 
+    /// <summary>How often a task may be handed out, per attempt it may lose, when endpoint after endpoint forgets it.</summary>
+    private const int MissesPerAttempt = 10;
+
     private readonly ChunkBuffer _changes = new(1 << 20);
     private readonly ChunkBuffer _sections = new(1 << 20);
     private readonly ChunkBuffer _scratch = new();
@@ -178,16 +181,34 @@ internal sealed class Turn(TaskStore store)
         });
     }
 
-    /// <summary>An execution is known to be lost: the task goes back to the queue, or ends when its attempts are used up.</summary>
-    public void LoseAttempt(Batch batch, int index, string reason)
+    /// <summary>The endpoint says that an execution was lost: the task goes back to the queue, or ends when as many are lost as it may have.</summary>
+    public void LoseAttempt(Batch batch, int index)
     {
         ref var slot = ref batch.Slots[index];
-        if (slot.CancelAsked)
-            Finish(batch, index, TaskOutcome.Cancelled, new FailureBody("Cancelled", "The task was cancelled."));
-        else if (slot.Attempt < batch.MaxAttempts)
+        if (EndCancelled(batch, index))
+            return;
+        slot.Losses++;
+        Name(ChangeKind.AttemptLost, batch);
+        _changes.Varint(index);
+        if (slot.Losses < batch.AllowedAttempts)
             Requeue(batch, index, (ushort)(slot.Attempt + 1));
         else
-            Finish(batch, index, TaskOutcome.Lost, new FailureBody("Lost", $"Execution {slot.Attempt} of {batch.MaxAttempts} was lost, and no more are allowed: {reason}"));
+            EndLost(batch, index, "its worker, manager or block ended");
+    }
+
+    /// <summary>
+    /// A new process serves the endpoint and does not have the task. Most of such tasks never started, so this is not one of the losses that a
+    /// task may have; but one may be what ends the endpoint each time, so it is bounded too. With one attempt allowed the task ends, since it may have run.
+    /// </summary>
+    public void MissAttempt(Batch batch, int index)
+    {
+        ref var slot = ref batch.Slots[index];
+        if (EndCancelled(batch, index))
+            return;
+        if (batch.AllowedAttempts > 1 && slot.Attempt < batch.AllowedAttempts * MissesPerAttempt)
+            Requeue(batch, index, (ushort)(slot.Attempt + 1));
+        else
+            EndLost(batch, index, "the endpoint was started anew and no longer had the task");
     }
 
     public void Send(LinkSession link, LinkItem item) => _items.Add((link, item));
@@ -276,6 +297,21 @@ internal sealed class Turn(TaskStore store)
             if (!effects.Links.Contains(link))
                 effects.Links.Add(link);
         }
+    }
+
+    private bool EndCancelled(Batch batch, int index)
+    {
+        if (!batch.Slots[index].CancelAsked)
+            return false;
+        Finish(batch, index, TaskOutcome.Cancelled, new FailureBody("Cancelled", "The task was cancelled."));
+        return true;
+    }
+
+    private void EndLost(Batch batch, int index, string reason)
+    {
+        ref readonly var slot = ref batch.Slots[index];
+        Finish(batch, index, TaskOutcome.Lost, new FailureBody(
+            "Lost", $"The task was handed out {slot.Attempt} times, {slot.Losses} executions are known to be lost, {batch.AllowedAttempts} may be (max_attempts). The last time {reason}."));
     }
 
     private void Assign(LinkSession link, Run run)

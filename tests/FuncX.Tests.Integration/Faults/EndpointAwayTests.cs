@@ -47,6 +47,29 @@ public sealed class EndpointAwayTests
     });
 
     [Fact]
+    public Task An_endpoint_killed_five_times_costs_queued_tasks_nothing() => Scenario.RunAsync(async cluster =>
+    {
+        var function = await cluster.Api.RegisterAsync(Python.Touch, "touch");
+        var files = Path.Combine(cluster.DirectoryPath, "files");
+        Directory.CreateDirectory(files);
+        // The first ones hold the workers for longer than the endpoint lives; the others wait behind them.
+        var held = Enumerable.Range(0, 2).Select(i => $"[\"{files}\", {i}, 8]");
+        var queued = Enumerable.Range(2, 50).Select(i => $"[\"{files}\", {i}, 0]");
+        await cluster.Api.SubmitAsync(ServiceApi.Request(function, cluster.EndpointId, "killed", held.Concat(queued)));
+        for (var kill = 0; kill < 5; kill++)
+        {
+            await Eventually.TrueAsync(async () => (await cluster.Api.GroupAsync("killed")).Dispatched >= 50, "the tasks are at the endpoint");
+            await cluster.Endpoint.KillAsync();
+            await cluster.Endpoint.StartAsync();
+        }
+
+        var results = await cluster.Api.WaitAsync("killed", 52);
+        results.Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
+        foreach (var file in Directory.GetFiles(files))
+            (await File.ReadAllLinesAsync(file)).Length.ShouldBe(2, $"{Path.GetFileName(file)} ran more than once");
+    });
+
+    [Fact]
     public Task Results_made_while_the_service_is_away_are_spooled_and_arrive_when_it_is_back() => Scenario.RunAsync(async cluster =>
     {
         var function = await cluster.Api.RegisterAsync(Python.Touch, "touch");
