@@ -60,10 +60,15 @@ internal sealed class Invocation
         return uri.GetLeftPart(UriPartial.Authority);
     }
 
-    public static string ReadToken(string file)
+    public static string ReadToken(string file) => Token(File.ReadAllText(file), file);
+
+    /// <summary>The token in what a file or standard input held; what no request's header could carry is refused here, where its source has a name.</summary>
+    public static string Token(string text, string source)
     {
-        var token = File.ReadAllText(file).Trim();
-        return token.Length > 0 ? token : throw new UsageException($"{file} is empty; it should hold a token.");
+        var token = text.Trim();
+        return token.Length > 0 && token.All(static character => char.IsBetween(character, '!', '~'))
+            ? token
+            : throw new UsageException($"{source} does not hold a token; expected one line of text");
     }
 
     /// <summary>One document on standard output.</summary>

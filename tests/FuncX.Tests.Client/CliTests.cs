@@ -56,6 +56,32 @@ public sealed class CliTests : IAsyncLifetime
         File.Exists(Path.Combine(_directory, "credentials.json")).ShouldBeFalse();
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("fxt_first\nfxt_second\n")]
+    [InlineData("fxt_first fxt_second")]
+    [InlineData("fxt_f\u00fcr")]
+    public async Task A_file_that_holds_anything_but_one_token_is_a_usage_error(string text)
+    {
+        await File.WriteAllTextAsync(TokenFile, text);
+
+        var (code, output, error) = await ServiceAsync("endpoint", "list");
+
+        code.ShouldBe(2);
+        output.ShouldBeEmpty();
+        error.ShouldBe($"funcx: {TokenFile} does not hold a token; expected one line of text\n");
+        (await ServiceAsync("login")).Code.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task A_line_that_is_no_token_is_not_sent_by_login()
+    {
+        var (code, _, error) = await RunAsync("fxt_first fxt_second\n", "login", _service.Address.ToString());
+
+        code.ShouldBe(2);
+        error.ShouldBe("funcx: Standard input does not hold a token; expected one line of text\n");
+    }
+
     [Fact]
     public async Task Without_a_login_a_command_says_how_to_log_in()
     {

@@ -50,6 +50,8 @@ internal static class LoginCommand
         if (!terminal.InputIsRedirected && terminal.IsInteractive)
             return await new TextPrompt<string>($"Token for {Markup.Escape(service)}:").Secret(mask: null).ShowAsync(terminal.Progress, cancellation);
         var token = (await terminal.Input.ReadLineAsync(cancellation))?.Trim();
-        return string.IsNullOrEmpty(token) ? throw new UsageException("No token came on standard input; pipe one in, or pass --token-file FILE.") : token;
+        return string.IsNullOrEmpty(token)
+            ? throw new UsageException("No token came on standard input; pipe one in, or pass --token-file FILE.")
+            : Invocation.Token(token, "Standard input");
     }
 }
