@@ -224,6 +224,35 @@ public sealed class CliTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Calls_before_a_line_that_is_not_json_are_printed_and_those_after_it_are_not_made()
+    {
+        _service.State.AddFunction("same");
+        _service.State.AddEndpoint("lab");
+
+        var (code, output, error) = await ServiceInputAsync("1\n2\n3\n[4\n5\n", "map", "same", "lab");
+
+        code.ShouldBe(2);
+        output.ShouldBe("1\n2\n3\n");
+        error.ShouldContain("funcx: Line 4 of standard input is not JSON");
+        error.ShouldContain("Neither it nor any line after it was called.");
+        _service.State.Cancelled.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_failed_call_before_a_line_that_is_not_json_is_said_too()
+    {
+        _service.State.AddFunction("fails", _ => (TaskOutcome.Exception, """{"type": "ValueError", "message": "even"}"""));
+        _service.State.AddEndpoint("lab");
+
+        var (code, output, error) = await ServiceInputAsync("1\n[2\n", "map", "fails", "lab");
+
+        code.ShouldBe(2);
+        output.ShouldContain("\"type\":\"ValueError\"");
+        error.ShouldContain("1 of 1 calls failed");
+        error.ShouldContain("Line 2 of standard input is not JSON");
+    }
+
+    [Fact]
     public async Task Task_show_says_where_the_time_went_and_keeps_negative_differences()
     {
         var task = await SubmitOneAsync();

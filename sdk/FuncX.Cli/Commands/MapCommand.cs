@@ -1,7 +1,5 @@
 using System.CommandLine;
-using System.Runtime.CompilerServices;
 using System.Text;
-using System.Text.Json;
 using FuncX.Cli.Output;
 using FuncX.Client;
 
@@ -50,7 +48,7 @@ internal static class MapCommand
         await using var client = invocation.Connect();
         var (function, endpoint) = await options.ResolveAsync(invocation, client, cancellation);
         using var reader = fromInput ? null : new StreamReader(file!.FullName, Encoding.UTF8);
-        var lines = ReadAsync(reader ?? invocation.Terminal.Input, fromInput ? "standard input" : file!.Name, cancellation);
+        var lines = new ArgumentLines(reader ?? invocation.Terminal.Input, fromInput ? "standard input" : file!.Name);
         if (!invocation.IsJson)
             await invocation.Terminal.Error.WriteLineAsync($"group {map.Group}");
 
@@ -59,7 +57,7 @@ internal static class MapCommand
         var done = await ProgressBar.RunAsync(invocation, "calls", fromInput ? null : CountLines(file!.FullName), async report =>
         {
             long count = 0;
-            await foreach (var result in client.MapResultsAsync<CallArguments, RawResult>(function, endpoint, lines, map, cancellation: cancellation))
+            await foreach (var result in client.MapResultsAsync<CallArguments, RawResult>(function, endpoint, lines.ReadAsync(cancellation), map, cancellation: cancellation))
             {
                 if (result.Error is { } problem)
                 {
@@ -76,10 +74,11 @@ internal static class MapCommand
             return count;
         });
 
-        if (failed == 0)
-            return ExitCodes.Ok;
-        await invocation.Terminal.Error.WriteLineAsync($"funcx: {failed} of {done} calls failed; the first: {first!.Message}");
-        return ExitCodes.Failed;
+        if (failed > 0)
+            await invocation.Terminal.Error.WriteLineAsync($"funcx: {failed} of {done} calls failed; the first: {first!.Message}");
+        if (lines.Problem is { } wrong)
+            throw wrong;
+        return failed == 0 ? ExitCodes.Ok : ExitCodes.Failed;
     }
 
     private static void Write(Invocation invocation, in MapResult<RawResult> result)
@@ -99,33 +98,6 @@ internal static class MapCommand
             invocation.Terminal.Output.WriteLine(Encoding.UTF8.GetString(result.Value.Bytes.Span));
         else
             invocation.WriteJson(Values.Node(result.Value)!);
-    }
-
-    private static async IAsyncEnumerable<CallArguments> ReadAsync(TextReader reader, string name, [EnumeratorCancellation] CancellationToken cancellation)
-    {
-        for (var number = 1L; await reader.ReadLineAsync(cancellation) is { } line; number++)
-        {
-            if (!string.IsNullOrWhiteSpace(line))
-                yield return Parse(line, name, number);
-        }
-    }
-
-    internal static CallArguments Parse(string line, string name, long number)
-    {
-        var bytes = Encoding.UTF8.GetBytes(line.Trim());
-        try
-        {
-            return CallArguments.FromJson(bytes);
-        }
-        catch (FormatException problem) when (problem.InnerException is JsonException)
-        {
-            throw new UsageException($"Line {number} of {name} is not JSON: {problem.InnerException.Message}");
-        }
-        catch (FormatException)
-        {
-            // JSON, but no list of arguments: the value itself is the only one.
-            return CallArguments.FromJson((byte[])[(byte)'[', .. bytes, (byte)']']);
-        }
     }
 
     private static long CountLines(string path)
