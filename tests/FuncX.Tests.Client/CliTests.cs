@@ -340,6 +340,28 @@ public sealed class CliTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("--window takes a whole number from 1 to 2,147,483,647, not '0'.", "map", "f", "e", "--window", "0")]
+    [InlineData("--window takes a whole number from 1 to 2,147,483,647, not 'many'.", "map", "f", "e", "--window", "many")]
+    [InlineData("--priority takes a whole number from 0 to 255, not '256'.", "run", "f", "e", "--priority", "256")]
+    [InlineData("--max-attempts takes a whole number from 0 to 1,000, not '-1'.", "map", "f", "e", "--max-attempts", "-1")]
+    [InlineData("--max-attempts takes a whole number from 0 to 1,000, not '1.5'.", "run", "f", "e", "--max-attempts", "1.5")]
+    [InlineData("--walltime takes 1ms to 1193h, not '2000h'.", "run", "f", "e", "--walltime", "2000h")]
+    [InlineData("--walltime takes 1ms to 1193h, not '9999999999999999999h'.", "map", "f", "e", "--walltime", "9999999999999999999h")]
+    [InlineData("--group takes 1 to 64 characters, not 0.", "map", "f", "e", "--group", "")]
+    [InlineData("--limit takes a whole number from 1 to 1,000, not '0'.", "function", "list", "--limit", "0")]
+    [InlineData("--cursor takes a whole number from 0 to 18,446,744,073,709,551,615, not '-1'.", "group", "results", "g", "--cursor", "-1")]
+    [InlineData("--calls takes a whole number from 1 to 10,000,000, not '0'.", "quickstart", "--calls", "0")]
+    [InlineData("--workers takes a whole number from 1 to 256, not '257'.", "quickstart", "--workers", "257")]
+    public async Task A_value_out_of_range_is_a_usage_error_that_says_the_range(string message, params string[] arguments)
+    {
+        var (code, output, error) = await ServiceAsync(arguments);
+
+        code.ShouldBe(2);
+        output.ShouldBeEmpty();
+        error.ShouldStartWith($"funcx: {message}\n");
+    }
+
+    [Theory]
     [InlineData("500ms", 0.5)]
     [InlineData("30s", 30)]
     [InlineData("1.5m", 90)]

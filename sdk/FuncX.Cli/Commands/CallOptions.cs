@@ -7,17 +7,31 @@ namespace FuncX.Cli.Commands;
 /// <summary>Function, endpoint and the settings of a call, which <c>run</c> and <c>map</c> share.</summary>
 internal sealed class CallOptions
 {
+    private const int GroupCharacters = 64;
+    private const string WalltimeRange = "1ms to 1193h";
+
+    // The contract counts milliseconds in 32 bits: 49.7 days.
+    private const double ShortestSeconds = 1e-3;
+    private const double LongestSeconds = 1193 * 3600;
+
+    public CallOptions() => Group.Validators.Add(result =>
+    {
+        if (result.GetValueOrDefault<string?>() is { Length: 0 or > GroupCharacters } name)
+            result.AddError($"--group takes 1 to {GroupCharacters} characters, not {name.Length}.");
+    });
+
     public Argument<string> Function { get; } = new("function") { Description = "A function's id, the first 8 or more digits of it, or its name." };
 
     public Argument<string> Endpoint { get; } = new("endpoint") { Description = "An endpoint's id or name." };
 
-    public Option<string?> Walltime { get; } = new("--walltime") { Description = "Longest run of one attempt: 500ms, 30s, 45m, 2h or HH:MM:SS.", HelpName = "time" };
+    public Option<string?> Walltime { get; } = new("--walltime") { Description = $"Longest run of one attempt: 500ms, 30s, 45m, 2h or HH:MM:SS; {WalltimeRange}.", HelpName = "time" };
 
-    public Option<byte> Priority { get; } = new("--priority") { Description = "0 to 255; higher runs first among your calls." };
+    public Option<byte> Priority { get; } = WholeNumber.Option<byte>("--priority", "Higher runs first among your calls", 0, 255, 0);
 
-    public Option<int> MaxAttempts { get; } = new("--max-attempts") { Description = "Lost executions (worker, manager or block ended) that end a task; 0: the service's default. 1 is at most once." };
+    public Option<int> MaxAttempts { get; } = WholeNumber.Option(
+        "--max-attempts", "Lost executions (worker, manager or block ended) that end a task, 1: at most once, 0: the service's default", 0, 1_000, 0);
 
-    public Option<string?> Group { get; } = new("--group") { Description = "Group of these calls, 1 to 64 characters; a new one when left out.", HelpName = "name" };
+    public Option<string?> Group { get; } = new("--group") { Description = $"Group of these calls, 1 to {GroupCharacters} characters; a new one when left out.", HelpName = "name" };
 
     public void AddTo(Command command)
     {
@@ -52,12 +66,16 @@ internal sealed class CallOptions
         foreach (var (suffix, seconds) in units)
         {
             if (text.EndsWith(suffix, StringComparison.Ordinal)
-                && double.TryParse(text.AsSpan(0, text.Length - suffix.Length), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) && number > 0)
-                return TimeSpan.FromSeconds(number * seconds);
+                && double.TryParse(text.AsSpan(0, text.Length - suffix.Length), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number))
+                return InRange(text, number * seconds);
         }
 
-        return TimeSpan.TryParseExact(text, @"hh\:mm\:ss", CultureInfo.InvariantCulture, out var time) && time > TimeSpan.Zero
-            ? time
+        return TimeSpan.TryParseExact(text, @"hh\:mm\:ss", CultureInfo.InvariantCulture, out var time)
+            ? InRange(text, time.TotalSeconds)
             : throw new UsageException($"'{text}' is no walltime; write 500ms, 30s, 45m, 2h or HH:MM:SS.");
     }
+
+    private static TimeSpan InRange(string text, double seconds) => seconds is >= ShortestSeconds and <= LongestSeconds
+        ? TimeSpan.FromSeconds(seconds)
+        : throw new UsageException($"--walltime takes {WalltimeRange}, not '{text}'.");
 }

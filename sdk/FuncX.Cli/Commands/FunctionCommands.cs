@@ -39,7 +39,7 @@ internal static class FunctionCommands
 
     private static Command List(CommandLine commands)
     {
-        var limit = new Option<int>("--limit") { Description = "At most so many, newest first; 1 to 1,000.", DefaultValueFactory = _ => 100 };
+        var limit = WholeNumber.Option("--limit", "At most so many, newest first", 1, 1_000, 100);
         var command = new Command("list", "List your functions, newest first.") { limit };
         commands.On(command, async (invocation, cancellation) =>
         {

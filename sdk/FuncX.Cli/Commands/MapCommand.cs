@@ -17,7 +17,7 @@ internal static class MapCommand
             Arity = ArgumentArity.ZeroOrOne,
         };
         var unordered = new Option<bool>("--unordered") { Description = "Print results as they come; with --json each says which line it belongs to." };
-        var window = new Option<int>("--window") { Description = "Calls on their way at a time.", DefaultValueFactory = _ => 65_536 };
+        var window = WholeNumber.Option("--window", "Calls on their way at a time", 1, int.MaxValue, 65_536);
         var command = new Command(
             "map",
             "Call a function for each line of JSON: an array holds the positional arguments, an object of \"args\" and \"kwargs\" all of them, anything else is the only argument. "

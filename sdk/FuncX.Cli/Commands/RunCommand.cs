@@ -56,9 +56,10 @@ internal static class RunCommand
 
     private static async Task<int> RunAsync(Invocation invocation, CallOptions options, CallArguments arguments, CancellationToken cancellation)
     {
+        var settings = options.Settings(invocation);
         await using var client = invocation.Connect(invocation.Parsed.GetValue(options.Group));
         var (function, endpoint) = await options.ResolveAsync(invocation, client, cancellation);
-        var handle = await client.SubmitAsync<RawResult>(function, endpoint, arguments, options.Settings(invocation), cancellation);
+        var handle = await client.SubmitAsync<RawResult>(function, endpoint, arguments, settings, cancellation);
         RawResult value;
         try
         {
