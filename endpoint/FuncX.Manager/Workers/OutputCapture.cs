@@ -6,10 +6,15 @@ namespace FuncX.Manager.Workers;
 
 /// <summary>
 /// Drains a pipe that user code writes to behind its worker's back (C code, subprocesses). Always read, so that nobody blocks; kept up to a
-/// limit, beyond which bytes are only counted.
+/// limit, beyond which bytes are only counted. One turn reads what a pipe holds by default and no more: a child that writes without pause would
+/// otherwise hold up every other task of the node. What is left makes the descriptor ready in the next turn.
 /// </summary>
 internal sealed unsafe class OutputCapture : IPollHandler
 {
+    /// <summary>A pipe's capacity (pipe(7)): what a process wrote before it ended, or before its result, is all within the first so many bytes.</summary>
+    private const int TurnBytes = 64 * 1024;
+    private const int ReadBytes = 16 * 1024;
+
     private readonly Poller _poller;
     private readonly int _descriptor;
     private readonly long _limit;
@@ -33,20 +38,22 @@ internal sealed unsafe class OutputCapture : IPollHandler
 
     public void OnReady(uint events) => Drain();
 
-    /// <summary>Reads what is there.</summary>
+    /// <summary>Reads what is there, at most a pipe full.</summary>
     public void Drain()
     {
         if (_closed)
             return;
-        var buffer = stackalloc byte[16 * 1024];
-        while (true)
+        var buffer = stackalloc byte[ReadBytes];
+        var left = TurnBytes;
+        while (left > 0)
         {
-            var count = Libc.Read(_descriptor, buffer, 16 * 1024);
+            var count = Libc.Read(_descriptor, buffer, ReadBytes);
             if (count > 0)
             {
                 Keep(new ReadOnlySpan<byte>(buffer, (int)count));
-                if (count < 16 * 1024)
+                if (count < ReadBytes)
                     return;
+                left -= ReadBytes;
                 continue;
             }
 
