@@ -1,4 +1,5 @@
 """The worker's loop: tasks in, results out. Benchmark: perf/worker_bench.py."""
+import faulthandler
 import os
 import socket
 import time
@@ -313,3 +314,13 @@ class Worker:
     def _in_forked_child(self):
         self._sock.close()
         self._output.write_through_descriptors()
+
+
+def work(sock, ring, preload_failures=()):
+    """Greets the manager and runs tasks until it closes the socket."""
+    faulthandler.enable(2)
+    sock.sendall(frames.hello("worker", os.getpid(), window=WINDOW))
+    welcome = frames.read_welcome(sock)
+    if welcome is None:
+        os._exit(0)
+    Worker(sock, ring, welcome, preload_failures).run()

@@ -1,18 +1,12 @@
 """The two things worker.py can be."""
-import faulthandler
-import fcntl
 import os
-import signal
-import socket
 import sys
 
 from . import frames
-from .loop import WINDOW, Worker
+from .loop import work
+from .process import reset_signals, start_session, take_standard_input
 from .ring import ResultRing
 from .zygote import Zygote
-
-# Above what user code and its libraries use, so that one that closes or reuses low numbers does not meet ours.
-FIRST_OWN_DESCRIPTOR = 200
 
 EXIT_USAGE = 64
 
@@ -44,50 +38,3 @@ def main(arguments):
         os._exit(frames.EXIT_PROTOCOL)
     except (BrokenPipeError, ConnectionResetError):
         os._exit(0)
-
-
-def work(sock, ring, preload_failures=()):
-    """Greets the manager and runs tasks until it closes the socket."""
-    faulthandler.enable(2)
-    sock.sendall(frames.hello("worker", os.getpid(), window=WINDOW))
-    welcome = frames.read_welcome(sock)
-    if welcome is None:
-        os._exit(0)
-    Worker(sock, ring, welcome, preload_failures).run()
-
-
-def take_standard_input():
-    """The socket on descriptor 0, moved out of user code's way; 0 becomes /dev/null."""
-    try:
-        sock = move_up(0)
-    except OSError as error:
-        raise frames.ProtocolError("descriptor 0 is not the manager's socket (%s); workers are started by funcx-manager" % error) from None
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
-    return sock
-
-
-def move_up(descriptor):
-    """The socket of a descriptor at a high number. The low one stays open if it is 0, for /dev/null."""
-    sock = socket.socket(fileno=fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, FIRST_OWN_DESCRIPTOR))
-    if descriptor != 0:
-        os.close(descriptor)
-    sock.setblocking(True)
-    return sock
-
-
-def start_session():
-    """A session of its own, so that the manager can end the worker with everything it started."""
-    try:
-        os.setsid()
-    except PermissionError:
-        pass  # whoever started this process already made it a leader
-
-
-def reset_signals():
-    """Signals may have been ignored or blocked by whoever started this process; SIGTERM must end a task."""
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)

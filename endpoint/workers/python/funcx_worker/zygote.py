@@ -9,7 +9,9 @@ import sys
 from array import array
 
 from . import frames
-from .ring import make_shared_memory
+from .loop import work
+from .process import move_up, reset_signals, start_session
+from .ring import ResultRing, make_shared_memory
 
 # A process with one of these mapped must not fork: the child would share device or network state with its parent.
 UNFORKABLE_LIBRARIES = ("libcuda.", "libhip", "libamdhip", "libhsa-runtime", "libze_loader", "libmpi.", "libmpi_", "libmpich", "libmpicxx")
@@ -162,11 +164,10 @@ class Zygote:
         """In the child. Never returns, whatever happens."""
         code = frames.EXIT_FAILED
         try:
-            from . import program
-            program.start_session()
+            start_session()
             self._die_with(zygote)
             signal.set_wakeup_fd(-1)
-            program.reset_signals()
+            reset_signals()
             self._sock.close()
             for descriptor in (*others, self._wake, self._wake_writer):
                 os.close(descriptor)
@@ -174,10 +175,10 @@ class Zygote:
             os.dup2(err_write, 2)
             os.close(out_write)
             os.close(err_write)
-            high = program.move_up(sock)
+            high = move_up(sock)
             _reseed()
             gc.enable()
-            program.work(high, program.ResultRing(ring, high), self._preload_failures)
+            work(high, ResultRing(ring, high), self._preload_failures)
         except frames.ProtocolError as error:
             os.write(2, ("funcx worker %d: %s\n" % (os.getpid(), error)).encode("utf-8", "backslashreplace"))
             code = frames.EXIT_PROTOCOL
