@@ -16,6 +16,9 @@ internal sealed class NodeUnderTest : IDisposable
         def nap(s):
             time.sleep(s)
             return s
+        def begin(path, name, *args):
+            open(path, "w").close()
+            return globals()[name](*args)
         def nap_then_pid(s):
             time.sleep(s)
             return os.getpid()
@@ -119,6 +122,16 @@ internal sealed class NodeUnderTest : IDisposable
     {
         var id = NewId();
         Endpoint.Task(id, Function(function), owner, arguments, tweak);
+        return id;
+    }
+
+    /// <summary>Submits a task and waits until a worker runs it.</summary>
+    /// <param name="seconds">The function's argument.</param>
+    public TaskId Start(string function, string seconds, uint owner = 1)
+    {
+        var begun = Path.Combine(Folder, $"begun-{_next}");
+        var id = Submit("begin", $"[\"{begun}\",\"{function}\",{seconds}]", owner);
+        Eventually(() => File.Exists(begun), $"task {id} to run");
         return id;
     }
 
