@@ -368,7 +368,7 @@ public sealed class EndpointCore
             RetireManagers();
     }
 
-    /// <summary>The endpoint stops: what waits goes back to the service, what runs may finish.</summary>
+    /// <summary>The endpoint stops: what waits goes back to the service, what runs may finish, and nothing that is interrupted counts as a lost attempt.</summary>
     public void OnStop(IEndpointEffects effects)
     {
         _blocks.Stopping = true;
@@ -557,6 +557,9 @@ public sealed class EndpointCore
 
     private void Lose(int manager, IEndpointEffects effects)
     {
+        // The stop ends managers, and what it interrupts is no loss. The tasks stay on the inventory of this process, should its link break, and are missing from the next one's.
+        if (Stopping && _managers[manager].Tasks.Count > 0)
+            return;
         while (_managers[manager].Tasks.Head is var ticket && ticket != TaskTable.None)
             End(ticket, _tasks[ticket].Cancelled ? TaskOutcome.Cancelled : TaskOutcome.AttemptLost, effects);
         if (_reserved == manager)

@@ -261,6 +261,25 @@ public sealed class EndpointCoreTests
         test.Result(0, 0, 0).ShouldBe(["forget 0"]);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void What_a_stop_interrupts_is_no_lost_attempt(bool blockEnds)
+    {
+        var test = new CoreUnderTest(Settings);
+        test.Manager("a");
+        test.Task();
+        test.Turn();
+        test.Core.OnStop(test.Effects);
+        test.Core.OnManagerDisconnected(0, test.Now, test.Effects);
+        if (blockEnds)
+            test.Core.OnBlockEnded("x1", "cancelled: ended by the endpoint", test.Now, test.Effects);
+        test.Tick(60_000_000).ShouldBeEmpty();
+        // Should the link break now, the service is told what it was told before.
+        test.Core.TryDescribe(0, out var entry).ShouldBeTrue();
+        entry.ShouldBe(new InventoryEntry(CoreUnderTest.Id(0), 1, HeldState.Running));
+    }
+
     [Fact]
     public void Decisions_allocate_nothing()
     {

@@ -156,6 +156,59 @@ public sealed class EndpointDispatchTests
         await service.LinkAsync(2);
     }
 
+    [Theory]
+    [InlineData(10)]
+    [InlineData(600_000)]
+    public async Task Of_tasks_that_run_at_a_stop_values_are_told_and_interruptions_are_not(int interruptionBytes)
+    {
+        await using var service = await PlayedService.StartAsync();
+        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
+        var link = await service.LinkAsync();
+        await using var manager = await endpoint.ManagerAsync();
+        await link.TellAsync();
+        await link.TasksAsync(Batch, 0, 2, 8);
+        var (interrupted, _) = await manager.ReadAsync(FrameKind.Task);
+        var (finished, _) = await manager.ReadAsync(FrameKind.Task);
+
+        var stopping = endpoint.StopAsync();
+        await link.TasksAsync(Batch, 2, 1, 8);
+        (await link.ReturnedAsync()).ShouldBe([new TaskId(Batch, 2)]);
+        await manager.AnswerAsync(interrupted, new byte[interruptionBytes], TaskOutcome.AttemptLost);
+        await manager.AnswerAsync(finished, "42"u8);
+        await manager.MarkAsync(1);
+
+        var (sequence, frames) = await link.ResultsAsync();
+        frames.ShouldHaveSingleItem().Header.Task.ShouldBe(finished.Task);
+        await link.AckAsync(sequence);
+        await stopping;
+        Directory.GetFiles(Path.Combine(endpoint.Directory, "spool")).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_stopping_endpoint_asks_for_no_more_tasks()
+    {
+        await using var service = await PlayedService.StartAsync();
+        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
+        var link = await service.LinkAsync();
+        await using var manager = await endpoint.ManagerAsync();
+        await link.TellAsync();
+        await link.TasksAsync(Batch, 0, 1, 8);
+        var (running, _) = await manager.ReadAsync(FrameKind.Task);
+        var stopping = endpoint.StopAsync();
+        await link.TasksAsync(Batch, 1, 1, 8);
+        await link.ReturnedAsync();
+        var granted = link.Credit;
+
+        // More than an eighth of the window, which would be worth a new grant.
+        await link.TasksAsync(Batch, 2, 1_000, 8);
+        (await link.ReturnedAsync()).Count.ShouldBe(1_000);
+        await manager.AnswerAsync(running, "42"u8);
+        await link.AckAsync((await link.ResultsAsync()).Sequence);
+
+        await stopping;
+        link.Credit.ShouldBe(granted);
+    }
+
     private static async Task EchoAsync(PlayedManager manager)
     {
         try

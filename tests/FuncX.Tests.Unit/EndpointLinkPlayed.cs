@@ -95,11 +95,38 @@ internal sealed class PlayedLink(IAsyncStreamReader<EndpointMessage> reader, ISe
 
     public List<InventoryEntry> Inventory { get; } = [];
 
+    /// <summary>Tasks that the endpoint has asked for in all, as far as its messages were read.</summary>
+    public ulong Credit { get; private set; }
+
     public async Task<EndpointMessage> ReadAsync(double seconds = 10)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(gone);
         limit.CancelAfter(TimeSpan.FromSeconds(seconds));
-        return await reader.MoveNext(limit.Token) ? reader.Current : throw new EndOfStreamException();
+        if (!await reader.MoveNext(limit.Token))
+            throw new EndOfStreamException();
+        if (reader.Current.MessageCase == EndpointMessage.MessageOneofCase.Credit)
+            Credit = reader.Current.Credit.Tasks;
+        return reader.Current;
+    }
+
+    /// <summary>The tasks that are given back next; other messages in between are skipped.</summary>
+    public async Task<List<TaskId>> ReturnedAsync(double seconds = 10)
+    {
+        while (true)
+        {
+            var message = await ReadAsync(seconds);
+            if (message.MessageCase != EndpointMessage.MessageOneofCase.Returned)
+                continue;
+            var tasks = new List<TaskId>();
+            var bytes = message.Returned.Frames.Memory;
+            while (FrameReader.TryRead(bytes.Span, out var header, out var length))
+            {
+                tasks.Add(header.Task);
+                bytes = bytes[length..];
+            }
+
+            return tasks;
+        }
     }
 
     /// <summary>The next results; other messages in between are skipped.</summary>

@@ -70,11 +70,11 @@ internal sealed class PlayedManager : IAsyncDisposable
 
     public Task MarkAsync(ulong sequence) => SendAsync(new FrameHeader { Kind = FrameKind.Mark }, BitConverter.GetBytes(sequence));
 
-    /// <summary>Answers a task with a value.</summary>
-    public Task AnswerAsync(FrameHeader task, ReadOnlySpan<byte> value)
+    /// <summary>Answers a task.</summary>
+    public Task AnswerAsync(FrameHeader task, ReadOnlySpan<byte> value, TaskOutcome outcome = TaskOutcome.Value)
     {
         var body = new byte[ResultPrefix.Size + value.Length];
-        new ResultPrefix { Outcome = TaskOutcome.Value, ContentType = ContentType.Json, WorkerStarted = 1_000_000, WorkerEnded = 1_000_010 }.Write(body);
+        new ResultPrefix { Outcome = outcome, ContentType = ContentType.Json, WorkerStarted = 1_000_000, WorkerEnded = 1_000_010 }.Write(body);
         value.CopyTo(body.AsSpan(ResultPrefix.Size));
         var header = task;
         header.Kind = FrameKind.Result;

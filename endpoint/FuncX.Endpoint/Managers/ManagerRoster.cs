@@ -167,7 +167,11 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
             var next = at + header.FrameLength;
             if (header.Kind == FrameKind.Result && (header.Flags & FrameFlags.Segmented) == 0)
             {
-                OnResult(peer, header, bytes.AsSpan(at, header.FrameLength), header.BodyLength);
+                if (!OnResult(peer, header, bytes.AsSpan(at, header.FrameLength), header.BodyLength))
+                {
+                    Keep(frames.Buffer, run, at);
+                    run = next;
+                }
             }
             else
             {
@@ -189,7 +193,8 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
             ledger.Add(new FrameSlice(buffer, start, end - start));
     }
 
-    private void OnResult(ManagerPeer peer, in FrameHeader header, Span<byte> frame, long bodyBytes)
+    // False: the result is not for the service.
+    private bool OnResult(ManagerPeer peer, in FrameHeader header, Span<byte> frame, long bodyBytes)
     {
         if (!peer.InventoryDone)
             throw new FrameException("a result came before the end of the inventory");
@@ -197,6 +202,9 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         if ((header.Flags & FrameFlags.Segmented) != 0)
             body = body[sizeof(long)..];
         var prefix = ResultPrefix.Read(body, bodyBytes);
+        // What a stop interrupts runs again after the next start, and costs the user none of the losses that a task may have.
+        if (prefix.Outcome == TaskOutcome.AttemptLost && dispatcher.Core.Stopping)
+            return false;
         // A time of 0 is unknown. A clock that was set back in between is not a measurement.
         var duration = prefix.WorkerStarted > 0 && prefix.WorkerEnded >= prefix.WorkerStarted ? prefix.WorkerEnded - prefix.WorkerStarted : -1;
         if (dispatcher.Core.OnResult(peer.Number, header.Ticket, header.Task, header.Attempt, duration, dispatcher.Now, dispatcher, out var receipt))
@@ -210,6 +218,7 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         hops.ResultsReceived++;
         hops.ResultBytesReceived += FrameHeader.Size + bodyBytes;
         ledger.CountResult();
+        return true;
     }
 
     private void OnOther(ManagerPeer peer, in FrameHeader header, in FrameSlice frame)
@@ -288,12 +297,14 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         peer.Partial.Remove(header.Task);
         var first = partial.Frames[0];
         var span = first.Buffer.Array.AsSpan(first.Offset, first.Length);
-        OnResult(peer, FrameHeader.Read(span), span, partial.WholeBytes);
-        var ticket = span.Slice(FrameHeader.TicketOffset, sizeof(uint));
-        foreach (var piece in partial.Frames)
+        if (OnResult(peer, FrameHeader.Read(span), span, partial.WholeBytes))
         {
-            ticket.CopyTo(piece.Buffer.Array.AsSpan(piece.Offset + FrameHeader.TicketOffset));
-            ledger.Add(piece);
+            var ticket = span.Slice(FrameHeader.TicketOffset, sizeof(uint));
+            foreach (var piece in partial.Frames)
+            {
+                ticket.CopyTo(piece.Buffer.Array.AsSpan(piece.Offset + FrameHeader.TicketOffset));
+                ledger.Add(piece);
+            }
         }
 
         partial.Release();

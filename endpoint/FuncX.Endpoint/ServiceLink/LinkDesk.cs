@@ -223,6 +223,9 @@ internal sealed class LinkDesk(Dispatcher dispatcher, CodeTable code, ResultLedg
     private void Grant(LinkSession session)
     {
         var core = dispatcher.Core;
+        // What came would be given back and come again, for as long as the stop takes.
+        if (core.Stopping)
+            return;
         var window = Math.Max(SmallestWindow, 2L * core.Capacity);
         var tasks = _intake!.Tasks + Math.Max(0, window - core.Queued);
         var bytes = _intake.Bytes + Math.Max(0, WindowBytes - core.QueuedBytes);
