@@ -24,7 +24,8 @@ public sealed record BlockRequest
 public sealed record SubmittedBlock(BlockRequest Block, string JobId);
 
 /// <summary>Where a job stands, and in words why when it has ended or is not what it should be.</summary>
-public readonly record struct BlockStatus(BlockState State, string Reason);
+/// <param name="NodesLost">Of a running one: nodes without a manager, which <see cref="IBlockProvider.RepairAsync"/> may bring back.</param>
+public readonly record struct BlockStatus(BlockState State, string Reason, int NodesLost = 0);
 
 /// <summary>A provider refused or could not be asked.</summary>
 public sealed class BlockProviderException(string message, Exception? inner = null) : Exception(message, inner);

@@ -23,6 +23,14 @@ public interface IBlockProvider
     /// <summary>Where jobs stand, all in one question; one answer for each, in the same order.</summary>
     Task<IReadOnlyList<BlockStatus>> QueryAsync(IReadOnlyList<SubmittedBlock> blocks, CancellationToken cancellation);
 
+    /// <summary>
+    /// Starts the managers that a running job has lost, once; whether it was of use the next question shows. Where the job's own agent does that, nothing is to be
+    /// done and no node is ever told as lost.
+    /// </summary>
+    /// <returns>The job's id from now on.</returns>
+    /// <exception cref="BlockProviderException">It was refused; what was started all the same is found by the next repair or the end of the block.</exception>
+    Task<string> RepairAsync(SubmittedBlock block, CancellationToken cancellation);
+
     /// <summary>Ends a job; one that has ended already is no error. Returns once it is over, or when the provider has taken the order.</summary>
     Task CancelAsync(SubmittedBlock block, CancellationToken cancellation);
 }

@@ -47,26 +47,24 @@ public sealed partial class LocalProvider(TimeProvider time) : IBlockProvider
 
     public Task<string?> FindAsync(BlockRequest block, CancellationToken cancellation)
     {
-        var found = new List<ProcessRecord>();
-        foreach (var directory in Directory.EnumerateDirectories("/proc"))
+        var found = FindManagers(block);
+        return Task.FromResult(found.Count == 0 ? null : LocalJob.Here([.. found.Values.OrderBy(process => process.Pid)]).ToString());
+    }
+
+    public Task<string> RepairAsync(SubmittedBlock block, CancellationToken cancellation)
+    {
+        if (!LocalJob.TryParse(block.JobId, out var job) || !job.IsHere)
+            return Task.FromResult(block.JobId);
+        // Looked for, not taken from the id: an endpoint that was killed may have started one and not have written it down.
+        var running = FindManagers(block.Block);
+        var nodes = new List<ProcessRecord>(block.Block.Nodes);
+        for (var node = 0; node < block.Block.Nodes; node++)
         {
-            if (!int.TryParse(Path.GetFileName(directory.AsSpan()), out var pid))
-                continue;
-            try
-            {
-                // The rendezvous file's path is in the arguments of this block's managers and of nothing else that a submission starts.
-                var arguments = File.ReadAllText($"{directory}/cmdline").Split('\0');
-                var at = Array.IndexOf(arguments, "--rendezvous");
-                if (at >= 0 && at + 1 < arguments.Length && arguments[at + 1] == block.Rendezvous && ProcessRecord.Find(pid) is { } process)
-                    found.Add(process);
-            }
-            catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
-            {
-                // It ended while we looked.
-            }
+            cancellation.ThrowIfCancellationRequested();
+            nodes.Add(running.TryGetValue(DirectoryOf(block.Block, node), out var process) ? process : StartNode(block.Block, node));
         }
 
-        return Task.FromResult(found.Count == 0 ? null : LocalJob.Here([.. found.OrderBy(process => process.Pid)]).ToString());
+        return Task.FromResult(LocalJob.Here(nodes).ToString());
     }
 
     public Task<IReadOnlyList<BlockStatus>> QueryAsync(IReadOnlyList<SubmittedBlock> blocks, CancellationToken cancellation)
@@ -80,7 +78,7 @@ public sealed partial class LocalProvider(TimeProvider time) : IBlockProvider
     public async Task CancelAsync(SubmittedBlock block, CancellationToken cancellation)
     {
         if (LocalJob.TryParse(block.JobId, out var job) && job.IsHere)
-            await EndAsync(job.Nodes);
+            await EndAsync([.. job.Nodes.Union(FindManagers(block.Block).Values)]);
     }
 
     private BlockStatus Query(SubmittedBlock block)
@@ -106,20 +104,51 @@ public sealed partial class LocalProvider(TimeProvider time) : IBlockProvider
             worst = code is null || worst is null ? null : Math.Max(worst.Value, Math.Abs(code.Value));
         }
 
-        if (alive == job.Nodes.Count)
+        var lost = block.Block.Nodes - alive;
+        if (lost <= 0)
             return new BlockStatus(BlockState.Running, "");
         if (alive > 0)
-            return new BlockStatus(BlockState.Running, $"{alive} of {job.Nodes.Count} managers left: {string.Join("; ", endings)}");
+            return new BlockStatus(BlockState.Running, $"{alive} of {block.Block.Nodes} managers left: {(endings.Count > 0 ? string.Join("; ", endings) : "the endpoint was killed before it had started the others")}", lost);
         var reason = string.Join("; ", endings);
         if (worst is not 0 && LogTail.Read(LogOf(block.Block, 0)) is { Length: > 0 } tail)
             reason += $"; {LogOf(block.Block, 0)} ends with: {tail}";
         return new BlockStatus(worst switch { null => BlockState.Lost, 0 => BlockState.Completed, _ => BlockState.Failed }, reason);
     }
 
+    /// <summary>The block's managers that run, by their directories.</summary>
+    private static Dictionary<string, ProcessRecord> FindManagers(BlockRequest block)
+    {
+        var found = new Dictionary<string, ProcessRecord>(StringComparer.Ordinal);
+        foreach (var entry in Directory.EnumerateDirectories("/proc"))
+        {
+            if (!int.TryParse(Path.GetFileName(entry.AsSpan()), out var pid))
+                continue;
+            try
+            {
+                // The rendezvous file's path is in the arguments of this block's managers and of nothing else that a submission starts.
+                var arguments = File.ReadAllText($"{entry}/cmdline").Split('\0');
+                if (ValueOf(arguments, "--rendezvous") == block.Rendezvous && ValueOf(arguments, "--directory") is { } directory && ProcessRecord.Find(pid) is { } process)
+                    found[directory] = process;
+            }
+            catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+            {
+                // It ended while we looked.
+            }
+        }
+
+        return found;
+    }
+
+    private static string? ValueOf(string[] arguments, string option)
+    {
+        var at = Array.IndexOf(arguments, option);
+        return at >= 0 && at + 1 < arguments.Length ? arguments[at + 1] : null;
+    }
+
     private ProcessRecord StartNode(BlockRequest block, int node)
     {
         var name = block.Nodes == 1 ? Environment.MachineName : $"{Environment.MachineName}-{node}";
-        var directory = Path.Combine(block.Directory, $"node-{node}");
+        var directory = DirectoryOf(block, node);
         Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var process = DetachedProcess.Start(block.Manager, ["--rendezvous", block.Rendezvous, "--node", name, "--directory", directory],
             LogOf(block, node), directory);
@@ -162,6 +191,8 @@ public sealed partial class LocalProvider(TimeProvider time) : IBlockProvider
         if (process.IsAlive)
             _ = SendSignal(process.Pid, signal);
     }
+
+    private static string DirectoryOf(BlockRequest block, int node) => Path.Combine(block.Directory, $"node-{node}");
 
     private static string LogOf(BlockRequest block, int node) => Path.Combine(block.Directory, $"node-{node}.log");
 

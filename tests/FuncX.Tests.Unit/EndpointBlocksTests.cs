@@ -65,6 +65,40 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_lost_node_is_started_again_and_the_new_job_is_what_a_later_process_finds()
+    {
+        _configuration = _configuration with { Provider = _configuration.Provider with { Nodes = 2 } };
+        var first = await StartAsync("while :; do sleep 0.05; done", "127.0.0.1:1111");
+        first.Request("b1");
+        await EventuallyAsync(() => _reports.Contains("running b1"));
+        var before = Pids("b1");
+        Process.GetProcessById(before[0]).Kill();
+        await EventuallyAsync(() => Pids("b1")[0] != before[0]);
+        Pids("b1")[1].ShouldBe(before[1]);
+        await EventuallyAsync(() => first.Current().ShouldHaveSingleItem().Reason.Length == 0);
+
+        await first.StopAsync(CancellationToken.None);
+        var second = await StartAsync("while :; do sleep 0.05; done", "127.0.0.1:2222");
+        await second.EndAllAsync(TimeSpan.FromSeconds(15));
+        second.Current().ShouldBeEmpty();
+        Pids("b1").ShouldAllBe(pid => !File.Exists($"/proc/{pid}/cmdline") || File.ReadAllText($"/proc/{pid}/cmdline").Length == 0);
+    }
+
+    [Fact]
+    public async Task A_node_whose_manager_dies_at_once_is_not_started_without_pause()
+    {
+        _configuration = _configuration with { Provider = _configuration.Provider with { Nodes = 2 } };
+        var supervisor = await StartAsync("case \"$*\" in *node-1*) exit 3;; esac; while :; do sleep 0.05; done", "127.0.0.1:1111");
+        supervisor.Request("b1");
+        var log = Path.Combine(_configuration.StateDirectory, "blocks", "b1", "node-1.log");
+        var begun = Stopwatch.StartNew();
+        await EventuallyAsync(() => File.Exists(log) && File.ReadAllText(log).Split("arguments:").Length > 3);
+        // Its start, a repair at once, and one a second later.
+        begun.Elapsed.ShouldBeGreaterThan(TimeSpan.FromSeconds(1));
+        supervisor.Current().ShouldHaveSingleItem().Reason.ShouldContain("1 of 2 managers left");
+    }
+
+    [Fact]
     public async Task A_restarted_endpoint_finds_its_blocks_and_tells_them_its_new_address()
     {
         var first = await StartAsync("exec sleep 600", "127.0.0.1:1111");
@@ -149,6 +183,9 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
         supervisor.Listening([address]);
         return supervisor;
     }
+
+    private int[] Pids(string block) =>
+        [.. PrivateFile.ReadJson<BlockFile>(Path.Combine(_configuration.StateDirectory, "blocks", block, "block.json"))!.JobId!.Split('/')[2].Split(',').Select(node => int.Parse(node.Split('.')[0]))];
 
     private RendezvousFile ReadRendezvous(string block) => JsonSerializer.Deserialize<RendezvousFile>(
         File.ReadAllText(Path.Combine(_configuration.StateDirectory, "blocks", block, "rendezvous.json")))!;

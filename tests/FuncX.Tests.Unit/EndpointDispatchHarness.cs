@@ -169,6 +169,8 @@ internal sealed class PlayedProvider : IBlockProvider
     public Task<IReadOnlyList<BlockStatus>> QueryAsync(IReadOnlyList<SubmittedBlock> blocks, CancellationToken cancellation) =>
         Task.FromResult<IReadOnlyList<BlockStatus>>([.. blocks.Select(block => new BlockStatus(_jobs.GetValueOrDefault(block.JobId, BlockState.Running), ""))]);
 
+    public Task<string> RepairAsync(SubmittedBlock block, CancellationToken cancellation) => Task.FromResult(block.JobId);
+
     public Task CancelAsync(SubmittedBlock block, CancellationToken cancellation)
     {
         _jobs[block.JobId] = BlockState.Cancelled;

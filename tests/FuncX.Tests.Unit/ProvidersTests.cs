@@ -9,6 +9,9 @@ namespace FuncX.Tests.Unit;
 
 public sealed class ProvidersTests : IDisposable
 {
+    /// <summary>Goes on for ever and keeps its arguments, by which a manager is found.</summary>
+    private const string Patient = "while :; do sleep 0.05; done";
+
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
 
     private readonly ConfigurationScratch _scratch = new();
@@ -105,9 +108,45 @@ public sealed class ProvidersTests : IDisposable
     [Fact]
     public async Task A_job_whose_id_was_never_written_down_is_found_by_its_rendezvous_file()
     {
-        var block = await SubmitAsync("while :; do sleep 0.05; done");
+        var block = await SubmitAsync(Patient);
         await EventuallyAsync(async () => await _provider.FindAsync(block.Block, CancellationToken.None), block.JobId);
         (await _provider.FindAsync(block.Block with { Rendezvous = "/none" }, CancellationToken.None)).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task A_lost_node_is_started_again_and_the_others_are_left_alone()
+    {
+        var block = await SubmitAsync(Patient, nodes: 3);
+        await EventuallyAsync(async () => (await LogAsync(block, 1)).Split("arguments:").Length, 2);
+        var before = Pids(block);
+        Process.GetProcessById(int.Parse(before[1])).Kill();
+        await EventuallyAsync(async () => (await StatusAsync(block)).NodesLost, 1);
+
+        var repaired = await RepairAsync(block);
+
+        var after = Pids(repaired);
+        after.Length.ShouldBe(3);
+        (after[0], after[2]).ShouldBe((before[0], before[2]));
+        after[1].ShouldNotBe(before[1]);
+        (await StatusAsync(repaired)).ShouldBe(new BlockStatus(BlockState.Running, ""));
+        await EventuallyAsync(async () => (await LogAsync(block, 1)).Split("arguments:").Length, 3);
+        (await RepairAsync(repaired)).JobId.ShouldBe(repaired.JobId);
+    }
+
+    [Fact]
+    public async Task A_node_that_was_started_again_by_an_endpoint_that_died_is_taken_up_and_not_started_twice()
+    {
+        var block = await SubmitAsync(Patient, nodes: 2);
+        await EventuallyAsync(async () => (await _provider.FindAsync(block.Block, CancellationToken.None))?.Split(',').Length, 2);
+        Process.GetProcessById(int.Parse(Pids(block)[0])).Kill();
+        await EventuallyAsync(async () => (await StatusAsync(block)).NodesLost, 1);
+        var repaired = await RepairAsync(block);
+        await EventuallyAsync(async () => (await _provider.FindAsync(block.Block, CancellationToken.None))?.Split(',').Length, 2);
+
+        // The old id, as if the new one had never been written down.
+        (await RepairAsync(block)).JobId.ShouldBe(repaired.JobId);
+        await _provider.CancelAsync(block, CancellationToken.None);
+        await EventuallyAsync(async () => (await StateAsync(repaired)).IsEnd(), true);
     }
 
     [Fact]
@@ -168,6 +207,13 @@ public sealed class ProvidersTests : IDisposable
         var block = new SubmittedBlock(request, await _provider.SubmitAsync(request, CancellationToken.None));
         _submitted.Add(block);
         return block;
+    }
+
+    private async Task<SubmittedBlock> RepairAsync(SubmittedBlock block)
+    {
+        var repaired = block with { JobId = await _provider.RepairAsync(block, CancellationToken.None) };
+        _submitted.Add(repaired);
+        return repaired;
     }
 
     private static string[] Pids(SubmittedBlock block) => [.. block.JobId.Split('/')[2].Split(',').Select(node => node.Split('.')[0])];

@@ -5,7 +5,7 @@ using FuncX.Providers;
 namespace FuncX.Endpoint.Blocks;
 
 /// <summary>A block that has not ended. Changed by the supervisor's loop; others read it for status or order its end.</summary>
-internal sealed class Block(BlockRequest request, string secret, DateTimeOffset requestedAt)
+internal sealed class Block(BlockRequest request, string secret, DateTimeOffset requestedAt, BlockRepairs repairs)
 {
     private readonly byte[] _secret = SHA256.HashData(Encoding.UTF8.GetBytes(secret));
 
@@ -17,6 +17,8 @@ internal sealed class Block(BlockRequest request, string secret, DateTimeOffset 
 
     public string? JobId { get; set; }
 
+    public BlockRepairs Repairs { get; } = repairs;
+
     public BlockState State { get; set; } = BlockState.Pending;
 
     public string Reason { get; set; } = "";
@@ -25,6 +27,9 @@ internal sealed class Block(BlockRequest request, string secret, DateTimeOffset 
 
     /// <summary>The order to end it, once it was given.</summary>
     public Task? Ending { get; set; }
+
+    /// <summary>The job that it was given for.</summary>
+    public string? EndingJob { get; set; }
 
     public bool EndRequested { get; set; }
 

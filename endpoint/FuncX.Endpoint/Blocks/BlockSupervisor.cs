@@ -89,7 +89,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
                 continue;
             }
 
-            var block = new Block(RequestOf(file.Block, file.Nodes), file.Secret, file.Requested)
+            var block = new Block(RequestOf(file.Block, file.Nodes), file.Secret, file.Requested, new BlockRepairs(time))
             {
                 State = file.State,
                 Reason = file.Reason,
@@ -218,7 +218,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
             return;
         }
 
-        var block = new Block(RequestOf(order.BlockId, configuration.Provider.Nodes), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)), time.GetUtcNow());
+        var block = new Block(RequestOf(order.BlockId, configuration.Provider.Nodes), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)), time.GetUtcNow(), new BlockRepairs(time));
         try
         {
             _directories.Create(order.BlockId);
@@ -243,8 +243,10 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
     private void BeginEnding(Block block)
     {
         block.EndRequested = true;
-        if (block.JobId is { } job && block.Ending is null)
-            block.Ending = EndAsync(new SubmittedBlock(block.Request, job));
+        if (block.JobId is not { } job || block.EndingJob == job)
+            return;
+        block.EndingJob = job;
+        block.Ending = EndAsync(new SubmittedBlock(block.Request, job));
     }
 
     private async Task EndAsync(SubmittedBlock block)
@@ -262,6 +264,9 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
     private async Task PollAsync(CancellationToken stopping)
     {
         var submitted = _blocks.Values.Where(block => block.JobId is not null).ToArray();
+        // An end that was ordered while a node was being started again knew the job without it.
+        foreach (var block in submitted.Where(block => block.EndRequested))
+            BeginEnding(block);
         if (submitted.Length == 0)
             return;
         IReadOnlyList<BlockStatus> statuses;
@@ -280,7 +285,30 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         }
 
         for (var i = 0; i < submitted.Length; i++)
+        {
             Apply(submitted[i], statuses[i]);
+            if (statuses[i].NodesLost > 0)
+                await RepairAsync(submitted[i], stopping);
+        }
+    }
+
+    private async Task RepairAsync(Block block, CancellationToken stopping)
+    {
+        if (_endingAll || block.EndRequested || !block.Repairs.TryBegin())
+            return;
+        try
+        {
+            block.JobId = await provider.RepairAsync(new SubmittedBlock(block.Request, block.JobId!), stopping);
+            _directories.WriteBlock(block.File(provider.Name));
+            Log.BlockRepaired(logger, block.Request.BlockId, block.JobId);
+        }
+        catch (Exception problem) when (problem is BlockProviderException or IOException or UnauthorizedAccessException)
+        {
+            Log.RepairFailed(logger, block.Request.BlockId, problem.Message);
+        }
+
+        if (block.Repairs.GivenUp)
+            Log.RepairsGivenUp(logger, block.Request.BlockId, BlockRepairs.Most);
     }
 
     private void Apply(Block block, BlockStatus status)
@@ -356,6 +384,15 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
 
         [LoggerMessage(Level = LogLevel.Warning, Message = "block {Block}: {Reason}")]
         public static partial void BlockNote(ILogger logger, string block, string reason);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "the lost managers of block {Block} were started again; it is job {Job} now")]
+        public static partial void BlockRepaired(ILogger logger, string block, string job);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "the lost managers of block {Block} could not be started again: {Reason}")]
+        public static partial void RepairFailed(ILogger logger, string block, string reason);
+
+        [LoggerMessage(Level = LogLevel.Error, Message = "block {Block} lost managers {Times} times with less than ten minutes in between; it goes on without those it loses from now on")]
+        public static partial void RepairsGivenUp(ILogger logger, string block, int times);
 
         [LoggerMessage(Level = LogLevel.Warning, Message = "block {Block} was requested twice; the second request is ignored")]
         public static partial void BlockTwice(ILogger logger, string block);
