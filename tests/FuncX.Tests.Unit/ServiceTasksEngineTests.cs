@@ -127,6 +127,26 @@ public sealed class ServiceTasksEngineTests
     }
 
     [Fact]
+    public async Task A_stopping_endpoint_is_sent_nothing_more_and_what_it_gives_back_waits_for_the_next_with_its_attempt()
+    {
+        using var harness = new EngineHarness();
+        var batch = await harness.SubmitAsync(3, attempts: 1);
+        var ids = Enumerable.Range(0, 3).Select(index => new TaskId(batch.Key.Id, (uint)index)).ToList();
+        var link = await harness.ConnectAsync("one");
+        (await harness.TakeAsync(link)).Tasks.Count.ShouldBe(3);
+        using var receiver = harness.Receiver(link);
+
+        harness.Engine.Drain(link);
+        receiver.TakeBack(EngineHarness.Returned((ids[0], 9), (ids[1], 1), (ids[2], 1)));
+        var later = new TaskId((await harness.SubmitAsync(1)).Key.Id, 0);
+
+        (await harness.TakeAsync(link)).Tasks.ShouldBeEmpty();
+        var next = await harness.ConnectAsync("two");
+        // One was given back under another attempt: this one may have run.
+        (await harness.TakeAsync(next)).Tasks.ShouldBe([(ids[1], (ushort)1), (ids[2], (ushort)1), (later, (ushort)1)]);
+    }
+
+    [Fact]
     public async Task A_task_that_may_run_once_is_lost_when_a_new_process_does_not_have_it()
     {
         using var harness = new EngineHarness();

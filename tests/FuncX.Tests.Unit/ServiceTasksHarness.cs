@@ -116,6 +116,15 @@ internal sealed class EngineHarness : IDisposable
         return sent;
     }
 
+    /// <summary>A message of tasks that come back unstarted, as an endpoint sends it.</summary>
+    public static EndpointResults Returned(params (TaskId Task, ushort Attempt)[] tasks)
+    {
+        var frames = new ArrayBufferWriter<byte>();
+        foreach (var (task, attempt) in tasks)
+            FrameWriter.Write(frames, new FrameHeader { Kind = FrameKind.Returned, Attempt = attempt, Task = task }, []);
+        return new EndpointResults { Frames = ByteString.CopyFrom(frames.WrittenSpan) };
+    }
+
     /// <summary>A message of result frames, as an endpoint sends it.</summary>
     public static EndpointResults Message(ulong sequence, params (TaskId Task, ushort Attempt, TaskOutcome Outcome, byte[] Value)[] results)
     {

@@ -71,7 +71,11 @@ public sealed class DispatchLifetime : IHostedLifecycleService
     {
         if (!_exit.LeaveBlocks && !_finished)
         {
-            await _loop.Run(d => d.Core.OnStop(d));
+            await _loop.Run(d =>
+            {
+                d.Link.OnStop();
+                d.Core.OnStop(d);
+            });
             _finished = true;
             await UntilAsync(() => _dispatcher.Core.Running == 0 && _dispatcher.Ledger.IsEmpty, cancellationToken);
         }

@@ -74,7 +74,16 @@ internal sealed class LinkDesk(Dispatcher dispatcher, CodeTable code, ResultLedg
 
         ledger.Describe(spooled);
         SendInventory(session, spooled);
+        if (dispatcher.Core.Stopping)
+            SendDrain(session);
         ledger.OnLinkUp(session);
+    }
+
+    /// <summary>The endpoint is about to stop: the service is told to send no more, before it hears of anything given back.</summary>
+    public void OnStop()
+    {
+        if (_session is { } session)
+            SendDrain(session);
     }
 
     public void OnDown(LinkSession session)
@@ -192,6 +201,8 @@ internal sealed class LinkDesk(Dispatcher dispatcher, CodeTable code, ResultLedg
         _reported = status;
         session.Send(new EndpointMessage { Status = status });
     }
+
+    private static void SendDrain(LinkSession session) => session.Send(new EndpointMessage { Drain = new EndpointDrain() });
 
     private static void SendInventory(LinkSession session, List<InventoryEntry> entries)
     {

@@ -22,12 +22,11 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
 
     private readonly SemaphoreSlim _pending = new(MostPending);
     private readonly Dictionary<TaskId, Assembly> _assemblies = [];
-    private readonly List<TaskId> _returned = [];
     private TaskResult[] _results = [];
     private int _count;
     private ulong _sequence;
 
-    /// <summary>Takes one message of results or returned tasks.</summary>
+    /// <summary>Takes one message of results.</summary>
     /// <exception cref="FrameException">The message is malformed.</exception>
     /// <exception cref="StorageFullException">A large body could not be kept.</exception>
     public async ValueTask ReceiveAsync(EndpointResults message, bool inline)
@@ -38,10 +37,25 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
         _sequence = message.Sequence;
         _results = ArrayPool<TaskResult>.Shared.Rent(Math.Max(16, message.Frames.Length / (FrameHeader.Size + ResultPrefix.Size)));
         _count = 0;
-        _returned.Clear();
         Parse(message.Frames.Memory, engine.Now);
-        var posted = new ResultsEvent(link, _results, _count, [.. _returned], Acknowledgeable(), Done);
+        var posted = new ResultsEvent(link, _results, _count, Acknowledgeable(), Done);
         engine.Results(posted, inline);
+    }
+
+    /// <summary>Takes one message of tasks that come back unstarted.</summary>
+    /// <exception cref="FrameException">The message is malformed.</exception>
+    public void TakeBack(EndpointResults message)
+    {
+        var tasks = new List<(TaskId Task, ushort Attempt)>(message.Frames.Length / FrameHeader.Size);
+        for (var frames = message.Frames.Span; frames.Length > 0;)
+        {
+            if (!FrameReader.TryRead(frames, out var header, out var length) || header.Kind != FrameKind.Returned)
+                throw new FrameException($"{frames.Length} bytes of a message of returned tasks are no whole Returned frames");
+            tasks.Add((header.Task, header.Attempt));
+            frames = frames[length..];
+        }
+
+        engine.TakeBack(link, tasks);
     }
 
     public void Dispose() => _pending.Dispose();
@@ -88,11 +102,8 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
                 case FrameKind.Segment:
                     Continue(header, body.Span, now);
                     break;
-                case FrameKind.Returned:
-                    _returned.Add(header.Task);
-                    break;
                 default:
-                    throw new FrameException($"a frame of kind {header.Kind} came over the link; Result, Segment and Returned may");
+                    throw new FrameException($"a frame of kind {header.Kind} came among results; Result and Segment may");
             }
         }
     }

@@ -111,7 +111,10 @@ public sealed partial class LinkService(TaskEngine engine, EndpointCatalog endpo
                     await receiver.ReceiveAsync(message.Results, inline);
                     break;
                 case EndpointMessage.MessageOneofCase.Returned:
-                    await receiver.ReceiveAsync(message.Returned, inline);
+                    receiver.TakeBack(message.Returned);
+                    break;
+                case EndpointMessage.MessageOneofCase.Drain:
+                    engine.Drain(link);
                     break;
                 case EndpointMessage.MessageOneofCase.Credit:
                     engine.Credit(link, message.Credit.Tasks, message.Credit.Bytes, inline);

@@ -58,7 +58,10 @@ public sealed class LinkSession(int owner, string ownerName, string instance, st
 
     public ulong CreditBytes { get; internal set; }
 
-    public bool HasCredit => _spentTasks < CreditTasks && _spentBytes < CreditBytes && Ended is null;
+    /// <summary>The endpoint stops and takes no more tasks. Owned by the turn.</summary>
+    public bool Draining { get; internal set; }
+
+    public bool HasCredit => _spentTasks < CreditTasks && _spentBytes < CreditBytes && !Draining && Ended is null;
 
     /// <summary>Takes credit for one frame. The last one may pass the bytes' limit: else a task larger than the window would wait for ever.</summary>
     public bool TrySpend(long frameBytes)

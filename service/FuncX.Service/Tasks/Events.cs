@@ -187,8 +187,55 @@ internal sealed class CreditEvent(LinkSession link, ulong tasks, ulong bytes) : 
     }
 }
 
-/// <summary>Results and returned tasks of one link message.</summary>
-internal sealed class ResultsEvent(LinkSession link, TaskResult[] results, int count, TaskId[] returned, ulong acknowledge, Action<ResultsEvent> done) : EngineEvent
+/// <summary>The endpoint of a link stops.</summary>
+internal sealed class DrainEvent(LinkSession link) : EngineEvent
+{
+    public override void Apply(Turn turn) => link.Draining = true;
+
+    public override void Complete(bool inline)
+    {
+    }
+
+    public override void Fail(string reason)
+    {
+    }
+}
+
+/// <summary>Tasks that their endpoint gives back: they have not started, so it is the same execution that is sent again.</summary>
+internal sealed class TakeBackEvent(LinkSession link, IReadOnlyList<(TaskId Task, ushort Attempt)> tasks) : EngineEvent
+{
+    public override void Apply(Turn turn)
+    {
+        // What a link that is over gave back, the next one's inventory lacks.
+        if (link.Endpoint is not { } endpoint || endpoint.Link != link)
+            return;
+        // Backwards, since each goes to the front of the queue.
+        for (var at = tasks.Count - 1; at >= 0; at--)
+        {
+            var (task, attempt) = tasks[at];
+            if (!turn.State.TryGet(new BatchKey(task.Batch, link.Owner), out var batch) || batch.Endpoint != endpoint || task.Index >= (uint)batch.Slots.Length)
+                continue;
+            ref readonly var slot = ref batch.Slots[task.Index];
+            if (slot.State != SlotState.Dispatched || slot.Attempt != attempt)
+                continue;
+            if (slot.CancelAsked)
+                turn.Finish(batch, (int)task.Index, TaskOutcome.Cancelled, new FailureBody("Cancelled", "The task was cancelled before it started."));
+            else
+                turn.Requeue(batch, (int)task.Index, slot.Attempt);
+        }
+    }
+
+    public override void Complete(bool inline)
+    {
+    }
+
+    public override void Fail(string reason)
+    {
+    }
+}
+
+/// <summary>Results of one link message.</summary>
+internal sealed class ResultsEvent(LinkSession link, TaskResult[] results, int count, ulong acknowledge, Action<ResultsEvent> done) : EngineEvent
 {
     public TaskResult[] Results => results;
 
@@ -212,13 +259,6 @@ internal sealed class ResultsEvent(LinkSession link, TaskResult[] results, int c
             Take(turn, endpoint, batch, result);
         }
 
-        foreach (var task in returned)
-        {
-            if (turn.State.TryGet(new BatchKey(task.Batch, link.Owner), out batch) && batch.Endpoint == endpoint && task.Index < (uint)batch.Slots.Length
-                && batch.Slots[task.Index].State == SlotState.Dispatched)
-                Return(turn, batch, (int)task.Index);
-        }
-
         if (acknowledge > 0)
             turn.Send(link, LinkItem.Acknowledge(acknowledge));
         turn.MakeReady(endpoint);
@@ -227,14 +267,6 @@ internal sealed class ResultsEvent(LinkSession link, TaskResult[] results, int c
     public override void Complete(bool inline) => done(this);
 
     public override void Fail(string reason) => done(this);
-
-    private static void Return(Turn turn, Batch batch, int index)
-    {
-        if (batch.Slots[index].CancelAsked)
-            turn.Finish(batch, index, TaskOutcome.Cancelled, new FailureBody("Cancelled", "The task was cancelled before it started."));
-        else
-            turn.Requeue(batch, index, batch.Slots[index].Attempt);
-    }
 
     private static void Take(Turn turn, EndpointState endpoint, Batch batch, in TaskResult result)
     {

@@ -116,6 +116,12 @@ public sealed partial class TaskEngine : IDisposable
 
     public void Credit(LinkSession link, ulong tasks, ulong bytes, bool inline) => Post(new CreditEvent(link, tasks, bytes), inline);
 
+    /// <summary>The endpoint stops: nothing more is sent over the link.</summary>
+    public void Drain(LinkSession link) => Post(new DrainEvent(link), inline: false);
+
+    /// <summary>Puts sent tasks that have not started back in the queue.</summary>
+    public void TakeBack(LinkSession link, IReadOnlyList<(TaskId Task, ushort Attempt)> tasks) => Post(new TakeBackEvent(link, tasks), inline: false);
+
     /// <summary>Commits results and acknowledges them on the link; <paramref name="done"/> gives the array back.</summary>
     internal void Results(ResultsEvent results, bool inline) => Post(results, inline);
 
