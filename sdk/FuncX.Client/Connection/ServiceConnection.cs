@@ -29,6 +29,7 @@ internal sealed class ServiceConnection : IDisposable
         Functions = new Functions.FunctionsClient(_channel);
         Endpoints = new Endpoints.EndpointsClient(_channel);
         Tasks = new Tasks.TasksClient(_channel);
+        Submit = new SubmitCalls(_channel.CreateCallInvoker(), _headers);
         BulkTasks = new Tasks.TasksClient(_bulk);
     }
 
@@ -41,6 +42,9 @@ internal sealed class ServiceConnection : IDisposable
     public Endpoints.EndpointsClient Endpoints { get; }
 
     public Tasks.TasksClient Tasks { get; }
+
+    /// <summary>The unary call of <see cref="Tasks"/> that a program makes tens of thousands of times a second.</summary>
+    public SubmitCalls Submit { get; }
 
     /// <summary>The same on the connection for maps.</summary>
     public Tasks.TasksClient BulkTasks { get; }
@@ -97,6 +101,10 @@ internal sealed class ServiceConnection : IDisposable
             ConnectTimeout = TimeSpan.FromSeconds(5),
             AutomaticDecompression = DecompressionMethods.None,
             UseProxy = !address.IsLoopback,
+            // Each would be a stage that every call passes: the service redirects nothing, sets no cookies and reads no trace headers.
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            ActivityHeadersPropagator = null,
         },
         DisposeHttpClient = true,
         MaxReceiveMessageSize = MessageBytes,

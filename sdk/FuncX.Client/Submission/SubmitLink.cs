@@ -269,13 +269,13 @@ internal sealed class SubmitLink : IAsyncDisposable
     {
         try
         {
-            using var sent = _tasks.SubmitAsync(batch.Request, _service.Options(_stop.Token));
-            await sent.ResponseAsync;
+            await _service.Submit.SendAsync(batch.Request);
             _service.Retry.Reached();
             return true;
         }
         catch (RpcException problem)
         {
+            // Disposal of the client ends the channel, and with it this call.
             _stop.Token.ThrowIfCancellationRequested();
             return ServiceErrors.IsTransient(problem) ? false : throw ServiceErrors.Translate(problem, _service.Address, Describe(batch));
         }
