@@ -88,31 +88,50 @@ public sealed class ConfigurationSection
     }
 
     /// <summary>An absolute path, <c>${NAME}</c> expanded.</summary>
-    public string? OptionalPath(string key)
+    /// <param name="check">As of <see cref="Text"/>; sees the expanded path.</param>
+    public string? OptionalPath(string key, Func<string, string?>? check = null)
     {
-        if (Expanded(key, "a path") is not { } expanded)
+        if (Scalar(key, "a path") is not { } scalar || Expanded(key, scalar, "a path") is not { } text)
             return null;
-        if (expanded.Text.StartsWith('/'))
-            return expanded.Text.Length > 1 ? expanded.Text.TrimEnd('/') : expanded.Text;
-        _errors.Add(expanded.Source, expanded.Text.StartsWith('~')
-            ? $"'{PathOf(key)}' is '{expanded.Text}'; write ${{HOME}} instead of ~"
-            : $"'{PathOf(key)}' is '{expanded.Text}'; expected an absolute path");
+        if (PathProblem(text) is { } relative)
+        {
+            _errors.Add(scalar, $"'{PathOf(key)}' is {relative}");
+            return null;
+        }
+
+        var path = Trimmed(text);
+        if (check?.Invoke(path) is not { } problem)
+            return path;
+        _errors.Add(scalar, $"'{PathOf(key)}' {problem}");
         return null;
+    }
+
+    /// <summary>A program: a name as it stands, to be found in PATH, or with a slash in it an absolute path, <c>${NAME}</c> expanded.</summary>
+    public string Program(string key, string fallback)
+    {
+        if (Scalar(key, "a program") is not { } scalar)
+            return fallback;
+        if (scalar.Text.Contains('/', StringComparison.Ordinal))
+            return OptionalPath(key) ?? fallback;
+        if (scalar.Text.Length is > 0 and <= 255 && !scalar.Text.Any(letter => char.IsControl(letter) || letter == '$'))
+            return scalar.Text;
+        Wrong(key, scalar, "a name found in PATH, or an absolute path, like ${HOME}/venv/bin/python");
+        return fallback;
     }
 
     /// <summary>As <see cref="OptionalPath"/>, with a default.</summary>
     public string Path(string key, string fallback) => OptionalPath(key) ?? fallback;
 
     /// <summary>As <see cref="OptionalPath"/>; to leave it out is an error.</summary>
-    public string RequiredPath(string key, string example)
+    public string RequiredPath(string key, string example, Func<string, string?>? check = null)
     {
         if (!Has(key))
             Missing(key, example);
-        return OptionalPath(key) ?? "";
+        return OptionalPath(key, check) ?? "";
     }
 
     /// <summary>A secret, <c>${NAME}</c> expanded; messages never repeat it.</summary>
-    public string? OptionalSecret(string key) => Expanded(key, "a text", secret: true)?.Text;
+    public string? OptionalSecret(string key) => Scalar(key, "a text") is { } scalar ? Expanded(key, scalar, "a text", secret: true) : null;
 
     /// <summary>A whole number within bounds.</summary>
     public int Integer(string key, int fallback, int minimum, int maximum) => OptionalInteger(key, minimum, maximum) ?? fallback;
@@ -232,6 +251,26 @@ public sealed class ConfigurationSection
         return texts;
     }
 
+    /// <summary>A list of absolute paths, <c>${NAME}</c> expanded in each; empty when left out.</summary>
+    public IReadOnlyList<string> Paths(string key, int maxItems = 1_000)
+    {
+        var paths = new List<string>();
+        if (Texts(key, [], maxItems).Count == 0 || Take(key) is not { Value: SourceList list })
+            return paths;
+        foreach (var item in list.Items.OfType<SourceScalar>())
+        {
+            // What is no text at all has been told already.
+            if (item.IsNull || Problem(item.Text, 4_096, check: null) is not null || Expanded(key, item, "a path") is not { } text)
+                continue;
+            if (PathProblem(text) is { } problem)
+                _errors.Add(item, $"'{PathOf(key)}' has an item that is {problem}");
+            else
+                paths.Add(Trimmed(text));
+        }
+
+        return paths;
+    }
+
     /// <summary>A section whose keys are free and whose values are whole numbers within bounds.</summary>
     public IReadOnlyDictionary<string, int> Integers(string key, int minimum, int maximum)
     {
@@ -290,10 +329,8 @@ public sealed class ConfigurationSection
         return null;
     }
 
-    private (string Text, SourceScalar Source)? Expanded(string key, string expected, bool secret = false)
+    private string? Expanded(string key, SourceScalar scalar, string expected, bool secret = false)
     {
-        if (Scalar(key, expected) is not { } scalar)
-            return null;
         if (!Variables.TryExpand(scalar.Text, _environment, out var expanded, out var problem))
         {
             _errors.Add(scalar, $"'{PathOf(key)}': {(secret ? "its ${NAME} names no environment variable that is set" : problem)}");
@@ -306,8 +343,17 @@ public sealed class ConfigurationSection
             return null;
         }
 
-        return (expanded, scalar);
+        return expanded;
     }
+
+    private static string? PathProblem(string text)
+    {
+        if (text.StartsWith('/'))
+            return null;
+        return text.StartsWith('~') ? $"'{text}'; write ${{HOME}} instead of ~" : $"'{text}'; expected an absolute path";
+    }
+
+    private static string Trimmed(string path) => path.TrimEnd('/') is { Length: > 0 } trimmed ? trimmed : "/";
 
     private int? ReadInteger(SourceScalar scalar, string path, int minimum, int maximum)
     {

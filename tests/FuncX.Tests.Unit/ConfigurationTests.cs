@@ -13,6 +13,8 @@ public sealed class ConfigurationTests
 
     [Theory]
     [InlineData("name: a b", 1, 7, "'name' is 'a b'; expected 1 to 64 of")]
+    [InlineData("name: .", 1, 7, "which names a directory")]
+    [InlineData("name: ..", 1, 7, "and not . or ..")]
     [InlineData("name: ", 1, 1, "'name' has no value")]
     [InlineData("name: [a]", 1, 7, "'name' is a list of one item; expected a text")]
     [InlineData("nmae: a", 1, 1, "unknown key 'nmae'; did you mean 'name'?")]
@@ -22,6 +24,9 @@ public sealed class ConfigurationTests
     [InlineData("state_dir: ~/x", 1, 12, "write ${HOME} instead of ~")]
     [InlineData("state_dir: x", 1, 12, "expected an absolute path")]
     [InlineData("state_dir: ${NO_SUCH_VARIABLE}/x", 1, 12, "NO_SUCH_VARIABLE is not set")]
+    [InlineData("state_dir: /", 1, 12, "the root of all directories")]
+    [InlineData("state_dir: //", 1, 12, "the root of all directories")]
+    [InlineData("state_dir: /tmp/..", 1, 12, "the root of all directories")]
     [InlineData("state_dir: /${x", 1, 12, "no closing brace")]
     [InlineData("provider: local", 1, 11, "'provider' is 'local'; expected a section")]
     [InlineData("provider: {type: slrum}", 1, 18, "did you mean 'slurm'?")]
@@ -45,6 +50,12 @@ public sealed class ConfigurationTests
     [InlineData("workers: {prefetch: 1025}", 1, 21, "expected auto, or a whole number from 0 to 1024")]
     [InlineData("workers: {preload: numpy}", 1, 20, "expected a list")]
     [InlineData("workers: {preload: [a-b]}", 1, 21, "expected the name of a Python module")]
+    [InlineData("workers: {python: ~/venv/bin/python}", 1, 19, "write ${HOME} instead of ~")]
+    [InlineData("workers: {python: bin/python}", 1, 19, "expected an absolute path")]
+    [InlineData("workers: {python: \"${NO_SUCH_VARIABLE}/python\"}", 1, 19, "NO_SUCH_VARIABLE is not set")]
+    [InlineData("workers: {python: \"${PYTHON}\"}", 1, 19, "a name found in PATH, or an absolute path")]
+    [InlineData("containers: {binds: [/a, b]}", 1, 26, "has an item that is 'b'; expected an absolute path")]
+    [InlineData("containers: {binds: [\"${NO_SUCH_VARIABLE}/b\"]}", 1, 22, "NO_SUCH_VARIABLE is not set")]
     [InlineData("containers: {warm: {ml: many}}", 1, 25, "'containers.warm.ml' is 'many'")]
     [InlineData("containers: {cache: {size: 1GiB}}", 1, 14, "'containers.cache.dir' is missing")]
     [InlineData("limits: {result: 9999PiB}", 1, 18, "expected a size")]
@@ -88,10 +99,28 @@ public sealed class ConfigurationTests
     [Fact]
     public void Variables_expand_in_paths_and_nowhere_else()
     {
-        var result = EndpointConfigurationFile.Parse("x.yaml", "name: a\nservice: https://x.org\nstate_dir: ${BASE}/a\ndescription: costs ${BASE}\n",
-            name => name == "BASE" ? "/base" : null);
-        result.Value!.StateDirectory.ShouldBe("/base/a");
-        result.Value.Description.ShouldBe("costs ${BASE}");
+        const string Text = """
+            name: a
+            service: https://x.org
+            state_dir: ${BASE}/a/
+            description: costs ${BASE}
+            interfaces: ["${BASE}"]
+            provider: {type: pbs, walltime: 1h, account: "${BASE}", queue: "${BASE}", directives: ["${BASE}"]}
+            launcher: {arguments: ["${BASE}"]}
+            workers: {per_node: 1, init: "cd ${BASE}", python: "${BASE}/bin/python", accelerators: ["${BASE}"]}
+            containers: {allowed: ["${BASE}"], binds: ["${BASE}/data", "/opt/${BASE}"], cache: {dir: "${BASE}/images"}}
+            stage_in: ["${BASE}"]
+            """;
+        var value = EndpointConfigurationFile.Parse("x.yaml", Text, name => name == "BASE" ? "/base" : null).Value!;
+        value.StateDirectory.ShouldBe("/base/a");
+        value.Workers.Python.ShouldBe("/base/bin/python");
+        value.Containers.Binds.ShouldBe(["/base/data", "/opt//base"]);
+        value.Containers.Cache!.Directory.ShouldBe("/base/images");
+        value.Description.ShouldBe("costs ${BASE}");
+        value.Workers.Init.ShouldBe("cd ${BASE}");
+        string[] others = [.. value.Interfaces, value.Provider.Account!, value.Provider.Queue!, .. value.Provider.Directives, .. value.Launcher!.Arguments,
+            .. value.Workers.Accelerators, .. value.Containers.Allowed, .. value.StageIn];
+        others.ShouldAllBe(text => text == "${BASE}");
     }
 
     [Fact]

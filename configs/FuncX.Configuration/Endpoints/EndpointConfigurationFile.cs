@@ -24,7 +24,7 @@ public static class EndpointConfigurationFile
             Name = root.RequiredText("name", "polaris", 64, CheckName),
             Service = root.RequiredText("service", "https://funcx.example.org", 500, CheckService).TrimEnd('/'),
             Description = root.Text("description", ""),
-            StateDirectory = root.RequiredPath("state_dir", "${HOME}/.funcx/polaris"),
+            StateDirectory = root.RequiredPath("state_dir", "${HOME}/.funcx/polaris", CheckStateDirectory),
             Provider = provider,
             Blocks = Blocks(root.Section("blocks")),
             Transport = root.Choice("transport", TransportKind.Tcp),
@@ -77,7 +77,7 @@ public static class EndpointConfigurationFile
             CpuAffinity = section.Choice("cpu_affinity", CpuAffinity.None),
             Accelerators = section.Texts("accelerators", [], 1_024, 128),
             Init = section.Text("init", "", 65_536),
-            Python = section.Text("python", "python3", 4_096, CheckProgram),
+            Python = section.Program("python", "python3"),
             Preload = section.Texts("preload", [], 256, 256, CheckModule),
             Isolation = section.Choice("isolation", WorkerIsolation.Fork),
             Prefetch = Prefetch(section),
@@ -101,7 +101,7 @@ public static class EndpointConfigurationFile
     {
         Runtime = section.Choice("runtime", ContainerRuntime.None),
         Allowed = section.Texts("allowed", ["*"]),
-        Binds = section.Texts("binds", [], check: text => text.StartsWith('/') ? null : $"has '{text}' as an item; expected an absolute path"),
+        Binds = section.Paths("binds"),
         Cache = section.Has("cache") ? Cache(section.Section("cache")) : null,
         Mode = section.Choice("mode", ContainerMode.Soft),
         Warm = section.Integers("warm", 0, 4_096),
@@ -140,10 +140,16 @@ public static class EndpointConfigurationFile
         return sharing;
     }
 
-    private static string? CheckName(string text) =>
-        text.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '.' or '_' or '-')
-            ? null
-            : $"is '{text}'; expected 1 to 64 of a-z A-Z 0-9 . _ -";
+    // Names become names of files and directories: ${HOME}/.funcx/.. would be the home directory itself.
+    private static string? CheckName(string text)
+    {
+        if (!text.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '.' or '_' or '-'))
+            return $"is '{text}'; expected 1 to 64 of a-z A-Z 0-9 . _ -";
+        return text is "." or ".." ? $"is '{text}', which names a directory; expected 1 to 64 of a-z A-Z 0-9 . _ - and not . or .." : null;
+    }
+
+    private static string? CheckStateDirectory(string path) =>
+        Path.GetFullPath(path) == "/" ? $"is '{path}', the root of all directories; expected one of its own, like ${{HOME}}/.funcx/polaris" : null;
 
     private static string? CheckService(string text)
     {
@@ -158,11 +164,6 @@ public static class EndpointConfigurationFile
             ? $"is '{text}'; plain http would show tokens to the network and is for this machine only (127.0.0.1). Write https://{address.Authority}"
             : null;
     }
-
-    private static string? CheckProgram(string text) =>
-        text.Any(char.IsControl) || (text.Contains('/', StringComparison.Ordinal) && !text.StartsWith('/'))
-            ? $"is '{text}'; expected a name found in PATH, or an absolute path"
-            : null;
 
     private static string? CheckModule(string text) =>
         text.Split('.').All(part => part.Length > 0 && !char.IsAsciiDigit(part[0]) && part.All(letter => char.IsLetterOrDigit(letter) || letter == '_'))
