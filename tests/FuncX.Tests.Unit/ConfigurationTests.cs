@@ -183,7 +183,8 @@ public sealed class ConfigurationTests
         polaris.Value.Containers.Warm["ml-inference"].ShouldBe(4);
         EndpointSupport.Unsupported(polaris).Select(error => error.Message.Split('\'')[1]).ShouldBe(
         [
-            "provider.type", "transport", "launcher", "workers.memory_per_worker", "workers.cpu_affinity", "workers.accelerators", "containers.runtime", "limits.result",
+            "provider.type", "transport", "launcher", "workers.memory_per_worker", "workers.cpu_affinity", "workers.accelerators",
+            "containers.runtime", "containers.binds", "containers.cache", "containers.warm", "limits.result",
         ]);
     }
 

@@ -11,7 +11,7 @@ public static class EndpointSupport
     {
         var configuration = file.Value ?? throw new ArgumentException("the file has errors", nameof(file));
         var errors = new List<ConfigurationError>();
-        var workers = configuration.Workers;
+        var (workers, containers) = (configuration.Workers, configuration.Containers);
         Refuse(configuration.Provider.Type != ProviderKind.Local, "provider.type", SnakeCase.Of(configuration.Provider.Type), "provider: {type: local}");
         Refuse(configuration.Transport != TransportKind.Tcp, "transport", SnakeCase.Of(configuration.Transport), "transport: tcp");
         Refuse(configuration.Launcher is not null, "launcher", "named", "no launcher; leave the key out");
@@ -20,7 +20,12 @@ public static class EndpointSupport
         Refuse(workers.Accelerators.Count > 0, "workers.accelerators", $"[{string.Join(", ", workers.Accelerators)}]", "no accelerators; leave the key out");
         Refuse(workers.Isolation != WorkerIsolation.Fork, "workers.isolation", SnakeCase.Of(workers.Isolation), "isolation: fork");
         Refuse(workers.Simulate, "workers.simulate", "true", "simulate: false");
-        Refuse(configuration.Containers.Runtime != ContainerRuntime.None, "containers.runtime", SnakeCase.Of(configuration.Containers.Runtime), "runtime: none");
+        Refuse(containers.Runtime != ContainerRuntime.None, "containers.runtime", SnakeCase.Of(containers.Runtime), "runtime: none");
+        Refuse(containers.Allowed is not ["*"], "containers.allowed", $"[{string.Join(", ", containers.Allowed)}]", "allowed: [\"*\"]");
+        Refuse(containers.Binds.Count > 0, "containers.binds", $"[{string.Join(", ", containers.Binds)}]", "no binds; leave the key out");
+        Refuse(containers.Cache is not null, "containers.cache", containers.Cache?.Directory ?? "", "no cache; leave the key out");
+        Refuse(containers.Mode != ContainerMode.Soft, "containers.mode", SnakeCase.Of(containers.Mode), "mode: soft");
+        Refuse(containers.Warm.Count > 0, "containers.warm", $"{{{string.Join(", ", containers.Warm.Select(warm => $"{warm.Key}: {warm.Value}"))}}}", "no warm workers; leave the key out");
         Refuse(configuration.StageIn.Count > 0, "stage_in", $"{configuration.StageIn.Count} files", "stage_in: []");
         Refuse(configuration.Limits.Result > LargestResult, "limits.result", Quantities.Write(configuration.Limits.Result), $"up to {Quantities.Write(LargestResult)}");
         Refuse(configuration.Sharing.Mode != SharingMode.Owner, "sharing.mode", SnakeCase.Of(configuration.Sharing.Mode), "mode: owner");

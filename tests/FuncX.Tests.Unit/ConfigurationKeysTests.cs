@@ -1,0 +1,205 @@
+using System.Text.RegularExpressions;
+using FuncX.Configuration;
+using Shouldly;
+using Xunit;
+
+namespace FuncX.Tests.Unit;
+
+/// <summary>The table of configs/README.md against the reader: the same keys, and a star on what cannot be done yet and on nothing else.</summary>
+public sealed partial class ConfigurationKeysTests
+{
+    private const string Batch = "workers: {per_node: 1}\nprovider: ";
+
+    // A value other than the default for every key, and for a key of which a part is there one of each part. Not there yet: false.
+    private static readonly (string Key, string Yaml, bool IsThere)[] s_uses =
+    [
+        ("name", "name: b", true),
+        ("service", "service: http://127.0.0.1:7400", true),
+        ("description", "description: b", true),
+        ("state_dir", "state_dir: /tmp/b", true),
+        ("provider.type", "provider: {type: local}", true),
+        ("provider.type", Batch + "{type: slurm, walltime: 1h}", false),
+        ("provider.type", Batch + "{type: pbs, walltime: 1h}", false),
+        ("provider.type", Batch + "{type: cobalt, walltime: 1h}", false),
+        ("provider.nodes", "provider: {type: local, nodes: 2}", true),
+        ("provider.nodes_per_block", Batch + "{type: pbs, walltime: 1h, nodes_per_block: 2}", false),
+        ("provider.walltime", Batch + "{type: pbs, walltime: 1h}", false),
+        ("provider.account", Batch + "{type: pbs, walltime: 1h, account: b}", false),
+        ("provider.reservation", Batch + "{type: pbs, walltime: 1h, reservation: b}", false),
+        ("provider.directives", Batch + "{type: pbs, walltime: 1h, directives: [b]}", false),
+        ("provider.partition", Batch + "{type: slurm, walltime: 1h, partition: b}", false),
+        ("provider.qos", Batch + "{type: slurm, walltime: 1h, qos: b}", false),
+        ("provider.constraint", Batch + "{type: slurm, walltime: 1h, constraint: b}", false),
+        ("provider.queue", Batch + "{type: cobalt, walltime: 1h, queue: b}", false),
+        ("provider.filesystems", Batch + "{type: cobalt, walltime: 1h, filesystems: [b]}", false),
+        ("provider.place", Batch + "{type: pbs, walltime: 1h, place: b}", false),
+        ("blocks.min", "blocks: {min: 1}", true),
+        ("blocks.init", "blocks: {init: 1}", true),
+        ("blocks.max", "blocks: {max: 2}", true),
+        ("blocks.idle", "blocks: {idle: 1m}", true),
+        ("blocks.parallelism", "blocks: {parallelism: 0.5}", true),
+        ("transport", "transport: tcp", true),
+        ("transport", "transport: mpi", false),
+        ("launcher.type", "launcher: {type: srun}", false),
+        ("launcher.ranks_per_world", "launcher: {ranks_per_world: 2}", false),
+        ("launcher.arguments", "launcher: {arguments: [b]}", false),
+        ("interfaces", "interfaces: [lo]", true),
+        ("workers.per_node", "workers: {per_node: 2}", true),
+        ("workers.cores_per_worker", "workers: {cores_per_worker: 2}", true),
+        ("workers.memory_per_worker", "workers: {memory_per_worker: 1GiB}", false),
+        ("workers.cpu_affinity", "workers: {cpu_affinity: none}", true),
+        ("workers.cpu_affinity", "workers: {cpu_affinity: block}", false),
+        ("workers.cpu_affinity", "workers: {cpu_affinity: alternating}", false),
+        ("workers.accelerators", "workers: {accelerators: [0]}", false),
+        ("workers.init", "workers: {init: b}", true),
+        ("workers.python", "workers: {python: python3.12}", true),
+        ("workers.preload", "workers: {preload: [numpy]}", true),
+        ("workers.isolation", "workers: {isolation: fork}", true),
+        ("workers.isolation", "workers: {isolation: spawn}", false),
+        ("workers.isolation", "workers: {isolation: per_task}", false),
+        ("workers.prefetch", "workers: {prefetch: 2}", true),
+        ("workers.idle", "workers: {idle: 1m}", true),
+        ("workers.simulate", "workers: {simulate: true}", false),
+        ("containers.runtime", "containers: {runtime: none}", true),
+        ("containers.runtime", "containers: {runtime: apptainer}", false),
+        ("containers.runtime", "containers: {runtime: shifter}", false),
+        ("containers.runtime", "containers: {runtime: podman}", false),
+        ("containers.runtime", "containers: {runtime: docker}", false),
+        ("containers.runtime", "containers: {runtime: charliecloud}", false),
+        ("containers.runtime", "containers: {runtime: bubblewrap}", false),
+        ("containers.runtime", "containers: {runtime: custom}", false),
+        ("containers.allowed", "containers: {allowed: [\"*\"]}", true),
+        ("containers.allowed", "containers: {allowed: [b]}", false),
+        ("containers.binds", "containers: {binds: [/b]}", false),
+        ("containers.cache.dir", "containers: {cache: {dir: /b}}", false),
+        ("containers.cache.size", "containers: {cache: {dir: /b, size: 1GiB}}", false),
+        ("containers.mode", "containers: {mode: soft}", true),
+        ("containers.mode", "containers: {mode: hard}", false),
+        ("containers.warm", "containers: {warm: {b: 1}}", false),
+        ("stage_in", "stage_in: [b]", false),
+        ("limits.task_walltime", "limits: {task_walltime: 1m}", true),
+        ("limits.result", "limits: {result: 256MiB}", true),
+        ("limits.result", "limits: {result: 257MiB}", false),
+        ("limits.output", "limits: {output: 2KiB}", true),
+        ("limits.max_attempts", "limits: {max_attempts: 1}", true),
+        ("limits.spool", "limits: {spool: 1GiB}", true),
+        ("sharing.mode", "sharing: {mode: owner}", true),
+        ("sharing.mode", "sharing: {mode: allow_shared_account}", false),
+        ("sharing.users", "sharing: {mode: allow_shared_account, users: [b]}", false),
+        ("sharing.groups", "sharing: {mode: allow_shared_account, groups: [b]}", false),
+        ("sharing.functions", "sharing: {functions: [\"*\"]}", true),
+        ("sharing.functions", "sharing: {functions: [b]}", false),
+    ];
+
+    public static TheoryData<string, string, bool> Uses => new(s_uses.Select(use => (use.Key, use.Yaml, use.IsThere)));
+
+    [Fact]
+    public void The_README_lists_every_key_that_the_reader_knows_and_no_other()
+    {
+        string[] written = [.. Table().SelectMany(row => row.Keys)];
+        written.ShouldBeUnique();
+        written.ShouldBe(KeysOfTheReader(), ignoreOrder: true);
+        s_uses.Select(use => use.Key).Distinct().ShouldBe(written, ignoreOrder: true);
+    }
+
+    [Theory]
+    [MemberData(nameof(Uses))]
+    public void A_key_with_a_star_is_refused_with_what_is_possible_and_one_without_is_taken(string key, string yaml, bool isThere)
+    {
+        var row = Table().Single(row => row.Keys.Contains(key));
+        if (!isThere)
+            row.HasStar.ShouldBeTrue($"configs/README.md has no star on {key}");
+        var result = EndpointConfigurationFile.Parse("x.yaml", Document(yaml));
+        result.Errors.ShouldBeEmpty();
+        var refused = EndpointSupport.Unsupported(result);
+        if (isThere)
+        {
+            refused.ShouldBeEmpty();
+            return;
+        }
+
+        refused.ShouldAllBe(error => error.Message.Contains("which this release cannot do yet; possible now: ", StringComparison.Ordinal) && error.Line > 3);
+        // A provider's key is refused with its type, and one of a section that is not there with the section.
+        var section = key.Split('.')[0];
+        refused.ShouldContain(error => key.StartsWith(Named(error), StringComparison.Ordinal) || Named(error) == $"{section}.type" || Named(error) == $"{section}.mode");
+    }
+
+    [Fact]
+    public void A_star_stands_only_on_keys_of_which_something_is_not_there() =>
+        Table().Where(row => row.HasStar).SelectMany(row => row.Keys).ShouldBeSubsetOf(s_uses.Where(use => !use.IsThere).Select(use => use.Key));
+
+    [Fact]
+    public void All_that_is_not_there_is_told_at_once()
+    {
+        const string Everything = """
+            name: a
+            service: https://x.org
+            state_dir: /tmp/a
+            provider: {type: slurm, walltime: 1h}
+            transport: mpi
+            launcher: {}
+            workers: {per_node: 1, memory_per_worker: 1GiB, cpu_affinity: block, accelerators: [0], isolation: spawn, simulate: true}
+            containers: {runtime: podman, allowed: [b], binds: [/b], cache: {dir: /b}, mode: hard, warm: {b: 1}}
+            stage_in: [b]
+            limits: {result: 1GiB}
+            sharing: {mode: allow_shared_account, functions: [b]}
+            """;
+        EndpointSupport.Unsupported(EndpointConfigurationFile.Parse("x.yaml", Everything)).Select(Named).ShouldBe(
+        [
+            "provider.type", "transport", "launcher", "workers.memory_per_worker", "workers.cpu_affinity", "workers.accelerators", "workers.isolation", "workers.simulate",
+            "containers.runtime", "containers.allowed", "containers.binds", "containers.cache", "containers.mode", "containers.warm", "stage_in", "limits.result",
+            "sharing.mode", "sharing.functions",
+        ]);
+    }
+
+    private static string Named(ConfigurationError error) => error.Message.Split('\'')[1];
+
+    private static string Document(string yaml)
+    {
+        string[] required = ["name: a", "service: https://x.org", "state_dir: /tmp/a"];
+        return string.Join('\n', [.. required.Where(line => !yaml.StartsWith(line.Split(':')[0] + ":", StringComparison.Ordinal)), yaml]);
+    }
+
+    private static List<(string[] Keys, bool HasStar)> Table()
+    {
+        var text = File.ReadAllText(Path.Combine(ConfigurationScratch.Repository("configs"), "README.md"));
+        var rows = new List<(string[], bool)>();
+        foreach (var line in text.Split('\n').Where(line => line.StartsWith("| `", StringComparison.Ordinal)))
+        {
+            var cells = line.Split('|', StringSplitOptions.TrimEntries);
+            rows.Add(([.. Word().Matches(cells[1]).Select(word => word.Groups[1].Value)], Star().IsMatch(cells[3])));
+        }
+
+        return rows;
+    }
+
+    // What a section knows is what its complaint about an unknown key lists.
+    private static SortedSet<string> KeysOfTheReader()
+    {
+        const string Unknown = "zzzzzzzz: 1";
+        string[] sections = ["blocks", "launcher", "workers", "limits", "sharing"];
+        var keys = new SortedSet<string>(StringComparer.Ordinal);
+        foreach (var kind in Enum.GetValues<ProviderKind>())
+        {
+            var text = $"{Unknown}\nprovider: {{type: {SnakeCase.Of(kind)}, {Unknown}}}\ncontainers: {{{Unknown}, cache: {{{Unknown}}}}}\n"
+                + string.Concat(sections.Select(section => $"{section}: {{{Unknown}}}\n"));
+            foreach (var error in EndpointConfigurationFile.Parse("x.yaml", text).Errors)
+            {
+                if (KnownKeys().Match(error.Message) is { Success: true } match)
+                    keys.UnionWith(match.Groups[2].Value.Split(", ").Select(key => match.Groups[1].Length > 0 ? $"{match.Groups[1].Value}.{key}" : key));
+            }
+        }
+
+        keys.ExceptWith([.. sections, "provider", "containers", "containers.cache"]);
+        return keys;
+    }
+
+    [GeneratedRegex("`([^`]+)`")]
+    private static partial Regex Word();
+
+    [GeneratedRegex(@"(^|\s)\*($|\s|;|,)")]
+    private static partial Regex Star();
+
+    [GeneratedRegex("^unknown key 'zzzzzzzz'(?: in '([^']*)')?; keys: (.*)$")]
+    private static partial Regex KnownKeys();
+}
