@@ -1,5 +1,4 @@
 using FuncX.Configuration;
-using FuncX.Endpoint.Control;
 using FuncX.Endpoint.Identity;
 using Microsoft.Extensions.Logging.Abstractions;
 using Shouldly;
@@ -68,28 +67,6 @@ public sealed class EndpointIdentityTests : IDisposable
         identity.EndpointId.ShouldBe("e1");
         identity.Credential.ShouldBe("fxe_credential");
         identity.Instance.Length.ShouldBe(32);
-    }
-
-    [Fact]
-    public void The_control_socket_of_a_superseded_process_does_not_take_its_successors_away()
-    {
-        var control = new ControlSocket(_scratch.Path);
-        File.WriteAllText(control.Path, "");
-        control.Publish();
-        new FileInfo(ControlSocket.LinkIn(_scratch.Path)).LinkTarget.ShouldBe(Path.GetFileName(control.Path));
-        File.Delete(ControlSocket.LinkIn(_scratch.Path));
-        File.CreateSymbolicLink(ControlSocket.LinkIn(_scratch.Path), "control-1.sock");
-        control.Withdraw();
-        new FileInfo(ControlSocket.LinkIn(_scratch.Path)).LinkTarget.ShouldBe("control-1.sock");
-        Should.Throw<EndpointRefusedException>(() => new ControlSocket("/" + new string('x', 120))).Message.ShouldContain("too long");
-    }
-
-    [Fact]
-    public async Task Nobody_answers_where_no_endpoint_runs()
-    {
-        using var client = new ControlClient(_scratch.Path);
-        (await client.StatusAsync(CancellationToken.None)).ShouldBeNull();
-        (await client.StopAsync(CancellationToken.None)).ShouldBeFalse();
     }
 
     public void Dispose() => _scratch.Dispose();

@@ -22,13 +22,23 @@ internal static class StatusCommand
 
     private static async Task<int> RunAsync(EndpointConfiguration configuration, bool json, CancellationToken cancellation)
     {
-        using var control = new ControlClient(configuration.StateDirectory);
-        if (await control.StatusAsync(cancellation) is not { } status)
+        using var control = new ControlClient(configuration.StateDirectory, TimeProvider.System);
+        EndpointStatusReport? status;
+        try
+        {
+            status = await control.StatusAsync(cancellation);
+        }
+        catch (ControlException problem)
+        {
+            await Console.Error.WriteLineAsync($"funcx-endpoint: {problem.Message}");
+            return ExitCode.Failed;
+        }
+
+        if (status is null)
         {
             if (json)
                 Console.WriteLine(JsonSerializer.Serialize(new { Name = configuration.Name, State = "not_running" }, EndpointStatusReport.Json));
-            else
-                await Console.Error.WriteLineAsync(StopCommand.NotRunning(configuration));
+            await Console.Error.WriteLineAsync(StopCommand.NotRunning(configuration, control.Owner));
             return ExitCode.NotRunning;
         }
 

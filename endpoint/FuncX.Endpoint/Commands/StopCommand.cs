@@ -21,15 +21,24 @@ internal static class StopCommand
 
     private static async Task<int> RunAsync(EndpointConfiguration configuration, TimeSpan timeout, CancellationToken cancellation)
     {
-        using var control = new ControlClient(configuration.StateDirectory);
-        var status = await control.StatusAsync(cancellation);
-        if (status is null || !await control.StopAsync(cancellation))
+        using var control = new ControlClient(configuration.StateDirectory, TimeProvider.System);
+        EndpointStatusReport? status;
+        try
         {
-            await Console.Error.WriteLineAsync(NotRunning(configuration));
-            return ExitCode.NotRunning;
+            status = await control.StatusAsync(cancellation);
+            if (status is null || !await control.StopAsync(cancellation))
+            {
+                await Console.Error.WriteLineAsync(NotRunning(configuration, control.Owner));
+                return ExitCode.NotRunning;
+            }
+        }
+        catch (ControlException problem)
+        {
+            await Console.Error.WriteLineAsync($"funcx-endpoint: {problem.Message}");
+            return ExitCode.Failed;
         }
 
-        if (!await ControlClient.WaitForEndAsync(status.Pid, timeout, cancellation))
+        if (!await control.WaitForEndAsync(status.Pid, timeout, cancellation))
         {
             await Console.Error.WriteLineAsync($"endpoint '{configuration.Name}' (pid {status.Pid}) is still stopping after {timeout.TotalSeconds} s; its log says why");
             return ExitCode.TimedOut;
@@ -39,11 +48,8 @@ internal static class StopCommand
         return ExitCode.Done;
     }
 
-    public static string NotRunning(EndpointConfiguration configuration)
-    {
-        var file = EndpointFile.Read(configuration.StateDirectory);
-        return file is null || file.Host == Environment.MachineName
-            ? $"endpoint '{configuration.Name}' is not running"
-            : $"endpoint '{configuration.Name}' is not running on this machine; it was last started on {file.Host} with pid {file.Pid}";
-    }
+    public static string NotRunning(EndpointConfiguration configuration, ControlOwner? owner) =>
+        owner is { IsOnThisMachine: false } elsewhere
+            ? $"endpoint '{configuration.Name}' is not running on this machine: it runs on host {elsewhere.Host} with pid {elsewhere.Pid}, or was killed there; ask on that host"
+            : $"endpoint '{configuration.Name}' is not running";
 }

@@ -1,71 +1,69 @@
-using System.Net.Sockets;
 using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Text.Json;
 
 namespace FuncX.Endpoint.Control;
 
 /// <summary>Speaks to the endpoint that runs with a state directory on this machine.</summary>
 public sealed class ControlClient : IDisposable
 {
+    private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(10);
+
+    private readonly TimeProvider _time;
     private readonly HttpClient _http;
 
-    public ControlClient(string stateDirectory)
+    public ControlClient(string stateDirectory, TimeProvider time)
     {
-        // The path of the socket itself, since the link's could be longer than an address may be.
-        var link = ControlSocket.LinkIn(stateDirectory);
-        var target = new FileInfo(link).LinkTarget is { } name ? Path.Combine(stateDirectory, name) : link;
+        _time = time;
+        Owner = ControlSocket.OwnerIn(stateDirectory);
         _http = new HttpClient(new SocketsHttpHandler
         {
             UseProxy = false,
-            ConnectCallback = async (_, cancellation) =>
-            {
-                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                try
-                {
-                    await socket.ConnectAsync(new UnixDomainSocketEndPoint(target), cancellation);
-                    return new NetworkStream(socket, ownsSocket: true);
-                }
-                catch
-                {
-                    socket.Dispose();
-                    throw;
-                }
-            },
+            ConnectCallback = async (_, cancellation) => new NetworkStream(await ConnectAsync(stateDirectory, cancellation), ownsSocket: true),
         })
         {
             BaseAddress = new Uri("http://endpoint"),
-            Timeout = TimeSpan.FromSeconds(10),
+            Timeout = Timeout.InfiniteTimeSpan,
         };
     }
 
-    /// <summary>The endpoint's status; null when none runs.</summary>
-    /// <exception cref="HttpRequestException">One runs and answers with an error.</exception>
+    /// <summary>The process that this state directory names, on whatever machine; it may be gone. Null: none.</summary>
+    public ControlOwner? Owner { get; }
+
+    /// <summary>The endpoint's status; null when none runs on this machine.</summary>
+    /// <exception cref="ControlException">One runs and gives no answer, or none that makes sense.</exception>
     public async Task<EndpointStatusReport?> StatusAsync(CancellationToken cancellation)
     {
+        using var answer = await AskAsync(HttpMethod.Get, "/status", cancellation);
+        if (answer is null)
+            return null;
         try
         {
-            return await _http.GetFromJsonAsync<EndpointStatusReport>("/status", EndpointStatusReport.Json, cancellation);
+            return await answer.Content.ReadFromJsonAsync<EndpointStatusReport>(EndpointStatusReport.Json, cancellation);
         }
-        catch (HttpRequestException problem) when (problem.InnerException is SocketException)
+        catch (JsonException problem)
         {
-            return null;
+            throw new ControlException($"the endpoint's process {Owner?.Pid} answers what is no status; is it of another version? {problem.Message}", problem);
         }
     }
 
     /// <summary>Asks it to stop; false when none runs.</summary>
+    /// <exception cref="ControlException">One runs and gives no answer.</exception>
     public Task<bool> StopAsync(CancellationToken cancellation) => PostAsync("/stop", cancellation);
 
     /// <summary>Tells it that this process takes its place: it stops and leaves the blocks running. False when none runs.</summary>
+    /// <exception cref="ControlException">One runs and gives no answer.</exception>
     public Task<bool> SupersedeAsync(CancellationToken cancellation) => PostAsync("/supersede", cancellation);
 
     /// <summary>Waits until a process of this machine is gone; false when it is still there after the time given.</summary>
-    public static async Task<bool> WaitForEndAsync(int pid, TimeSpan patience, CancellationToken cancellation)
+    public async Task<bool> WaitForEndAsync(int pid, TimeSpan patience, CancellationToken cancellation)
     {
-        var deadline = DateTime.UtcNow + patience;
+        var begun = _time.GetTimestamp();
         while (IsAlive(pid))
         {
-            if (DateTime.UtcNow > deadline)
+            if (_time.GetElapsedTime(begun) > patience)
                 return false;
-            await Task.Delay(25, cancellation);
+            await Task.Delay(TimeSpan.FromMilliseconds(25), _time, cancellation);
         }
 
         return true;
@@ -87,15 +85,54 @@ public sealed class ControlClient : IDisposable
 
     private async Task<bool> PostAsync(string path, CancellationToken cancellation)
     {
+        using var answer = await AskAsync(HttpMethod.Post, path, cancellation);
+        return answer is not null;
+    }
+
+    private async Task<HttpResponseMessage?> AskAsync(HttpMethod method, string path, CancellationToken cancellation)
+    {
+        if (Owner is not { IsOnThisMachine: true } owner)
+            return null;
+        using var late = new CancellationTokenSource(s_answer, _time);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellation);
         try
         {
-            using var answer = await _http.PostAsync(path, content: null, cancellation);
-            answer.EnsureSuccessStatusCode();
-            return true;
+            using var request = new HttpRequestMessage(method, path);
+            var answer = await _http.SendAsync(request, ended.Token);
+            if (answer.IsSuccessStatusCode)
+                return answer;
+            using (answer)
+                throw new ControlException($"the endpoint's process {owner.Pid} answers {method} {path} with {(int)answer.StatusCode}; its log says why");
         }
         catch (HttpRequestException problem) when (problem.InnerException is SocketException)
         {
-            return false;
+            return null;
+        }
+        catch (HttpRequestException problem)
+        {
+            throw new ControlException($"the endpoint's process {owner.Pid} cannot be asked over its control socket: {problem.Message}", problem.InnerException ?? problem);
+        }
+        catch (OperationCanceledException problem) when (late.IsCancellationRequested && !cancellation.IsCancellationRequested)
+        {
+            throw new ControlException(
+                $"the endpoint's process {owner.Pid} has its control socket open and did not answer within {s_answer.TotalSeconds:0} s. `ps -o pid,stat,wchan,cmd -p {owner.Pid}` says whether it is stopped (T) or waits for a disk (D)",
+                problem);
+        }
+    }
+
+    private async Task<Socket> ConnectAsync(string stateDirectory, CancellationToken cancellation)
+    {
+        using var address = new SocketAddress(stateDirectory, Owner!.Value.SocketName);
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(address.Path), cancellation);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using System.Text;
 using FuncX.Configuration;
 using FuncX.Endpoint.Identity;
 
@@ -9,34 +8,38 @@ namespace FuncX.Endpoint.Control;
 /// The Unix socket over which commands reach a running endpoint. Each process binds a name of its own and then points <c>control.sock</c> at it:
 /// a process that was superseded removes its own socket when it ends and not that of its successor.
 /// </summary>
-public sealed class ControlSocket
+public sealed class ControlSocket : IDisposable
 {
-    // sun_path of unix(7), less the zero at its end.
-    private const int MaxPath = 107;
-
+    private readonly string _directory;
     private readonly string _link;
+    private readonly string _name = ControlOwner.Self.SocketName;
+    private readonly SocketAddress _address;
 
-    /// <exception cref="EndpointRefusedException">The state directory's path is too long for a socket.</exception>
+    /// <exception cref="EndpointRefusedException">The state directory's path is too long for a socket, and no shorter way to it could be made.</exception>
     public ControlSocket(string stateDirectory)
     {
+        _directory = stateDirectory;
         _link = LinkIn(stateDirectory);
-        Path = System.IO.Path.Combine(stateDirectory, $"control-{Environment.ProcessId}.sock");
-        if (Encoding.UTF8.GetByteCount(Path) > MaxPath)
-            throw new EndpointRefusedException($"state_dir {stateDirectory} is too long for a Unix socket in it ({Path} has more than {MaxPath} bytes). Choose a shorter one");
+        _address = new SocketAddress(stateDirectory, _name);
     }
 
-    /// <summary>Where this process listens.</summary>
-    public string Path { get; }
+    /// <summary>Where this process binds, once.</summary>
+    public string Path => _address.Path;
 
-    /// <summary>Where commands connect.</summary>
+    /// <summary>What commands follow.</summary>
     public static string LinkIn(string stateDirectory) => System.IO.Path.Combine(stateDirectory, "control.sock");
 
-    /// <summary>Removes what processes that are gone left behind. Before the listener binds.</summary>
+    /// <summary>The process that <c>control.sock</c> leads to, on whatever machine; null when there is none.</summary>
+    public static ControlOwner? OwnerIn(string stateDirectory) =>
+        new FileInfo(LinkIn(stateDirectory)).LinkTarget is { } target ? ControlOwner.Of(target) : null;
+
+    /// <summary>Removes what processes of this machine that are gone left behind. Before the listener binds.</summary>
     public void Prepare()
     {
-        foreach (var left in Directory.EnumerateFiles(System.IO.Path.GetDirectoryName(Path)!, "control-*.sock"))
+        foreach (var left in Directory.EnumerateFiles(_directory, "control-*.sock"))
         {
-            if (left == Path || !IsAnswered(left))
+            // A socket of another machine refuses every connection from here, and its process may well live.
+            if (ControlOwner.Of(System.IO.Path.GetFileName(left)) is { IsOnThisMachine: true } owner && (owner == ControlOwner.Self || !IsAnswered(owner)))
                 File.Delete(left);
         }
     }
@@ -44,26 +47,31 @@ public sealed class ControlSocket
     /// <summary>Points <c>control.sock</c> here. After the listener has bound.</summary>
     public void Publish()
     {
-        File.SetUnixFileMode(Path, FileModes.PrivateFile);
+        File.SetUnixFileMode(System.IO.Path.Combine(_directory, _name), FileModes.PrivateFile);
         var temporary = $"{_link}.{Environment.ProcessId}";
         File.Delete(temporary);
-        File.CreateSymbolicLink(temporary, System.IO.Path.GetFileName(Path));
+        File.CreateSymbolicLink(temporary, _name);
         File.Move(temporary, _link, overwrite: true);
+        _address.Dispose();
     }
 
-    /// <summary>Takes the link away if it still points here.</summary>
+    /// <summary>Takes socket and link away, the link if it still points here.</summary>
     public void Withdraw()
     {
-        if (new FileInfo(_link).LinkTarget == System.IO.Path.GetFileName(Path))
+        if (OwnerIn(_directory) == ControlOwner.Self)
             File.Delete(_link);
+        File.Delete(System.IO.Path.Combine(_directory, _name));
     }
 
-    private static bool IsAnswered(string path)
+    public void Dispose() => _address.Dispose();
+
+    private bool IsAnswered(ControlOwner owner)
     {
+        using var address = new SocketAddress(_directory, owner.SocketName);
         try
         {
             using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            socket.Connect(new UnixDomainSocketEndPoint(path));
+            socket.Connect(new UnixDomainSocketEndPoint(address.Path));
             return true;
         }
         catch (SocketException)

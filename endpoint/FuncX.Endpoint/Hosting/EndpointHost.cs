@@ -66,7 +66,8 @@ public sealed partial class EndpointHost : IAsyncDisposable
             return ExitCode.Done;
         }
 
-        await using var host = Build(configuration, identity, certificate, logLevel);
+        using var control = new ControlSocket(configuration.StateDirectory);
+        await using var host = Build(configuration, identity, certificate, control, logLevel);
         return await host.RunAsync(interrupted.Token);
 
         void Interrupt(PosixSignalContext context)
@@ -78,9 +79,8 @@ public sealed partial class EndpointHost : IAsyncDisposable
 
     public async ValueTask DisposeAsync() => await _app.DisposeAsync();
 
-    private static EndpointHost Build(EndpointConfiguration configuration, EndpointIdentity identity, EndpointCertificate certificate, LogLevel logLevel)
+    private static EndpointHost Build(EndpointConfiguration configuration, EndpointIdentity identity, EndpointCertificate certificate, ControlSocket control, LogLevel logLevel)
     {
-        var control = new ControlSocket(configuration.StateDirectory);
         var addresses = new EndpointAddresses();
         // Empty: settings of this process come from its own file and from nowhere else, no ASPNETCORE_ variable and no appsettings.json.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -132,16 +132,16 @@ public sealed partial class EndpointHost : IAsyncDisposable
     // one could not tell the service what they hold. What does not go is left to the link.
     private async Task TakeOverAsync(CancellationToken interrupted)
     {
-        using var older = new ControlClient(_configuration.StateDirectory);
+        using var older = new ControlClient(_configuration.StateDirectory, TimeProvider.System);
         try
         {
             if (await older.StatusAsync(interrupted) is not { } status || !await older.SupersedeAsync(interrupted))
                 return;
-            var gone = await ControlClient.WaitForEndAsync(status.Pid, s_takeOverPatience, interrupted);
+            var gone = await older.WaitForEndAsync(status.Pid, s_takeOverPatience, interrupted);
             var what = gone ? "has stopped and left its blocks" : "is still stopping";
             Log.TakenOver(_logger, status.Pid, what);
         }
-        catch (Exception problem) when (problem is HttpRequestException or System.Text.Json.JsonException or TaskCanceledException && !interrupted.IsCancellationRequested)
+        catch (ControlException problem)
         {
             Log.NotTakenOver(_logger, problem.Message);
         }
@@ -184,7 +184,7 @@ public sealed partial class EndpointHost : IAsyncDisposable
         [LoggerMessage(Level = LogLevel.Warning, Message = "the process of this endpoint with pid {Pid} {What}; this one takes its place")]
         public static partial void TakenOver(ILogger logger, int pid, string what);
 
-        [LoggerMessage(Level = LogLevel.Warning, Message = "another process holds the control socket and does not answer: {Reason}; it is superseded as soon as this one has the link")]
+        [LoggerMessage(Level = LogLevel.Warning, Message = "{Reason}; it is superseded as soon as this one has the link")]
         public static partial void NotTakenOver(ILogger logger, string reason);
 
         [LoggerMessage(Level = LogLevel.Information, Message = "endpoint '{Name}' stops")]
