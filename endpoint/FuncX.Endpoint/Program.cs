@@ -27,6 +27,14 @@ public static class Program
         }
 
         // Signals are the running endpoint's own business: it drains and ends its blocks.
-        return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
+        try
+        {
+            return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false });
+        }
+        catch (Exception defect)
+        {
+            await Console.Error.WriteLineAsync($"funcx-endpoint: a defect of this program: {defect}");
+            return ExitCode.Broken;
+        }
     }
 }

@@ -1,5 +1,6 @@
 using FuncX.Contracts.V1;
 using FuncX.Endpoint.Dispatch;
+using FuncX.Endpoint.Hosting;
 using FuncX.Wire;
 using Shouldly;
 using Xunit;
@@ -126,7 +127,26 @@ public sealed class EndpointLinkTests
             await Eventually.True(() => endpoint.Stopping.IsCancellationRequested);
             endpoint.Exit.LeaveBlocks.ShouldBeTrue();
             endpoint.Exit.Message.ShouldContain("superseded");
-            Environment.ExitCode.ShouldBe(EndpointExit.SupersededCode);
+            Environment.ExitCode.ShouldBe(ExitCode.Superseded);
+        }
+        finally
+        {
+            Environment.ExitCode = 0;
+        }
+    }
+
+    [Fact]
+    public async Task A_defect_in_the_loop_ends_the_endpoint_with_its_exit_code()
+    {
+        await using var service = await PlayedService.StartAsync();
+        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
+        await service.LinkAsync();
+        try
+        {
+            // Not waited for: what broke the loop is never handled.
+            _ = endpoint.Loop.Run(_ => throw new InvalidOperationException("a defect")).AsTask();
+            await Eventually.True(() => endpoint.Stopping.IsCancellationRequested);
+            Environment.ExitCode.ShouldBe(ExitCode.Broken);
         }
         finally
         {

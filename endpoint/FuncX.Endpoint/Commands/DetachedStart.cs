@@ -10,7 +10,7 @@ internal static class DetachedStart
 {
     private const long LogBytes = 10 << 20;
 
-    public static async Task<int> RunAsync(StartArguments arguments, CancellationToken cancellation)
+    public static async Task<int> RunAsync(StartArguments arguments, TimeProvider time, CancellationToken cancellation)
     {
         var stateDirectory = arguments.Configuration.StateDirectory;
         StateDirectory.Prepare(stateDirectory);
@@ -24,7 +24,7 @@ internal static class DetachedStart
         if (Path.GetFileNameWithoutExtension(program) == "dotnet")
             command.Insert(0, Assembly.GetExecutingAssembly().Location);
         using var process = DetachedProcess.Start(program, command, log, "/");
-        var deadline = DateTime.UtcNow + arguments.Timeout;
+        var begun = time.GetTimestamp();
         while (!process.HasExited)
         {
             if (EndpointFile.Read(stateDirectory) is { } ready && ready.Pid == process.Id && ready.Host == Environment.MachineName)
@@ -33,13 +33,13 @@ internal static class DetachedStart
                 return ExitCode.Done;
             }
 
-            if (DateTime.UtcNow > deadline)
+            if (time.GetElapsedTime(begun) > arguments.Timeout)
             {
                 await Console.Error.WriteLineAsync($"endpoint '{arguments.Configuration.Name}' (pid {process.Id}) is not ready after {arguments.Timeout.TotalSeconds} s and goes on trying; see {log}");
                 return ExitCode.TimedOut;
             }
 
-            await Task.Delay(25, cancellation);
+            await Task.Delay(TimeSpan.FromMilliseconds(25), time, cancellation);
         }
 
         await Console.Error.WriteLineAsync($"endpoint '{arguments.Configuration.Name}' did not start; {log} says:");

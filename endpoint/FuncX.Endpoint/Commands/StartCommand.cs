@@ -2,6 +2,7 @@ using System.CommandLine;
 using FuncX.Configuration;
 using FuncX.Endpoint.Hosting;
 using FuncX.Endpoint.Identity;
+using FuncX.Providers;
 
 namespace FuncX.Endpoint.Commands;
 
@@ -36,10 +37,10 @@ internal static class StartCommand
             try
             {
                 return parsed.GetValue(detach)
-                    ? await DetachedStart.RunAsync(arguments, cancellation)
+                    ? await DetachedStart.RunAsync(arguments, TimeProvider.System, cancellation)
                     : await EndpointHost.RunAsync(arguments.Configuration, arguments.TokenFile, arguments.LogLevel);
             }
-            catch (EndpointRefusedException problem)
+            catch (Exception problem) when (problem is EndpointRefusedException or BlockProviderException or IOException or UnauthorizedAccessException)
             {
                 await Console.Error.WriteLineAsync($"funcx-endpoint: {problem.Message}");
                 return ExitCode.Failed;

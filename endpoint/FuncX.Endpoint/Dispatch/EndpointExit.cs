@@ -1,11 +1,10 @@
+using FuncX.Endpoint.Hosting;
+
 namespace FuncX.Endpoint.Dispatch;
 
 /// <summary>Why the process is to end, when it was not asked to: read by whoever ends blocks and sets the exit code.</summary>
 public sealed class EndpointExit
 {
-    /// <summary>The exit code when a newer process of this endpoint has taken the link.</summary>
-    public const int SupersededCode = 4;
-
     /// <summary>True: another process of this endpoint is at work with the same blocks, so they must be left running.</summary>
     public bool LeaveBlocks { get; private set; }
 
@@ -16,6 +15,6 @@ public sealed class EndpointExit
     {
         Message = message;
         LeaveBlocks = true;
-        Environment.ExitCode = SupersededCode;
+        Environment.ExitCode = ExitCode.Superseded;
     }
 }

@@ -1,3 +1,5 @@
+using FuncX.Endpoint.Hosting;
+
 namespace FuncX.Endpoint.Dispatch;
 
 /// <summary>
@@ -6,7 +8,7 @@ namespace FuncX.Endpoint.Dispatch;
 /// finds the loop running leaves its event to the runner. Every producer has at most one event in the inbox (<see cref="PostAndWait"/>), which bounds it.
 /// Measured by: bench engine.
 /// </summary>
-public sealed class EndpointLoop : IThreadPoolWorkItem
+public sealed partial class EndpointLoop : IThreadPoolWorkItem
 {
     // After so many turns in a row the runner passes the loop on to the pool and goes back to its own work.
     private const int TurnsPerRunner = 64;
@@ -107,9 +109,12 @@ public sealed class EndpointLoop : IThreadPoolWorkItem
         {
             // State may be half changed: the process ends, and the next one asks service and managers what they hold.
             _failure = problem;
-            _logger.LogCritical(problem, "the endpoint's loop failed; the process ends");
-            Environment.ExitCode = 70;
+            Failed(_logger, problem);
+            Environment.ExitCode = ExitCode.Broken;
             _lifetime.StopApplication();
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Critical, Message = "the endpoint's loop failed; the process ends")]
+    private static partial void Failed(ILogger logger, Exception problem);
 }

@@ -124,6 +124,9 @@ public sealed partial class EndpointHost : IAsyncDisposable
         using var signalled = interrupted.Register(_app.Lifetime.StopApplication);
         Announce();
         await stopping.Task;
+        // The host stops when one of its services ends with an exception, and does not say so in the exit code.
+        if (_app.Services.GetServices<IHostedService>().Any(service => service is BackgroundService { ExecuteTask.IsFaulted: true }))
+            Environment.ExitCode = ExitCode.Broken;
         await StopAsync();
         return Environment.ExitCode;
     }

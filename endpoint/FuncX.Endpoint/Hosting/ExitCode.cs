@@ -20,6 +20,6 @@ public static class ExitCode
     /// <summary><c>stop</c>, <c>start --detach</c>: it did not happen in the time given.</summary>
     public const int TimedOut = 5;
 
-    /// <summary><c>start</c>: a defect of this program; the log has it. Blocks go on running, the next start takes them up.</summary>
+    /// <summary>A defect of this program; stderr, which is the log of <c>start</c>, has it. Blocks go on running, the next start takes them up.</summary>
     public const int Broken = 70;
 }
