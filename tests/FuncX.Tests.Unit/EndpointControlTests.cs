@@ -43,6 +43,18 @@ public sealed class EndpointControlTests : IDisposable
             .ShouldBe(new[] { $"control-1.{here}.sock", "control-2.elsewhere.sock" }.Order(StringComparer.Ordinal));
     }
 
+    [Theory]
+    [InlineData("login2", 7)]
+    [InlineData("", 7)]
+    [InlineData("a.sock", 4_194_304)]
+    public void A_sockets_name_says_whose_it_is(string host, int pid)
+    {
+        var owner = new ControlOwner(host, pid);
+        ControlOwner.Of(owner.SocketName).ShouldBe(owner);
+        ControlOwner.Of("control-7.sock").ShouldBeNull();
+        ControlOwner.Of($"../{owner.SocketName}").ShouldBeNull();
+    }
+
     [Fact]
     public async Task Nobody_answers_where_no_endpoint_runs()
     {

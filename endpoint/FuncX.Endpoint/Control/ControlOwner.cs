@@ -22,6 +22,6 @@ public readonly partial record struct ControlOwner(string Host, int Pid)
             ? new ControlOwner(match.Groups[2].Value, pid)
             : null;
 
-    [GeneratedRegex(@"\Acontrol-([0-9]+)\.([^/]+)\.sock\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"\Acontrol-([0-9]+)\.([^/]*)\.sock\z", RegexOptions.CultureInvariant)]
     private static partial Regex Name();
 }
