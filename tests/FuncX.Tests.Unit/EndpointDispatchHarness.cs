@@ -47,6 +47,9 @@ internal sealed class EndpointHarness : IAsyncDisposable
 
     public static string NewDirectory() => System.IO.Directory.CreateTempSubdirectory("funcx-e-").FullName;
 
+    /// <summary>Where the endpoint's results are while the service is away.</summary>
+    public static string SpoolOf(string directory) => Path.Combine(directory, "spool");
+
     public static async Task<EndpointHarness> StartAsync(string service, string directory, Func<EndpointConfiguration, EndpointConfiguration>? change = null)
     {
         var configuration = new EndpointConfiguration

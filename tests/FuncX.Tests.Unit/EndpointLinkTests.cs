@@ -1,5 +1,7 @@
 using FuncX.Contracts.V1;
 using FuncX.Endpoint.Dispatch;
+using FuncX.Endpoint.ServiceLink;
+using FuncX.Endpoint.Spool;
 using FuncX.Wire;
 using Shouldly;
 using Xunit;
@@ -61,6 +63,34 @@ public sealed class EndpointLinkTests
         frames.ShouldHaveSingleItem().Header.Task.ShouldBe(task.Task);
         await next.AckAsync(sequence);
         await Eventually.True(() => Directory.GetFiles(Path.Combine(endpoint.Directory, "spool")).Length == 0);
+    }
+
+    [Fact]
+    public async Task A_damaged_record_is_set_aside_and_what_stands_around_it_is_sent()
+    {
+        var directory = EndpointHarness.NewDirectory();
+        var spool = EndpointHarness.SpoolOf(directory);
+        using (var store = new SpoolStore(spool, 1 << 20))
+            store.Append([Result(0), Result(1), Result(2)]);
+        var path = Directory.GetFiles(spool).Single();
+        var bytes = await File.ReadAllBytesAsync(path);
+        bytes[(bytes.Length / 2) + 20] ^= 1;
+        await File.WriteAllBytesAsync(path, bytes);
+
+        await using var service = await PlayedService.StartAsync();
+        await using var endpoint = await EndpointHarness.StartAsync(service.Address, directory);
+        var link = await service.LinkAsync();
+        link.Inventory.Select(entry => entry.Task.Index).ShouldBe([0U, 2U]);
+        var sent = new List<uint>();
+        while (sent.Count < 2)
+        {
+            var (sequence, frames) = await link.ResultsAsync();
+            sent.AddRange(frames.Select(frame => frame.Header.Task.Index));
+            await link.AckAsync(sequence);
+        }
+
+        sent.ShouldBe([0U, 2U]);
+        await Eventually.True(() => Directory.GetFiles(spool).SingleOrDefault() == path + ".damaged");
     }
 
     [Fact]
@@ -153,6 +183,19 @@ public sealed class EndpointLinkTests
         }
 
         (await CreditAsync(link)).Tasks.ShouldBeGreaterThan(4096UL + 500);
+    }
+
+    private static HeldMessage Result(uint index)
+    {
+        var message = HeldMessage.New();
+        var header = new FrameHeader { Kind = FrameKind.Result, Attempt = 1, Task = new TaskId(Batch, index), BodyLength = ResultPrefix.Size };
+        var frame = new byte[header.FrameLength];
+        header.Write(frame);
+        new ResultPrefix { Outcome = TaskOutcome.Value, ContentType = ContentType.Json }.Write(frame.AsSpan(FrameHeader.Size));
+        message.Bytes = frame.Length;
+        message.Results = 1;
+        message.Frames.Add(new FrameSlice(PooledBuffer.Wrap(frame), 0, frame.Length));
+        return message;
     }
 
     private static async Task<Credit> CreditAsync(PlayedLink link)

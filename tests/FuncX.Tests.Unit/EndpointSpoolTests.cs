@@ -44,11 +44,27 @@ public sealed class EndpointSpoolTests : IDisposable
             using var again = new SpoolStore(_directory, 1 << 20);
             Read(again).ShouldBe([1, 2]);
         }
+    }
 
-        whole[^1] ^= 1;
-        File.WriteAllBytes(path, whole);
-        using var flipped = new SpoolStore(_directory, 1 << 20);
-        Read(flipped).ShouldBe([1, 2]);
+    [Theory]
+    [InlineData(SpoolRecord.HeaderSize + 10, new[] { 2, 3 })] // The first record's frames.
+    [InlineData(-1, new[] { 1, 2 })] // The last record's frames: damage is damage wherever it is.
+    [InlineData(SpoolRecord.HeaderSize + 50, new[] { 1 })] // The second record's length: nobody knows where the third begins.
+    public void A_damaged_record_is_no_torn_end_and_costs_no_other_that_can_be_found(int at, int[] left)
+    {
+        using (var store = new SpoolStore(_directory, 1 << 20))
+            store.Append([Message(1), Message(2), Message(3)]);
+        var path = Directory.GetFiles(_directory).Single();
+        var bytes = File.ReadAllBytes(path);
+        bytes[at < 0 ? bytes.Length + at : at] ^= 1;
+        File.WriteAllBytes(path, bytes);
+        using var again = new SpoolStore(_directory, 1 << 20);
+        Read(again).ShouldBe(left);
+        using var reader = new SpoolReader(again.Files()[0], _pool);
+        while (reader.TryRead(out var frames, out _))
+            frames.Buffer.Release();
+        reader.TornBytes.ShouldBe(0);
+        reader.DamagedBytes.ShouldBeGreaterThan(0);
     }
 
     [Fact]
