@@ -119,6 +119,28 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_block_that_runs_another_services_tasks_is_left_alone_and_its_own_endpoint_gets_it_back()
+    {
+        var first = await StartAsync("exec sleep 600", "127.0.0.1:1111");
+        first.Request("b1");
+        await EventuallyAsync(() => _reports.Contains("running b1"));
+        var secret = ReadRendezvous("b1").Secret;
+        await first.StopAsync(CancellationToken.None);
+
+        var other = await StartAsync("exec sleep 600", "127.0.0.1:2222", "https://elsewhere.org");
+        other.Surviving().ShouldBeEmpty();
+        other.Current().ShouldBeEmpty();
+        other.TryAuthenticate("b1", secret).ShouldBeFalse();
+        ReadRendezvous("b1").Addresses.ShouldBe(["127.0.0.1:1111"]);
+        await other.EndAllAsync(TimeSpan.FromSeconds(15));
+        await other.StopAsync(CancellationToken.None);
+
+        var again = await StartAsync("exec sleep 600", "127.0.0.1:3333");
+        again.Surviving().ShouldHaveSingleItem().BlockId.ShouldBe("b1");
+        again.TryAuthenticate("b1", secret).ShouldBeTrue();
+    }
+
+    [Fact]
     public async Task A_submission_that_was_cut_short_is_found_or_given_up()
     {
         var first = await StartAsync("while :; do sleep 0.05; done", "127.0.0.1:1111");
@@ -172,10 +194,10 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
         _scratch.Dispose();
     }
 
-    private async Task<BlockSupervisor> StartAsync(string body, string address)
+    private async Task<BlockSupervisor> StartAsync(string body, string address, string service = "https://x.org")
     {
-        var supervisor = new BlockSupervisor(_configuration, new LocalProvider(TimeProvider.System), _certificate, new ManagerProgram(_scratch.WriteManager(body)),
-            TimeProvider.System, NullLogger<BlockSupervisor>.Instance);
+        var supervisor = new BlockSupervisor(_configuration, Identity(service), new LocalProvider(TimeProvider.System), _certificate,
+            new ManagerProgram(_scratch.WriteManager(body)), TimeProvider.System, NullLogger<BlockSupervisor>.Instance);
         supervisor.Register(block => _reports.Enqueue($"running {block}"), (block, reason) => _reports.Enqueue($"ended {block} {reason}"));
         _supervisors.Add(supervisor);
         await supervisor.RecoverAsync(CancellationToken.None);
@@ -186,6 +208,8 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
 
     private int[] Pids(string block) =>
         [.. PrivateFile.ReadJson<BlockFile>(Path.Combine(_configuration.StateDirectory, "blocks", block, "block.json"))!.JobId!.Split('/')[2].Split(',').Select(node => int.Parse(node.Split('.')[0]))];
+
+    private static EndpointIdentity Identity(string service) => new() { EndpointId = "e1", Credential = "fxe_x", ServiceAddress = service, Instance = "i" };
 
     private RendezvousFile ReadRendezvous(string block) => JsonSerializer.Deserialize<RendezvousFile>(
         File.ReadAllText(Path.Combine(_configuration.StateDirectory, "blocks", block, "rendezvous.json")))!;

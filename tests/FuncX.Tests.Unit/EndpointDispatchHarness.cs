@@ -9,6 +9,7 @@ using FuncX.Endpoint.Blocks;
 using FuncX.Endpoint.Dispatch;
 using FuncX.Endpoint.Identity;
 using FuncX.Endpoint.Managers;
+using FuncX.Endpoint.Spool;
 using FuncX.Providers;
 using FuncX.Wire;
 using Grpc.Core;
@@ -48,7 +49,7 @@ internal sealed class EndpointHarness : IAsyncDisposable
     public static string NewDirectory() => System.IO.Directory.CreateTempSubdirectory("funcx-e-").FullName;
 
     /// <summary>Where the endpoint's results are while the service is away.</summary>
-    public static string SpoolOf(string directory) => Path.Combine(directory, "spool");
+    public static string SpoolOf(string directory, string service) => SpoolDirectory.Of(directory, IdentityAt(service));
 
     public static async Task<EndpointHarness> StartAsync(string service, string directory, Func<EndpointConfiguration, EndpointConfiguration>? change = null)
     {
@@ -67,7 +68,7 @@ internal sealed class EndpointHarness : IAsyncDisposable
         if (Environment.GetEnvironmentVariable("FUNCX_TEST_LOG") is not null)
             builder.Logging.AddSimpleConsole();
         builder.Services.AddSingleton(configuration).AddSingleton(TimeProvider.System).AddSingleton(certificate);
-        builder.Services.AddSingleton(new EndpointIdentity { EndpointId = "endpoint", Credential = "fxe_test", ServiceAddress = service, Instance = Guid.NewGuid().ToString("N") });
+        builder.Services.AddSingleton(IdentityAt(service));
         builder.Services.AddSingleton(new ManagerProgram("/bin/true"));
         builder.Services.AddSingleton<IBlockProvider, PlayedProvider>();
         builder.Services.AddSingleton<BlockSupervisor>();
@@ -145,6 +146,9 @@ internal sealed class EndpointHarness : IAsyncDisposable
             }
         }
     }
+
+    private static EndpointIdentity IdentityAt(string service) =>
+        new() { EndpointId = "endpoint", Credential = "fxe_test", ServiceAddress = service, Instance = Guid.NewGuid().ToString("N") };
 
     private static EndpointCertificate NewCertificate()
     {

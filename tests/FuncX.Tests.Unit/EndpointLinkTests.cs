@@ -54,7 +54,8 @@ public sealed class EndpointLinkTests
         await manager.AnswerAsync(task, "1"u8.ToArray());
         await manager.MarkAsync(9);
         BitConverter.ToUInt64((await manager.ReadAsync(FrameKind.Ack)).Body).ShouldBe(9UL);
-        Directory.GetFiles(Path.Combine(endpoint.Directory, "spool"), "*.spool").ShouldHaveSingleItem();
+        var spool = EndpointHarness.SpoolOf(endpoint.Directory, service.Address);
+        Directory.GetFiles(spool, "*.spool").ShouldHaveSingleItem();
 
         await using var back = await PlayedService.StartAsync(port);
         var next = await back.LinkAsync(2);
@@ -62,14 +63,50 @@ public sealed class EndpointLinkTests
         var (sequence, frames) = await next.ResultsAsync();
         frames.ShouldHaveSingleItem().Header.Task.ShouldBe(task.Task);
         await next.AckAsync(sequence);
-        await Eventually.True(() => Directory.GetFiles(Path.Combine(endpoint.Directory, "spool")).Length == 0);
+        await Eventually.True(() => Directory.GetFiles(spool).Length == 0);
+    }
+
+    [Fact]
+    public async Task Results_made_for_one_service_are_not_sent_to_another_and_the_first_still_gets_them()
+    {
+        var directory = EndpointHarness.NewDirectory();
+        await using var first = await PlayedService.StartAsync();
+        var spool = EndpointHarness.SpoolOf(directory, first.Address);
+        using (var store = new SpoolStore(spool, 1 << 20))
+            store.Append([Result(0)]);
+
+        await using var second = await PlayedService.StartAsync();
+        var elsewhere = await EndpointHarness.StartAsync(second.Address, directory);
+        var link = await second.LinkAsync();
+        link.Inventory.ShouldBeEmpty();
+        await Eventually.True(() => elsewhere.Loop.Snapshot.SpoolOfOthers == spool);
+        // A result of its own comes first and alone.
+        var manager = await elsewhere.ManagerAsync();
+        await link.TellAsync();
+        await link.TasksAsync(Batch, 7, 1, 8);
+        var (task, _) = await manager.ReadAsync(FrameKind.Task);
+        await manager.AnswerAsync(task, "1"u8.ToArray());
+        var (sequence, frames) = await link.ResultsAsync();
+        sequence.ShouldBe(1UL);
+        frames.ShouldHaveSingleItem().Header.Task.Index.ShouldBe(7U);
+        await link.AckAsync(sequence);
+        Directory.GetFiles(spool).ShouldHaveSingleItem();
+        await manager.DisposeAsync();
+        await elsewhere.KillAsync();
+
+        await using var back = await EndpointHarness.StartAsync(first.Address, directory);
+        var own = await first.LinkAsync();
+        own.Inventory.ShouldHaveSingleItem().Task.Index.ShouldBe(0U);
+        (await own.ResultsAsync()).Frames.ShouldHaveSingleItem().Header.Task.Index.ShouldBe(0U);
+        back.Loop.Snapshot.SpoolOfOthers.ShouldBeEmpty();
     }
 
     [Fact]
     public async Task A_damaged_record_is_set_aside_and_what_stands_around_it_is_sent()
     {
         var directory = EndpointHarness.NewDirectory();
-        var spool = EndpointHarness.SpoolOf(directory);
+        await using var service = await PlayedService.StartAsync();
+        var spool = EndpointHarness.SpoolOf(directory, service.Address);
         using (var store = new SpoolStore(spool, 1 << 20))
             store.Append([Result(0), Result(1), Result(2)]);
         var path = Directory.GetFiles(spool).Single();
@@ -77,7 +114,6 @@ public sealed class EndpointLinkTests
         bytes[(bytes.Length / 2) + 20] ^= 1;
         await File.WriteAllBytesAsync(path, bytes);
 
-        await using var service = await PlayedService.StartAsync();
         await using var endpoint = await EndpointHarness.StartAsync(service.Address, directory);
         var link = await service.LinkAsync();
         link.Inventory.Select(entry => entry.Task.Index).ShouldBe([0U, 2U]);

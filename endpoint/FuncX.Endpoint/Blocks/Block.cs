@@ -37,5 +37,5 @@ internal sealed class Block(BlockRequest request, string secret, DateTimeOffset 
 
     public KnownBlock Known() => new(Request.BlockId, State, Request.Nodes, RequestedAt, Reason);
 
-    public BlockFile File(string provider) => new(Request.BlockId, provider, Request.Nodes, RequestedAt, Secret, JobId, State, Reason);
+    public BlockFile File(string identity, string provider) => new(Request.BlockId, identity, provider, Request.Nodes, RequestedAt, Secret, JobId, State, Reason);
 }

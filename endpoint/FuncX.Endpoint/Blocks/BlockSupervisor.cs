@@ -12,8 +12,8 @@ namespace FuncX.Endpoint.Blocks;
 /// Turns the wish for a block into a job of the provider and tells how it fares. All methods but the asynchronous ones return at once and may be
 /// called from any thread; reports come from the supervisor's own loop. It waits without a timer while there is no block.
 /// </summary>
-public sealed partial class BlockSupervisor(EndpointConfiguration configuration, IBlockProvider provider, EndpointCertificate certificate, ManagerProgram manager,
-    TimeProvider time, ILogger<BlockSupervisor> logger) : BackgroundService
+public sealed partial class BlockSupervisor(EndpointConfiguration configuration, EndpointIdentity identity, IBlockProvider provider, EndpointCertificate certificate,
+    ManagerProgram manager, TimeProvider time, ILogger<BlockSupervisor> logger) : BackgroundService
 {
     private const int MaxOrders = 16_384;
 
@@ -89,6 +89,13 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
                 continue;
             }
 
+            if (file.Identity != identity.Key)
+            {
+                // What its managers hold is for another service. They find no endpoint and end by themselves, unless one of that identity starts before.
+                Log.BlockOfOther(logger, file.Block, file.Identity ?? "unknown", file.JobId ?? "not submitted");
+                continue;
+            }
+
             var block = new Block(RequestOf(file.Block, file.Nodes), file.Secret, file.Requested, new BlockRepairs(time))
             {
                 State = file.State,
@@ -122,7 +129,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
                 found[i].State = statuses[i].State;
             found[i].Reason = statuses[i].Reason;
             found[i].RunningReported = found[i].State == BlockState.Running;
-            _directories.WriteBlock(found[i].File(provider.Name));
+            _directories.WriteBlock(found[i].File(identity.Key, provider.Name));
             _blocks[found[i].Request.BlockId] = found[i];
             Log.BlockFound(logger, found[i].Request.BlockId, found[i].State, found[i].JobId!);
         }
@@ -223,11 +230,11 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         {
             _directories.Create(order.BlockId);
             // On disk before anything is submitted: a process that is killed in between is succeeded by one that looks for the job.
-            _directories.WriteBlock(block.File(provider.Name));
+            _directories.WriteBlock(block.File(identity.Key, provider.Name));
             _directories.WriteRendezvous(new RendezvousFile(addresses, certificate.Fingerprint, block.Secret, order.BlockId));
             _blocks[order.BlockId] = block;
             block.JobId = await provider.SubmitAsync(block.Request, stopping);
-            _directories.WriteBlock(block.File(provider.Name));
+            _directories.WriteBlock(block.File(identity.Key, provider.Name));
             Log.BlockSubmitted(logger, order.BlockId, provider.Name, block.JobId);
         }
         catch (Exception problem) when (problem is BlockProviderException or IOException or UnauthorizedAccessException)
@@ -299,7 +306,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         try
         {
             block.JobId = await provider.RepairAsync(new SubmittedBlock(block.Request, block.JobId!), stopping);
-            _directories.WriteBlock(block.File(provider.Name));
+            _directories.WriteBlock(block.File(identity.Key, provider.Name));
             Log.BlockRepaired(logger, block.Request.BlockId, block.JobId);
         }
         catch (Exception problem) when (problem is BlockProviderException or IOException or UnauthorizedAccessException)
@@ -327,7 +334,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         (block.State, block.Reason) = (status.State, status.Reason);
         if (block.Reason.Length > 0)
             Log.BlockNote(logger, block.Request.BlockId, block.Reason);
-        _directories.WriteBlock(block.File(provider.Name));
+        _directories.WriteBlock(block.File(identity.Key, provider.Name));
         if (block.State != BlockState.Running || block.RunningReported)
             return;
         block.RunningReported = true;
@@ -349,7 +356,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         try
         {
             _directories.RemoveRendezvous(block.Request.BlockId);
-            _directories.WriteBlock(block.File(provider.Name) with { Secret = "" });
+            _directories.WriteBlock(block.File(identity.Key, provider.Name) with { Secret = "" });
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
@@ -396,6 +403,10 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
 
         [LoggerMessage(Level = LogLevel.Warning, Message = "block {Block} was requested twice; the second request is ignored")]
         public static partial void BlockTwice(ILogger logger, string block);
+
+        [LoggerMessage(Level = LogLevel.Warning,
+            Message = "block {Block} runs tasks of another service or endpoint ({Identity}) and is left alone; its managers give up after a while without an endpoint, or end job {Job} by hand")]
+        public static partial void BlockOfOther(ILogger logger, string block, string identity, string job);
 
         [LoggerMessage(Level = LogLevel.Warning, Message = "{Path} cannot be read and is left alone: {Reason}")]
         public static partial void BlockUnreadable(ILogger logger, string path, string reason);

@@ -45,6 +45,7 @@ public sealed class DispatchLifetime : IHostedLifecycleService
             d.Link.Post = _loop.Post;
             d.Link.Spool = _spool.Write;
             d.Link.SpoolBytes = () => _spool.Bytes;
+            d.Link.SpoolOfOthers = _spool.OfOthers;
             foreach (var block in survivors)
             {
                 if (block.State == BlockState.Running)

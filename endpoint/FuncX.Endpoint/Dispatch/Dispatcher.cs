@@ -252,6 +252,7 @@ public sealed class Dispatcher : IEndpointEffects
             ResultsHeld = Ledger.Results,
             ResultsHeldBytes = Link.HeldBytes,
             SpoolBytes = Link.SpoolBytes(),
+            SpoolOfOthers = Link.SpoolOfOthers,
             Completed = Core.Completed,
             Prefetch = prefetch,
             Hops = _hops.Read(),

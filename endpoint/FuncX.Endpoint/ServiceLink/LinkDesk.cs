@@ -35,6 +35,9 @@ internal sealed class LinkDesk(Dispatcher dispatcher, CodeTable code, ResultLedg
     /// <summary>Bytes in the spool.</summary>
     public Func<long> SpoolBytes { get; set; } = () => 0;
 
+    /// <summary>Where results lie that are not for this service and are not sent.</summary>
+    public string SpoolOfOthers { get; set; } = "";
+
     /// <summary>Told, on the loop, when the spool has something new while the link is up.</summary>
     public Action OnSpoolGrown { get; set; } = () => { };
 

@@ -2,13 +2,14 @@ using System.Globalization;
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using FuncX.Configuration;
+using FuncX.Endpoint.Identity;
 using FuncX.Endpoint.ServiceLink;
 using Microsoft.Win32.SafeHandles;
 
 namespace FuncX.Endpoint.Spool;
 
 /// <summary>
-/// Results on disk while the service is away: append-only files in state_dir/spool (0700, files 0600), 64 MiB each. What <see cref="Append"/> returned from is
+/// Results on disk while the service is away: append-only files in the identity's directory below state_dir/spool (0700, files 0600), 64 MiB each. What <see cref="Append"/> returned from is
 /// durable. One thread appends; reading is of complete files only. The whole never grows above its limit.
 /// </summary>
 internal sealed partial class SpoolStore : IDisposable
@@ -25,9 +26,10 @@ internal sealed partial class SpoolStore : IDisposable
     private long _number;
     private long _bytes;
 
-    public SpoolStore(EndpointConfiguration configuration)
-        : this(Path.Combine(configuration.StateDirectory, "spool"), configuration.Limits.Spool)
+    public SpoolStore(EndpointConfiguration configuration, EndpointIdentity identity)
+        : this(SpoolDirectory.Of(configuration.StateDirectory, identity), configuration.Limits.Spool)
     {
+        OfOthers = SpoolDirectory.OfOthers(configuration.StateDirectory, identity);
     }
 
     /// <param name="directory">Made when it is not there.</param>
@@ -46,6 +48,9 @@ internal sealed partial class SpoolStore : IDisposable
 
         _bytes = _complete.Sum(file => file.Bytes);
     }
+
+    /// <summary>Directories with results of other identities, as found at the start: they are left alone.</summary>
+    public IReadOnlyList<string> OfOthers { get; } = [];
 
     /// <summary>Bytes of all files.</summary>
     public long Bytes => Volatile.Read(ref _bytes);

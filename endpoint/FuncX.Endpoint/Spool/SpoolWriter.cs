@@ -16,6 +16,9 @@ internal sealed partial class SpoolWriter(SpoolStore store, ILogger<SpoolWriter>
 
     public long Bytes => store.Bytes;
 
+    /// <summary>What lies in the spool and is not sent, in words; empty when there is nothing.</summary>
+    public string OfOthers => string.Join(", ", store.OfOthers);
+
     /// <summary>Has the messages written. <paramref name="done"/> gets null once they are durable, else why not; on the writer's thread.</summary>
     public void Write(List<HeldMessage> messages, Action<string?> done) => _requests.Writer.TryWrite(new Request(messages, done));
 
@@ -24,6 +27,8 @@ internal sealed partial class SpoolWriter(SpoolStore store, ILogger<SpoolWriter>
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        foreach (var directory in store.OfOthers)
+            LogOfOther(directory);
         try
         {
             await foreach (var request in _requests.Reader.ReadAllAsync(stoppingToken))
@@ -63,4 +68,8 @@ internal sealed partial class SpoolWriter(SpoolStore store, ILogger<SpoolWriter>
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "results cannot be spooled: {Problem}")]
     private partial void LogRefused(string problem);
+
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "{Directory} holds results that were made for another service or endpoint; they are kept and not sent. Its name says for whom: an endpoint with that identity sends them")]
+    private partial void LogOfOther(string directory);
 }
