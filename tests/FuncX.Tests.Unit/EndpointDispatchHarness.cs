@@ -42,6 +42,8 @@ internal sealed class EndpointHarness : IAsyncDisposable
 
     public EndpointLoop Loop => _app.Services.GetRequiredService<EndpointLoop>();
 
+    public DispatchLifetime Lifetime => _app.Services.GetRequiredService<DispatchLifetime>();
+
     public EndpointExit Exit => _app.Services.GetRequiredService<EndpointExit>();
 
     public CancellationToken Stopping => _app.Lifetime.ApplicationStopping;

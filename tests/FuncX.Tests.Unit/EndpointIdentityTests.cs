@@ -89,7 +89,7 @@ public sealed class EndpointIdentityTests : IDisposable
     {
         using var client = new ControlClient(_scratch.Path);
         (await client.StatusAsync(CancellationToken.None)).ShouldBeNull();
-        (await client.StopAsync(CancellationToken.None)).ShouldBeFalse();
+        (await client.StopAsync(force: false, CancellationToken.None)).ShouldBeFalse();
     }
 
     public void Dispose() => _scratch.Dispose();

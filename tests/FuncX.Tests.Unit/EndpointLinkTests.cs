@@ -73,7 +73,7 @@ public sealed class EndpointLinkTests
         await using var first = await PlayedService.StartAsync();
         var spool = EndpointHarness.SpoolOf(directory, first.Address);
         using (var store = new SpoolStore(spool, 1 << 20))
-            store.Append([Result(0)]);
+            store.Append([Result(0)], out _).ShouldBe(1);
 
         await using var second = await PlayedService.StartAsync();
         var elsewhere = await EndpointHarness.StartAsync(second.Address, directory);
@@ -108,7 +108,7 @@ public sealed class EndpointLinkTests
         await using var service = await PlayedService.StartAsync();
         var spool = EndpointHarness.SpoolOf(directory, service.Address);
         using (var store = new SpoolStore(spool, 1 << 20))
-            store.Append([Result(0), Result(1), Result(2)]);
+            store.Append([Result(0), Result(1), Result(2)], out _).ShouldBe(3);
         var path = Directory.GetFiles(spool).Single();
         var bytes = await File.ReadAllBytesAsync(path);
         bytes[(bytes.Length / 2) + 20] ^= 1;
@@ -155,6 +155,36 @@ public sealed class EndpointLinkTests
         await next.AckAsync(sequence);
         (await manager.ReadAsync(FrameKind.Ack)).Body.Length.ShouldBe(8);
         await Eventually.True(() => endpoint.Loop.Snapshot.Note.Length == 0);
+    }
+
+    [Fact]
+    public async Task A_stop_waits_for_results_that_are_stored_nowhere_until_they_are_or_it_is_forced()
+    {
+        var service = await PlayedService.StartAsync();
+        var port = service.Port;
+        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory(), c => c with { Limits = c.Limits with { Spool = 10 } });
+        var link = await service.LinkAsync();
+        await using var manager = await endpoint.ManagerAsync();
+        await link.TellAsync();
+        await link.TasksAsync(Batch, 0, 1, 8);
+        var (task, _) = await manager.ReadAsync(FrameKind.Task);
+        link.Over.SetResult();
+        await service.DisposeAsync();
+        await Eventually.True(() => !endpoint.Loop.Snapshot.Online);
+        await manager.AnswerAsync(task, "1"u8.ToArray());
+        await manager.MarkAsync(1);
+
+        await Eventually.True(() => endpoint.Loop.Snapshot.Note.Contains("limits.spool", StringComparison.Ordinal));
+        var stopping = endpoint.Lifetime.KeepResultsAsync(() => false);
+        (await endpoint.Lifetime.KeepResultsAsync(() => true)).ShouldBe(1);
+        stopping.IsCompleted.ShouldBeFalse();
+
+        await using var back = await PlayedService.StartAsync(port);
+        var next = await back.LinkAsync(2);
+        var (sequence, _) = await next.ResultsAsync();
+        stopping.IsCompleted.ShouldBeFalse();
+        await next.AckAsync(sequence);
+        (await stopping.WaitAsync(TimeSpan.FromSeconds(10))).ShouldBe(0);
     }
 
     [Fact]

@@ -16,10 +16,10 @@ public sealed class EndpointSpoolTests : IDisposable
     {
         using (var store = new SpoolStore(_directory, 1 << 20))
         {
-            store.Append([Message(1), Message(2)]);
-            store.Append([Message(3)]);
+            Append(store, Message(1), Message(2));
+            Append(store, Message(3));
             store.Complete();
-            store.Append([Message(4)]);
+            Append(store, Message(4));
         }
 
         using var again = new SpoolStore(_directory, 1 << 20);
@@ -35,7 +35,7 @@ public sealed class EndpointSpoolTests : IDisposable
     public void A_torn_tail_loses_nothing_before_it()
     {
         using (var store = new SpoolStore(_directory, 1 << 20))
-            store.Append([Message(1), Message(2), Message(3)]);
+            Append(store, Message(1), Message(2), Message(3));
         var path = Directory.GetFiles(_directory).Single();
         var whole = File.ReadAllBytes(path);
         for (var cut = whole.Length - 1; cut > whole.Length - SpoolRecord.HeaderSize - 50; cut -= 7)
@@ -53,7 +53,7 @@ public sealed class EndpointSpoolTests : IDisposable
     public void A_damaged_record_is_no_torn_end_and_costs_no_other_that_can_be_found(int at, int[] left)
     {
         using (var store = new SpoolStore(_directory, 1 << 20))
-            store.Append([Message(1), Message(2), Message(3)]);
+            Append(store, Message(1), Message(2), Message(3));
         var path = Directory.GetFiles(_directory).Single();
         var bytes = File.ReadAllBytes(path);
         bytes[at < 0 ? bytes.Length + at : at] ^= 1;
@@ -68,14 +68,19 @@ public sealed class EndpointSpoolTests : IDisposable
     }
 
     [Fact]
-    public void The_limit_is_kept_and_what_was_refused_leaves_no_trace()
+    public void The_limit_is_kept_and_what_fits_is_taken()
     {
-        using var store = new SpoolStore(_directory, 2 * (SpoolRecord.HeaderSize + 50));
-        store.Append([Message(1)]);
-        Should.Throw<IOException>(() => store.Append([Message(2), Message(3)])).Message.ShouldContain("limits.spool");
-        store.Append([Message(4)]);
+        using var store = new SpoolStore(_directory, 3 * (SpoolRecord.HeaderSize + 50));
+        Append(store, Message(1));
+        store.Append([Message(2), Message(3), Message(4)], out var problem).ShouldBe(2);
+        problem!.ShouldContain("limits.spool");
+        store.Append([Message(4)], out problem).ShouldBe(0);
+        problem!.ShouldContain("50 bytes more");
         store.Complete();
-        Read(store).ShouldBe([1, 4]);
+        Read(store).ShouldBe([1, 2, 3]);
+        store.Delete(store.Files()[0]);
+        store.Append([Message(4)], out problem).ShouldBe(1);
+        problem.ShouldBeNull();
     }
 
     [Fact]
@@ -86,11 +91,12 @@ public sealed class EndpointSpoolTests : IDisposable
         try
         {
             using var store = new SpoolStore(_directory, 1 << 30);
-            store.Append([Message(1)]);
-            Should.Throw<IOException>(() => store.Append([Message(2, 500_000)]));
-            store.Append([Message(3)]);
+            Append(store, Message(1));
+            store.Append([Message(2), Message(3, 500_000), Message(4)], out var problem).ShouldBe(1);
+            problem.ShouldNotBeNull();
+            Append(store, Message(3));
             store.Complete();
-            Read(store).ShouldBe([1, 3]);
+            Read(store).ShouldBe([1, 2, 3]);
         }
         finally
         {
@@ -130,6 +136,12 @@ public sealed class EndpointSpoolTests : IDisposable
         message.Frames.Add(new FrameSlice(PooledBuffer.Wrap(array), 0, bytes / 2));
         message.Frames.Add(new FrameSlice(PooledBuffer.Wrap(array), bytes / 2, bytes - (bytes / 2)));
         return message;
+    }
+
+    private static void Append(SpoolStore store, params HeldMessage[] messages)
+    {
+        store.Append(messages, out var problem).ShouldBe(messages.Length);
+        problem.ShouldBeNull();
     }
 
     private List<int> Read(SpoolStore store)

@@ -52,7 +52,9 @@ public sealed class ControlClient : IDisposable
     }
 
     /// <summary>Asks it to stop; false when none runs.</summary>
-    public Task<bool> StopAsync(CancellationToken cancellation) => PostAsync("/stop", cancellation);
+    /// <param name="force">Also without results that can be stored nowhere.</param>
+    /// <param name="cancellation">Gives up waiting for the answer.</param>
+    public Task<bool> StopAsync(bool force, CancellationToken cancellation) => PostAsync(force ? "/stop?force=true" : "/stop", cancellation);
 
     /// <summary>Tells it that this process takes its place: it stops and leaves the blocks running. False when none runs.</summary>
     public Task<bool> SupersedeAsync(CancellationToken cancellation) => PostAsync("/supersede", cancellation);

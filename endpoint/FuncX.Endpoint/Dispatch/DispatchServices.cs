@@ -37,7 +37,8 @@ public static class DispatchServices
             provider.GetRequiredService<BlockSupervisor>(),
             provider.GetRequiredService<SpoolWriter>(),
             provider.GetRequiredService<EndpointExit>(),
-            provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<DispatchLifetime>>()));
         services.AddHostedService(provider => provider.GetRequiredService<DispatchLifetime>());
         services.AddHostedService<LinkClient>();
         return services;

@@ -9,8 +9,13 @@ public sealed class EndpointExit
     /// <summary>True: another process of this endpoint is at work with the same blocks, so they must be left running.</summary>
     public bool LeaveBlocks { get; private set; }
 
+    /// <summary>True: it is to end also when results can be made durable nowhere.</summary>
+    public bool IsForced { get; private set; }
+
     /// <summary>What to tell the user; empty when nothing happened.</summary>
     public string Message { get; private set; } = "";
+
+    public void Force() => IsForced = true;
 
     public void Supersede(string message)
     {

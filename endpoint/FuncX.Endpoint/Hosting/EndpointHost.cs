@@ -162,18 +162,33 @@ public sealed partial class EndpointHost : IAsyncDisposable
     {
         Log.Stopping(_logger, _configuration.Name);
         var exit = _app.Services.GetRequiredService<EndpointExit>();
+        var dispatch = _app.Services.GetRequiredService<DispatchLifetime>();
         using (var finishing = new CancellationTokenSource(s_drainPatience))
-            await _app.Services.GetRequiredService<DispatchLifetime>().FinishAsync(finishing.Token);
-        // Superseded, or broken: the blocks and what they compute belong to the next process of this endpoint.
-        var leave = exit.LeaveBlocks || Environment.ExitCode != ExitCode.Done;
+            await dispatch.FinishAsync(finishing.Token);
+        // Superseded, or broken, perhaps while it waits: the blocks and what they hold belong to the next process of this endpoint.
+        if (!Leaves())
+            await dispatch.KeepResultsAsync(() => exit.IsForced || Leaves());
+        var leave = Leaves();
         if (!leave)
+        {
             await _supervisor.EndAllAsync(s_blockPatience);
+            // What their managers sent at last is in this process alone.
+            var left = await dispatch.KeepResultsAsync(() => exit.IsForced || Environment.ExitCode == ExitCode.Broken);
+            if (left > 0)
+            {
+                Environment.ExitCode = ExitCode.NotStored;
+                Log.NotStored(_logger, left);
+            }
+        }
+
         // Managers that are left stay connected until they are cut off; a successor waits for them.
         using var patience = new CancellationTokenSource(leave ? s_cutOff : s_stopPatience);
         await _app.StopAsync(patience.Token);
         _control.Withdraw();
         EndpointFile.RemoveOwn(_configuration.StateDirectory);
         Log.Stopped(_logger, _configuration.Name);
+
+        bool Leaves() => exit.LeaveBlocks || Environment.ExitCode != ExitCode.Done;
     }
 
     private static partial class Log
@@ -189,6 +204,9 @@ public sealed partial class EndpointHost : IAsyncDisposable
 
         [LoggerMessage(Level = LogLevel.Information, Message = "endpoint '{Name}' stops")]
         public static partial void Stopping(ILogger logger, string name);
+
+        [LoggerMessage(Level = LogLevel.Error, Message = "{Results} results were stored nowhere and are lost: their tasks run again, or count as lost")]
+        public static partial void NotStored(ILogger logger, long results);
 
         [LoggerMessage(Level = LogLevel.Information, Message = "endpoint '{Name}' has stopped")]
         public static partial void Stopped(ILogger logger, string name);

@@ -20,6 +20,9 @@ public static class ExitCode
     /// <summary><c>stop</c>, <c>start --detach</c>: it did not happen in the time given.</summary>
     public const int TimedOut = 5;
 
+    /// <summary><c>stop</c>: results can be stored nowhere, and the endpoint does not end without them. <c>start</c>, <c>stop --force</c>: it did.</summary>
+    public const int NotStored = 6;
+
     /// <summary><c>start</c>: a defect of this program; the log has it. Blocks go on running, the next start takes them up.</summary>
     public const int Broken = 70;
 }

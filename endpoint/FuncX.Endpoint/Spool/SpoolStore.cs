@@ -55,30 +55,30 @@ internal sealed partial class SpoolStore : IDisposable
     /// <summary>Bytes of all files.</summary>
     public long Bytes => Volatile.Read(ref _bytes);
 
-    /// <summary>Writes messages and makes them durable.</summary>
-    /// <exception cref="IOException">The limit is reached, or the disk refuses: nothing of these messages is kept.</exception>
-    public void Append(IReadOnlyList<HeldMessage> messages)
+    /// <summary>Writes messages and makes them durable, as many as there is room for.</summary>
+    /// <param name="messages">In the order in which they are to be kept.</param>
+    /// <param name="problem">Why not all of them; null when they are.</param>
+    /// <returns>How many of them, from the first, are durable; nothing of the others is kept.</returns>
+    public int Append(IReadOnlyList<HeldMessage> messages, out string? problem)
     {
-        var needed = messages.Sum(message => SpoolRecord.HeaderSize + (long)message.Bytes);
-        if (Bytes + needed > _limit)
-            throw new IOException($"the spool {_directory} is full: it has {Bytes} bytes, {needed} more are above limits.spool ({_limit})");
-        var handle = _current ?? Open();
-        var start = _currentBytes;
+        problem = null;
+        var room = _limit - Bytes;
+        var fit = 0;
+        while (fit < messages.Count && room >= SpoolRecord.HeaderSize + messages[fit].Bytes)
+            room -= SpoolRecord.HeaderSize + messages[fit++].Bytes;
+        if (fit < messages.Count)
+            problem = $"the spool {_directory} is full: {messages.Skip(fit).Sum(message => (long)message.Bytes)} bytes more are above limits.spool ({_limit})";
+        if (fit == 0)
+            return 0;
         try
         {
-            foreach (var message in messages)
-                Write(handle, message);
-            RandomAccess.FlushToDisk(handle);
+            return AppendFitting(_current ?? Open(), messages, fit, ref problem);
         }
-        catch (IOException)
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
         {
-            Undo(handle, start);
-            throw;
+            problem = refused.Message;
+            return 0;
         }
-
-        Interlocked.Add(ref _bytes, _currentBytes - start);
-        if (_currentBytes >= FileBytes)
-            Complete();
     }
 
     /// <summary>Closes the file that is appended to, so that it can be read. On the appending thread, or while nothing is appended.</summary>
@@ -157,13 +157,46 @@ internal sealed partial class SpoolStore : IDisposable
         _currentBytes += SpoolRecord.HeaderSize + message.Bytes;
     }
 
-    // A file whose end could not be written is cut back to what was promised; when even that fails the next append goes to a new one.
-    private void Undo(SafeFileHandle handle, long start)
+    private int AppendFitting(SafeFileHandle handle, IReadOnlyList<HeldMessage> messages, int fit, ref string? problem)
     {
-        _currentBytes = start;
+        var start = _currentBytes;
+        var written = 0;
         try
         {
-            RandomAccess.SetLength(handle, start);
+            for (; written < fit; written++)
+                Write(handle, messages[written]);
+        }
+        catch (IOException refused)
+        {
+            problem = refused.Message;
+            CutBack(handle);
+            if (written == 0)
+                return 0;
+        }
+
+        try
+        {
+            RandomAccess.FlushToDisk(handle);
+        }
+        catch (IOException)
+        {
+            _currentBytes = start;
+            CutBack(handle);
+            throw;
+        }
+
+        Interlocked.Add(ref _bytes, _currentBytes - start);
+        if (_currentBytes >= FileBytes)
+            Complete();
+        return written;
+    }
+
+    // A file whose end could not be written is cut back to what was promised; when even that fails the next append goes to a new one.
+    private void CutBack(SafeFileHandle handle)
+    {
+        try
+        {
+            RandomAccess.SetLength(handle, _currentBytes);
         }
         catch (IOException)
         {
