@@ -141,6 +141,49 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_block_whose_files_cannot_be_written_runs_on_says_so_and_is_written_down_later()
+    {
+        _configuration = _configuration with { Provider = _configuration.Provider with { Nodes = 2 } };
+        var supervisor = await StartAsync("while :; do sleep 0.05; done", "127.0.0.1:1111");
+        supervisor.Request("b1");
+        await EventuallyAsync(() => _reports.Contains("running b1"));
+        var file = Path.Combine(_configuration.StateDirectory, "blocks", "b1", "block.json");
+        // A directory in its way refuses the file as a full disk would.
+        var inTheWay = Directory.CreateDirectory($"{file}.{Environment.ProcessId}.tmp");
+        var before = Pids("b1");
+        using (var manager = Process.GetProcessById(before[0]))
+            manager.Kill();
+        await EventuallyAsync(() => supervisor.Current().Single().Reason.Contains("its files cannot be written", StringComparison.Ordinal));
+        supervisor.ExecuteTask!.IsCompleted.ShouldBeFalse();
+        Pids("b1").ShouldBe(before);
+
+        inTheWay.Delete();
+        await EventuallyAsync(() => Pids("b1")[0] != before[0]);
+        await EventuallyAsync(() => supervisor.Current().Single().Reason.Length == 0);
+        Pids("b1")[1].ShouldBe(before[1]);
+    }
+
+    [Fact]
+    public async Task A_start_on_a_full_disk_takes_its_blocks_up_and_tells_them_its_address_once_there_is_room()
+    {
+        var first = await StartAsync("exec sleep 600", "127.0.0.1:1111");
+        first.Request("b1");
+        await EventuallyAsync(() => _reports.Contains("running b1"));
+        await first.StopAsync(CancellationToken.None);
+        var directory = Path.Combine(_configuration.StateDirectory, "blocks", "b1");
+        var inTheWay = new[] { "block.json", "rendezvous.json" }.Select(name => Directory.CreateDirectory(Path.Combine(directory, $"{name}.{Environment.ProcessId}.tmp"))).ToArray();
+
+        var second = await StartAsync("exec sleep 600", "127.0.0.1:2222");
+        second.Surviving().ShouldHaveSingleItem().BlockId.ShouldBe("b1");
+        second.Current()[0].Reason.ShouldContain("its files cannot be written");
+        ReadRendezvous("b1").Addresses.ShouldBe(["127.0.0.1:1111"]);
+        foreach (var obstacle in inTheWay)
+            obstacle.Delete();
+        await EventuallyAsync(() => ReadRendezvous("b1").Addresses.Contains("127.0.0.1:2222"));
+        await EventuallyAsync(() => second.Current()[0].Reason.Length == 0);
+    }
+
+    [Fact]
     public async Task A_submission_that_was_cut_short_is_found_or_given_up()
     {
         var first = await StartAsync("while :; do sleep 0.05; done", "127.0.0.1:1111");

@@ -44,6 +44,10 @@ internal sealed class EndpointHarness : IAsyncDisposable
 
     public DispatchLifetime Lifetime => _app.Services.GetRequiredService<DispatchLifetime>();
 
+    public PlayedProvider Provider => (PlayedProvider)_app.Services.GetRequiredService<IBlockProvider>();
+
+    public IEnumerable<IHostedService> Loops => _app.Services.GetServices<IHostedService>();
+
     public EndpointExit Exit => _app.Services.GetRequiredService<EndpointExit>();
 
     public CancellationToken Stopping => _app.Lifetime.ApplicationStopping;
@@ -175,8 +179,12 @@ internal sealed class PlayedProvider : IBlockProvider
         return Task.FromResult(request.BlockId);
     }
 
-    public Task<IReadOnlyList<BlockStatus>> QueryAsync(IReadOnlyList<SubmittedBlock> blocks, CancellationToken cancellation) =>
-        Task.FromResult<IReadOnlyList<BlockStatus>>([.. blocks.Select(block => new BlockStatus(_jobs.GetValueOrDefault(block.JobId, BlockState.Running), ""))]);
+    /// <summary>What asking throws.</summary>
+    public Exception? Failure { get; set; }
+
+    public Task<IReadOnlyList<BlockStatus>> QueryAsync(IReadOnlyList<SubmittedBlock> blocks, CancellationToken cancellation) => Failure is { } failure
+        ? Task.FromException<IReadOnlyList<BlockStatus>>(failure)
+        : Task.FromResult<IReadOnlyList<BlockStatus>>([.. blocks.Select(block => new BlockStatus(_jobs.GetValueOrDefault(block.JobId, BlockState.Running), ""))]);
 
     public Task<string> RepairAsync(SubmittedBlock block, CancellationToken cancellation) => Task.FromResult(block.JobId);
 

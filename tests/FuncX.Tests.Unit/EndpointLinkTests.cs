@@ -98,7 +98,7 @@ public sealed class EndpointLinkTests
         var own = await first.LinkAsync();
         own.Inventory.ShouldHaveSingleItem().Task.Index.ShouldBe(0U);
         (await own.ResultsAsync()).Frames.ShouldHaveSingleItem().Header.Task.Index.ShouldBe(0U);
-        back.Loop.Snapshot.SpoolOfOthers.ShouldBeEmpty();
+        back.Loop.Snapshot.SpoolOfOthers.ShouldNotContain(spool);
     }
 
     [Fact]
@@ -223,6 +223,27 @@ public sealed class EndpointLinkTests
             endpoint.Exit.LeaveBlocks.ShouldBeTrue();
             endpoint.Exit.Message.ShouldContain("superseded");
             Environment.ExitCode.ShouldBe(EndpointExit.SupersededCode);
+        }
+        finally
+        {
+            Environment.ExitCode = 0;
+        }
+    }
+
+    [Fact]
+    public async Task A_loop_that_fails_ends_the_process_as_broken_and_leaves_its_blocks()
+    {
+        await using var service = await PlayedService.StartAsync();
+        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
+        await endpoint.BlockAsync();
+        try
+        {
+            endpoint.Exit.IsBroken(endpoint.Loops).ShouldBeFalse();
+            endpoint.Provider.Failure = new InvalidOperationException("a defect");
+            await Eventually.True(() => endpoint.Stopping.IsCancellationRequested);
+            endpoint.Exit.IsBroken(endpoint.Loops).ShouldBeTrue();
+            endpoint.Exit.LeaveBlocks.ShouldBeTrue();
+            Environment.ExitCode.ShouldBe(EndpointExit.BrokenCode);
         }
         finally
         {

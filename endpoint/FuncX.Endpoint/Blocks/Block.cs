@@ -25,6 +25,15 @@ internal sealed class Block(BlockRequest request, string secret, DateTimeOffset 
 
     public bool RunningReported { get; set; }
 
+    /// <summary>Why its files are not up to date; empty when they are.</summary>
+    public string Unwritten { get; set; } = "";
+
+    /// <summary>Its own file is not up to date.</summary>
+    public bool Unsaved { get; set; }
+
+    /// <summary>Its managers have not been told where the endpoint listens now.</summary>
+    public bool Unannounced { get; set; }
+
     /// <summary>The order to end it, once it was given.</summary>
     public Task? Ending { get; set; }
 
@@ -35,7 +44,8 @@ internal sealed class Block(BlockRequest request, string secret, DateTimeOffset 
 
     public bool Matches(ReadOnlySpan<byte> secretHash) => CryptographicOperations.FixedTimeEquals(_secret, secretHash);
 
-    public KnownBlock Known() => new(Request.BlockId, State, Request.Nodes, RequestedAt, Reason);
+    public KnownBlock Known() => new(Request.BlockId, State, Request.Nodes, RequestedAt,
+        string.Join("; ", new[] { Reason, Unwritten.Length > 0 ? $"its files cannot be written: {Unwritten}" : "" }.Where(text => text.Length > 0)));
 
     public BlockFile File(string identity, string provider) => new(Request.BlockId, identity, provider, Request.Nodes, RequestedAt, Secret, JobId, State, Reason);
 }

@@ -129,7 +129,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
                 found[i].State = statuses[i].State;
             found[i].Reason = statuses[i].Reason;
             found[i].RunningReported = found[i].State == BlockState.Running;
-            _directories.WriteBlock(found[i].File(identity.Key, provider.Name));
+            Write(found[i]);
             _blocks[found[i].Request.BlockId] = found[i];
             Log.BlockFound(logger, found[i].Request.BlockId, found[i].State, found[i].JobId!);
         }
@@ -143,7 +143,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
     public void Listening(IReadOnlyList<string> addresses)
     {
         foreach (var block in _blocks.Values)
-            _directories.WriteRendezvous(new RendezvousFile(addresses, certificate.Fingerprint, block.Secret, block.Request.BlockId));
+            Announce(block, addresses);
         _listening.TrySetResult(addresses);
     }
 
@@ -171,6 +171,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
                 while (_orders.Reader.TryRead(out var order))
                     await FollowAsync(order, addresses, stoppingToken);
                 await PollAsync(stoppingToken);
+                WriteAgain(addresses);
                 await WaitAsync(stoppingToken);
             }
         }
@@ -234,7 +235,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
             _directories.WriteRendezvous(new RendezvousFile(addresses, certificate.Fingerprint, block.Secret, order.BlockId));
             _blocks[order.BlockId] = block;
             block.JobId = await provider.SubmitAsync(block.Request, stopping);
-            _directories.WriteBlock(block.File(identity.Key, provider.Name));
+            Write(block);
             Log.BlockSubmitted(logger, order.BlockId, provider.Name, block.JobId);
         }
         catch (Exception problem) when (problem is BlockProviderException or IOException or UnauthorizedAccessException)
@@ -306,7 +307,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         try
         {
             block.JobId = await provider.RepairAsync(new SubmittedBlock(block.Request, block.JobId!), stopping);
-            _directories.WriteBlock(block.File(identity.Key, provider.Name));
+            Write(block);
             Log.BlockRepaired(logger, block.Request.BlockId, block.JobId);
         }
         catch (Exception problem) when (problem is BlockProviderException or IOException or UnauthorizedAccessException)
@@ -334,7 +335,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         (block.State, block.Reason) = (status.State, status.Reason);
         if (block.Reason.Length > 0)
             Log.BlockNote(logger, block.Request.BlockId, block.Reason);
-        _directories.WriteBlock(block.File(identity.Key, provider.Name));
+        Write(block);
         if (block.State != BlockState.Running || block.RunningReported)
             return;
         block.RunningReported = true;
@@ -361,7 +362,42 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
             // A full disk must not keep a block from ending; the next start asks the provider and finds the same.
-            Log.BlockUnwritten(logger, block.Request.BlockId, problem.Message);
+            Log.EndUnwritten(logger, block.Request.BlockId, problem.Message);
+        }
+    }
+
+    // A disk that takes nothing costs the file's freshness and not the block: it is written again at a later look.
+    private void Write(Block block) => block.Unsaved = !Try(block, () => _directories.WriteBlock(block.File(identity.Key, provider.Name)));
+
+    private void Announce(Block block, IReadOnlyList<string> addresses) => block.Unannounced = !Try(
+        block, () => _directories.WriteRendezvous(new RendezvousFile(addresses, certificate.Fingerprint, block.Secret, block.Request.BlockId)));
+
+    private void WriteAgain(IReadOnlyList<string> addresses)
+    {
+        foreach (var block in _blocks.Values.Where(block => block.Unwritten.Length > 0))
+        {
+            if (block.Unannounced)
+                Announce(block, addresses);
+            if (block.Unsaved)
+                Write(block);
+            if (!block.Unannounced && !block.Unsaved)
+                block.Unwritten = "";
+        }
+    }
+
+    private bool Try(Block block, Action write)
+    {
+        try
+        {
+            write();
+            return true;
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            if (block.Unwritten != problem.Message)
+                Log.BlockUnwritten(logger, block.Request.BlockId, problem.Message);
+            block.Unwritten = problem.Message;
+            return false;
         }
     }
 
@@ -412,6 +448,9 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         public static partial void BlockUnreadable(ILogger logger, string path, string reason);
 
         [LoggerMessage(Level = LogLevel.Warning, Message = "the end of block {Block} could not be written down: {Reason}")]
+        public static partial void EndUnwritten(ILogger logger, string block, string reason);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "the files of block {Block} cannot be written, which is tried again: {Reason}")]
         public static partial void BlockUnwritten(ILogger logger, string block, string reason);
 
         [LoggerMessage(Level = LogLevel.Warning, Message = "block {Block} could not be ended: {Reason}")]

@@ -39,7 +39,7 @@ internal static class StartCommand
                     ? await DetachedStart.RunAsync(arguments, cancellation)
                     : await EndpointHost.RunAsync(arguments.Configuration, arguments.TokenFile, arguments.LogLevel);
             }
-            catch (EndpointRefusedException problem)
+            catch (Exception problem) when (problem is EndpointRefusedException or IOException or UnauthorizedAccessException)
             {
                 await Console.Error.WriteLineAsync($"funcx-endpoint: {problem.Message}");
                 return ExitCode.Failed;

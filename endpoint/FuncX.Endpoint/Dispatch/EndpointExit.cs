@@ -6,7 +6,10 @@ public sealed class EndpointExit
     /// <summary>The exit code when a newer process of this endpoint has taken the link.</summary>
     public const int SupersededCode = 4;
 
-    /// <summary>True: another process of this endpoint is at work with the same blocks, so they must be left running.</summary>
+    /// <summary>The exit code after a defect of this program.</summary>
+    public const int BrokenCode = 70;
+
+    /// <summary>True: another process of this endpoint is at work with the same blocks, or will be, so they must be left running.</summary>
     public bool LeaveBlocks { get; private set; }
 
     /// <summary>True: it is to end also when results can be made durable nowhere.</summary>
@@ -16,6 +19,16 @@ public sealed class EndpointExit
     public string Message { get; private set; } = "";
 
     public void Force() => IsForced = true;
+
+    /// <summary>Whether a loop of the process has failed. The host logs that and asks for the stop, but ends as if all were well.</summary>
+    public bool IsBroken(IEnumerable<IHostedService> loops)
+    {
+        if (!loops.OfType<BackgroundService>().Any(static loop => loop.ExecuteTask is { IsFaulted: true }))
+            return false;
+        LeaveBlocks = true;
+        Environment.ExitCode = BrokenCode;
+        return true;
+    }
 
     public void Supersede(string message)
     {

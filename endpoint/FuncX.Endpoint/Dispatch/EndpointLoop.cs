@@ -108,7 +108,7 @@ public sealed class EndpointLoop : IThreadPoolWorkItem
             // State may be half changed: the process ends, and the next one asks service and managers what they hold.
             _failure = problem;
             _logger.LogCritical(problem, "the endpoint's loop failed; the process ends");
-            Environment.ExitCode = 70;
+            Environment.ExitCode = EndpointExit.BrokenCode;
             _lifetime.StopApplication();
         }
     }

@@ -32,13 +32,14 @@ internal sealed partial class SpoolStore : IDisposable
         OfOthers = SpoolDirectory.OfOthers(configuration.StateDirectory, identity);
     }
 
-    /// <param name="directory">Made when it is not there.</param>
+    /// <param name="directory">Made when there is something to write.</param>
     /// <param name="limit">Most bytes of all files.</param>
     public SpoolStore(string directory, long limit)
     {
         _directory = directory;
         _limit = limit;
-        Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        if (!Directory.Exists(directory))
+            return;
         foreach (var path in Directory.GetFiles(directory, "*.spool").Order(StringComparer.Ordinal))
         {
             _complete.Add(new SpoolFile(path, new FileInfo(path).Length));
@@ -124,6 +125,7 @@ internal sealed partial class SpoolStore : IDisposable
 
     private SafeFileHandle Open()
     {
+        Directory.CreateDirectory(_directory, FileModes.PrivateDirectory);
         _currentPath = Path.Combine(_directory, (++_number).ToString("D12", CultureInfo.InvariantCulture) + ".spool");
         using (new FileStream(_currentPath, new FileStreamOptions
         {
