@@ -198,7 +198,10 @@ public sealed class EndpointCore
 
     // Managers.
 
-    /// <summary>A manager has connected and proven itself. It gets tasks once its inventory is in.</summary>
+    /// <summary>The block of the manager that has this name; null when none has.</summary>
+    public string? BlockOf(string name) => _managers.TryFind(name, out var manager) ? _managers[manager].Block.Id : null;
+
+    /// <summary>A manager has connected and proven itself; <see cref="BlockOf"/> its name is null or this block. It gets tasks once its inventory is in.</summary>
     /// <returns>Its number: the same as before when it comes back.</returns>
     public int OnManagerConnected(string name, string block, long now)
     {

@@ -99,12 +99,17 @@ internal sealed class EndpointHarness : IAsyncDisposable
     }
 
     /// <summary>The rendezvous file of the one block.</summary>
-    public async Task<(string Block, string Secret)> BlockAsync()
+    public async Task<(string Block, string Secret)> BlockAsync() => (await BlocksAsync(1))[0];
+
+    public async Task<IReadOnlyList<(string Block, string Secret)>> BlocksAsync(int count)
     {
-        var path = "";
-        await Eventually.True(() => (path = System.IO.Directory.GetFiles(Directory, "rendezvous.json", SearchOption.AllDirectories).FirstOrDefault() ?? "").Length > 0);
-        using var json = System.Text.Json.JsonDocument.Parse(await File.ReadAllBytesAsync(path));
-        return (json.RootElement.GetProperty("block").GetString()!, json.RootElement.GetProperty("secret").GetString()!);
+        string[] paths = [];
+        await Eventually.True(() => (paths = System.IO.Directory.GetFiles(Directory, "rendezvous.json", SearchOption.AllDirectories)).Length >= count);
+        return [.. paths.Select(path =>
+        {
+            using var json = System.Text.Json.JsonDocument.Parse(File.ReadAllBytes(path));
+            return (json.RootElement.GetProperty("block").GetString()!, json.RootElement.GetProperty("secret").GetString()!);
+        })];
     }
 
     public async Task<PlayedManager> ManagerAsync(string name = "m1", params InventoryEntry[] inventory)

@@ -22,8 +22,13 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
 
     public ManagerPeer? Find(int manager) => manager >= 0 && manager < _peers.Count ? _peers[manager] : null;
 
-    public void OnConnected(ManagerConnection connection, ManagerHello hello, ManagerWelcome welcome)
+    /// <summary>A manager has proven that it is of the block that it names.</summary>
+    /// <returns>Why it is refused all the same; null when it is connected.</returns>
+    public string? OnConnected(ManagerConnection connection, ManagerHello hello, ManagerWelcome welcome)
     {
+        // Under another's name it would get that one's place, and with it the tasks.
+        if (dispatcher.Core.BlockOf(hello.Manager) is { } block && block != hello.Block)
+            return $"manager '{hello.Manager}' is of block '{block}', and the secret is that of block '{hello.Block}'; it is worth nothing outside its block";
         var number = dispatcher.Core.OnManagerConnected(hello.Manager, hello.Block, dispatcher.Now);
         while (_peers.Count <= number)
             _peers.Add(null);
@@ -35,6 +40,7 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         Control(peer, new FrameHeader { Kind = FrameKind.Welcome, ContentType = ContentType.Json }, body);
         if (peer.DurableMark > 0)
             Acknowledge(peer, peer.DurableMark);
+        return null;
     }
 
     public void OnDisconnected(ManagerConnection connection)
