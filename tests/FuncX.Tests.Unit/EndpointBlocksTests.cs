@@ -4,8 +4,10 @@ using System.Text.Json;
 using FuncX.Configuration;
 using FuncX.Endpoint.Blocks;
 using FuncX.Endpoint.Identity;
+using FuncX.Providers;
 using FuncX.Providers.Local;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 using Shouldly;
 using Xunit;
 
@@ -184,6 +186,57 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_block_that_could_not_be_ended_is_ended_later_and_not_asked_about_all_the_time()
+    {
+        var time = new FakeTimeProvider();
+        var begun = time.GetUtcNow();
+        var provider = new PlayedProvider { CancelFailures = 1, PollInterval = TimeSpan.FromSeconds(5) };
+        var supervisor = await StartAsync("exit 0", "127.0.0.1:1111", provider: provider, time: time);
+        supervisor.Request("b1");
+        await EventuallyAsync(() => _reports.Contains("running b1"));
+        supervisor.End("b1");
+        await EventuallyAsync(() => provider.Cancels == 1);
+        // The provider is asked often for a moment, and then as often as it likes.
+        var asked = 0;
+        await EventuallyAsync(() =>
+        {
+            asked = provider.Queries;
+            time.Advance(TimeSpan.FromSeconds(1));
+            return time.GetUtcNow() - begun > TimeSpan.FromSeconds(12);
+        });
+        for (var i = 0; i < 40; i++)
+        {
+            time.Advance(TimeSpan.FromMilliseconds(50));
+            await Task.Delay(5);
+        }
+
+        (provider.Queries - asked).ShouldBeInRange(0, 2);
+        provider.Cancels.ShouldBe(1);
+        await EventuallyAsync(() =>
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            return provider.Cancels == 2;
+        });
+        await EventuallyAsync(() =>
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            return _reports.Any(report => report.StartsWith("ended b1 cancelled", StringComparison.Ordinal));
+        });
+    }
+
+    [Fact]
+    public async Task An_end_that_found_no_room_among_the_orders_is_not_forgotten()
+    {
+        var supervisor = await StartAsync("exec sleep 600", "127.0.0.1:1111", listening: false);
+        supervisor.Request("b1");
+        for (var i = 0; i < 16_384; i++)
+            supervisor.End("unknown");
+        supervisor.End("b1");
+        supervisor.Listening(["127.0.0.1:1111"]);
+        await EventuallyAsync(() => _reports.Any(report => report.StartsWith("ended b1 cancelled", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public async Task A_submission_that_was_cut_short_is_found_or_given_up()
     {
         var first = await StartAsync("while :; do sleep 0.05; done", "127.0.0.1:1111");
@@ -237,15 +290,16 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
         _scratch.Dispose();
     }
 
-    private async Task<BlockSupervisor> StartAsync(string body, string address, string service = "https://x.org")
+    private async Task<BlockSupervisor> StartAsync(string body, string address, string service = "https://x.org", IBlockProvider? provider = null, TimeProvider? time = null, bool listening = true)
     {
-        var supervisor = new BlockSupervisor(_configuration, Identity(service), new LocalProvider(TimeProvider.System), _certificate,
-            new ManagerProgram(_scratch.WriteManager(body)), TimeProvider.System, NullLogger<BlockSupervisor>.Instance);
+        var supervisor = new BlockSupervisor(_configuration, Identity(service), provider ?? new LocalProvider(TimeProvider.System), _certificate,
+            new ManagerProgram(_scratch.WriteManager(body)), time ?? TimeProvider.System, NullLogger<BlockSupervisor>.Instance);
         supervisor.Register(block => _reports.Enqueue($"running {block}"), (block, reason) => _reports.Enqueue($"ended {block} {reason}"));
         _supervisors.Add(supervisor);
         await supervisor.RecoverAsync(CancellationToken.None);
         await supervisor.StartAsync(CancellationToken.None);
-        supervisor.Listening([address]);
+        if (listening)
+            supervisor.Listening([address]);
         return supervisor;
     }
 

@@ -176,7 +176,7 @@ internal sealed class PlayedProvider : IBlockProvider
 
     public string Name => "played";
 
-    public TimeSpan PollInterval => TimeSpan.FromMilliseconds(100);
+    public TimeSpan PollInterval { get; init; } = TimeSpan.FromMilliseconds(100);
 
     public Task<string> SubmitAsync(BlockRequest request, CancellationToken cancellation)
     {
@@ -187,14 +187,27 @@ internal sealed class PlayedProvider : IBlockProvider
     /// <summary>What asking throws.</summary>
     public Exception? Failure { get; set; }
 
-    public Task<IReadOnlyList<BlockStatus>> QueryAsync(IReadOnlyList<SubmittedBlock> blocks, CancellationToken cancellation) => Failure is { } failure
-        ? Task.FromException<IReadOnlyList<BlockStatus>>(failure)
-        : Task.FromResult<IReadOnlyList<BlockStatus>>([.. blocks.Select(block => new BlockStatus(_jobs.GetValueOrDefault(block.JobId, BlockState.Running), ""))]);
+    public Task<IReadOnlyList<BlockStatus>> QueryAsync(IReadOnlyList<SubmittedBlock> blocks, CancellationToken cancellation)
+    {
+        Queries++;
+        return Failure is { } failure
+            ? Task.FromException<IReadOnlyList<BlockStatus>>(failure)
+            : Task.FromResult<IReadOnlyList<BlockStatus>>([.. blocks.Select(block => new BlockStatus(_jobs.GetValueOrDefault(block.JobId, BlockState.Running), ""))]);
+    }
+
+    /// <summary>How many orders to end a block are refused before one is taken.</summary>
+    public int CancelFailures { get; init; }
+
+    public int Cancels { get; private set; }
+
+    public int Queries { get; private set; }
 
     public Task<string> RepairAsync(SubmittedBlock block, CancellationToken cancellation) => Task.FromResult(block.JobId);
 
     public Task CancelAsync(SubmittedBlock block, CancellationToken cancellation)
     {
+        if (++Cancels <= CancelFailures)
+            throw new BlockProviderException("the scheduler is not in the mood");
         _jobs[block.JobId] = BlockState.Cancelled;
         return Task.CompletedTask;
     }

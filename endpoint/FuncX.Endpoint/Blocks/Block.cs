@@ -40,6 +40,10 @@ internal sealed class Block(BlockRequest request, string secret, DateTimeOffset 
     /// <summary>The job that it was given for.</summary>
     public string? EndingJob { get; set; }
 
+    /// <summary>When the order was last given, a timestamp; 0: never.</summary>
+    public long EndingSince { get; set; }
+
+    /// <summary>It is to end: the order is given for as long as it is there.</summary>
     public bool EndRequested { get; set; }
 
     public bool Matches(ReadOnlySpan<byte> secretHash) => CryptographicOperations.FixedTimeEquals(_secret, secretHash);

@@ -17,9 +17,14 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
 {
     private const int MaxOrders = 16_384;
 
+    // A provider that has taken an order to end a block needs a moment; an order that changed nothing is given again.
+    private static readonly TimeSpan s_endsSoon = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_endAgain = TimeSpan.FromSeconds(30);
+
     private readonly BlockDirectories _directories = new(configuration);
     private readonly ConcurrentDictionary<string, Block> _blocks = new(StringComparer.Ordinal);
     private readonly Channel<BlockOrder> _orders = Channel.CreateBounded<BlockOrder>(new BoundedChannelOptions(MaxOrders) { SingleReader = true });
+    private readonly ConcurrentDictionary<string, byte> _wishedToEnd = new(StringComparer.Ordinal);
     private readonly TaskCompletionSource<IReadOnlyList<string>> _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private IReadOnlyList<string> _ended = [];
     private IReadOnlyList<KnownBlock> _surviving = [];
@@ -50,7 +55,8 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
     /// <summary>Ends a block; an unknown or ended one is ignored. The end is reported as any other.</summary>
     public void End(string blockId)
     {
-        // Orders beyond the bound would only be more ends of blocks that requests, bounded likewise, have made: they are asked for again.
+        // The wish stands also when the order finds no room: the loop has others to follow then, and looks at the wishes behind them.
+        _wishedToEnd[blockId] = 0;
         _ = _orders.Writer.TryWrite(new BlockOrder(BlockOrderKind.End, blockId));
     }
 
@@ -168,8 +174,11 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
             var addresses = await _listening.Task.WaitAsync(stoppingToken);
             while (!stoppingToken.IsCancellationRequested)
             {
+                // Read before the orders: a block that is wished to end has been requested before.
+                var wished = _wishedToEnd.Keys;
                 while (_orders.Reader.TryRead(out var order))
                     await FollowAsync(order, addresses, stoppingToken);
+                EndWished(wished);
                 await PollAsync(stoppingToken);
                 WriteAgain(addresses);
                 await WaitAsync(stoppingToken);
@@ -190,7 +199,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         }
 
         // While something ends it is worth looking sooner: whoever stops the endpoint waits for it.
-        var interval = _blocks.Values.Any(block => block.Ending is not null) ? TimeSpan.FromMilliseconds(50) : provider.PollInterval;
+        var interval = _blocks.Values.Any(block => block.EndingSince > 0 && time.GetElapsedTime(block.EndingSince) < s_endsSoon) ? TimeSpan.FromMilliseconds(50) : provider.PollInterval;
         if (_orders.Reader.Completion.IsCompleted)
         {
             await Task.Delay(interval, time, stopping);
@@ -242,19 +251,35 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         {
             Finish(block, BlockState.Failed, $"the {provider.Name} provider could not start block {order.BlockId}: {problem.Message}");
         }
+    }
 
-        // An end that was ordered while the provider was still answering found no job to cancel.
-        if ((block.EndRequested || _endingAll) && block.JobId is not null)
+    // Also those whose end was wished before there was a job to cancel or while a node of it was being started again, and those whose order was refused or changed nothing.
+    private void EndWished(ICollection<string> wished)
+    {
+        foreach (var blockId in wished)
+        {
+            if (_blocks.TryGetValue(blockId, out var known))
+                known.EndRequested = true;
+            _wishedToEnd.TryRemove(blockId, out _);
+        }
+
+        foreach (var block in _blocks.Values.Where(block => block.EndRequested || _endingAll))
             BeginEnding(block);
     }
 
     private void BeginEnding(Block block)
     {
-        block.EndRequested = true;
-        if (block.JobId is not { } job || block.EndingJob == job)
-            return;
-        block.EndingJob = job;
-        block.Ending = EndAsync(new SubmittedBlock(block.Request, job));
+        lock (block)
+        {
+            block.EndRequested = true;
+            if (block.JobId is not { } job)
+                return;
+            if (block.EndingJob == job && (block.Ending is { IsCompleted: false } || time.GetElapsedTime(block.EndingSince) < s_endAgain))
+                return;
+            block.EndingJob = job;
+            block.EndingSince = time.GetTimestamp();
+            block.Ending = EndAsync(new SubmittedBlock(block.Request, job));
+        }
     }
 
     private async Task EndAsync(SubmittedBlock block)
@@ -265,16 +290,13 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         }
         catch (Exception problem) when (problem is BlockProviderException or IOException)
         {
-            Log.CancelFailed(logger, block.Block.BlockId, problem.Message);
+            Log.CancelFailed(logger, block.Block.BlockId, s_endAgain.TotalSeconds, problem.Message);
         }
     }
 
     private async Task PollAsync(CancellationToken stopping)
     {
         var submitted = _blocks.Values.Where(block => block.JobId is not null).ToArray();
-        // An end that was ordered while a node was being started again knew the job without it.
-        foreach (var block in submitted.Where(block => block.EndRequested))
-            BeginEnding(block);
         if (submitted.Length == 0)
             return;
         IReadOnlyList<BlockStatus> statuses;
@@ -453,8 +475,8 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         [LoggerMessage(Level = LogLevel.Warning, Message = "the files of block {Block} cannot be written, which is tried again: {Reason}")]
         public static partial void BlockUnwritten(ILogger logger, string block, string reason);
 
-        [LoggerMessage(Level = LogLevel.Warning, Message = "block {Block} could not be ended: {Reason}")]
-        public static partial void CancelFailed(ILogger logger, string block, string reason);
+        [LoggerMessage(Level = LogLevel.Warning, Message = "block {Block} could not be ended, which is tried again after {Seconds} s: {Reason}")]
+        public static partial void CancelFailed(ILogger logger, string block, double seconds, string reason);
 
         [LoggerMessage(Level = LogLevel.Warning, Message = "the {Provider} provider could not be asked about its blocks: {Reason}")]
         public static partial void QueryFailed(ILogger logger, string provider, string reason);
