@@ -1,7 +1,11 @@
+using FuncX.Configuration;
 using FuncX.Contracts.V1;
+using FuncX.Endpoint.Blocks;
 using FuncX.Endpoint.Dispatch;
+using FuncX.Endpoint.Identity;
 using FuncX.Endpoint.ServiceLink;
 using FuncX.Endpoint.Spool;
+using FuncX.Providers;
 using FuncX.Wire;
 using Shouldly;
 using Xunit;
@@ -208,6 +212,36 @@ public sealed class EndpointLinkTests
         next.Inventory.ShouldBe([new InventoryEntry(running.Task, 1, HeldState.Running)]);
         await again.AnswerAsync(running, "3"u8.ToArray());
         (await next.ResultsAsync()).Frames.ShouldHaveSingleItem().Header.Task.ShouldBe(running.Task);
+    }
+
+    [Fact]
+    public async Task An_endpoint_that_starts_again_does_not_wait_for_a_manager_that_was_gone_before()
+    {
+        var directory = EndpointHarness.NewDirectory();
+        await using var service = await PlayedService.StartAsync();
+        var before = await EndpointHarness.StartAsync(service.Address, directory, TwoNodes);
+        var link = await service.LinkAsync();
+        var (block, _) = await before.BlockAsync();
+        var stays = await before.ManagerAsync("m1");
+        var goes = await before.ManagerAsync("m2");
+        await goes.DisposeAsync();
+        var file = Path.Combine(directory, "blocks", block, "block.json");
+        await Eventually.True(() => PrivateFile.ReadJson<BlockFile>(file) is { State: BlockState.Running, Missing: 1 }, seconds: 20);
+        await before.KillAsync();
+        await stays.DisposeAsync();
+        link.Over.SetResult();
+
+        await using var after = await EndpointHarness.StartAsync(service.Address, directory, TwoNodes);
+        service.Links.Reader.TryRead(out var early).ShouldBeFalse();
+        early.ShouldBeNull();
+        await using var again = await after.ManagerAsync("m1");
+        // Half of what it would wait for the other.
+        await service.LinkAsync(2, seconds: 10);
+        // In the other's place.
+        await using var another = await after.ManagerAsync("m3");
+        await Eventually.True(() => PrivateFile.ReadJson<BlockFile>(file)!.Missing == 0);
+
+        static EndpointConfiguration TwoNodes(EndpointConfiguration c) => c with { Provider = c.Provider with { Nodes = 2 } };
     }
 
     [Fact]

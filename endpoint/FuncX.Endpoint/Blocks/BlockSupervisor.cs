@@ -21,6 +21,9 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
     private static readonly TimeSpan s_endsSoon = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_endAgain = TimeSpan.FromSeconds(30);
 
+    // A manager whose connection broke is back within a few seconds, or not at all.
+    private static readonly TimeSpan s_comesBack = TimeSpan.FromSeconds(5);
+
     private readonly BlockDirectories _directories = new(configuration);
     private readonly ConcurrentDictionary<string, Block> _blocks = new(StringComparer.Ordinal);
     private readonly Channel<BlockOrder> _orders = Channel.CreateBounded<BlockOrder>(new BoundedChannelOptions(MaxOrders) { SingleReader = true });
@@ -59,6 +62,19 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         _wishedToEnd[blockId] = 0;
         _ = _orders.Writer.TryWrite(new BlockOrder(BlockOrderKind.End, blockId));
     }
+
+    /// <summary>A manager of the block has connected that this process did not know.</summary>
+    public void OnManagerJoined(string blockId) => OnManagers(blockId, static block => block.OnManagerJoined());
+
+    /// <summary>A manager of the block is given up.</summary>
+    public void OnManagerGone(string blockId)
+    {
+        if (_blocks.TryGetValue(blockId, out var block))
+            block.OnManagerGone(time.GetTimestamp());
+    }
+
+    /// <summary>What the block's managers that have not come hold is not waited for any more.</summary>
+    public void OnManagersLate(string blockId) => OnManagers(blockId, static block => block.OnManagersLate());
 
     /// <summary>Whether the secret is that of the block, and the block is one of ours that has not ended. Takes the same time for every wrong secret.</summary>
     public bool TryAuthenticate(string blockId, string secret)
@@ -102,7 +118,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
                 continue;
             }
 
-            var block = new Block(RequestOf(file.Block, file.Nodes), file.Secret, file.Requested, new BlockRepairs(time))
+            var block = new Block(RequestOf(file.Block, file.Nodes), file.Secret, file.Requested, new BlockRepairs(time), Math.Clamp(file.Missing, 0, file.Nodes))
             {
                 State = file.State,
                 Reason = file.Reason,
@@ -216,6 +232,8 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
 
     private async Task FollowAsync(BlockOrder order, IReadOnlyList<string> addresses, CancellationToken stopping)
     {
+        if (order.Kind == BlockOrderKind.Write)
+            return;
         if (order.Kind == BlockOrderKind.End)
         {
             if (_blocks.TryGetValue(order.BlockId, out var known))
@@ -389,15 +407,29 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
     }
 
     // A disk that takes nothing costs the file's freshness and not the block: it is written again at a later look.
-    private void Write(Block block) => block.Unsaved = !Try(block, () => _directories.WriteBlock(block.File(identity.Key, provider.Name)));
+    private void Write(Block block)
+    {
+        // Before the file is made: what changes meanwhile is written the next time.
+        block.Unsaved = false;
+        if (!Try(block, () => _directories.WriteBlock(block.File(identity.Key, provider.Name))))
+            block.Unsaved = true;
+    }
+
+    private void OnManagers(string blockId, Func<Block, bool> change)
+    {
+        if (_blocks.TryGetValue(blockId, out var block) && change(block))
+            _ = _orders.Writer.TryWrite(new BlockOrder(BlockOrderKind.Write, blockId));
+    }
 
     private void Announce(Block block, IReadOnlyList<string> addresses) => block.Unannounced = !Try(
         block, () => _directories.WriteRendezvous(new RendezvousFile(addresses, certificate.Fingerprint, block.Secret, block.Request.BlockId)));
 
     private void WriteAgain(IReadOnlyList<string> addresses)
     {
-        foreach (var block in _blocks.Values.Where(block => block.Unwritten.Length > 0))
+        var comesBack = time.GetTimestamp() - (long)(s_comesBack.TotalSeconds * time.TimestampFrequency);
+        foreach (var block in _blocks.Values)
         {
+            block.CountGone(comesBack);
             if (block.Unannounced)
                 Announce(block, addresses);
             if (block.Unsaved)

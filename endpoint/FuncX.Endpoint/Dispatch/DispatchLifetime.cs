@@ -45,6 +45,14 @@ public sealed partial class DispatchLifetime : IHostedLifecycleService
             // Asked from the pool: the supervisor is not to be entered from within a turn.
             d.OnRequestBlock = block => ThreadPool.UnsafeQueueUserWorkItem(static s => s.Blocks.Request(s.Block), (Blocks: _blocks, Block: block), preferLocal: false);
             d.OnEndBlock = (block, _) => ThreadPool.UnsafeQueueUserWorkItem(static s => s.Blocks.End(s.Block), (Blocks: _blocks, Block: block), preferLocal: false);
+            d.OnManagerJoined = _blocks.OnManagerJoined;
+            d.OnManagerGone = block =>
+            {
+                // Whose connections this process ends itself are there for the next.
+                if (!_exit.LeaveBlocks)
+                    _blocks.OnManagerGone(block);
+            };
+            d.OnManagersLate = _blocks.OnManagersLate;
             d.Link.Post = _loop.Post;
             d.Link.Spool = _spool.Write;
             d.Link.SpoolBytes = () => _spool.Bytes;

@@ -44,6 +44,13 @@ public sealed class Dispatcher : IEndpointEffects
 
     internal Action<string, string> OnEndBlock { get; set; } = (_, _) => { };
 
+    /// <summary>Told of the block whose managers have become more, fewer, or are late.</summary>
+    internal Action<string> OnManagerJoined { get; set; } = _ => { };
+
+    internal Action<string> OnManagerGone { get; set; } = _ => { };
+
+    internal Action<string> OnManagersLate { get; set; } = _ => { };
+
     internal EndpointCore Core { get; }
 
     internal ResultLedger Ledger { get; }

@@ -32,6 +32,8 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         var number = dispatcher.Core.OnManagerConnected(hello.Manager, hello.Block, dispatcher.Now);
         while (_peers.Count <= number)
             _peers.Add(null);
+        if (_peers[number] is null)
+            dispatcher.OnManagerJoined(hello.Block);
         var peer = _peers[number] ??= new ManagerPeer(number, hello);
         // One process has one connection: an older one is a leftover that nobody has noticed to be dead.
         peer.Connection?.Close("the manager has connected again");
@@ -72,6 +74,7 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         peer.Connection?.Close("its tasks count as lost");
         peer.DropPartial();
         _peers[manager] = null;
+        dispatcher.OnManagerGone(peer.Hello.Block);
     }
 
     /// <summary>Adds a control frame for the manager; it leaves at the end of the turn.</summary>

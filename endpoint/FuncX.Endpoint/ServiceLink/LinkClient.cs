@@ -34,6 +34,11 @@ internal sealed partial class LinkClient(EndpointConfiguration configuration, En
         catch (TimeoutException)
         {
             LogSurvivorsMissing(_survivorsWithin.TotalSeconds);
+            await loop.Run(static dispatcher =>
+            {
+                foreach (var block in dispatcher.Survivors.Late())
+                    dispatcher.OnManagersLate(block);
+            });
         }
 
         using var channel = OpenChannel();
