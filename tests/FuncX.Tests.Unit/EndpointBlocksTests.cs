@@ -236,6 +236,26 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
         await EventuallyAsync(() => _reports.Any(report => report.StartsWith("ended b1 cancelled", StringComparison.Ordinal)));
     }
 
+    [Theory]
+    [InlineData("elsewhere", "elsewhere/boot.1/123.456", true)]
+    [InlineData("elsewhere", null, true)]
+    [InlineData(null, "this/boot.1/123.456", false)] // Of this machine before it was booted again.
+    public async Task A_block_on_another_machine_is_neither_lost_nor_touched(string? host, string? job, bool isLeft)
+    {
+        var directory = Directory.CreateDirectory(Path.Combine(_configuration.StateDirectory, "blocks", "b1")).FullName;
+        var file = Path.Combine(directory, "block.json");
+        PrivateFile.WriteJson(file, new BlockFile("b1", Identity("https://x.org").Key, "local", host ?? Environment.MachineName, 1, 0, DateTimeOffset.UtcNow, "secret", job,
+            BlockState.Running, ""));
+        PrivateFile.WriteJson(Path.Combine(directory, "rendezvous.json"), new RendezvousFile(["127.0.0.1:1"], "f", "secret", "b1"));
+        var before = await File.ReadAllBytesAsync(file);
+
+        var supervisor = await StartAsync("exit 0", "127.0.0.1:2222");
+        supervisor.Surviving().ShouldBeEmpty();
+        supervisor.TryAuthenticate("b1", "secret").ShouldBeFalse();
+        (await File.ReadAllBytesAsync(file)).SequenceEqual(before).ShouldBe(isLeft);
+        File.Exists(Path.Combine(directory, "rendezvous.json")).ShouldBe(isLeft);
+    }
+
     [Fact]
     public async Task A_submission_that_was_cut_short_is_found_or_given_up()
     {

@@ -76,7 +76,7 @@ public sealed class EndpointLinkTests
         var directory = EndpointHarness.NewDirectory();
         await using var first = await PlayedService.StartAsync();
         var spool = EndpointHarness.SpoolOf(directory, first.Address);
-        using (var store = new SpoolStore(spool, 1 << 20))
+        using (var store = new SpoolStore(spool, 1 << 20, Environment.MachineName, TimeProvider.System))
             store.Append([Result(0)], out _).ShouldBe(1);
 
         await using var second = await PlayedService.StartAsync();
@@ -111,7 +111,7 @@ public sealed class EndpointLinkTests
         var directory = EndpointHarness.NewDirectory();
         await using var service = await PlayedService.StartAsync();
         var spool = EndpointHarness.SpoolOf(directory, service.Address);
-        using (var store = new SpoolStore(spool, 1 << 20))
+        using (var store = new SpoolStore(spool, 1 << 20, Environment.MachineName, TimeProvider.System))
             store.Append([Result(0), Result(1), Result(2)], out _).ShouldBe(3);
         var path = Directory.GetFiles(spool).Single();
         var bytes = await File.ReadAllBytesAsync(path);

@@ -114,5 +114,5 @@ internal sealed class Block(BlockRequest request, string secret, DateTimeOffset 
     public KnownBlock Known() => new(Request.BlockId, State, Request.Nodes, _missing, RequestedAt,
         string.Join("; ", new[] { Reason, Unwritten.Length > 0 ? $"its files cannot be written: {Unwritten}" : "" }.Where(text => text.Length > 0)));
 
-    public BlockFile File(string identity, string provider) => new(Request.BlockId, identity, provider, Request.Nodes, _missing, RequestedAt, Secret, JobId, State, Reason);
+    public BlockFile File(string identity, string provider) => new(Request.BlockId, identity, provider, Environment.MachineName, Request.Nodes, _missing, RequestedAt, Secret, JobId, State, Reason);
 }

@@ -118,6 +118,13 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
                 continue;
             }
 
+            if (provider.IsElsewhere(file.Host, file.JobId))
+            {
+                // Its managers may be at work: a process there, should it take its place back, finds them with what they hold.
+                Log.BlockElsewhere(logger, file.Block, file.Host);
+                continue;
+            }
+
             var block = new Block(RequestOf(file.Block, file.Nodes), file.Secret, file.Requested, new BlockRepairs(time), Math.Clamp(file.Missing, 0, file.Nodes))
             {
                 State = file.State,
@@ -497,6 +504,10 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         [LoggerMessage(Level = LogLevel.Warning,
             Message = "block {Block} runs tasks of another service or endpoint ({Identity}) and is left alone; its managers give up after a while without an endpoint, or end job {Job} by hand")]
         public static partial void BlockOfOther(ILogger logger, string block, string identity, string job);
+
+        [LoggerMessage(Level = LogLevel.Warning,
+            Message = "block {Block} runs on {Host}, which cannot be reached from here, and is left alone; its managers give up after a while without an endpoint")]
+        public static partial void BlockElsewhere(ILogger logger, string block, string host);
 
         [LoggerMessage(Level = LogLevel.Warning, Message = "{Path} cannot be read and is left alone: {Reason}")]
         public static partial void BlockUnreadable(ILogger logger, string path, string reason);

@@ -28,7 +28,10 @@ public static class DispatchServices
         services.AddSingleton(provider => provider.GetRequiredService<Dispatcher>().Survivors);
         services.AddSingleton<EndpointLoop>();
         services.AddSingleton<ManagerConnectionHandler>();
-        services.AddSingleton(provider => new SpoolStore(provider.GetRequiredService<EndpointConfiguration>(), provider.GetRequiredService<EndpointIdentity>()));
+        services.AddSingleton(provider => new SpoolStore(
+            provider.GetRequiredService<EndpointConfiguration>(),
+            provider.GetRequiredService<EndpointIdentity>(),
+            provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<SpoolWriter>();
         services.AddHostedService(provider => provider.GetRequiredService<SpoolWriter>());
         services.AddSingleton(provider => new DispatchLifetime(

@@ -192,7 +192,7 @@ internal sealed partial class LinkClient(EndpointConfiguration configuration, En
     {
         await CompleteFileAsync();
         var entries = new List<InventoryEntry>();
-        SpoolReader.Describe(spool.Files(), pool, entries);
+        SpoolReader.Describe([.. spool.Files(), .. spool.StillWritten()], pool, entries);
         return entries;
     }
 

@@ -11,6 +11,9 @@ internal sealed partial class SpoolReplay(EndpointLoop loop, LinkSession session
 {
     private const int Ahead = 16;
 
+    // What another process has left is found without news of it.
+    private static readonly TimeSpan s_look = TimeSpan.FromSeconds(30);
+
     /// <param name="news">Released when the spool has grown; one release at the start.</param>
     /// <param name="complete">Completes the file that is being appended to.</param>
     /// <param name="over">The link's end.</param>
@@ -20,7 +23,7 @@ internal sealed partial class SpoolReplay(EndpointLoop loop, LinkSession session
         {
             while (true)
             {
-                await news.WaitAsync(over);
+                await news.WaitAsync(s_look, over);
                 await complete();
                 foreach (var file in store.Files())
                     await ReplayAsync(file, over);

@@ -10,44 +10,49 @@ namespace FuncX.Endpoint.Spool;
 
 /// <summary>
 /// Results on disk while the service is away: append-only files in the identity's directory below state_dir/spool (0700, files 0600), 64 MiB each. What <see cref="Append"/> returned from is
-/// durable. One thread appends; reading is of complete files only. The whole never grows above its limit.
+/// durable. One thread appends; reading is of complete files only. The whole never grows above its limit. Another process of this endpoint, on another machine, may
+/// still write what it holds when this one has taken its place: it begins a new file after <see cref="s_fileAge"/>, and what nobody has written to for
+/// <see cref="s_quiet"/> is complete.
 /// </summary>
 internal sealed partial class SpoolStore : IDisposable
 {
     private const long FileBytes = 64 << 20;
+    private static readonly TimeSpan s_fileAge = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_quiet = TimeSpan.FromMinutes(1);
 
     private readonly string _directory;
     private readonly long _limit;
+    private readonly string _host;
+    private readonly TimeProvider _time;
     private readonly Lock _gate = new();
     private readonly List<SpoolFile> _complete = [];
+    private readonly Dictionary<string, long> _others = new(StringComparer.Ordinal);
     private SafeFileHandle? _current;
     private string _currentPath = "";
     private long _currentBytes;
+    private long _currentSince;
     private long _number;
     private long _bytes;
 
-    public SpoolStore(EndpointConfiguration configuration, EndpointIdentity identity)
-        : this(SpoolDirectory.Of(configuration.StateDirectory, identity), configuration.Limits.Spool)
+    public SpoolStore(EndpointConfiguration configuration, EndpointIdentity identity, TimeProvider time)
+        : this(SpoolDirectory.Of(configuration.StateDirectory, identity), configuration.Limits.Spool, Environment.MachineName, time)
     {
         OfOthers = SpoolDirectory.OfOthers(configuration.StateDirectory, identity);
     }
 
     /// <param name="directory">Made when there is something to write.</param>
     /// <param name="limit">Most bytes of all files.</param>
-    public SpoolStore(string directory, long limit)
+    /// <param name="host">This machine, as part of the files' names.</param>
+    /// <param name="time">For the age of files.</param>
+    public SpoolStore(string directory, long limit, string host, TimeProvider time)
     {
         _directory = directory;
         _limit = limit;
-        if (!Directory.Exists(directory))
-            return;
-        foreach (var path in Directory.GetFiles(directory, "*.spool").Order(StringComparer.Ordinal))
-        {
-            _complete.Add(new SpoolFile(path, new FileInfo(path).Length));
-            if (long.TryParse(Path.GetFileNameWithoutExtension(path), NumberStyles.None, CultureInfo.InvariantCulture, out var number))
-                _number = Math.Max(_number, number);
-        }
-
-        _bytes = _complete.Sum(file => file.Bytes);
+        _host = new string([.. host.Select(letter => char.IsAsciiLetterOrDigit(letter) ? letter : '_')]);
+        _time = time;
+        Look(starting: true);
+        foreach (var path in _complete.Select(static file => file.Path).Concat(_others.Keys))
+            _number = Math.Max(_number, NumberOf(path));
     }
 
     /// <summary>Directories with results of other identities, as found at the start: they are left alone.</summary>
@@ -71,6 +76,8 @@ internal sealed partial class SpoolStore : IDisposable
             problem = $"the spool {_directory} is full: {messages.Skip(fit).Sum(message => (long)message.Bytes)} bytes more are above limits.spool ({_limit})";
         if (fit == 0)
             return 0;
+        if (_current is not null && _time.GetElapsedTime(_currentSince) > s_fileAge)
+            Complete();
         try
         {
             return AppendFitting(_current ?? Open(), messages, fit, ref problem);
@@ -93,11 +100,19 @@ internal sealed partial class SpoolStore : IDisposable
             _complete.Add(new SpoolFile(_currentPath, _currentBytes));
     }
 
-    /// <summary>The complete files, oldest first.</summary>
+    /// <summary>The complete files, oldest first; also those that another process has left meanwhile.</summary>
     public IReadOnlyList<SpoolFile> Files()
     {
+        Look(starting: false);
         lock (_gate)
             return [.. _complete];
+    }
+
+    /// <summary>Files that another process may still write to, as of the last look.</summary>
+    public IReadOnlyList<SpoolFile> StillWritten()
+    {
+        lock (_gate)
+            return [.. _others.Select(static other => new SpoolFile(other.Key, other.Value))];
     }
 
     /// <summary>Everything in the file is committed at the service.</summary>
@@ -123,10 +138,50 @@ internal sealed partial class SpoolStore : IDisposable
         Interlocked.Add(ref _bytes, -file.Bytes);
     }
 
+    private static long NumberOf(string path) =>
+        long.TryParse(Path.GetFileName(path).Split('-', '.')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
+
+    private void Look(bool starting)
+    {
+        if (!Directory.Exists(_directory))
+            return;
+        lock (_gate)
+        {
+            foreach (var path in Directory.GetFiles(_directory, "*.spool").Order(StringComparer.Ordinal))
+            {
+                if (path == _currentPath || _complete.Exists(file => file.Path == path))
+                    continue;
+                var info = new FileInfo(path);
+                if (!info.Exists)
+                    continue;
+                Interlocked.Add(ref _bytes, info.Length - _others.GetValueOrDefault(path));
+                _others[path] = info.Length;
+                // An earlier process on this machine is gone by now, or was asked to go and had its time.
+                var isLeft = starting && Path.GetFileNameWithoutExtension(path).EndsWith($"-{_host}", StringComparison.Ordinal);
+                if (!isLeft && _time.GetUtcNow().UtcDateTime - info.LastWriteTimeUtc < s_quiet)
+                    continue;
+                _others.Remove(path);
+                _complete.Add(new SpoolFile(path, info.Length));
+            }
+
+            foreach (var (path, bytes) in _others.Where(static other => !File.Exists(other.Key)).ToArray())
+            {
+                _others.Remove(path);
+                Interlocked.Add(ref _bytes, -bytes);
+            }
+        }
+    }
+
     private SafeFileHandle Open()
     {
         Directory.CreateDirectory(_directory, FileModes.PrivateDirectory);
-        _currentPath = Path.Combine(_directory, (++_number).ToString("D12", CultureInfo.InvariantCulture) + ".spool");
+        lock (_gate)
+        {
+            do
+                _currentPath = Path.Combine(_directory, string.Create(CultureInfo.InvariantCulture, $"{++_number:D12}-{_host}.spool"));
+            while (File.Exists(_currentPath));
+        }
+
         using (new FileStream(_currentPath, new FileStreamOptions
         {
             Mode = FileMode.CreateNew,
@@ -138,6 +193,7 @@ internal sealed partial class SpoolStore : IDisposable
 
         _current = File.OpenHandle(_currentPath, FileMode.Open, FileAccess.Write, FileShare.Read);
         _currentBytes = 0;
+        _currentSince = _time.GetTimestamp();
         FlushDirectory(_directory);
         return _current;
     }
@@ -185,6 +241,15 @@ internal sealed partial class SpoolStore : IDisposable
             _currentBytes = start;
             CutBack(handle);
             throw;
+        }
+
+        if (!File.Exists(_currentPath))
+        {
+            // This process was held up for longer than a file is left to whoever began it.
+            handle.Dispose();
+            _current = null;
+            Interlocked.Add(ref _bytes, -start);
+            throw new IOException($"{_currentPath} was taken by another process of this endpoint");
         }
 
         Interlocked.Add(ref _bytes, _currentBytes - start);
