@@ -2,6 +2,7 @@ using FuncX.Configuration;
 using FuncX.Contracts.V1;
 using FuncX.Endpoint.Blocks;
 using FuncX.Endpoint.Dispatch;
+using FuncX.Endpoint.Hosting;
 using FuncX.Endpoint.Identity;
 using FuncX.Endpoint.ServiceLink;
 using FuncX.Endpoint.Spool;
@@ -275,7 +276,7 @@ public sealed class EndpointLinkTests
             await Eventually.True(() => endpoint.Stopping.IsCancellationRequested);
             endpoint.Exit.LeaveBlocks.ShouldBeTrue();
             endpoint.Exit.Message.ShouldContain("superseded");
-            Environment.ExitCode.ShouldBe(EndpointExit.SupersededCode);
+            Environment.ExitCode.ShouldBe(ExitCode.Superseded);
         }
         finally
         {
@@ -296,7 +297,7 @@ public sealed class EndpointLinkTests
             await Eventually.True(() => endpoint.Stopping.IsCancellationRequested);
             endpoint.Exit.IsBroken(endpoint.Loops).ShouldBeTrue();
             endpoint.Exit.LeaveBlocks.ShouldBeTrue();
-            Environment.ExitCode.ShouldBe(EndpointExit.BrokenCode);
+            Environment.ExitCode.ShouldBe(ExitCode.Broken);
         }
         finally
         {

@@ -2,6 +2,7 @@ using System.CommandLine;
 using FuncX.Configuration;
 using FuncX.Endpoint.Hosting;
 using FuncX.Endpoint.Identity;
+using FuncX.Providers;
 
 namespace FuncX.Endpoint.Commands;
 
@@ -39,7 +40,7 @@ internal static class StartCommand
                     ? await DetachedStart.RunAsync(arguments, cancellation)
                     : await EndpointHost.RunAsync(arguments.Configuration, arguments.TokenFile, arguments.LogLevel);
             }
-            catch (Exception problem) when (problem is EndpointRefusedException or IOException or UnauthorizedAccessException)
+            catch (Exception problem) when (problem is EndpointRefusedException or BlockProviderException or IOException or UnauthorizedAccessException)
             {
                 await Console.Error.WriteLineAsync($"funcx-endpoint: {problem.Message}");
                 return ExitCode.Failed;

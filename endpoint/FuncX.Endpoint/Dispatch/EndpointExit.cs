@@ -1,14 +1,10 @@
+using FuncX.Endpoint.Hosting;
+
 namespace FuncX.Endpoint.Dispatch;
 
 /// <summary>Why the process is to end, when it was not asked to: read by whoever ends blocks and sets the exit code.</summary>
 public sealed class EndpointExit
 {
-    /// <summary>The exit code when a newer process of this endpoint has taken the link.</summary>
-    public const int SupersededCode = 4;
-
-    /// <summary>The exit code after a defect of this program.</summary>
-    public const int BrokenCode = 70;
-
     /// <summary>True: another process of this endpoint is at work with the same blocks, or will be, so they must be left running.</summary>
     public bool LeaveBlocks { get; private set; }
 
@@ -26,7 +22,7 @@ public sealed class EndpointExit
         if (!loops.OfType<BackgroundService>().Any(static loop => loop.ExecuteTask is { IsFaulted: true }))
             return false;
         LeaveBlocks = true;
-        Environment.ExitCode = BrokenCode;
+        Environment.ExitCode = ExitCode.Broken;
         return true;
     }
 
@@ -34,6 +30,6 @@ public sealed class EndpointExit
     {
         Message = message;
         LeaveBlocks = true;
-        Environment.ExitCode = SupersededCode;
+        Environment.ExitCode = ExitCode.Superseded;
     }
 }

@@ -1,3 +1,5 @@
+using FuncX.Endpoint.Hosting;
+
 namespace FuncX.Endpoint.Dispatch;
 
 /// <summary>
@@ -108,7 +110,7 @@ public sealed class EndpointLoop : IThreadPoolWorkItem
             // State may be half changed: the process ends, and the next one asks service and managers what they hold.
             _failure = problem;
             _logger.LogCritical(problem, "the endpoint's loop failed; the process ends");
-            Environment.ExitCode = EndpointExit.BrokenCode;
+            Environment.ExitCode = ExitCode.Broken;
             _lifetime.StopApplication();
         }
     }

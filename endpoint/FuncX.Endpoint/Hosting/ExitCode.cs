@@ -1,5 +1,3 @@
-using FuncX.Endpoint.Dispatch;
-
 namespace FuncX.Endpoint.Hosting;
 
 /// <summary>What <c>funcx-endpoint</c> exits with; endpoint/README.md lists them too.</summary>
@@ -17,7 +15,7 @@ public static class ExitCode
     public const int NotRunning = 3;
 
     /// <summary><c>start</c>: a newer process of this endpoint has taken over.</summary>
-    public const int Superseded = EndpointExit.SupersededCode;
+    public const int Superseded = 4;
 
     /// <summary><c>stop</c>, <c>start --detach</c>: it did not happen in the time given.</summary>
     public const int TimedOut = 5;
@@ -26,5 +24,5 @@ public static class ExitCode
     public const int NotStored = 6;
 
     /// <summary><c>start</c>: a defect of this program; the log has it. Blocks go on running, the next start takes them up.</summary>
-    public const int Broken = EndpointExit.BrokenCode;
+    public const int Broken = 70;
 }
