@@ -20,9 +20,6 @@ internal sealed class Block(string id)
     /// <summary>Tasks at its managers, counted at a tick.</summary>
     public int InFlight { get; set; }
 
-    /// <summary>Managers it has, counted at a tick.</summary>
-    public int Managers { get; set; }
-
     /// <summary>Since when nothing was in flight, or it was not needed and had not started; 0 otherwise.</summary>
     public long IdleSince { get; set; }
 }

@@ -198,7 +198,10 @@ public sealed class EndpointCore
 
     // Managers.
 
-    /// <summary>A manager has connected and proven itself. It gets tasks once its inventory is in.</summary>
+    /// <summary>The block of the manager that has this name; null when none has.</summary>
+    public string? BlockOf(string name) => _managers.TryFind(name, out var manager) ? _managers[manager].Block.Id : null;
+
+    /// <summary>A manager has connected and proven itself; <see cref="BlockOf"/> its name is null or this block. It gets tasks once its inventory is in.</summary>
     /// <returns>Its number: the same as before when it comes back.</returns>
     public int OnManagerConnected(string name, string block, long now)
     {
@@ -581,7 +584,7 @@ public sealed class EndpointCore
     private void WatchManagers(long now, IEndpointEffects effects)
     {
         foreach (var block in _blocks.All)
-            block.InFlight = block.Managers = 0;
+            block.InFlight = 0;
         for (var manager = 0; manager < _managers.Used; manager++)
         {
             ref var record = ref _managers[manager];
@@ -595,7 +598,6 @@ public sealed class EndpointCore
                 Lose(manager, effects);
             if (record.State == ManagerState.Unknown)
                 continue;
-            record.Block.Managers++;
             record.Block.InFlight += record.InFlight;
         }
 
@@ -603,7 +605,8 @@ public sealed class EndpointCore
         {
             if (block.Phase == BlockPhase.Requested)
                 continue;
-            if (block.InFlight > 0 || block.Managers == 0)
+            // Without a manager too: nodes that nobody dials in from cost the same.
+            if (block.InFlight > 0)
                 block.IdleSince = 0;
             else if (block.IdleSince == 0)
                 block.IdleSince = now;

@@ -12,6 +12,13 @@ public interface IBlockProvider
     /// <summary>How often asking is reasonable.</summary>
     TimeSpan PollInterval { get; }
 
+    /// <summary>
+    /// Whether a block that an endpoint process on that host asked for may run where this machine can neither ask about it nor end it. Of a scheduler's jobs none does.
+    /// </summary>
+    /// <param name="host">The machine's name.</param>
+    /// <param name="jobId">Null when the submission was cut short.</param>
+    bool IsElsewhere(string host, string? jobId) => false;
+
     /// <summary>Asks for a block.</summary>
     /// <returns>The job's id, one line of text.</returns>
     /// <exception cref="BlockProviderException">It was refused; the message says by whom and why.</exception>

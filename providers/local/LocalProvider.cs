@@ -25,6 +25,10 @@ public sealed partial class LocalProvider(TimeProvider time) : IBlockProvider
 
     public TimeSpan PollInterval => TimeSpan.FromMilliseconds(500);
 
+    // A laptop's name changes with its network: a job of this boot is here whatever the name was.
+    public bool IsElsewhere(string host, string? jobId) =>
+        host != Environment.MachineName && !(jobId is not null && LocalJob.TryParse(jobId, out var job) && job.IsHere);
+
     public async Task<string> SubmitAsync(BlockRequest block, CancellationToken cancellation)
     {
         var nodes = new List<ProcessRecord>(block.Nodes);

@@ -177,11 +177,11 @@ public sealed class LocalCluster : IAsyncDisposable
             await Endpoint.StopAsync();
         if (Service.IsAlive)
             await Service.StopAsync();
-        var left = ProcessTable.Mentioning(DirectoryPath);
+        var left = Processes();
         // An interpreter whose socket closed needs a moment to see it.
         try
         {
-            await Eventually.TrueAsync(() => (left = ProcessTable.Mentioning(DirectoryPath)).Count == 0, "nothing is left", TimeSpan.FromSeconds(5));
+            await Eventually.TrueAsync(() => (left = Processes()).Count == 0, "nothing is left", TimeSpan.FromSeconds(5));
         }
         catch (TimeoutException)
         {
@@ -191,6 +191,11 @@ public sealed class LocalCluster : IAsyncDisposable
         return left;
     }
 
+    // An endpoint's state directory may lie elsewhere, and its managers name that one.
+    private IReadOnlyList<ProcessEntry> Processes() => Endpoint is null
+        ? ProcessTable.Mentioning(DirectoryPath)
+        : [.. ProcessTable.Mentioning(DirectoryPath).Concat(ProcessTable.Mentioning(Endpoint.StateDirectory)).DistinctBy(static entry => entry.Pid)];
+
     public async ValueTask DisposeAsync()
     {
         Api?.Dispose();
@@ -198,7 +203,7 @@ public sealed class LocalCluster : IAsyncDisposable
             await Endpoint.DisposeAsync();
         await Service.DisposeAsync();
         // Killed endpoints leave their blocks running by design: nobody else will end these.
-        foreach (var entry in ProcessTable.Mentioning(DirectoryPath))
+        foreach (var entry in Processes())
             entry.Identity.Kill();
         if (!_ownDirectory)
             return;

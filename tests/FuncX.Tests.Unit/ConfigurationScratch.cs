@@ -16,8 +16,9 @@ public sealed class ConfigurationScratch : IDisposable
     }
 
     /// <summary>A program that a provider takes for the manager: it says its arguments and FUNCX_ variables, then does what it is told.</summary>
+    /// <remarks>A new file each time: one that a process is about to execute cannot be written.</remarks>
     public string WriteManager(string body) =>
-        Write("manager", $"#!/bin/sh\necho \"arguments: $@\"\nenv | grep FUNCX_\n{body}\n", FileModes.PrivateDirectory);
+        Write($"manager-{Guid.NewGuid():N}", $"#!/bin/sh\necho \"arguments: $@\"\nenv | grep FUNCX_\n{body}\n", FileModes.PrivateDirectory);
 
     public static string Repository(string folder)
     {

@@ -4,8 +4,10 @@ using System.Text.Json;
 using FuncX.Configuration;
 using FuncX.Endpoint.Blocks;
 using FuncX.Endpoint.Identity;
+using FuncX.Providers;
 using FuncX.Providers.Local;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 using Shouldly;
 using Xunit;
 
@@ -119,6 +121,142 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_block_that_runs_another_services_tasks_is_left_alone_and_its_own_endpoint_gets_it_back()
+    {
+        var first = await StartAsync("exec sleep 600", "127.0.0.1:1111");
+        first.Request("b1");
+        await EventuallyAsync(() => _reports.Contains("running b1"));
+        var secret = ReadRendezvous("b1").Secret;
+        await first.StopAsync(CancellationToken.None);
+
+        var other = await StartAsync("exec sleep 600", "127.0.0.1:2222", "https://elsewhere.org");
+        other.Surviving().ShouldBeEmpty();
+        other.Current().ShouldBeEmpty();
+        other.TryAuthenticate("b1", secret).ShouldBeFalse();
+        ReadRendezvous("b1").Addresses.ShouldBe(["127.0.0.1:1111"]);
+        await other.EndAllAsync(TimeSpan.FromSeconds(15));
+        await other.StopAsync(CancellationToken.None);
+
+        var again = await StartAsync("exec sleep 600", "127.0.0.1:3333");
+        again.Surviving().ShouldHaveSingleItem().BlockId.ShouldBe("b1");
+        again.TryAuthenticate("b1", secret).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task A_block_whose_files_cannot_be_written_runs_on_says_so_and_is_written_down_later()
+    {
+        _configuration = _configuration with { Provider = _configuration.Provider with { Nodes = 2 } };
+        var supervisor = await StartAsync("while :; do sleep 0.05; done", "127.0.0.1:1111");
+        supervisor.Request("b1");
+        await EventuallyAsync(() => _reports.Contains("running b1"));
+        var file = Path.Combine(_configuration.StateDirectory, "blocks", "b1", "block.json");
+        // A directory in its way refuses the file as a full disk would.
+        var inTheWay = Directory.CreateDirectory($"{file}.{Environment.ProcessId}.tmp");
+        var before = Pids("b1");
+        using (var manager = Process.GetProcessById(before[0]))
+            manager.Kill();
+        await EventuallyAsync(() => supervisor.Current().Single().Reason.Contains("its files cannot be written", StringComparison.Ordinal));
+        supervisor.ExecuteTask!.IsCompleted.ShouldBeFalse();
+        Pids("b1").ShouldBe(before);
+
+        inTheWay.Delete();
+        await EventuallyAsync(() => Pids("b1")[0] != before[0]);
+        await EventuallyAsync(() => supervisor.Current().Single().Reason.Length == 0);
+        Pids("b1")[1].ShouldBe(before[1]);
+    }
+
+    [Fact]
+    public async Task A_start_on_a_full_disk_takes_its_blocks_up_and_tells_them_its_address_once_there_is_room()
+    {
+        var first = await StartAsync("exec sleep 600", "127.0.0.1:1111");
+        first.Request("b1");
+        await EventuallyAsync(() => _reports.Contains("running b1"));
+        await first.StopAsync(CancellationToken.None);
+        var directory = Path.Combine(_configuration.StateDirectory, "blocks", "b1");
+        var inTheWay = new[] { "block.json", "rendezvous.json" }.Select(name => Directory.CreateDirectory(Path.Combine(directory, $"{name}.{Environment.ProcessId}.tmp"))).ToArray();
+
+        var second = await StartAsync("exec sleep 600", "127.0.0.1:2222");
+        second.Surviving().ShouldHaveSingleItem().BlockId.ShouldBe("b1");
+        second.Current()[0].Reason.ShouldContain("its files cannot be written");
+        ReadRendezvous("b1").Addresses.ShouldBe(["127.0.0.1:1111"]);
+        foreach (var obstacle in inTheWay)
+            obstacle.Delete();
+        await EventuallyAsync(() => ReadRendezvous("b1").Addresses.Contains("127.0.0.1:2222"));
+        await EventuallyAsync(() => second.Current()[0].Reason.Length == 0);
+    }
+
+    [Fact]
+    public async Task A_block_that_could_not_be_ended_is_ended_later_and_not_asked_about_all_the_time()
+    {
+        var time = new FakeTimeProvider();
+        var begun = time.GetUtcNow();
+        var provider = new PlayedProvider { CancelFailures = 1, PollInterval = TimeSpan.FromSeconds(5) };
+        var supervisor = await StartAsync("exit 0", "127.0.0.1:1111", provider: provider, time: time);
+        supervisor.Request("b1");
+        await EventuallyAsync(() => _reports.Contains("running b1"));
+        supervisor.End("b1");
+        await EventuallyAsync(() => provider.Cancels == 1);
+        // The provider is asked often for a moment, and then as often as it likes.
+        var asked = 0;
+        await EventuallyAsync(() =>
+        {
+            asked = provider.Queries;
+            time.Advance(TimeSpan.FromSeconds(1));
+            return time.GetUtcNow() - begun > TimeSpan.FromSeconds(12);
+        });
+        for (var i = 0; i < 40; i++)
+        {
+            time.Advance(TimeSpan.FromMilliseconds(50));
+            await Task.Delay(5);
+        }
+
+        (provider.Queries - asked).ShouldBeInRange(0, 2);
+        provider.Cancels.ShouldBe(1);
+        await EventuallyAsync(() =>
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            return provider.Cancels == 2;
+        });
+        await EventuallyAsync(() =>
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            return _reports.Any(report => report.StartsWith("ended b1 cancelled", StringComparison.Ordinal));
+        });
+    }
+
+    [Fact]
+    public async Task An_end_that_found_no_room_among_the_orders_is_not_forgotten()
+    {
+        var supervisor = await StartAsync("exec sleep 600", "127.0.0.1:1111", listening: false);
+        supervisor.Request("b1");
+        for (var i = 0; i < 16_384; i++)
+            supervisor.End("unknown");
+        supervisor.End("b1");
+        supervisor.Listening(["127.0.0.1:1111"]);
+        await EventuallyAsync(() => _reports.Any(report => report.StartsWith("ended b1 cancelled", StringComparison.Ordinal)));
+    }
+
+    [Theory]
+    [InlineData("elsewhere", "elsewhere/boot.1/123.456", true)]
+    [InlineData("elsewhere", null, true)]
+    [InlineData(null, "this/boot.1/123.456", false)] // Of this machine before it was booted again.
+    public async Task A_block_on_another_machine_is_neither_lost_nor_touched(string? host, string? job, bool isLeft)
+    {
+        var directory = Directory.CreateDirectory(Path.Combine(_configuration.StateDirectory, "blocks", "b1")).FullName;
+        var file = Path.Combine(directory, "block.json");
+        PrivateFile.WriteJson(file, new BlockFile("b1", Identity("https://x.org").Key, "local", host ?? Environment.MachineName, 1, 0, DateTimeOffset.UtcNow, "secret", job,
+            BlockState.Running, ""));
+        PrivateFile.WriteJson(Path.Combine(directory, "rendezvous.json"), new RendezvousFile(["127.0.0.1:1"], "f", "secret", "b1"));
+        var before = await File.ReadAllBytesAsync(file);
+
+        var supervisor = await StartAsync("exit 0", "127.0.0.1:2222");
+        supervisor.Surviving().ShouldBeEmpty();
+        supervisor.TryAuthenticate("b1", "secret").ShouldBeFalse();
+        (await File.ReadAllBytesAsync(file)).SequenceEqual(before).ShouldBe(isLeft);
+        File.Exists(Path.Combine(directory, "rendezvous.json")).ShouldBe(isLeft);
+    }
+
+    [Fact]
     public async Task A_submission_that_was_cut_short_is_found_or_given_up()
     {
         var first = await StartAsync("while :; do sleep 0.05; done", "127.0.0.1:1111");
@@ -172,20 +310,23 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
         _scratch.Dispose();
     }
 
-    private async Task<BlockSupervisor> StartAsync(string body, string address)
+    private async Task<BlockSupervisor> StartAsync(string body, string address, string service = "https://x.org", IBlockProvider? provider = null, TimeProvider? time = null, bool listening = true)
     {
-        var supervisor = new BlockSupervisor(_configuration, new LocalProvider(TimeProvider.System), _certificate, new ManagerProgram(_scratch.WriteManager(body)),
-            TimeProvider.System, NullLogger<BlockSupervisor>.Instance);
+        var supervisor = new BlockSupervisor(_configuration, Identity(service), provider ?? new LocalProvider(TimeProvider.System), _certificate,
+            new ManagerProgram(_scratch.WriteManager(body)), time ?? TimeProvider.System, NullLogger<BlockSupervisor>.Instance);
         supervisor.Register(block => _reports.Enqueue($"running {block}"), (block, reason) => _reports.Enqueue($"ended {block} {reason}"));
         _supervisors.Add(supervisor);
         await supervisor.RecoverAsync(CancellationToken.None);
         await supervisor.StartAsync(CancellationToken.None);
-        supervisor.Listening([address]);
+        if (listening)
+            supervisor.Listening([address]);
         return supervisor;
     }
 
     private int[] Pids(string block) =>
         [.. PrivateFile.ReadJson<BlockFile>(Path.Combine(_configuration.StateDirectory, "blocks", block, "block.json"))!.JobId!.Split('/')[2].Split(',').Select(node => int.Parse(node.Split('.')[0]))];
+
+    private static EndpointIdentity Identity(string service) => new() { EndpointId = "e1", Credential = "fxe_x", ServiceAddress = service, Instance = "i" };
 
     private RendezvousFile ReadRendezvous(string block) => JsonSerializer.Deserialize<RendezvousFile>(
         File.ReadAllText(Path.Combine(_configuration.StateDirectory, "blocks", block, "rendezvous.json")))!;

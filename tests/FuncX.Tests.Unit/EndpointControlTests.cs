@@ -61,7 +61,7 @@ public sealed class EndpointControlTests : IDisposable
         using var client = new ControlClient(_scratch.Path, _time);
         client.Owner.ShouldBeNull();
         (await client.StatusAsync(CancellationToken.None)).ShouldBeNull();
-        (await client.StopAsync(CancellationToken.None)).ShouldBeFalse();
+        (await client.StopAsync(force: false, CancellationToken.None)).ShouldBeFalse();
     }
 
     [Fact]
@@ -122,7 +122,7 @@ public sealed class EndpointControlTests : IDisposable
             control.Publish();
             Directory.Exists(Path.GetDirectoryName(control.Path)).ShouldBeFalse("the short way is there only while it is needed");
             using var client = new ControlClient(directory, _time);
-            var asked = client.StopAsync(CancellationToken.None);
+            var asked = client.StopAsync(force: false, CancellationToken.None);
             using var connection = await listener.AcceptAsync();
             await connection.ReceiveAsync(new byte[4_096]);
             await connection.SendAsync("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"u8.ToArray());

@@ -247,6 +247,22 @@ public sealed class EndpointCoreTests
     }
 
     [Fact]
+    public void A_running_block_that_no_manager_dials_in_from_ends_when_it_is_not_needed()
+    {
+        var test = new CoreUnderTest(new CoreSettings { WorkersPerManager = 2, BlocksMin = 0, BlocksMax = 1, BlockIdle = 2_000_000, BlockPrefix = "b-" });
+        test.Task();
+        test.Turn().ShouldBe(["request b-1"]);
+        test.Core.OnBlockRunning("b-1");
+        test.Tick(5_000_000).ShouldBeEmpty();
+        test.Core.OnCancel(new HashSet<TaskId> { CoreUnderTest.Id(0) }, test.Effects);
+        test.Effects.Take();
+        var said = new List<string>();
+        for (var i = 0; i < 4; i++)
+            said.AddRange(test.Tick());
+        said.ShouldBe(["end block b-1"]);
+    }
+
+    [Fact]
     public void Stopping_gives_waiting_tasks_back_and_takes_no_more()
     {
         var test = new CoreUnderTest(Settings with { WorkersPerManager = 1 });

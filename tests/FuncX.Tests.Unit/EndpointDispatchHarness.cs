@@ -9,6 +9,7 @@ using FuncX.Endpoint.Blocks;
 using FuncX.Endpoint.Dispatch;
 using FuncX.Endpoint.Identity;
 using FuncX.Endpoint.Managers;
+using FuncX.Endpoint.Spool;
 using FuncX.Providers;
 using FuncX.Wire;
 using Grpc.Core;
@@ -41,11 +42,20 @@ internal sealed class EndpointHarness : IAsyncDisposable
 
     public EndpointLoop Loop => _app.Services.GetRequiredService<EndpointLoop>();
 
+    public DispatchLifetime Lifetime => _app.Services.GetRequiredService<DispatchLifetime>();
+
+    public PlayedProvider Provider => (PlayedProvider)_app.Services.GetRequiredService<IBlockProvider>();
+
+    public IEnumerable<IHostedService> Loops => _app.Services.GetServices<IHostedService>();
+
     public EndpointExit Exit => _app.Services.GetRequiredService<EndpointExit>();
 
     public CancellationToken Stopping => _app.Lifetime.ApplicationStopping;
 
     public static string NewDirectory() => System.IO.Directory.CreateTempSubdirectory("funcx-e-").FullName;
+
+    /// <summary>Where the endpoint's results are while the service is away.</summary>
+    public static string SpoolOf(string directory, string service) => SpoolDirectory.Of(directory, IdentityAt(service));
 
     public static async Task<EndpointHarness> StartAsync(string service, string directory, Func<EndpointConfiguration, EndpointConfiguration>? change = null)
     {
@@ -64,7 +74,7 @@ internal sealed class EndpointHarness : IAsyncDisposable
         if (Environment.GetEnvironmentVariable("FUNCX_TEST_LOG") is not null)
             builder.Logging.AddSimpleConsole();
         builder.Services.AddSingleton(configuration).AddSingleton(TimeProvider.System).AddSingleton(certificate);
-        builder.Services.AddSingleton(new EndpointIdentity { EndpointId = "endpoint", Credential = "fxe_test", ServiceAddress = service, Instance = Guid.NewGuid().ToString("N") });
+        builder.Services.AddSingleton(IdentityAt(service));
         builder.Services.AddSingleton(new ManagerProgram("/bin/true"));
         builder.Services.AddSingleton<IBlockProvider, PlayedProvider>();
         builder.Services.AddSingleton<BlockSupervisor>();
@@ -89,12 +99,17 @@ internal sealed class EndpointHarness : IAsyncDisposable
     }
 
     /// <summary>The rendezvous file of the one block.</summary>
-    public async Task<(string Block, string Secret)> BlockAsync()
+    public async Task<(string Block, string Secret)> BlockAsync() => (await BlocksAsync(1))[0];
+
+    public async Task<IReadOnlyList<(string Block, string Secret)>> BlocksAsync(int count)
     {
-        var path = "";
-        await Eventually.True(() => (path = System.IO.Directory.GetFiles(Directory, "rendezvous.json", SearchOption.AllDirectories).FirstOrDefault() ?? "").Length > 0);
-        using var json = System.Text.Json.JsonDocument.Parse(await File.ReadAllBytesAsync(path));
-        return (json.RootElement.GetProperty("block").GetString()!, json.RootElement.GetProperty("secret").GetString()!);
+        string[] paths = [];
+        await Eventually.True(() => (paths = System.IO.Directory.GetFiles(Directory, "rendezvous.json", SearchOption.AllDirectories)).Length >= count);
+        return [.. paths.Select(path =>
+        {
+            using var json = System.Text.Json.JsonDocument.Parse(File.ReadAllBytes(path));
+            return (json.RootElement.GetProperty("block").GetString()!, json.RootElement.GetProperty("secret").GetString()!);
+        })];
     }
 
     public async Task<PlayedManager> ManagerAsync(string name = "m1", params InventoryEntry[] inventory)
@@ -143,6 +158,9 @@ internal sealed class EndpointHarness : IAsyncDisposable
         }
     }
 
+    private static EndpointIdentity IdentityAt(string service) =>
+        new() { EndpointId = "endpoint", Credential = "fxe_test", ServiceAddress = service, Instance = Guid.NewGuid().ToString("N") };
+
     private static EndpointCertificate NewCertificate()
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -158,7 +176,7 @@ internal sealed class PlayedProvider : IBlockProvider
 
     public string Name => "played";
 
-    public TimeSpan PollInterval => TimeSpan.FromMilliseconds(100);
+    public TimeSpan PollInterval { get; init; } = TimeSpan.FromMilliseconds(100);
 
     public Task<string> SubmitAsync(BlockRequest request, CancellationToken cancellation)
     {
@@ -166,13 +184,30 @@ internal sealed class PlayedProvider : IBlockProvider
         return Task.FromResult(request.BlockId);
     }
 
-    public Task<IReadOnlyList<BlockStatus>> QueryAsync(IReadOnlyList<SubmittedBlock> blocks, CancellationToken cancellation) =>
-        Task.FromResult<IReadOnlyList<BlockStatus>>([.. blocks.Select(block => new BlockStatus(_jobs.GetValueOrDefault(block.JobId, BlockState.Running), ""))]);
+    /// <summary>What asking throws.</summary>
+    public Exception? Failure { get; set; }
+
+    public Task<IReadOnlyList<BlockStatus>> QueryAsync(IReadOnlyList<SubmittedBlock> blocks, CancellationToken cancellation)
+    {
+        Queries++;
+        return Failure is { } failure
+            ? Task.FromException<IReadOnlyList<BlockStatus>>(failure)
+            : Task.FromResult<IReadOnlyList<BlockStatus>>([.. blocks.Select(block => new BlockStatus(_jobs.GetValueOrDefault(block.JobId, BlockState.Running), ""))]);
+    }
+
+    /// <summary>How many orders to end a block are refused before one is taken.</summary>
+    public int CancelFailures { get; init; }
+
+    public int Cancels { get; private set; }
+
+    public int Queries { get; private set; }
 
     public Task<string> RepairAsync(SubmittedBlock block, CancellationToken cancellation) => Task.FromResult(block.JobId);
 
     public Task CancelAsync(SubmittedBlock block, CancellationToken cancellation)
     {
+        if (++Cancels <= CancelFailures)
+            throw new BlockProviderException("the scheduler is not in the mood");
         _jobs[block.JobId] = BlockState.Cancelled;
         return Task.CompletedTask;
     }

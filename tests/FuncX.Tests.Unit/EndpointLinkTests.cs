@@ -1,6 +1,12 @@
+using FuncX.Configuration;
 using FuncX.Contracts.V1;
+using FuncX.Endpoint.Blocks;
 using FuncX.Endpoint.Dispatch;
 using FuncX.Endpoint.Hosting;
+using FuncX.Endpoint.Identity;
+using FuncX.Endpoint.ServiceLink;
+using FuncX.Endpoint.Spool;
+using FuncX.Providers;
 using FuncX.Wire;
 using Shouldly;
 using Xunit;
@@ -53,7 +59,8 @@ public sealed class EndpointLinkTests
         await manager.AnswerAsync(task, "1"u8.ToArray());
         await manager.MarkAsync(9);
         BitConverter.ToUInt64((await manager.ReadAsync(FrameKind.Ack)).Body).ShouldBe(9UL);
-        Directory.GetFiles(Path.Combine(endpoint.Directory, "spool"), "*.spool").ShouldHaveSingleItem();
+        var spool = EndpointHarness.SpoolOf(endpoint.Directory, service.Address);
+        Directory.GetFiles(spool, "*.spool").ShouldHaveSingleItem();
 
         await using var back = await PlayedService.StartAsync(port);
         var next = await back.LinkAsync(2);
@@ -61,7 +68,70 @@ public sealed class EndpointLinkTests
         var (sequence, frames) = await next.ResultsAsync();
         frames.ShouldHaveSingleItem().Header.Task.ShouldBe(task.Task);
         await next.AckAsync(sequence);
-        await Eventually.True(() => Directory.GetFiles(Path.Combine(endpoint.Directory, "spool")).Length == 0);
+        await Eventually.True(() => Directory.GetFiles(spool).Length == 0);
+    }
+
+    [Fact]
+    public async Task Results_made_for_one_service_are_not_sent_to_another_and_the_first_still_gets_them()
+    {
+        var directory = EndpointHarness.NewDirectory();
+        await using var first = await PlayedService.StartAsync();
+        var spool = EndpointHarness.SpoolOf(directory, first.Address);
+        using (var store = new SpoolStore(spool, 1 << 20, Environment.MachineName, TimeProvider.System))
+            store.Append([Result(0)], out _).ShouldBe(1);
+
+        await using var second = await PlayedService.StartAsync();
+        var elsewhere = await EndpointHarness.StartAsync(second.Address, directory);
+        var link = await second.LinkAsync();
+        link.Inventory.ShouldBeEmpty();
+        await Eventually.True(() => elsewhere.Loop.Snapshot.SpoolOfOthers == spool);
+        // A result of its own comes first and alone.
+        var manager = await elsewhere.ManagerAsync();
+        await link.TellAsync();
+        await link.TasksAsync(Batch, 7, 1, 8);
+        var (task, _) = await manager.ReadAsync(FrameKind.Task);
+        await manager.AnswerAsync(task, "1"u8.ToArray());
+        var (sequence, frames) = await link.ResultsAsync();
+        sequence.ShouldBe(1UL);
+        frames.ShouldHaveSingleItem().Header.Task.Index.ShouldBe(7U);
+        await link.AckAsync(sequence);
+        Directory.GetFiles(spool).ShouldHaveSingleItem();
+        await manager.DisposeAsync();
+        await elsewhere.KillAsync();
+
+        await using var back = await EndpointHarness.StartAsync(first.Address, directory);
+        var own = await first.LinkAsync();
+        own.Inventory.ShouldHaveSingleItem().Task.Index.ShouldBe(0U);
+        (await own.ResultsAsync()).Frames.ShouldHaveSingleItem().Header.Task.Index.ShouldBe(0U);
+        back.Loop.Snapshot.SpoolOfOthers.ShouldNotContain(spool);
+    }
+
+    [Fact]
+    public async Task A_damaged_record_is_set_aside_and_what_stands_around_it_is_sent()
+    {
+        var directory = EndpointHarness.NewDirectory();
+        await using var service = await PlayedService.StartAsync();
+        var spool = EndpointHarness.SpoolOf(directory, service.Address);
+        using (var store = new SpoolStore(spool, 1 << 20, Environment.MachineName, TimeProvider.System))
+            store.Append([Result(0), Result(1), Result(2)], out _).ShouldBe(3);
+        var path = Directory.GetFiles(spool).Single();
+        var bytes = await File.ReadAllBytesAsync(path);
+        bytes[(bytes.Length / 2) + 20] ^= 1;
+        await File.WriteAllBytesAsync(path, bytes);
+
+        await using var endpoint = await EndpointHarness.StartAsync(service.Address, directory);
+        var link = await service.LinkAsync();
+        link.Inventory.Select(entry => entry.Task.Index).ShouldBe([0U, 2U]);
+        var sent = new List<uint>();
+        while (sent.Count < 2)
+        {
+            var (sequence, frames) = await link.ResultsAsync();
+            sent.AddRange(frames.Select(frame => frame.Header.Task.Index));
+            await link.AckAsync(sequence);
+        }
+
+        sent.ShouldBe([0U, 2U]);
+        await Eventually.True(() => Directory.GetFiles(spool).SingleOrDefault() == path + ".damaged");
     }
 
     [Fact]
@@ -74,22 +144,71 @@ public sealed class EndpointLinkTests
         var link = await service.LinkAsync();
         await using var manager = await endpoint.ManagerAsync();
         await link.TellAsync();
-        await link.TasksAsync(Batch, 0, 2, 8);
+        await link.TasksAsync(Batch, 0, 3, 8);
+        var (first, _) = await manager.ReadAsync(FrameKind.Task);
+        link.Over.SetResult();
+        await service.DisposeAsync();
+        await Eventually.True(() => !endpoint.Loop.Snapshot.Online);
+        await manager.AnswerAsync(first, "1"u8.ToArray());
+        await manager.MarkAsync(1);
+        // The worker is free before anybody knows that its result has no room.
+        var (second, _) = await manager.ReadAsync(FrameKind.Task);
+        await Eventually.True(() => endpoint.Loop.Snapshot.Note.Contains("limits.spool", StringComparison.Ordinal));
+        await manager.AnswerAsync(second, "2"u8.ToArray());
+        await manager.MarkAsync(2);
+        await Eventually.True(() => endpoint.Loop.Snapshot.Completed == 2);
+        // Sent in the turn of the second result, were it sent: it is the only one, and the worker is free.
+        var stopped = endpoint.Loop.Snapshot;
+        stopped.Queued.ShouldBe(1);
+        stopped.Running.ShouldBe(0);
+        stopped.Note.ShouldContain("limits.spool");
+
+        await using var back = await PlayedService.StartAsync(port);
+        var next = await back.LinkAsync(2);
+        (await manager.ReadAsync(FrameKind.Task)).Header.Task.Index.ShouldBe(2U);
+        var results = new List<uint>();
+        while (results.Count < 2)
+        {
+            var (sequence, frames) = await next.ResultsAsync();
+            results.AddRange(frames.Select(frame => frame.Header.Task.Index));
+            await next.AckAsync(sequence);
+        }
+
+        results.ShouldBe([0U, 1U]);
+        var acknowledged = 0UL;
+        while (acknowledged < 2)
+            acknowledged = BitConverter.ToUInt64((await manager.ReadAsync(FrameKind.Ack)).Body);
+        await Eventually.True(() => endpoint.Loop.Snapshot.Note.Length == 0);
+    }
+
+    [Fact]
+    public async Task A_stop_waits_for_results_that_are_stored_nowhere_until_they_are_or_it_is_forced()
+    {
+        var service = await PlayedService.StartAsync();
+        var port = service.Port;
+        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory(), c => c with { Limits = c.Limits with { Spool = 10 } });
+        var link = await service.LinkAsync();
+        await using var manager = await endpoint.ManagerAsync();
+        await link.TellAsync();
+        await link.TasksAsync(Batch, 0, 1, 8);
         var (task, _) = await manager.ReadAsync(FrameKind.Task);
         link.Over.SetResult();
         await service.DisposeAsync();
         await Eventually.True(() => !endpoint.Loop.Snapshot.Online);
         await manager.AnswerAsync(task, "1"u8.ToArray());
         await manager.MarkAsync(1);
+
         await Eventually.True(() => endpoint.Loop.Snapshot.Note.Contains("limits.spool", StringComparison.Ordinal));
+        var stopping = endpoint.Lifetime.KeepResultsAsync(() => false);
+        (await endpoint.Lifetime.KeepResultsAsync(() => true)).ShouldBe(1);
+        stopping.IsCompleted.ShouldBeFalse();
 
         await using var back = await PlayedService.StartAsync(port);
         var next = await back.LinkAsync(2);
-        var (sequence, frames) = await next.ResultsAsync();
-        frames.ShouldHaveSingleItem().Header.Task.ShouldBe(task.Task);
+        var (sequence, _) = await next.ResultsAsync();
+        stopping.IsCompleted.ShouldBeFalse();
         await next.AckAsync(sequence);
-        (await manager.ReadAsync(FrameKind.Ack)).Body.Length.ShouldBe(8);
-        await Eventually.True(() => endpoint.Loop.Snapshot.Note.Length == 0);
+        (await stopping.WaitAsync(TimeSpan.FromSeconds(10))).ShouldBe(0);
     }
 
     [Fact]
@@ -116,6 +235,36 @@ public sealed class EndpointLinkTests
     }
 
     [Fact]
+    public async Task An_endpoint_that_starts_again_does_not_wait_for_a_manager_that_was_gone_before()
+    {
+        var directory = EndpointHarness.NewDirectory();
+        await using var service = await PlayedService.StartAsync();
+        var before = await EndpointHarness.StartAsync(service.Address, directory, TwoNodes);
+        var link = await service.LinkAsync();
+        var (block, _) = await before.BlockAsync();
+        var stays = await before.ManagerAsync("m1");
+        var goes = await before.ManagerAsync("m2");
+        await goes.DisposeAsync();
+        var file = Path.Combine(directory, "blocks", block, "block.json");
+        await Eventually.True(() => PrivateFile.ReadJson<BlockFile>(file) is { State: BlockState.Running, Missing: 1 }, seconds: 20);
+        await before.KillAsync();
+        await stays.DisposeAsync();
+        link.Over.SetResult();
+
+        await using var after = await EndpointHarness.StartAsync(service.Address, directory, TwoNodes);
+        service.Links.Reader.TryRead(out var early).ShouldBeFalse();
+        early.ShouldBeNull();
+        await using var again = await after.ManagerAsync("m1");
+        // Half of what it would wait for the other.
+        await service.LinkAsync(2, seconds: 10);
+        // In the other's place.
+        await using var another = await after.ManagerAsync("m3");
+        await Eventually.True(() => PrivateFile.ReadJson<BlockFile>(file)!.Missing == 0);
+
+        static EndpointConfiguration TwoNodes(EndpointConfiguration c) => c with { Provider = c.Provider with { Nodes = 2 } };
+    }
+
+    [Fact]
     public async Task A_superseded_endpoint_stops_and_leaves_its_blocks()
     {
         await using var service = await PlayedService.StartAsync();
@@ -136,16 +285,18 @@ public sealed class EndpointLinkTests
     }
 
     [Fact]
-    public async Task A_defect_in_the_loop_ends_the_endpoint_with_its_exit_code()
+    public async Task A_loop_that_fails_ends_the_process_as_broken_and_leaves_its_blocks()
     {
         await using var service = await PlayedService.StartAsync();
         await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
-        await service.LinkAsync();
+        await endpoint.BlockAsync();
         try
         {
-            // Not waited for: what broke the loop is never handled.
-            _ = endpoint.Loop.Run(_ => throw new InvalidOperationException("a defect")).AsTask();
+            endpoint.Exit.IsBroken(endpoint.Loops).ShouldBeFalse();
+            endpoint.Provider.Failure = new InvalidOperationException("a defect");
             await Eventually.True(() => endpoint.Stopping.IsCancellationRequested);
+            endpoint.Exit.IsBroken(endpoint.Loops).ShouldBeTrue();
+            endpoint.Exit.LeaveBlocks.ShouldBeTrue();
             Environment.ExitCode.ShouldBe(ExitCode.Broken);
         }
         finally
@@ -173,6 +324,19 @@ public sealed class EndpointLinkTests
         }
 
         (await CreditAsync(link)).Tasks.ShouldBeGreaterThan(4096UL + 500);
+    }
+
+    private static HeldMessage Result(uint index)
+    {
+        var message = HeldMessage.New();
+        var header = new FrameHeader { Kind = FrameKind.Result, Attempt = 1, Task = new TaskId(Batch, index), BodyLength = ResultPrefix.Size };
+        var frame = new byte[header.FrameLength];
+        header.Write(frame);
+        new ResultPrefix { Outcome = TaskOutcome.Value, ContentType = ContentType.Json }.Write(frame.AsSpan(FrameHeader.Size));
+        message.Bytes = frame.Length;
+        message.Results = 1;
+        message.Frames.Add(new FrameSlice(PooledBuffer.Wrap(frame), 0, frame.Length));
+        return message;
     }
 
     private static async Task<Credit> CreditAsync(PlayedLink link)

@@ -22,6 +22,28 @@ public sealed class EndpointManagersTests
     }
 
     [Fact]
+    public async Task The_secret_of_one_block_does_not_open_a_managers_place_in_another()
+    {
+        await using var service = await PlayedService.StartAsync();
+        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory(), c => c with { Blocks = c.Blocks with { Min = 2, Max = 2 } });
+        var link = await service.LinkAsync();
+        var blocks = await endpoint.BlocksAsync(2);
+        await using var manager = await PlayedManager.DialAsync(endpoint.Address);
+        await manager.HelloAsync("m1", blocks[0].Block, blocks[0].Secret);
+        await manager.ReadAsync(FrameKind.Welcome);
+        await manager.InventoryAsync();
+        await link.TellAsync();
+        await link.TasksAsync(Batch, 0, 1, 8);
+        var (task, _) = await manager.ReadAsync(FrameKind.Task);
+
+        var refusal = await RefusalAsync(endpoint, m => m.HelloAsync("m1", blocks[1].Block, blocks[1].Secret));
+        refusal.ShouldContain($"is of block '{blocks[0].Block}'");
+        refusal.ShouldContain($"that of block '{blocks[1].Block}'");
+        await manager.AnswerAsync(task, "1"u8.ToArray());
+        (await link.ResultsAsync()).Frames.ShouldHaveSingleItem().Header.Task.ShouldBe(task.Task);
+    }
+
+    [Fact]
     public async Task Ten_thousand_malformed_connections_and_frames_leave_the_listener_serving()
     {
         await using var service = await PlayedService.StartAsync();

@@ -7,4 +7,7 @@ internal enum BlockOrderKind
 {
     Request,
     End,
+
+    /// <summary>Its file is not up to date.</summary>
+    Write,
 }

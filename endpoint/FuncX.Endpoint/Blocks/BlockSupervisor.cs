@@ -12,14 +12,22 @@ namespace FuncX.Endpoint.Blocks;
 /// Turns the wish for a block into a job of the provider and tells how it fares. All methods but the asynchronous ones return at once and may be
 /// called from any thread; reports come from the supervisor's own loop. It waits without a timer while there is no block.
 /// </summary>
-public sealed partial class BlockSupervisor(EndpointConfiguration configuration, IBlockProvider provider, EndpointCertificate certificate, ManagerProgram manager,
-    TimeProvider time, ILogger<BlockSupervisor> logger) : BackgroundService
+public sealed partial class BlockSupervisor(EndpointConfiguration configuration, EndpointIdentity identity, IBlockProvider provider, EndpointCertificate certificate,
+    ManagerProgram manager, TimeProvider time, ILogger<BlockSupervisor> logger) : BackgroundService
 {
     private const int MaxOrders = 16_384;
+
+    // A provider that has taken an order to end a block needs a moment; an order that changed nothing is given again.
+    private static readonly TimeSpan s_endsSoon = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_endAgain = TimeSpan.FromSeconds(30);
+
+    // A manager whose connection broke is back within a few seconds, or not at all.
+    private static readonly TimeSpan s_comesBack = TimeSpan.FromSeconds(5);
 
     private readonly BlockDirectories _directories = new(configuration);
     private readonly ConcurrentDictionary<string, Block> _blocks = new(StringComparer.Ordinal);
     private readonly Channel<BlockOrder> _orders = Channel.CreateBounded<BlockOrder>(new BoundedChannelOptions(MaxOrders) { SingleReader = true });
+    private readonly ConcurrentDictionary<string, byte> _wishedToEnd = new(StringComparer.Ordinal);
     private readonly TaskCompletionSource<IReadOnlyList<string>> _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private IReadOnlyList<string> _ended = [];
     private IReadOnlyList<KnownBlock> _surviving = [];
@@ -50,9 +58,23 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
     /// <summary>Ends a block; an unknown or ended one is ignored. The end is reported as any other.</summary>
     public void End(string blockId)
     {
-        // Orders beyond the bound would only be more ends of blocks that requests, bounded likewise, have made: they are asked for again.
+        // The wish stands also when the order finds no room: the loop has others to follow then, and looks at the wishes behind them.
+        _wishedToEnd[blockId] = 0;
         _ = _orders.Writer.TryWrite(new BlockOrder(BlockOrderKind.End, blockId));
     }
+
+    /// <summary>A manager of the block has connected that this process did not know.</summary>
+    public void OnManagerJoined(string blockId) => OnManagers(blockId, static block => block.OnManagerJoined());
+
+    /// <summary>A manager of the block is given up.</summary>
+    public void OnManagerGone(string blockId)
+    {
+        if (_blocks.TryGetValue(blockId, out var block))
+            block.OnManagerGone(time.GetTimestamp());
+    }
+
+    /// <summary>What the block's managers that have not come hold is not waited for any more.</summary>
+    public void OnManagersLate(string blockId) => OnManagers(blockId, static block => block.OnManagersLate());
 
     /// <summary>Whether the secret is that of the block, and the block is one of ours that has not ended. Takes the same time for every wrong secret.</summary>
     public bool TryAuthenticate(string blockId, string secret)
@@ -89,7 +111,21 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
                 continue;
             }
 
-            var block = new Block(RequestOf(file.Block, file.Nodes), file.Secret, file.Requested, new BlockRepairs(time))
+            if (file.Identity != identity.Key)
+            {
+                // What its managers hold is for another service. They find no endpoint and end by themselves, unless one of that identity starts before.
+                Log.BlockOfOther(logger, file.Block, file.Identity ?? "unknown", file.JobId ?? "not submitted");
+                continue;
+            }
+
+            if (provider.IsElsewhere(file.Host, file.JobId))
+            {
+                // Its managers may be at work: a process there, should it take its place back, finds them with what they hold.
+                Log.BlockElsewhere(logger, file.Block, file.Host);
+                continue;
+            }
+
+            var block = new Block(RequestOf(file.Block, file.Nodes), file.Secret, file.Requested, new BlockRepairs(time), Math.Clamp(file.Missing, 0, file.Nodes))
             {
                 State = file.State,
                 Reason = file.Reason,
@@ -122,7 +158,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
                 found[i].State = statuses[i].State;
             found[i].Reason = statuses[i].Reason;
             found[i].RunningReported = found[i].State == BlockState.Running;
-            _directories.WriteBlock(found[i].File(provider.Name));
+            Write(found[i]);
             _blocks[found[i].Request.BlockId] = found[i];
             Log.BlockFound(logger, found[i].Request.BlockId, found[i].State, found[i].JobId!);
         }
@@ -136,7 +172,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
     public void Listening(IReadOnlyList<string> addresses)
     {
         foreach (var block in _blocks.Values)
-            _directories.WriteRendezvous(new RendezvousFile(addresses, certificate.Fingerprint, block.Secret, block.Request.BlockId));
+            Announce(block, addresses);
         _listening.TrySetResult(addresses);
     }
 
@@ -161,9 +197,13 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
             var addresses = await _listening.Task.WaitAsync(stoppingToken);
             while (!stoppingToken.IsCancellationRequested)
             {
+                // Read before the orders: a block that is wished to end has been requested before.
+                var wished = _wishedToEnd.Keys;
                 while (_orders.Reader.TryRead(out var order))
                     await FollowAsync(order, addresses, stoppingToken);
+                EndWished(wished);
                 await PollAsync(stoppingToken);
+                WriteAgain(addresses);
                 await WaitAsync(stoppingToken);
             }
         }
@@ -182,7 +222,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         }
 
         // While something ends it is worth looking sooner: whoever stops the endpoint waits for it.
-        var interval = _blocks.Values.Any(block => block.Ending is not null) ? TimeSpan.FromMilliseconds(50) : provider.PollInterval;
+        var interval = _blocks.Values.Any(block => block.EndingSince > 0 && time.GetElapsedTime(block.EndingSince) < s_endsSoon) ? TimeSpan.FromMilliseconds(50) : provider.PollInterval;
         if (_orders.Reader.Completion.IsCompleted)
         {
             await Task.Delay(interval, time, stopping);
@@ -199,6 +239,8 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
 
     private async Task FollowAsync(BlockOrder order, IReadOnlyList<string> addresses, CancellationToken stopping)
     {
+        if (order.Kind == BlockOrderKind.Write)
+            return;
         if (order.Kind == BlockOrderKind.End)
         {
             if (_blocks.TryGetValue(order.BlockId, out var known))
@@ -223,30 +265,46 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         {
             _directories.Create(order.BlockId);
             // On disk before anything is submitted: a process that is killed in between is succeeded by one that looks for the job.
-            _directories.WriteBlock(block.File(provider.Name));
+            _directories.WriteBlock(block.File(identity.Key, provider.Name));
             _directories.WriteRendezvous(new RendezvousFile(addresses, certificate.Fingerprint, block.Secret, order.BlockId));
             _blocks[order.BlockId] = block;
             block.JobId = await provider.SubmitAsync(block.Request, stopping);
-            _directories.WriteBlock(block.File(provider.Name));
+            Write(block);
             Log.BlockSubmitted(logger, order.BlockId, provider.Name, block.JobId);
         }
         catch (Exception problem) when (problem is BlockProviderException or IOException or UnauthorizedAccessException)
         {
             Finish(block, BlockState.Failed, $"the {provider.Name} provider could not start block {order.BlockId}: {problem.Message}");
         }
+    }
 
-        // An end that was ordered while the provider was still answering found no job to cancel.
-        if ((block.EndRequested || _endingAll) && block.JobId is not null)
+    // Also those whose end was wished before there was a job to cancel or while a node of it was being started again, and those whose order was refused or changed nothing.
+    private void EndWished(ICollection<string> wished)
+    {
+        foreach (var blockId in wished)
+        {
+            if (_blocks.TryGetValue(blockId, out var known))
+                known.EndRequested = true;
+            _wishedToEnd.TryRemove(blockId, out _);
+        }
+
+        foreach (var block in _blocks.Values.Where(block => block.EndRequested || _endingAll))
             BeginEnding(block);
     }
 
     private void BeginEnding(Block block)
     {
-        block.EndRequested = true;
-        if (block.JobId is not { } job || block.EndingJob == job)
-            return;
-        block.EndingJob = job;
-        block.Ending = EndAsync(new SubmittedBlock(block.Request, job));
+        lock (block)
+        {
+            block.EndRequested = true;
+            if (block.JobId is not { } job)
+                return;
+            if (block.EndingJob == job && (block.Ending is { IsCompleted: false } || time.GetElapsedTime(block.EndingSince) < s_endAgain))
+                return;
+            block.EndingJob = job;
+            block.EndingSince = time.GetTimestamp();
+            block.Ending = EndAsync(new SubmittedBlock(block.Request, job));
+        }
     }
 
     private async Task EndAsync(SubmittedBlock block)
@@ -257,16 +315,13 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         }
         catch (Exception problem) when (problem is BlockProviderException or IOException)
         {
-            Log.CancelFailed(logger, block.Block.BlockId, problem.Message);
+            Log.CancelFailed(logger, block.Block.BlockId, s_endAgain.TotalSeconds, problem.Message);
         }
     }
 
     private async Task PollAsync(CancellationToken stopping)
     {
         var submitted = _blocks.Values.Where(block => block.JobId is not null).ToArray();
-        // An end that was ordered while a node was being started again knew the job without it.
-        foreach (var block in submitted.Where(block => block.EndRequested))
-            BeginEnding(block);
         if (submitted.Length == 0)
             return;
         IReadOnlyList<BlockStatus> statuses;
@@ -299,7 +354,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         try
         {
             block.JobId = await provider.RepairAsync(new SubmittedBlock(block.Request, block.JobId!), stopping);
-            _directories.WriteBlock(block.File(provider.Name));
+            Write(block);
             Log.BlockRepaired(logger, block.Request.BlockId, block.JobId);
         }
         catch (Exception problem) when (problem is BlockProviderException or IOException or UnauthorizedAccessException)
@@ -327,7 +382,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         (block.State, block.Reason) = (status.State, status.Reason);
         if (block.Reason.Length > 0)
             Log.BlockNote(logger, block.Request.BlockId, block.Reason);
-        _directories.WriteBlock(block.File(provider.Name));
+        Write(block);
         if (block.State != BlockState.Running || block.RunningReported)
             return;
         block.RunningReported = true;
@@ -349,12 +404,61 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         try
         {
             _directories.RemoveRendezvous(block.Request.BlockId);
-            _directories.WriteBlock(block.File(provider.Name) with { Secret = "" });
+            _directories.WriteBlock(block.File(identity.Key, provider.Name) with { Secret = "" });
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
             // A full disk must not keep a block from ending; the next start asks the provider and finds the same.
-            Log.BlockUnwritten(logger, block.Request.BlockId, problem.Message);
+            Log.EndUnwritten(logger, block.Request.BlockId, problem.Message);
+        }
+    }
+
+    // A disk that takes nothing costs the file's freshness and not the block: it is written again at a later look.
+    private void Write(Block block)
+    {
+        // Before the file is made: what changes meanwhile is written the next time.
+        block.Unsaved = false;
+        if (!Try(block, () => _directories.WriteBlock(block.File(identity.Key, provider.Name))))
+            block.Unsaved = true;
+    }
+
+    private void OnManagers(string blockId, Func<Block, bool> change)
+    {
+        if (_blocks.TryGetValue(blockId, out var block) && change(block))
+            _ = _orders.Writer.TryWrite(new BlockOrder(BlockOrderKind.Write, blockId));
+    }
+
+    private void Announce(Block block, IReadOnlyList<string> addresses) => block.Unannounced = !Try(
+        block, () => _directories.WriteRendezvous(new RendezvousFile(addresses, certificate.Fingerprint, block.Secret, block.Request.BlockId)));
+
+    private void WriteAgain(IReadOnlyList<string> addresses)
+    {
+        var comesBack = time.GetTimestamp() - (long)(s_comesBack.TotalSeconds * time.TimestampFrequency);
+        foreach (var block in _blocks.Values)
+        {
+            block.CountGone(comesBack);
+            if (block.Unannounced)
+                Announce(block, addresses);
+            if (block.Unsaved)
+                Write(block);
+            if (!block.Unannounced && !block.Unsaved)
+                block.Unwritten = "";
+        }
+    }
+
+    private bool Try(Block block, Action write)
+    {
+        try
+        {
+            write();
+            return true;
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            if (block.Unwritten != problem.Message)
+                Log.BlockUnwritten(logger, block.Request.BlockId, problem.Message);
+            block.Unwritten = problem.Message;
+            return false;
         }
     }
 
@@ -397,14 +501,25 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         [LoggerMessage(Level = LogLevel.Warning, Message = "block {Block} was requested twice; the second request is ignored")]
         public static partial void BlockTwice(ILogger logger, string block);
 
+        [LoggerMessage(Level = LogLevel.Warning,
+            Message = "block {Block} runs tasks of another service or endpoint ({Identity}) and is left alone; its managers give up after a while without an endpoint, or end job {Job} by hand")]
+        public static partial void BlockOfOther(ILogger logger, string block, string identity, string job);
+
+        [LoggerMessage(Level = LogLevel.Warning,
+            Message = "block {Block} runs on {Host}, which cannot be reached from here, and is left alone; its managers give up after a while without an endpoint")]
+        public static partial void BlockElsewhere(ILogger logger, string block, string host);
+
         [LoggerMessage(Level = LogLevel.Warning, Message = "{Path} cannot be read and is left alone: {Reason}")]
         public static partial void BlockUnreadable(ILogger logger, string path, string reason);
 
         [LoggerMessage(Level = LogLevel.Warning, Message = "the end of block {Block} could not be written down: {Reason}")]
+        public static partial void EndUnwritten(ILogger logger, string block, string reason);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "the files of block {Block} cannot be written, which is tried again: {Reason}")]
         public static partial void BlockUnwritten(ILogger logger, string block, string reason);
 
-        [LoggerMessage(Level = LogLevel.Warning, Message = "block {Block} could not be ended: {Reason}")]
-        public static partial void CancelFailed(ILogger logger, string block, string reason);
+        [LoggerMessage(Level = LogLevel.Warning, Message = "block {Block} could not be ended, which is tried again after {Seconds} s: {Reason}")]
+        public static partial void CancelFailed(ILogger logger, string block, double seconds, string reason);
 
         [LoggerMessage(Level = LogLevel.Warning, Message = "the {Provider} provider could not be asked about its blocks: {Reason}")]
         public static partial void QueryFailed(ILogger logger, string provider, string reason);

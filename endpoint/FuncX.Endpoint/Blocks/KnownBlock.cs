@@ -4,5 +4,6 @@ namespace FuncX.Endpoint.Blocks;
 
 /// <summary>A block as the supervisor knows it.</summary>
 /// <param name="Nodes">Managers it is to have.</param>
+/// <param name="Missing">Those of them that are known to be gone.</param>
 /// <param name="Reason">Why it is in this state, where there is something to say.</param>
-public sealed record KnownBlock(string BlockId, BlockState State, int Nodes, DateTimeOffset RequestedAt, string Reason);
+public sealed record KnownBlock(string BlockId, BlockState State, int Nodes, int Missing, DateTimeOffset RequestedAt, string Reason);

@@ -12,41 +12,59 @@ internal static class StopCommand
     {
         var config = CommandOptions.Config();
         var timeout = CommandOptions.Timeout("How long to wait for its end", 60);
-        var command = new Command("stop", "Stop the endpoint and its blocks; exit 3 when none runs") { config, timeout };
+        var force = new Option<bool>("--force") { Description = "End it also without results that can be stored neither at the service nor in the spool: they are lost" };
+        var command = new Command("stop", "Stop the endpoint and its blocks; exit 3 when none runs") { config, timeout, force };
         command.SetAction(async (parsed, cancellation) => ConfigurationLoading.Load(parsed.GetRequiredValue(config)) is { } file
-            ? await RunAsync(file.Value!, TimeSpan.FromSeconds(parsed.GetValue(timeout)), cancellation)
+            ? await RunAsync(file.Value!, TimeSpan.FromSeconds(parsed.GetValue(timeout)), parsed.GetValue(force), cancellation)
             : ExitCode.Usage);
         return command;
     }
 
-    private static async Task<int> RunAsync(EndpointConfiguration configuration, TimeSpan timeout, CancellationToken cancellation)
+    private static async Task<int> RunAsync(EndpointConfiguration configuration, TimeSpan timeout, bool force, CancellationToken cancellation)
     {
         using var control = new ControlClient(configuration.StateDirectory, TimeProvider.System);
-        EndpointStatusReport? status;
         try
         {
-            status = await control.StatusAsync(cancellation);
-            if (status is null || !await control.StopAsync(cancellation))
-            {
-                await Console.Error.WriteLineAsync(NotRunning(configuration, control.Owner));
-                return ExitCode.NotRunning;
-            }
+            return await StopAsync(control, configuration, timeout, force, cancellation);
         }
         catch (ControlException problem)
         {
             await Console.Error.WriteLineAsync($"funcx-endpoint: {problem.Message}");
             return ExitCode.Failed;
         }
+    }
+
+    private static async Task<int> StopAsync(ControlClient control, EndpointConfiguration configuration, TimeSpan timeout, bool force, CancellationToken cancellation)
+    {
+        var status = await control.StatusAsync(cancellation);
+        if (status is null || !await control.StopAsync(force, cancellation))
+        {
+            await Console.Error.WriteLineAsync(NotRunning(configuration, control.Owner));
+            return ExitCode.NotRunning;
+        }
 
         if (!await control.WaitForEndAsync(status.Pid, timeout, cancellation))
         {
-            await Console.Error.WriteLineAsync($"endpoint '{configuration.Name}' (pid {status.Pid}) is still stopping after {timeout.TotalSeconds} s; its log says why");
-            return ExitCode.TimedOut;
+            var (held, reason) = HeldBy(await control.StatusAsync(cancellation));
+            await Console.Error.WriteLineAsync(held > 0
+                ? $"endpoint '{configuration.Name}' (pid {status.Pid}) has {held} results that are stored neither at the service nor in its spool: {reason}. It ends once they are; `stop --force` ends it without them"
+                : $"endpoint '{configuration.Name}' (pid {status.Pid}) is still stopping after {timeout.TotalSeconds} s; its log says why");
+            return held > 0 ? ExitCode.NotStored : ExitCode.TimedOut;
+        }
+
+        if (force && status.State == "stopping" && HeldBy(status).Results is > 0 and var lost)
+        {
+            await Console.Error.WriteLineAsync($"endpoint '{configuration.Name}' (pid {status.Pid}) has stopped without {lost} results that could be stored nowhere");
+            return ExitCode.NotStored;
         }
 
         Console.WriteLine($"endpoint '{configuration.Name}' (pid {status.Pid}) has stopped");
         return ExitCode.Done;
     }
+
+    private static (long Results, string Reason) HeldBy(EndpointStatusReport? status) => status?.Dispatch is { } numbers
+        ? (numbers.GetProperty("results_held").GetInt64(), numbers.GetProperty("note").GetString() is { Length: > 0 } note ? note : "its log says why")
+        : (0, "");
 
     public static string NotRunning(EndpointConfiguration configuration, ControlOwner? owner) =>
         owner is { IsOnThisMachine: false } elsewhere

@@ -48,8 +48,10 @@ public sealed class ControlClient : IDisposable
     }
 
     /// <summary>Asks it to stop; false when none runs.</summary>
+    /// <param name="force">Also without results that can be stored nowhere.</param>
+    /// <param name="cancellation">Gives up waiting for the answer.</param>
     /// <exception cref="ControlException">One runs and gives no answer.</exception>
-    public Task<bool> StopAsync(CancellationToken cancellation) => PostAsync("/stop", cancellation);
+    public Task<bool> StopAsync(bool force, CancellationToken cancellation) => PostAsync(force ? "/stop?force=true" : "/stop", cancellation);
 
     /// <summary>Tells it that this process takes its place: it stops and leaves the blocks running. False when none runs.</summary>
     /// <exception cref="ControlException">One runs and gives no answer.</exception>

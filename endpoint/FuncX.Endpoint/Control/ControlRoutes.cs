@@ -37,7 +37,12 @@ public static partial class ControlRoutes
                 Blocks = [.. supervisor.Current().Select(block => new BlockReport(block.BlockId, SnakeCase.Of(block.State), block.Nodes, block.RequestedAt, block.Reason))],
             },
             EndpointStatusReport.Json, context.RequestAborted)));
-        app.MapPost("/stop", (RequestDelegate)(context => EndAfterAnswer(context, app.Lifetime)));
+        app.MapPost("/stop", (RequestDelegate)(context =>
+        {
+            if (context.Request.Query.ContainsKey("force"))
+                exit.Force();
+            return EndAfterAnswer(context, app.Lifetime);
+        }));
         app.MapPost("/supersede", (RequestDelegate)(context =>
         {
             exit.Supersede("superseded: a newer process of this endpoint has started on this machine. Its blocks stay with it.");

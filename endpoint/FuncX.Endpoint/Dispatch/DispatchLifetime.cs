@@ -8,7 +8,7 @@ namespace FuncX.Endpoint.Dispatch;
 /// Ties the loop to blocks and spool before anything starts, and stops it before anything ends: what waits is given back, what runs gets a moment, and results that
 /// the service has not taken are on disk when the process goes.
 /// </summary>
-public sealed class DispatchLifetime : IHostedLifecycleService
+public sealed partial class DispatchLifetime : IHostedLifecycleService
 {
     private static readonly TimeSpan _finishWithin = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan _look = TimeSpan.FromMilliseconds(50);
@@ -19,9 +19,11 @@ public sealed class DispatchLifetime : IHostedLifecycleService
     private readonly SpoolWriter _spool;
     private readonly EndpointExit _exit;
     private readonly TimeProvider _time;
+    private readonly ILogger<DispatchLifetime> _logger;
     private bool _finished;
 
-    internal DispatchLifetime(EndpointLoop loop, Dispatcher dispatcher, BlockSupervisor blocks, SpoolWriter spool, EndpointExit exit, TimeProvider time)
+    internal DispatchLifetime(EndpointLoop loop, Dispatcher dispatcher, BlockSupervisor blocks, SpoolWriter spool, EndpointExit exit, TimeProvider time,
+        ILogger<DispatchLifetime> logger)
     {
         _loop = loop;
         _dispatcher = dispatcher;
@@ -29,6 +31,7 @@ public sealed class DispatchLifetime : IHostedLifecycleService
         _spool = spool;
         _exit = exit;
         _time = time;
+        _logger = logger;
     }
 
     public async Task StartingAsync(CancellationToken cancellationToken)
@@ -42,9 +45,18 @@ public sealed class DispatchLifetime : IHostedLifecycleService
             // Asked from the pool: the supervisor is not to be entered from within a turn.
             d.OnRequestBlock = block => ThreadPool.UnsafeQueueUserWorkItem(static s => s.Blocks.Request(s.Block), (Blocks: _blocks, Block: block), preferLocal: false);
             d.OnEndBlock = (block, _) => ThreadPool.UnsafeQueueUserWorkItem(static s => s.Blocks.End(s.Block), (Blocks: _blocks, Block: block), preferLocal: false);
+            d.OnManagerJoined = _blocks.OnManagerJoined;
+            d.OnManagerGone = block =>
+            {
+                // Whose connections this process ends itself are there for the next.
+                if (!_exit.LeaveBlocks)
+                    _blocks.OnManagerGone(block);
+            };
+            d.OnManagersLate = _blocks.OnManagersLate;
             d.Link.Post = _loop.Post;
             d.Link.Spool = _spool.Write;
             d.Link.SpoolBytes = () => _spool.Bytes;
+            d.Link.SpoolOfOthers = _spool.OfOthers;
             foreach (var block in survivors)
             {
                 if (block.State == BlockState.Running)
@@ -84,6 +96,37 @@ public sealed class DispatchLifetime : IHostedLifecycleService
         await UntilAsync(() => _dispatcher.Ledger.IsEmpty, cancellationToken);
     }
 
+    /// <summary>
+    /// Has results that the service has not taken spooled, and returns once there are none. While some fit nowhere it goes on trying: they are with the managers or
+    /// in this process, and would be gone with both.
+    /// </summary>
+    /// <param name="isGivenUp">Asked again and again; true: returns with what is left.</param>
+    /// <returns>Results that are durable nowhere, 0 unless it was given up.</returns>
+    public async Task<long> KeepResultsAsync(Func<bool> isGivenUp)
+    {
+        var begun = _time.GetTimestamp();
+        var told = 0L;
+        while (true)
+        {
+            var (results, bytes) = (0L, 0L);
+            await _loop.Run(d =>
+            {
+                d.Link.SpoolHeld();
+                (results, bytes) = d.Ledger.Undurable();
+            });
+            if (bytes == 0 || isGivenUp())
+                return results;
+            if (results != told && _time.GetElapsedTime(begun) > _finishWithin)
+            {
+                told = results;
+                var reason = _dispatcher.Snapshot.Note is { Length: > 0 } note ? note : "the service does not commit them";
+                LogWaiting(results, bytes, reason);
+            }
+
+            await Task.Delay(_look, _time);
+        }
+    }
+
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -100,4 +143,8 @@ public sealed class DispatchLifetime : IHostedLifecycleService
             await Task.Delay(_look, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "{Results} results ({Bytes} bytes) are stored neither at the service nor in the spool: {Reason}. The endpoint ends once they are; `stop --force` ends it without them")]
+    private partial void LogWaiting(long results, long bytes, string reason);
 }

@@ -1,6 +1,7 @@
 using FuncX.Configuration;
 using FuncX.Endpoint.Blocks;
 using FuncX.Endpoint.Core;
+using FuncX.Endpoint.Identity;
 using FuncX.Endpoint.Managers;
 using FuncX.Endpoint.ServiceLink;
 using FuncX.Endpoint.Spool;
@@ -12,7 +13,7 @@ namespace FuncX.Endpoint.Dispatch;
 public static class DispatchServices
 {
     /// <summary>
-    /// Adds it. Needs <see cref="EndpointConfiguration"/>, <c>EndpointIdentity</c> and <see cref="BlockSupervisor"/>; the host binds
+    /// Adds it. Needs <see cref="EndpointConfiguration"/>, <see cref="EndpointIdentity"/> and <see cref="BlockSupervisor"/>; the host binds
     /// <see cref="ManagerConnectionHandler"/> to a listener with TLS.
     /// </summary>
     public static IServiceCollection AddDispatch(this IServiceCollection services)
@@ -27,7 +28,10 @@ public static class DispatchServices
         services.AddSingleton(provider => provider.GetRequiredService<Dispatcher>().Survivors);
         services.AddSingleton<EndpointLoop>();
         services.AddSingleton<ManagerConnectionHandler>();
-        services.AddSingleton(provider => new SpoolStore(provider.GetRequiredService<EndpointConfiguration>()));
+        services.AddSingleton(provider => new SpoolStore(
+            provider.GetRequiredService<EndpointConfiguration>(),
+            provider.GetRequiredService<EndpointIdentity>(),
+            provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<SpoolWriter>();
         services.AddHostedService(provider => provider.GetRequiredService<SpoolWriter>());
         services.AddSingleton(provider => new DispatchLifetime(
@@ -36,7 +40,8 @@ public static class DispatchServices
             provider.GetRequiredService<BlockSupervisor>(),
             provider.GetRequiredService<SpoolWriter>(),
             provider.GetRequiredService<EndpointExit>(),
-            provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<DispatchLifetime>>()));
         services.AddHostedService(provider => provider.GetRequiredService<DispatchLifetime>());
         services.AddHostedService<LinkClient>();
         return services;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using FuncX.Configuration;
 using FuncX.Endpoint.Core;
 using FuncX.Endpoint.Managers;
 using FuncX.Endpoint.ServiceLink;
@@ -15,13 +16,16 @@ public sealed class Dispatcher : IEndpointEffects
     private readonly TimeProvider _time;
     private readonly BufferPool _pool;
     private readonly HopCounter _hops;
-    private readonly CodeTable _code = new();
+    private readonly CodeTable _code;
     private readonly LoopClock _clock;
     private TaskPayload[] _payloads = new TaskPayload[1024];
     private EndpointSnapshot _snapshot = new();
 
-    public Dispatcher(CoreSettings settings, TimeProvider time, BufferPool pool, HopCounter hops, ResultRoom room)
+    public Dispatcher(EndpointConfiguration configuration, CoreSettings settings, TimeProvider time, BufferPool pool, HopCounter hops, ResultRoom room)
     {
+        var code = Path.Combine(configuration.StateDirectory, "code");
+        CodeTable.Clear(code);
+        _code = new CodeTable(code);
         _time = time;
         _pool = pool;
         _hops = hops;
@@ -43,6 +47,13 @@ public sealed class Dispatcher : IEndpointEffects
     internal Action<string> OnRequestBlock { get; set; } = _ => { };
 
     internal Action<string, string> OnEndBlock { get; set; } = (_, _) => { };
+
+    /// <summary>Told of the block whose managers have become more, fewer, or are late.</summary>
+    internal Action<string> OnManagerJoined { get; set; } = _ => { };
+
+    internal Action<string> OnManagerGone { get; set; } = _ => { };
+
+    internal Action<string> OnManagersLate { get; set; } = _ => { };
 
     internal EndpointCore Core { get; }
 
@@ -252,6 +263,7 @@ public sealed class Dispatcher : IEndpointEffects
             ResultsHeld = Ledger.Results,
             ResultsHeldBytes = Link.HeldBytes,
             SpoolBytes = Link.SpoolBytes(),
+            SpoolOfOthers = Link.SpoolOfOthers,
             Completed = Core.Completed,
             Prefetch = prefetch,
             Hops = _hops.Read(),

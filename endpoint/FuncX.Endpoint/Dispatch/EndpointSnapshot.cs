@@ -33,6 +33,9 @@ public sealed record EndpointSnapshot
 
     public long SpoolBytes { get; init; }
 
+    /// <summary>Directories with results of another identity, which are kept and not sent; empty otherwise.</summary>
+    public string SpoolOfOthers { get; init; } = "";
+
     /// <summary>Tasks that got a result.</summary>
     public long Completed { get; init; }
 

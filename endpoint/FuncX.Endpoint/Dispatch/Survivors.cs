@@ -16,7 +16,11 @@ internal sealed class Survivors
     public void Expect(IEnumerable<KnownBlock> blocks)
     {
         foreach (var block in blocks)
-            _missing[block.BlockId] = block.Nodes;
+        {
+            if (block.Nodes > block.Missing)
+                _missing[block.BlockId] = block.Nodes - block.Missing;
+        }
+
         Check();
     }
 
@@ -34,6 +38,9 @@ internal sealed class Survivors
         _missing.Remove(block);
         Check();
     }
+
+    /// <summary>The blocks some of whose managers are not back.</summary>
+    public IReadOnlyList<string> Late() => [.. _missing.Keys];
 
     private void Check()
     {

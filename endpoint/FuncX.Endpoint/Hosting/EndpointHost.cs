@@ -20,6 +20,7 @@ public sealed partial class EndpointHost : IAsyncDisposable
     private static readonly TimeSpan s_drainPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_blockPatience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan s_cutOff = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan s_announceAgain = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_stopPatience = TimeSpan.FromSeconds(5);
 
     private readonly WebApplication _app;
@@ -122,11 +123,9 @@ public sealed partial class EndpointHost : IAsyncDisposable
         var stopping = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var asked = _app.Lifetime.ApplicationStopping.Register(() => stopping.TrySetResult());
         using var signalled = interrupted.Register(_app.Lifetime.StopApplication);
-        Announce();
+        var announced = AnnounceAsync(_app.Lifetime.ApplicationStopping);
         await stopping.Task;
-        // The host stops when one of its services ends with an exception, and does not say so in the exit code.
-        if (_app.Services.GetServices<IHostedService>().Any(service => service is BackgroundService { ExecuteTask.IsFaulted: true }))
-            Environment.ExitCode = ExitCode.Broken;
+        await announced;
         await StopAsync();
         return Environment.ExitCode;
     }
@@ -150,14 +149,31 @@ public sealed partial class EndpointHost : IAsyncDisposable
         }
     }
 
-    private void Announce()
+    private async Task AnnounceAsync(CancellationToken stopping)
     {
         _supervisor.Listening(_addresses.Bound);
-        _control.Publish();
-        PrivateFile.WriteJson(EndpointFile.PathIn(_configuration.StateDirectory), new EndpointFile(Environment.ProcessId, Environment.MachineName, _addresses.Port,
-            _addresses.Bound, _certificate.Fingerprint, _identity.EndpointId, ProtocolVersion.Product));
         var (addresses, survivors) = (string.Join(", ", _addresses.Bound), _supervisor.Surviving().Count);
         Log.Ready(_logger, _configuration.Name, _identity.EndpointId, addresses, survivors);
+        var told = "";
+        while (!stopping.IsCancellationRequested)
+        {
+            try
+            {
+                _control.Publish();
+                PrivateFile.WriteJson(EndpointFile.PathIn(_configuration.StateDirectory), new EndpointFile(Environment.ProcessId, Environment.MachineName, _addresses.Port,
+                    _addresses.Bound, _certificate.Fingerprint, _identity.EndpointId, ProtocolVersion.Product));
+                return;
+            }
+            catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+            {
+                // Work goes on without these files; commands find the process once they can be written.
+                if (problem.Message != told)
+                    Log.Unannounced(_logger, problem.Message);
+                told = problem.Message;
+            }
+
+            await Task.Delay(s_announceAgain, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
     }
 
     // What managers are told to finish first, then the blocks, then the listeners: a manager ends while its connection still stands.
@@ -165,18 +181,35 @@ public sealed partial class EndpointHost : IAsyncDisposable
     {
         Log.Stopping(_logger, _configuration.Name);
         var exit = _app.Services.GetRequiredService<EndpointExit>();
+        var dispatch = _app.Services.GetRequiredService<DispatchLifetime>();
+        var loops = _app.Services.GetServices<IHostedService>().ToArray();
+        _ = exit.IsBroken(loops);
         using (var finishing = new CancellationTokenSource(s_drainPatience))
-            await _app.Services.GetRequiredService<DispatchLifetime>().FinishAsync(finishing.Token);
-        // Superseded, or broken: the blocks and what they compute belong to the next process of this endpoint.
-        var leave = exit.LeaveBlocks || Environment.ExitCode != ExitCode.Done;
+            await dispatch.FinishAsync(finishing.Token);
+        // Superseded, or broken, perhaps while it waits: the blocks and what they hold belong to the next process of this endpoint.
+        if (!Leaves())
+            await dispatch.KeepResultsAsync(() => exit.IsForced || Leaves());
+        var leave = Leaves();
         if (!leave)
+        {
             await _supervisor.EndAllAsync(s_blockPatience);
+            // What their managers sent at last is in this process alone.
+            var left = await dispatch.KeepResultsAsync(() => exit.IsForced || exit.IsBroken(loops) || Environment.ExitCode == ExitCode.Broken);
+            if (left > 0)
+            {
+                Environment.ExitCode = ExitCode.NotStored;
+                Log.NotStored(_logger, left);
+            }
+        }
+
         // Managers that are left stay connected until they are cut off; a successor waits for them.
         using var patience = new CancellationTokenSource(leave ? s_cutOff : s_stopPatience);
         await _app.StopAsync(patience.Token);
         _control.Withdraw();
         EndpointFile.RemoveOwn(_configuration.StateDirectory);
         Log.Stopped(_logger, _configuration.Name);
+
+        bool Leaves() => exit.IsBroken(loops) || exit.LeaveBlocks || Environment.ExitCode != ExitCode.Done;
     }
 
     private static partial class Log
@@ -190,8 +223,14 @@ public sealed partial class EndpointHost : IAsyncDisposable
         [LoggerMessage(Level = LogLevel.Warning, Message = "{Reason}; it is superseded as soon as this one has the link")]
         public static partial void NotTakenOver(ILogger logger, string reason);
 
+        [LoggerMessage(Level = LogLevel.Warning, Message = "the state directory does not say where this process is, which is tried again: {Reason}")]
+        public static partial void Unannounced(ILogger logger, string reason);
+
         [LoggerMessage(Level = LogLevel.Information, Message = "endpoint '{Name}' stops")]
         public static partial void Stopping(ILogger logger, string name);
+
+        [LoggerMessage(Level = LogLevel.Error, Message = "{Results} results were stored nowhere and are lost: their tasks run again, or count as lost")]
+        public static partial void NotStored(ILogger logger, long results);
 
         [LoggerMessage(Level = LogLevel.Information, Message = "endpoint '{Name}' has stopped")]
         public static partial void Stopped(ILogger logger, string name);

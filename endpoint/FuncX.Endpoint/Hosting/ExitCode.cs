@@ -20,6 +20,9 @@ public static class ExitCode
     /// <summary><c>stop</c>, <c>start --detach</c>: it did not happen in the time given.</summary>
     public const int TimedOut = 5;
 
+    /// <summary><c>stop</c>: results can be stored nowhere, and the endpoint does not end without them. <c>start</c>, <c>stop --force</c>: it did.</summary>
+    public const int NotStored = 6;
+
     /// <summary>A defect of this program; stderr, which is the log of <c>start</c>, has it. Blocks go on running, the next start takes them up.</summary>
     public const int Broken = 70;
 }

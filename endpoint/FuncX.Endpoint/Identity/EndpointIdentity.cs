@@ -10,6 +10,11 @@ public sealed class EndpointIdentity
 
     public required string ServiceAddress { get; init; }
 
+    /// <summary>Names this endpoint at this service, as a file's name: what one identity left in the state directory is not another's.</summary>
+    public string Key => new([.. $"{EndpointId}@{ServiceAddress.Replace("://", "-", StringComparison.Ordinal)}".Select(letter => IsPlain(letter) ? letter : '_')]);
+
     /// <summary>New for each process: tells two processes of one endpoint apart.</summary>
     public required string Instance { get; init; }
+
+    private static bool IsPlain(char letter) => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '.' or '@';
 }

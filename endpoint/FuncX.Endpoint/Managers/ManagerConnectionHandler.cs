@@ -52,7 +52,16 @@ public sealed partial class ManagerConnectionHandler(EndpointLoop loop, BufferPo
 
             manager = new ManagerConnection(stream, pool, hops, loop, connection.Abort);
             var welcome = new ManagerWelcome(ProtocolVersion.Product, ProtocolVersion.Maximum, 0, HeartbeatMilliseconds, _workers);
-            await loop.Run(dispatcher => dispatcher.Managers.OnConnected(manager, hello, welcome));
+            string? impostor = null;
+            await loop.Run(dispatcher => impostor = dispatcher.Managers.OnConnected(manager, hello, welcome));
+            if (impostor is not null)
+            {
+                LogRefused(peer, impostor);
+                manager = null;
+                await RefuseAsync(stream, impostor);
+                return;
+            }
+
             name = hello.ToString();
             LogConnected(name, peer);
             buffer.Array.AsSpan(length, filled - length).CopyTo(buffer.Array);

@@ -22,11 +22,18 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
 
     public ManagerPeer? Find(int manager) => manager >= 0 && manager < _peers.Count ? _peers[manager] : null;
 
-    public void OnConnected(ManagerConnection connection, ManagerHello hello, ManagerWelcome welcome)
+    /// <summary>A manager has proven that it is of the block that it names.</summary>
+    /// <returns>Why it is refused all the same; null when it is connected.</returns>
+    public string? OnConnected(ManagerConnection connection, ManagerHello hello, ManagerWelcome welcome)
     {
+        // Under another's name it would get that one's place, and with it the tasks.
+        if (dispatcher.Core.BlockOf(hello.Manager) is { } block && block != hello.Block)
+            return $"manager '{hello.Manager}' is of block '{block}', and the secret is that of block '{hello.Block}'; it is worth nothing outside its block";
         var number = dispatcher.Core.OnManagerConnected(hello.Manager, hello.Block, dispatcher.Now);
         while (_peers.Count <= number)
             _peers.Add(null);
+        if (_peers[number] is null)
+            dispatcher.OnManagerJoined(hello.Block);
         var peer = _peers[number] ??= new ManagerPeer(number, hello);
         // One process has one connection: an older one is a leftover that nobody has noticed to be dead.
         peer.Connection?.Close("the manager has connected again");
@@ -35,6 +42,7 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         Control(peer, new FrameHeader { Kind = FrameKind.Welcome, ContentType = ContentType.Json }, body);
         if (peer.DurableMark > 0)
             Acknowledge(peer, peer.DurableMark);
+        return null;
     }
 
     public void OnDisconnected(ManagerConnection connection)
@@ -66,6 +74,7 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         peer.Connection?.Close("its tasks count as lost");
         peer.DropPartial();
         _peers[manager] = null;
+        dispatcher.OnManagerGone(peer.Hello.Block);
     }
 
     /// <summary>Adds a control frame for the manager; it leaves at the end of the turn.</summary>

@@ -36,6 +36,11 @@ internal sealed partial class LinkClient(EndpointConfiguration configuration, En
         catch (TimeoutException)
         {
             LogSurvivorsMissing(_survivorsWithin.TotalSeconds);
+            await loop.Run(static dispatcher =>
+            {
+                foreach (var block in dispatcher.Survivors.Late())
+                    dispatcher.OnManagersLate(block);
+            });
         }
 
         using var channel = OpenChannel();
@@ -189,7 +194,7 @@ internal sealed partial class LinkClient(EndpointConfiguration configuration, En
     {
         await CompleteFileAsync();
         var entries = new List<InventoryEntry>();
-        SpoolReader.Describe(spool.Files(), pool, entries);
+        SpoolReader.Describe([.. spool.Files(), .. spool.StillWritten()], pool, entries);
         return entries;
     }
 

@@ -29,11 +29,14 @@ internal sealed class LinkDesk(Dispatcher dispatcher, CodeTable code, ResultLedg
     private bool _spooling;
     private string _spoolProblem = "";
 
-    /// <summary>Has results written to the spool; calls back on another thread with null or the problem. Set before the loop starts.</summary>
-    public Action<List<HeldMessage>, Action<string?>>? Spool { get; set; }
+    /// <summary>Has results written to the spool; calls back on another thread with how many are durable and why the others are not. Set before the loop starts.</summary>
+    public Action<List<HeldMessage>, Action<int, string?>>? Spool { get; set; }
 
     /// <summary>Bytes in the spool.</summary>
     public Func<long> SpoolBytes { get; set; } = () => 0;
+
+    /// <summary>Where results lie that are not for this service and are not sent.</summary>
+    public string SpoolOfOthers { get; set; } = "";
 
     /// <summary>Told, on the loop, when the spool has something new while the link is up.</summary>
     public Action OnSpoolGrown { get; set; } = () => { };
@@ -164,7 +167,7 @@ internal sealed class LinkDesk(Dispatcher dispatcher, CodeTable code, ResultLedg
         if (messages.Count == 0)
             return;
         _spooling = true;
-        Spool(messages, problem => Post(new ActionEvent(_ => OnSpooled(messages, problem))));
+        Spool(messages, (written, problem) => Post(new ActionEvent(_ => OnSpooled(messages, written, problem))));
     }
 
     /// <summary>Puts a record of the spool on its way to the service; the slice's reference is taken over.</summary>
@@ -247,14 +250,14 @@ internal sealed class LinkDesk(Dispatcher dispatcher, CodeTable code, ResultLedg
         session.Send(new EndpointMessage { Credit = new Credit { Tasks = (ulong)_grantedTasks, Bytes = (ulong)_grantedBytes } });
     }
 
-    private void OnSpooled(List<HeldMessage> messages, string? problem)
+    private void OnSpooled(List<HeldMessage> messages, int written, string? problem)
     {
         _spooling = false;
         _spoolProblem = problem is not null && _session is null ? problem : "";
         if (problem is not null)
             _spoolNotBefore = dispatcher.Now + SpoolRetry;
-        ledger.OnSpooled(messages, problem is null);
-        if (problem is null && _session is not null)
+        ledger.OnSpooled(messages, written);
+        if (written > 0 && _session is not null)
             OnSpoolGrown();
     }
 }

@@ -32,6 +32,21 @@ internal sealed class ResultLedger(HopCounter hops, ResultRoom room, Action<Mana
 
     public bool IsEmpty => _held.Count == 0 && _open is null;
 
+    /// <summary>Results that are neither at the service nor in the spool. For the stop: it looks at every message.</summary>
+    public (long Results, long Bytes) Undurable()
+    {
+        var (results, bytes) = _open is null ? (0L, 0L) : (_open.Results, _open.Bytes);
+        foreach (var message in _held)
+        {
+            if (message.State == MessageState.Done || message.Committed is not null)
+                continue;
+            results += message.Results;
+            bytes += message.Bytes;
+        }
+
+        return (results, bytes);
+    }
+
     /// <summary>A result is in the frames that <see cref="Add"/> brings next.</summary>
     public void CountResult() => _counted++;
 
@@ -169,13 +184,14 @@ internal sealed class ResultLedger(HopCounter hops, ResultRoom room, Action<Mana
         return taken;
     }
 
-    /// <summary>The spool has written the messages, or could not.</summary>
-    public void OnSpooled(List<HeldMessage> messages, bool written)
+    /// <summary>The spool has made the first so many of the messages durable.</summary>
+    public void OnSpooled(List<HeldMessage> messages, int written)
     {
-        foreach (var message in messages)
+        for (var i = 0; i < messages.Count; i++)
         {
-            message.State = written ? MessageState.Done : MessageState.Waiting;
-            if (!written && _session is not null)
+            var message = messages[i];
+            message.State = i < written ? MessageState.Done : MessageState.Waiting;
+            if (i >= written && _session is not null)
                 _waiting.Enqueue(message);
             message.Release();
         }

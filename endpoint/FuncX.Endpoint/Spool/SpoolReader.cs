@@ -9,35 +9,53 @@ internal sealed class SpoolReader(SpoolFile file, BufferPool pool) : IDisposable
 {
     private readonly FileStream _stream = new(file.Path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16);
 
-    /// <summary>Bytes behind the last good record when the reader came to its end; 0 when the file ends with one.</summary>
+    /// <summary>Bytes of an unfinished record at the file's end: its writer was killed, and nothing was promised about it. Known at the end.</summary>
     public long TornBytes { get; private set; }
 
-    /// <summary>Reads the next record; the slice's one reference is the caller's.</summary>
-    /// <returns>False at the end, or where the file is torn.</returns>
+    /// <summary>Bytes of records that were whole and are not as they were written. Known at the end.</summary>
+    public long DamagedBytes { get; private set; }
+
+    /// <summary>Reads the next good record; the slice's one reference is the caller's.</summary>
+    /// <returns>False at the end, or behind a header that does not say where the next record begins.</returns>
     public bool TryRead(out FrameSlice frames, out int results)
     {
-        frames = default;
-        results = 0;
-        var start = _stream.Position;
         Span<byte> header = stackalloc byte[SpoolRecord.HeaderSize];
-        var got = _stream.ReadAtLeast(header, header.Length, throwOnEndOfStream: false);
-        if (got == 0)
-            return false;
-        if (got == header.Length && SpoolRecord.TryReadHeader(header, out var length, out results, out var hash))
+        while (true)
         {
+            frames = default;
+            results = 0;
+            var got = _stream.ReadAtLeast(header, header.Length, throwOnEndOfStream: false);
+            if (got < header.Length)
+            {
+                TornBytes = got;
+                return false;
+            }
+
+            if (!SpoolRecord.TryReadHeader(header, out var length, out results, out var hash))
+            {
+                DamagedBytes += header.Length + _stream.Length - _stream.Position;
+                _stream.Seek(0, SeekOrigin.End);
+                return false;
+            }
+
             var buffer = pool.Rent(length);
             var body = buffer.Array.AsSpan(0, length);
-            if (_stream.ReadAtLeast(body, length, throwOnEndOfStream: false) == length && SpoolRecord.Hash(body) == hash)
+            got = _stream.ReadAtLeast(body, length, throwOnEndOfStream: false);
+            if (got == length && SpoolRecord.Hash(body) == hash)
             {
                 frames = new FrameSlice(buffer, 0, length);
                 return true;
             }
 
             buffer.Release();
-        }
+            if (got < length)
+            {
+                TornBytes = header.Length + got;
+                return false;
+            }
 
-        TornBytes = _stream.Length - start;
-        return false;
+            DamagedBytes += header.Length + length;
+        }
     }
 
     /// <summary>The tasks whose results are in these files.</summary>

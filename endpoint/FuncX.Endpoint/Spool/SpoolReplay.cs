@@ -11,6 +11,9 @@ internal sealed partial class SpoolReplay(EndpointLoop loop, LinkSession session
 {
     private const int Ahead = 16;
 
+    // What another process has left is found without news of it.
+    private static readonly TimeSpan s_look = TimeSpan.FromSeconds(30);
+
     /// <param name="news">Released when the spool has grown; one release at the start.</param>
     /// <param name="complete">Completes the file that is being appended to.</param>
     /// <param name="over">The link's end.</param>
@@ -20,7 +23,7 @@ internal sealed partial class SpoolReplay(EndpointLoop loop, LinkSession session
         {
             while (true)
             {
-                await news.WaitAsync(over);
+                await news.WaitAsync(s_look, over);
                 await complete();
                 foreach (var file in store.Files())
                     await ReplayAsync(file, over);
@@ -39,7 +42,7 @@ internal sealed partial class SpoolReplay(EndpointLoop loop, LinkSession session
     private async Task ReplayAsync(SpoolFile file, CancellationToken over)
     {
         using var ahead = new SemaphoreSlim(Ahead);
-        long torn;
+        long torn, damaged;
         using (var reader = new SpoolReader(file, pool))
         {
             while (reader.TryRead(out var frames, out var results))
@@ -54,16 +57,15 @@ internal sealed partial class SpoolReplay(EndpointLoop loop, LinkSession session
                 }
             }
 
-            torn = reader.TornBytes;
+            (torn, damaged) = (reader.TornBytes, reader.DamagedBytes);
         }
 
         // All of them back: everything is committed.
         for (var i = 0; i < Ahead; i++)
             await ahead.WaitAsync(over);
-        if (torn > SpoolRecord.HeaderSize + SpoolRecord.LargestFrames)
+        if (damaged > 0)
         {
-            // More than one unfinished record cannot be a torn end.
-            LogDamaged(file.Path, torn);
+            LogDamaged(file.Path, damaged);
             store.SetAside(file);
             return;
         }
@@ -76,7 +78,7 @@ internal sealed partial class SpoolReplay(EndpointLoop loop, LinkSession session
     [LoggerMessage(Level = LogLevel.Error, Message = "the spool cannot be read: {Problem}")]
     private partial void LogUnreadable(string problem);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{File} is damaged {Bytes} bytes before its end; it is kept beside the spool as .damaged")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Bytes} bytes of {File} are not as they were written; what could be read of it is at the service, and the file is kept as .damaged")]
     private partial void LogDamaged(string file, long bytes);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{File} has a torn end of {Bytes} bytes, which nobody was promised")]

@@ -2,78 +2,91 @@ using System.Globalization;
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using FuncX.Configuration;
+using FuncX.Endpoint.Identity;
 using FuncX.Endpoint.ServiceLink;
 using Microsoft.Win32.SafeHandles;
 
 namespace FuncX.Endpoint.Spool;
 
 /// <summary>
-/// Results on disk while the service is away: append-only files in state_dir/spool (0700, files 0600), 64 MiB each. What <see cref="Append"/> returned from is
-/// durable. One thread appends; reading is of complete files only. The whole never grows above its limit.
+/// Results on disk while the service is away: append-only files in the identity's directory below state_dir/spool (0700, files 0600), 64 MiB each. What <see cref="Append"/> returned from is
+/// durable. One thread appends; reading is of complete files only. The whole never grows above its limit. Another process of this endpoint, on another machine, may
+/// still write what it holds when this one has taken its place: it begins a new file after <see cref="s_fileAge"/>, and what nobody has written to for
+/// <see cref="s_quiet"/> is complete.
 /// </summary>
 internal sealed partial class SpoolStore : IDisposable
 {
     private const long FileBytes = 64 << 20;
+    private static readonly TimeSpan s_fileAge = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_quiet = TimeSpan.FromMinutes(1);
 
     private readonly string _directory;
     private readonly long _limit;
+    private readonly string _host;
+    private readonly TimeProvider _time;
     private readonly Lock _gate = new();
     private readonly List<SpoolFile> _complete = [];
+    private readonly Dictionary<string, long> _others = new(StringComparer.Ordinal);
     private SafeFileHandle? _current;
     private string _currentPath = "";
     private long _currentBytes;
+    private long _currentSince;
     private long _number;
     private long _bytes;
 
-    public SpoolStore(EndpointConfiguration configuration)
-        : this(Path.Combine(configuration.StateDirectory, "spool"), configuration.Limits.Spool)
+    public SpoolStore(EndpointConfiguration configuration, EndpointIdentity identity, TimeProvider time)
+        : this(SpoolDirectory.Of(configuration.StateDirectory, identity), configuration.Limits.Spool, Environment.MachineName, time)
     {
+        OfOthers = SpoolDirectory.OfOthers(configuration.StateDirectory, identity);
     }
 
-    /// <param name="directory">Made when it is not there.</param>
+    /// <param name="directory">Made when there is something to write.</param>
     /// <param name="limit">Most bytes of all files.</param>
-    public SpoolStore(string directory, long limit)
+    /// <param name="host">This machine, as part of the files' names.</param>
+    /// <param name="time">For the age of files.</param>
+    public SpoolStore(string directory, long limit, string host, TimeProvider time)
     {
         _directory = directory;
         _limit = limit;
-        Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        foreach (var path in Directory.GetFiles(directory, "*.spool").Order(StringComparer.Ordinal))
-        {
-            _complete.Add(new SpoolFile(path, new FileInfo(path).Length));
-            if (long.TryParse(Path.GetFileNameWithoutExtension(path), NumberStyles.None, CultureInfo.InvariantCulture, out var number))
-                _number = Math.Max(_number, number);
-        }
-
-        _bytes = _complete.Sum(file => file.Bytes);
+        _host = new string([.. host.Select(letter => char.IsAsciiLetterOrDigit(letter) ? letter : '_')]);
+        _time = time;
+        Look(starting: true);
+        foreach (var path in _complete.Select(static file => file.Path).Concat(_others.Keys))
+            _number = Math.Max(_number, NumberOf(path));
     }
+
+    /// <summary>Directories with results of other identities, as found at the start: they are left alone.</summary>
+    public IReadOnlyList<string> OfOthers { get; } = [];
 
     /// <summary>Bytes of all files.</summary>
     public long Bytes => Volatile.Read(ref _bytes);
 
-    /// <summary>Writes messages and makes them durable.</summary>
-    /// <exception cref="IOException">The limit is reached, or the disk refuses: nothing of these messages is kept.</exception>
-    public void Append(IReadOnlyList<HeldMessage> messages)
+    /// <summary>Writes messages and makes them durable, as many as there is room for.</summary>
+    /// <param name="messages">In the order in which they are to be kept.</param>
+    /// <param name="problem">Why not all of them; null when they are.</param>
+    /// <returns>How many of them, from the first, are durable; nothing of the others is kept.</returns>
+    public int Append(IReadOnlyList<HeldMessage> messages, out string? problem)
     {
-        var needed = messages.Sum(message => SpoolRecord.HeaderSize + (long)message.Bytes);
-        if (Bytes + needed > _limit)
-            throw new IOException($"the spool {_directory} is full: it has {Bytes} bytes, {needed} more are above limits.spool ({_limit})");
-        var handle = _current ?? Open();
-        var start = _currentBytes;
+        problem = null;
+        var room = _limit - Bytes;
+        var fit = 0;
+        while (fit < messages.Count && room >= SpoolRecord.HeaderSize + messages[fit].Bytes)
+            room -= SpoolRecord.HeaderSize + messages[fit++].Bytes;
+        if (fit < messages.Count)
+            problem = $"the spool {_directory} is full: {messages.Skip(fit).Sum(message => (long)message.Bytes)} bytes more are above limits.spool ({_limit})";
+        if (fit == 0)
+            return 0;
+        if (_current is not null && _time.GetElapsedTime(_currentSince) > s_fileAge)
+            Complete();
         try
         {
-            foreach (var message in messages)
-                Write(handle, message);
-            RandomAccess.FlushToDisk(handle);
+            return AppendFitting(_current ?? Open(), messages, fit, ref problem);
         }
-        catch (IOException)
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
         {
-            Undo(handle, start);
-            throw;
+            problem = refused.Message;
+            return 0;
         }
-
-        Interlocked.Add(ref _bytes, _currentBytes - start);
-        if (_currentBytes >= FileBytes)
-            Complete();
     }
 
     /// <summary>Closes the file that is appended to, so that it can be read. On the appending thread, or while nothing is appended.</summary>
@@ -87,11 +100,19 @@ internal sealed partial class SpoolStore : IDisposable
             _complete.Add(new SpoolFile(_currentPath, _currentBytes));
     }
 
-    /// <summary>The complete files, oldest first.</summary>
+    /// <summary>The complete files, oldest first; also those that another process has left meanwhile.</summary>
     public IReadOnlyList<SpoolFile> Files()
     {
+        Look(starting: false);
         lock (_gate)
             return [.. _complete];
+    }
+
+    /// <summary>Files that another process may still write to, as of the last look.</summary>
+    public IReadOnlyList<SpoolFile> StillWritten()
+    {
+        lock (_gate)
+            return [.. _others.Select(static other => new SpoolFile(other.Key, other.Value))];
     }
 
     /// <summary>Everything in the file is committed at the service.</summary>
@@ -117,9 +138,50 @@ internal sealed partial class SpoolStore : IDisposable
         Interlocked.Add(ref _bytes, -file.Bytes);
     }
 
+    private static long NumberOf(string path) =>
+        long.TryParse(Path.GetFileName(path).Split('-', '.')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
+
+    private void Look(bool starting)
+    {
+        if (!Directory.Exists(_directory))
+            return;
+        lock (_gate)
+        {
+            foreach (var path in Directory.GetFiles(_directory, "*.spool").Order(StringComparer.Ordinal))
+            {
+                if (path == _currentPath || _complete.Exists(file => file.Path == path))
+                    continue;
+                var info = new FileInfo(path);
+                if (!info.Exists)
+                    continue;
+                Interlocked.Add(ref _bytes, info.Length - _others.GetValueOrDefault(path));
+                _others[path] = info.Length;
+                // An earlier process on this machine is gone by now, or was asked to go and had its time.
+                var isLeft = starting && Path.GetFileNameWithoutExtension(path).EndsWith($"-{_host}", StringComparison.Ordinal);
+                if (!isLeft && _time.GetUtcNow().UtcDateTime - info.LastWriteTimeUtc < s_quiet)
+                    continue;
+                _others.Remove(path);
+                _complete.Add(new SpoolFile(path, info.Length));
+            }
+
+            foreach (var (path, bytes) in _others.Where(static other => !File.Exists(other.Key)).ToArray())
+            {
+                _others.Remove(path);
+                Interlocked.Add(ref _bytes, -bytes);
+            }
+        }
+    }
+
     private SafeFileHandle Open()
     {
-        _currentPath = Path.Combine(_directory, (++_number).ToString("D12", CultureInfo.InvariantCulture) + ".spool");
+        Directory.CreateDirectory(_directory, FileModes.PrivateDirectory);
+        lock (_gate)
+        {
+            do
+                _currentPath = Path.Combine(_directory, string.Create(CultureInfo.InvariantCulture, $"{++_number:D12}-{_host}.spool"));
+            while (File.Exists(_currentPath));
+        }
+
         using (new FileStream(_currentPath, new FileStreamOptions
         {
             Mode = FileMode.CreateNew,
@@ -131,6 +193,7 @@ internal sealed partial class SpoolStore : IDisposable
 
         _current = File.OpenHandle(_currentPath, FileMode.Open, FileAccess.Write, FileShare.Read);
         _currentBytes = 0;
+        _currentSince = _time.GetTimestamp();
         FlushDirectory(_directory);
         return _current;
     }
@@ -152,13 +215,55 @@ internal sealed partial class SpoolStore : IDisposable
         _currentBytes += SpoolRecord.HeaderSize + message.Bytes;
     }
 
-    // A file whose end could not be written is cut back to what was promised; when even that fails the next append goes to a new one.
-    private void Undo(SafeFileHandle handle, long start)
+    private int AppendFitting(SafeFileHandle handle, IReadOnlyList<HeldMessage> messages, int fit, ref string? problem)
     {
-        _currentBytes = start;
+        var start = _currentBytes;
+        var written = 0;
         try
         {
-            RandomAccess.SetLength(handle, start);
+            for (; written < fit; written++)
+                Write(handle, messages[written]);
+        }
+        catch (IOException refused)
+        {
+            problem = refused.Message;
+            CutBack(handle);
+            if (written == 0)
+                return 0;
+        }
+
+        try
+        {
+            RandomAccess.FlushToDisk(handle);
+        }
+        catch (IOException)
+        {
+            _currentBytes = start;
+            CutBack(handle);
+            throw;
+        }
+
+        if (!File.Exists(_currentPath))
+        {
+            // This process was held up for longer than a file is left to whoever began it.
+            handle.Dispose();
+            _current = null;
+            Interlocked.Add(ref _bytes, -start);
+            throw new IOException($"{_currentPath} was taken by another process of this endpoint");
+        }
+
+        Interlocked.Add(ref _bytes, _currentBytes - start);
+        if (_currentBytes >= FileBytes)
+            Complete();
+        return written;
+    }
+
+    // A file whose end could not be written is cut back to what was promised; when even that fails the next append goes to a new one.
+    private void CutBack(SafeFileHandle handle)
+    {
+        try
+        {
+            RandomAccess.SetLength(handle, _currentBytes);
         }
         catch (IOException)
         {

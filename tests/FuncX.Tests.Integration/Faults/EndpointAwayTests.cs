@@ -80,7 +80,13 @@ public sealed class EndpointAwayTests
 
         await cluster.Service.KillAsync();
         await Eventually.TrueAsync(() => Directory.GetFiles(files).Length == 100, "every task runs while the service is away");
+        await Eventually.TrueAsync(() => DispatchAsync(cluster, static numbers => numbers.GetProperty("running").GetInt64() == 0 && numbers.GetProperty("queued").GetInt64() == 0
+            && numbers.GetProperty("results_held").GetInt64() == 0 && numbers.GetProperty("spool_bytes").GetInt64() > 0), "every result is in the spool");
+        // Nobody else has them: the managers, which were told to forget them, are gone too.
+        var managers = cluster.Endpoint.Managers();
         await cluster.Endpoint.KillAsync();
+        foreach (var manager in managers)
+            manager.Identity.Kill();
         await cluster.Endpoint.StartAsync();
         await cluster.Service.StartAsync();
 
@@ -109,6 +115,12 @@ public sealed class EndpointAwayTests
         (await cluster.Api.WaitAsync("after", 100)).Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
         (await newer.StopAsync()).ShouldBe(0, newer.Tail);
     });
+
+    private static async Task<bool> DispatchAsync(LocalCluster cluster, Func<System.Text.Json.JsonElement, bool> question)
+    {
+        using var status = await cluster.Endpoint.StatusAsync();
+        return status is not null && question(status.RootElement.GetProperty("dispatch"));
+    }
 
     /// <summary>Occupies the port when the dead endpoint's is free, so that the next one cannot have it.</summary>
     private static System.Net.Sockets.Socket HoldPort(int port)

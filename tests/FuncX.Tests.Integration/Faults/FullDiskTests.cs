@@ -81,9 +81,15 @@ public sealed class FullDiskTests
             for (var i = 0; i < Tasks; i += 20)
                 await cluster.Api.SubmitAsync(ServiceApi.Request(function, cluster.EndpointId, "spool", Enumerable.Range(i, 20).Select(static n => $"[{n}]")));
             await cluster.Service.KillAsync();
-            await Eventually.TrueAsync(
-                async () => await cluster.Endpoint.StatusAsync() is { } status && status.RootElement.GetRawText().Contains("spool", StringComparison.OrdinalIgnoreCase),
-                "the endpoint answers while its spool fills");
+            await cluster.NoteSaysAsync("spool: ");
+            using (var status = await cluster.Endpoint.StatusAsync())
+            {
+                var numbers = status!.RootElement.GetProperty("dispatch");
+                numbers.GetProperty("note").GetString()!.ShouldContain("No space left on device", Case.Insensitive);
+                numbers.GetProperty("spool_bytes").GetInt64().ShouldBeInRange(200_000, 2 * 1024 * 1024);
+                numbers.GetProperty("results_held").GetInt64().ShouldBeGreaterThan(0);
+                numbers.GetProperty("completed").GetInt64().ShouldBeLessThan(Tasks, "nothing more is started whose result has no room");
+            }
 
             await cluster.Service.StartAsync();
 
