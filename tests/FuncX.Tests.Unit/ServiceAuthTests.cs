@@ -229,11 +229,10 @@ public sealed class ServiceAuthTests
         var authenticator = new Authenticator(store, new ServiceLimits(), TimeProvider.System, mostSessions: 20);
         var first = Authenticated(store, authenticator);
         first.OpenStream();
-        var second = Authenticated(store, authenticator);
-        for (var i = 0; i < 200; i++)
-            Authenticated(store, authenticator);
+        var others = Enumerable.Range(0, 200).Select(_ => Authenticated(store, authenticator)).ToList();
         first.Forgotten.ShouldBeFalse();
-        second.Forgotten.ShouldBeTrue();
+        // Which of them go is nobody's promise.
+        others.Count(static session => !session.Forgotten).ShouldBeInRange(1, 19);
         authenticator.Sessions.ShouldBeLessThanOrEqualTo(20);
     }
 
