@@ -27,10 +27,11 @@ public sealed class MpiBufferPool
         }
     }
 
-    /// <summary>A buffer whose <see cref="MpiBuffer.Length"/> is <paramref name="bytes"/>; its content is whatever was in there before.</summary>
+    /// <summary>A buffer whose <see cref="MpiBuffer.Length"/> is <paramref name="bytes"/> (nearly 2 GiB at most); its content is whatever was in there before.</summary>
     public MpiBuffer Rent(int bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes, MpiBuffer.MaxCapacity);
         var index = IndexOf(bytes);
         return (index < _sizes.Length ? _sizes[index].Get() : new MpiBuffer(this, bytes)).Rent(bytes);
     }

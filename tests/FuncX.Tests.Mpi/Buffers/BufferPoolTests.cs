@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using FuncX.Mpi;
 using Shouldly;
 using Xunit;
@@ -21,6 +22,14 @@ public sealed class BufferPoolTests
         buffer.Length = buffer.Capacity;
         buffer.Span.Length.ShouldBe(capacity);
         Should.Throw<ArgumentOutOfRangeException>(() => buffer.Length = capacity + 1);
+    }
+
+    [Theory, InlineData(1), InlineData(65_536), InlineData(5_000_000)]
+    public void A_buffer_begins_at_a_cache_line(int bytes)
+    {
+        using var buffer = new MpiBufferPool(1 << 20).Rent(bytes);
+        MemoryMarshal.TryGetArray<byte>(buffer.Memory, out var segment).ShouldBeTrue();
+        (Marshal.UnsafeAddrOfPinnedArrayElement(segment.Array!, segment.Offset) % 64).ShouldBe(0);
     }
 
     [Fact]
