@@ -1,6 +1,4 @@
 using FuncX.Tests.Mpi.Jobs;
-using Shouldly;
-using Xunit;
 
 namespace FuncX.Tests.Mpi;
 

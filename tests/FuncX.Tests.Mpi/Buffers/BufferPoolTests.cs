@@ -1,7 +1,5 @@
 using System.Runtime.InteropServices;
 using FuncX.Mpi;
-using Shouldly;
-using Xunit;
 
 namespace FuncX.Tests.Mpi.Buffers;
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Shouldly;
 
 namespace FuncX.Tests.Mpi.Jobs;
 
@@ -9,7 +8,7 @@ namespace FuncX.Tests.Mpi.Jobs;
 /// <param name="Ranks">What each rank reported, by rank.</param>
 internal sealed record Job(int ExitCode, string Output, IReadOnlyList<RankReport> Ranks)
 {
-    private const string LimitSeconds = "30";
+    private const string LimitSeconds = "60";
 
     /// <summary>Runs scenarios under a launcher.</summary>
     public static Job Run(Launcher launcher, int ranks, string program, string[] scenarios, params (string Name, string Value)[] environment)

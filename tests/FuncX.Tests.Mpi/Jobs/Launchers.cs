@@ -1,5 +1,3 @@
-using Xunit;
-
 namespace FuncX.Tests.Mpi.Jobs;
 
 /// <summary>How each launcher is called. Both MPIs are installed side by side, so each goes by its own name.</summary>

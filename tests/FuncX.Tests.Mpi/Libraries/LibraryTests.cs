@@ -1,8 +1,6 @@
 using FuncX.Mpi;
 using FuncX.Mpi.Loading;
 using FuncX.Tests.Mpi.Jobs;
-using Shouldly;
-using Xunit;
 
 namespace FuncX.Tests.Mpi.Libraries;
 
