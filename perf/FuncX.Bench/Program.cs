@@ -2,10 +2,11 @@ using System.CommandLine;
 using FuncX.Bench;
 using FuncX.Bench.Engine;
 using FuncX.Bench.Latency;
+using FuncX.Bench.Mpi;
 using FuncX.Bench.Store;
 using FuncX.Bench.Throughput;
 
-IBench[] benches = [new ThroughputBench(), new EngineBench(), new LatencyBench(), new StoreBench()];
+IBench[] benches = [new ThroughputBench(), new EngineBench(), new LatencyBench(), new StoreBench(), new MpiBench()];
 
 var quick = new Option<bool>("--quick") { Description = "a small run: shows that it works, its figures mean little" };
 var json = new Option<bool>("--json") { Description = "the figures as one line of JSON, last" };
