@@ -213,10 +213,11 @@ internal sealed class EndpointStandIn : IDisposable
             while (true)
                 Take(Read(stream, out var header), header);
         }
-        catch (Exception problem) when (problem is IOException or ObjectDisposedException or InvalidOperationException)
+        catch (Exception problem) when (problem is IOException or ObjectDisposedException or InvalidOperationException or FrameException or KeyNotFoundException)
         {
             if (_stream == stream)
                 _stream = null;
+            client.Close();
         }
     }
 

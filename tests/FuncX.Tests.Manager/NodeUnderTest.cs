@@ -53,9 +53,15 @@ internal sealed class NodeUnderTest : IDisposable
     private uint _next;
 
     public NodeUnderTest(object? workers = null, double patience = 30, int heartbeatMs = 1000, string? failPoint = null)
+        : this(_ => workers ?? Settings(), patience, heartbeatMs, failPoint)
+    {
+    }
+
+    /// <param name="workers">The settings for a node in this folder.</param>
+    public NodeUnderTest(Func<string, object> workers, double patience = 30, int heartbeatMs = 1000, string? failPoint = null)
     {
         Folder = Path.Combine(Path.GetTempPath(), $"funcx-manager-test-{Environment.ProcessId}-{Guid.NewGuid():N}");
-        Endpoint = new EndpointStandIn(Folder, workers ?? Settings()) { HeartbeatMs = heartbeatMs };
+        Endpoint = new EndpointStandIn(Folder, workers(Folder)) { HeartbeatMs = heartbeatMs };
         var start = new ProcessStartInfo(Programs.Manager)
         {
             UseShellExecute = false,

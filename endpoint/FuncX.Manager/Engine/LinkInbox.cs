@@ -3,7 +3,6 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using FuncX.Manager.Link;
 using FuncX.Manager.Pools;
 using FuncX.Wire;
@@ -100,7 +99,7 @@ internal sealed unsafe class LinkInbox(Node node)
                 Continue(header, slab.GetSpan().Slice(offset, length));
                 break;
             case FrameKind.Owner:
-                Name(header.Owner, JsonSerializer.Deserialize(body, MessageJson.Default.OwnerName)!.Name);
+                Name(header.Owner, MessageBody.Read(header.Kind, body, MessageJson.Default.OwnerName).Name);
                 break;
             case FrameKind.Cancel:
                 Cancel(header.Task);

@@ -20,6 +20,12 @@ internal sealed unsafe class Node
     private const long HeldLimit = 64 << 20;
     private const long StatusMicroseconds = 1_000_000;
 
+    /// <summary>Most bytes of a value: with its output and all frames' headers it must stay below 2 GiB, what one batch can hold.</summary>
+    private const long LargestValue = 2_000_000_000;
+
+    /// <summary>An exception is told whatever the limit of values is; a worker sends 64 Ki characters of its type, message and traceback.</summary>
+    private const long LargestFailure = 2 << 20;
+
     /// <summary>Time for the last words to leave.</summary>
     private const long LastWordMicroseconds = 20_000;
 
@@ -136,7 +142,16 @@ internal sealed unsafe class Node
         lock (_gate)
         {
             if (!_configured)
-                Settings = welcome.Workers with { PerNode = Math.Max(1, welcome.Workers.PerNode), CoresPerWorker = Math.Max(1, welcome.Workers.CoresPerWorker) };
+            {
+                Settings = welcome.Workers with
+                {
+                    PerNode = Math.Max(1, welcome.Workers.PerNode),
+                    CoresPerWorker = Math.Max(1, welcome.Workers.CoresPerWorker),
+                    OutputLimit = Math.Clamp(welcome.Workers.OutputLimit, 0, ResultPrefix.LargestOutput),
+                    ResultLimit = Math.Clamp(welcome.Workers.ResultLimit, 0, LargestValue),
+                };
+            }
+
             _configured = true;
             _inbox.Reset();
             _session = session;
@@ -256,8 +271,11 @@ internal sealed unsafe class Node
         return own == 0 ? Settings.WalltimeMs : Settings.WalltimeMs == 0 ? own : Math.Min(own, Settings.WalltimeMs);
     }
 
+    /// <summary>Most bytes of one result with all that belongs to it.</summary>
+    public long LargestResult => ResultPrefix.Size + Math.Max(Settings.ResultLimit, LargestFailure) + ResultPrefix.LargestOutputs;
+
     public ChildWelcome ChildWelcome(int protocol) =>
-        new(ProtocolVersion.Product, protocol, Settings.Preload, Settings.OutputLimit, Math.Min(Settings.ResultLimit, JoinedResult.MaxBody - (1 << 20)));
+        new(ProtocolVersion.Product, protocol, Settings.Preload, Settings.OutputLimit, Settings.ResultLimit);
 
     /// <summary>Binds a new worker to cores, when the site asked for that.</summary>
     public void Place(int pid, int index) => _affinity.Place(pid, index);

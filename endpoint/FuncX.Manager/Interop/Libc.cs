@@ -18,6 +18,7 @@ internal static unsafe partial class Libc
     public const int SOCK_CLOEXEC = 0x80000;
     public const int SOCK_NONBLOCK = 0x800;
     public const int SOL_SOCKET = 1;
+    public const int SO_TYPE = 3;
     public const int SO_SNDBUF = 7;
     public const int SCM_RIGHTS = 1;
     public const int MSG_DONTWAIT = 0x40;
@@ -27,6 +28,7 @@ internal static unsafe partial class Libc
     public const int MSG_CMSG_CLOEXEC = 0x40000000;
 
     public const int F_DUPFD_CLOEXEC = 1030;
+    public const int F_GETPIPE_SZ = 1032;
     public const int F_SETFD = 2;
     public const int F_SETFL = 4;
     public const int FD_CLOEXEC = 1;
@@ -91,6 +93,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "setsockopt", SetLastError = true)]
     public static partial int SetSockOpt(int fd, int level, int name, void* value, uint length);
+
+    [LibraryImport("libc", EntryPoint = "getsockopt", SetLastError = true)]
+    public static partial int GetSockOpt(int fd, int level, int name, void* value, uint* length);
 
     [LibraryImport("libc", EntryPoint = "pipe2", SetLastError = true)]
     public static partial int Pipe2(int* pair, int flags);

@@ -28,7 +28,7 @@ internal sealed unsafe class OutputCapture : IPollHandler
     {
         _poller = poller;
         _descriptor = descriptor;
-        _limit = Math.Min(limit, 64 << 20);
+        _limit = limit;
         _ = Libc.Fcntl(descriptor, Libc.F_SETFL, Libc.O_NONBLOCK);
         _key = poller.Add(descriptor, Libc.EPOLLIN, this, early: true);
     }

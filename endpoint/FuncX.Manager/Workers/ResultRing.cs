@@ -65,8 +65,9 @@ internal sealed unsafe class ResultRing
             var length = toEnd < sizeof(uint) ? 0 : BinaryPrimitives.ReadUInt32LittleEndian(new ReadOnlySpan<byte>(_data + at, sizeof(uint)));
             if (length == 0)
             {
-                if (toEnd > available)
-                    throw new FrameException("result ring: it wraps before the end of what was written");
+                // A frame always fits at the start; without this a worker could have it walked round for ever.
+                if (toEnd > available || at == 0)
+                    throw new FrameException("result ring: it wraps where nothing was written");
                 _read += toEnd;
                 continue;
             }

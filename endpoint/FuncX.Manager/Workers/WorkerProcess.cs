@@ -181,20 +181,28 @@ internal sealed class WorkerProcess
     }
 
     /// <summary>A whole result in one frame, from the ring or the socket.</summary>
-    /// <exception cref="FrameException">It answers a task that this worker does not have.</exception>
+    /// <exception cref="FrameException">It is none, or answers a task that this worker does not have.</exception>
     public void OnResult(ReadOnlySpan<byte> frame)
     {
-        var slot = Settle(frame, frame.Length - FrameHeader.Size);
-        if (Overruled(slot, frame))
+        if (frame.Length < ResultFrame.HeadBytes)
+            throw new FrameException($"a result of {frame.Length} bytes; its header and prefix alone have {ResultFrame.HeadBytes}");
+
+        // The ring is the worker's memory too: what was checked must be what travels on, so it is copied before.
+        Span<byte> head = stackalloc byte[ResultFrame.HeadBytes];
+        frame[..ResultFrame.HeadBytes].CopyTo(head);
+        var prefix = head[FrameHeader.Size..];
+        ResultFrame.CheckWhole(head, frame.Length);
+        var slot = Settle(head, prefix, frame.Length - FrameHeader.Size);
+        if (Overruled(slot, prefix))
             return;
         if (Stdout.Any || Stderr.Any)
         {
             _node.Table[slot].Function!.WritesRawOutput = true;
-            _node.Answers.ForwardWithOutput(slot, frame, Stdout.Take(), Stderr.Take());
+            _node.Answers.ForwardWithOutput(slot, head, frame[ResultFrame.HeadBytes..], Stdout.Take(), Stderr.Take());
         }
         else
         {
-            _node.Answers.Forward(slot, frame);
+            _node.Answers.Forward(slot, head, frame[ResultFrame.HeadBytes..]);
         }
     }
 
@@ -202,10 +210,10 @@ internal sealed class WorkerProcess
     /// <exception cref="FrameException">It answers a task that this worker does not have.</exception>
     public void OnJoined(JoinedResult joined)
     {
-        var slot = Settle(joined.Frames, joined.Whole);
+        var slot = Settle(joined.Header, joined.Body, joined.Body.Length);
         Stdout.Discard();
         Stderr.Discard();
-        if (!Overruled(slot, joined.Frames))
+        if (!Overruled(slot, joined.Body))
             _node.Answers.Forward(slot, joined);
     }
 
@@ -290,6 +298,8 @@ internal sealed class WorkerProcess
     /// <summary>It said what cannot be.</summary>
     public void Break(string reason)
     {
+        if (State == WorkerState.Gone)
+            return;
         _node.Note($"worker {Pid} of {Pool.Name} was ended: {reason}");
         _fault ??= reason;
         State = WorkerState.Leaving;
@@ -357,28 +367,32 @@ internal sealed class WorkerProcess
         return NextDue();
     }
 
-    private int Settle(ReadOnlySpan<byte> frame, long bodyBytes)
+    private int Settle(ReadOnlySpan<byte> header, ReadOnlySpan<byte> prefix, long bodyBytes)
     {
-        var ticket = ResultFrame.Ticket(frame);
-        if (!_node.Table.Holds(ticket) || _node.Table[(int)ticket].Worker != this || _node.Table[(int)ticket].Id != ResultFrame.Task(frame))
-            throw new FrameException($"result for task {ResultFrame.Task(frame)}, which worker {Pid} does not have");
-        ResultFrame.Check(frame, bodyBytes);
+        var ticket = ResultFrame.Ticket(header);
+        if (!_node.Table.Holds(ticket) || _node.Table[(int)ticket].Worker != this || _node.Table[(int)ticket].Id != ResultFrame.Task(header)
+            || _node.Table[(int)ticket].Attempt != ResultFrame.Attempt(header))
+        {
+            throw new FrameException($"result for attempt {ResultFrame.Attempt(header)} of task {ResultFrame.Task(header)}, which worker {Pid} does not have");
+        }
+
+        ResultFrame.Check(prefix, bodyBytes);
         var slot = (int)ticket;
         _answered = true;
         _node.Hops.ResultsFromWorkers++;
         _node.Hops.ResultBytesReceived += FrameHeader.Size + bodyBytes;
-        _node.Table[slot].Function!.Observe(ResultFrame.Microseconds(frame));
+        _node.Table[slot].Function!.Observe(ResultFrame.Microseconds(prefix));
         _sent.Remove(slot);
         return slot;
     }
 
     // A task that was told to end and raised because of it has the outcome it was ended for.
-    private bool Overruled(int slot, ReadOnlySpan<byte> frame)
+    private bool Overruled(int slot, ReadOnlySpan<byte> prefix)
     {
         if (slot != _verdictSlot)
             return false;
         _verdictSlot = -1;
-        if (ResultFrame.Outcome(frame) == TaskOutcome.Value)
+        if (ResultFrame.Outcome(prefix) == TaskOutcome.Value)
             return false;
         _node.Answers.Failure(slot, _verdict, 0, _verdict.ToString(), _verdictText, Stdout.Take(), Stderr.Take());
         return true;

@@ -19,6 +19,9 @@ internal sealed unsafe class WorkerSocket : IPollHandler
     /// <summary>Bytes of tasks in flight to one worker beyond the one it works on; a stream socket holds about 200 KiB.</summary>
     private const long AheadBytes = 96 * 1024;
 
+    /// <summary>Most bytes that one call takes: more than a socket holds, and an end for a worker that never stops writing.</summary>
+    private const long DrainBytes = 4 << 20;
+
     private readonly Node _node;
     private readonly WorkerProcess _worker;
     private readonly int _descriptor;
@@ -158,7 +161,8 @@ internal sealed unsafe class WorkerSocket : IPollHandler
     private void Receive(bool untilEmpty)
     {
         var doorbell = false;
-        while (!_closed)
+        var left = DrainBytes;
+        while (!_closed && left > 0)
         {
             nint count;
             if (_partial is null)
@@ -187,6 +191,7 @@ internal sealed unsafe class WorkerSocket : IPollHandler
                 return;
             }
 
+            left -= count;
             if (!Parse((int)count, ref doorbell) || (!untilEmpty && _partial is null && count < Node.ReceiveBytes))
                 break;
         }
@@ -228,7 +233,7 @@ internal sealed unsafe class WorkerSocket : IPollHandler
 
             return true;
         }
-        catch (Exception problem) when (problem is FrameException or JsonException)
+        catch (FrameException problem)
         {
             Close();
             _worker.Break(problem.Message);
@@ -250,7 +255,8 @@ internal sealed unsafe class WorkerSocket : IPollHandler
                     break;
                 case FrameKind.Result when (header.Flags & FrameFlags.Segmented) != 0:
                     _joining?.Free();
-                    _joining = new JoinedResult(frame);
+                    _joining = null;
+                    _joining = new JoinedResult(frame, _node.LargestResult);
                     break;
                 case FrameKind.Result:
                     _worker.OnResult(frame);
@@ -265,7 +271,7 @@ internal sealed unsafe class WorkerSocket : IPollHandler
 
                     break;
                 case FrameKind.Hello:
-                    _worker.OnHello(JsonSerializer.Deserialize(frame[FrameHeader.Size..], MessageJson.Default.Hello)!);
+                    _worker.OnHello(MessageBody.Read(header.Kind, frame[FrameHeader.Size..], MessageJson.Default.Hello));
                     break;
                 default:
                     throw new FrameException($"a worker sent a frame of kind {header.Kind}");
