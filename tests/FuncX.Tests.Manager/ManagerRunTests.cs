@@ -194,6 +194,36 @@ public sealed class ManagerRunTests
         node.Run("echo", "[1]").Stdout.ShouldBe("");
     }
 
+    [Theory]
+    [InlineData(10)]
+    [InlineData(400_000)]
+    public void Output_behind_the_workers_back_comes_with_a_result_of_any_size(int bytes)
+    {
+        using var node = new NodeUnderTest().Ready();
+        var answer = node.Run("echo_and_big", $"[{bytes}]");
+        answer.Stdout.ShouldBe("raw-out\n");
+        answer.Value.Length.ShouldBe(bytes + 2);
+        answer.Header.ContentType.ShouldBe(ContentType.Json);
+    }
+
+    [Theory]
+    [InlineData(300_000, 5_000, 10)]
+    [InlineData(100, 5_000, 300_000)]
+    [InlineData(400_000, 60_000, 2_000_000)]
+    public void Both_kinds_of_output_share_one_limit(int printed, int raw, int value)
+    {
+        const int Limit = 350_000;
+        using var node = new NodeUnderTest(NodeUnderTest.Settings(outputLimit: Limit)).Ready();
+        var answer = node.Run("print_and_raw", $"[{printed}, {raw}, {value}]");
+        answer.Prefix.Outcome.ShouldBe(TaskOutcome.Value);
+        answer.Value.Length.ShouldBe(value + 2);
+        answer.Stdout.Count(letter => letter == 'p').ShouldBeInRange(Math.Min(printed, Limit), Math.Min(printed, Limit) + 10);
+        if (printed + raw <= Limit)
+            answer.Stdout.ShouldEndWith(new string('r', raw));
+        else
+            answer.Stdout.ShouldContain($"{raw} more bytes of output were cut; the limit is {Limit}");
+    }
+
     [Fact]
     public void A_short_tasks_result_does_not_wait_for_the_long_one_behind_it()
     {

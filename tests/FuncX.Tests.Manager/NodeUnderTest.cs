@@ -28,6 +28,13 @@ internal sealed class NodeUnderTest : IDisposable
             os.write(1, text.encode())
             subprocess.run(["sh", "-c", "echo from-child; echo oops >&2"])
             return len(text)
+        def echo_and_big(n):
+            os.system("echo raw-out")
+            return "y" * n
+        def print_and_raw(printed, raw, value):
+            sys.stdout.write("p" * printed)
+            os.write(1, b"r" * raw)
+            return "y" * value
         def flood(n):
             os.write(1, b"x" * n)
             return n

@@ -38,15 +38,15 @@ internal sealed class Answers(TaskTable table, ResultOutbox outbox)
 
     /// <summary>A result with output that came through the pipes appended to what the worker had collected itself.</summary>
     /// <param name="slot">Its task.</param>
-    /// <param name="head">Header and prefix, checked.</param>
+    /// <param name="content">Of its frame.</param>
+    /// <param name="prefix">Of the worker's result.</param>
     /// <param name="rest">Value and output.</param>
     /// <param name="stdout">More of it.</param>
     /// <param name="stderr">More of it.</param>
-    public void ForwardWithOutput(int slot, ReadOnlySpan<byte> head, ReadOnlySpan<byte> rest, ReadOnlySpan<byte> stdout, ReadOnlySpan<byte> stderr)
+    public void ForwardWithOutput(int slot, ContentType content, ResultPrefix prefix, ReadOnlySpan<byte> rest, ReadOnlySpan<byte> stdout, ReadOnlySpan<byte> stderr)
     {
         var header = ResultHeader(ref table[slot]);
-        header.ContentType = (ContentType)head[FrameHeader.ContentTypeOffset];
-        var prefix = ResultPrefix.Read(head[FrameHeader.Size..], ResultPrefix.Size + rest.Length);
+        header.ContentType = content;
         var value = rest[..^(prefix.StdoutBytes + prefix.StderrBytes)];
         var body = new byte[ResultPrefix.Size + rest.Length + stdout.Length + stderr.Length];
         var at = ResultPrefix.Size;

@@ -67,15 +67,21 @@ internal sealed unsafe class OutputCapture : IPollHandler
     }
 
     /// <summary>Takes what was kept, with a line that says how much was cut.</summary>
-    public byte[] Take()
+    /// <param name="before">Bytes of the same stream that the task has already; they count towards the limit.</param>
+    public byte[] Take(long before = 0)
     {
         if (!Any)
             return [];
-        var marker = _cut > 0 ? Encoding.UTF8.GetBytes($"\n[funcx: {_cut} more bytes of output were cut; the limit is {_limit}]\n") : [];
-        var taken = new byte[_length + marker.Length];
-        _kept.AsSpan(0, _length).CopyTo(taken);
-        marker.CopyTo(taken, _length);
-        Discard();
+        var kept = (int)Math.Clamp(_limit - before, 0, _length);
+        var cut = _cut + _length - kept;
+        var marker = cut > 0 ? Encoding.UTF8.GetBytes($"\n[funcx: {cut} more bytes of output were cut; the limit is {_limit}]\n") : [];
+        var taken = new byte[kept + marker.Length];
+        _kept.AsSpan(0, kept).CopyTo(taken);
+        marker.CopyTo(taken, kept);
+        _length = 0;
+        _cut = 0;
+        if (_kept.Length > 64 * 1024)
+            _kept = [];
         return taken;
     }
 
@@ -84,14 +90,6 @@ internal sealed unsafe class OutputCapture : IPollHandler
     {
         var from = Math.Max(0, _length - most);
         return Encoding.UTF8.GetString(_kept, from, _length - from).Trim();
-    }
-
-    public void Discard()
-    {
-        _length = 0;
-        _cut = 0;
-        if (_kept.Length > 64 * 1024)
-            _kept = [];
     }
 
     public void Close()

@@ -196,24 +196,21 @@ internal sealed class WorkerProcess
         if (Overruled(slot, prefix))
             return;
         if (Stdout.Any || Stderr.Any)
-        {
-            _node.Table[slot].Function!.WritesRawOutput = true;
-            _node.Answers.ForwardWithOutput(slot, head, frame[ResultFrame.HeadBytes..], Stdout.Take(), Stderr.Take());
-        }
+            ForwardWithOutput(slot, head, prefix, frame[ResultFrame.HeadBytes..]);
         else
-        {
             _node.Answers.Forward(slot, head, frame[ResultFrame.HeadBytes..]);
-        }
     }
 
-    /// <summary>A result that came in segments. What it wrote behind the worker's back is not added: the result stays as it is.</summary>
+    /// <summary>A result that came in segments.</summary>
     /// <exception cref="FrameException">It answers a task that this worker does not have.</exception>
     public void OnJoined(JoinedResult joined)
     {
         var slot = Settle(joined.Header, joined.Body, joined.Body.Length);
-        Stdout.Discard();
-        Stderr.Discard();
-        if (!Overruled(slot, joined.Body))
+        if (Overruled(slot, joined.Body))
+            return;
+        if (Stdout.Any || Stderr.Any)
+            ForwardWithOutput(slot, joined.Header, joined.Body[..ResultPrefix.Size], joined.Body[ResultPrefix.Size..]);
+        else
             _node.Answers.Forward(slot, joined);
     }
 
@@ -365,6 +362,15 @@ internal sealed class WorkerProcess
         }
 
         return NextDue();
+    }
+
+    // What came through the pipes belongs to this task, together with what the worker collected itself.
+    private void ForwardWithOutput(int slot, ReadOnlySpan<byte> header, ReadOnlySpan<byte> prefix, ReadOnlySpan<byte> rest)
+    {
+        _node.Table[slot].Function!.WritesRawOutput = true;
+        var read = ResultPrefix.Read(prefix, ResultPrefix.Size + rest.Length);
+        var content = (ContentType)header[FrameHeader.ContentTypeOffset];
+        _node.Answers.ForwardWithOutput(slot, content, read, rest, Stdout.Take(read.StdoutBytes), Stderr.Take(read.StderrBytes));
     }
 
     private int Settle(ReadOnlySpan<byte> header, ReadOnlySpan<byte> prefix, long bodyBytes)
