@@ -64,5 +64,4 @@ catch (Exception unexpected)
 
 if (!spawner.End(TimeSpan.FromSeconds(10)))
     Console.Error.WriteLine($"funcx-manager {options.Node}: the spawner did not end");
-Environment.Exit(code);
 return code;

@@ -36,7 +36,6 @@ internal sealed unsafe class Node
     private readonly Spawner _spawner;
     private readonly int _wake;
     private readonly LinkInbox _inbox;
-    private readonly Affinity _affinity;
     private readonly NodeStatus _status;
     private LinkSession? _session;
     private bool _configured;
@@ -53,7 +52,6 @@ internal sealed unsafe class Node
         Directory = options.Directory;
         _spawner = spawner;
         _inbox = new LinkInbox(this);
-        _affinity = new Affinity(this);
         _status = new NodeStatus(this);
         Answers = new Answers(Table, Outbox);
         Environment = new NodeEnvironment(this, spawner);
@@ -276,9 +274,6 @@ internal sealed unsafe class Node
 
     public ChildWelcome ChildWelcome(int protocol) =>
         new(ProtocolVersion.Product, protocol, Settings.Preload, Settings.OutputLimit, Settings.ResultLimit);
-
-    /// <summary>Binds a new worker to cores, when the site asked for that.</summary>
-    public void Place(int pid, int index) => _affinity.Place(pid, index);
 
     public OwnerPool AddPool(string name, string directory)
     {

@@ -7,7 +7,6 @@ internal static unsafe partial class Libc
 {
     public const int EINTR = 4;
     public const int EAGAIN = 11;
-    public const int ESRCH = 3;
 
     public const int SIGKILL = 9;
     public const int SIGTERM = 15;
@@ -23,8 +22,6 @@ internal static unsafe partial class Libc
     public const int SCM_RIGHTS = 1;
     public const int MSG_DONTWAIT = 0x40;
     public const int MSG_NOSIGNAL = 0x4000;
-    public const int MSG_CTRUNC = 0x08;
-    public const int MSG_TRUNC = 0x20;
     public const int MSG_CMSG_CLOEXEC = 0x40000000;
 
     public const int F_DUPFD_CLOEXEC = 1030;
@@ -171,12 +168,6 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "prctl", SetLastError = true)]
     public static partial int Prctl(int option, nuint a, nuint b, nuint c, nuint d);
-
-    [LibraryImport("libc", EntryPoint = "sched_setaffinity", SetLastError = true)]
-    public static partial int SetAffinity(int pid, nuint size, void* mask);
-
-    [LibraryImport("libc", EntryPoint = "sched_getaffinity", SetLastError = true)]
-    public static partial int GetAffinity(int pid, nuint size, void* mask);
 
     [LibraryImport("libc", EntryPoint = "posix_spawn")]
     public static partial int PosixSpawn(int* pid, byte* path, void* actions, void* attributes, byte** arguments, byte** environment);

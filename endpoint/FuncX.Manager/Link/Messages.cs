@@ -80,8 +80,6 @@ internal sealed record WorkerSettings
     /// <summary><c>fork</c>, <c>spawn</c> or <c>per_task</c>.</summary>
     public string Isolation { get; init; } = "fork";
 
-    public string? CpuAffinity { get; init; }
-
     public long IdleMs { get; init; } = 600_000;
 
     /// <summary>Most bytes of stdout and of stderr of one task.</summary>

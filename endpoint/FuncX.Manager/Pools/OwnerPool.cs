@@ -159,7 +159,6 @@ internal sealed class OwnerPool
     {
         Starting--;
         _failures = 0;
-        _node.Place(worker.Pid, _workers.IndexOf(worker));
         _idle.Add(worker);
         Touch();
     }
