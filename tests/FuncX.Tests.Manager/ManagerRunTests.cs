@@ -127,6 +127,19 @@ public sealed class ManagerRunTests
     }
 
     [Fact]
+    public void A_function_told_again_on_a_new_connection_is_the_one_its_workers_know()
+    {
+        using var node = new NodeUnderTest(NodeUnderTest.Settings(perNode: 1)).Ready();
+        node.Run("count").Value.ShouldBe("1");
+        node.Endpoint.Disconnect();
+        node.Eventually(() => node.Endpoint is { Connections: 2, Connected: true }, "the second connection");
+        node.ForgetFunctions();
+        node.Endpoint.Owner(1, "ada");
+        node.Run("echo", "[1]").Value.ShouldBe("1");
+        node.Run("count").Value.ShouldBe("2");
+    }
+
+    [Fact]
     public void Two_owners_never_share_a_worker()
     {
         using var node = new NodeUnderTest(NodeUnderTest.Settings(perNode: 2)).Ready();

@@ -49,6 +49,11 @@ internal sealed class NodeUnderTest : IDisposable
         def variable(name): return os.environ.get(name)
         def where(): return os.getcwd()
         def environment(): return sorted(os.environ)
+        calls = 0
+        def count():
+            global calls
+            calls += 1
+            return calls
         def note(path, text):
             with open(path, "a") as f: f.write(text + "\n")
             return text

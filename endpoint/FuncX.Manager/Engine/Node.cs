@@ -85,6 +85,8 @@ internal sealed unsafe class Node
 
     public NodeEnvironment Environment { get; }
 
+    public FunctionNumbers FunctionNumbers { get; } = new();
+
     public ProcessStarter Starter { get; }
 
     public IReadOnlyList<OwnerPool> Pools => _pools;

@@ -34,6 +34,7 @@ internal sealed class OwnerPool
         Name = name;
         Directory = directory;
         Queue = new TaskQueue(node.Table);
+        Functions = new FunctionCache(node.FunctionNumbers);
     }
 
     public string Name { get; }
@@ -42,6 +43,8 @@ internal sealed class OwnerPool
     public string Directory { get; }
 
     public TaskQueue Queue { get; }
+
+    public FunctionCache Functions { get; }
 
     public IReadOnlyList<WorkerProcess> Workers => _workers;
 

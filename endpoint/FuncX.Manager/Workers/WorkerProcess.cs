@@ -83,6 +83,9 @@ internal sealed class WorkerProcess
     /// <summary>How many tasks it takes ahead.</summary>
     public int Window { get; private set; } = 1;
 
+    /// <summary>Was it told this function? Its module and globals are there as long as the worker.</summary>
+    public bool Knows(NodeFunction function) => _socket.Knows(function);
+
     private bool Idle => State == WorkerState.Ready && _sent.Count == 0;
 
     /// <summary>Sends tasks from its owner's queue, at most <paramref name="most"/>, as far as its window goes.</summary>

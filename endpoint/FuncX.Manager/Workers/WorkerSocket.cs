@@ -27,14 +27,14 @@ internal sealed unsafe class WorkerSocket : IPollHandler
     private readonly int _descriptor;
     private readonly ulong _key;
     private readonly Queue<Piece> _unsent = new();
-    private readonly HashSet<int> _functions = [];
+    private readonly HashSet<uint> _functions = [];
     private byte[]? _partial;
     private int _partialLength;
     private JoinedResult? _joining;
     private long _batchBytes;
     private bool _closed;
 
-    private readonly record struct Piece(Slab? Slab, nint Pointer, nuint Length);
+    private readonly record struct Piece(Slab Slab, nint Pointer, nuint Length);
 
     public WorkerSocket(Node node, WorkerProcess worker, int descriptor)
     {
@@ -56,9 +56,12 @@ internal sealed unsafe class WorkerSocket : IPollHandler
     /// <summary>Tells the worker a function it does not know yet.</summary>
     public void Append(NodeFunction function)
     {
-        if (_functions.Add(function.Index))
-            _node.Gather.Add(null, function.Frame, function.FrameLength);
+        if (_functions.Add(function.Number))
+            _node.Gather.Add(function.Slab, function.Slab.Pointer, function.Slab.Capacity);
     }
+
+    /// <summary>Was the worker told this function?</summary>
+    public bool Knows(NodeFunction function) => _functions.Contains(function.Number);
 
     public void Append(Slab slab, int offset, int length)
     {
@@ -82,8 +85,8 @@ internal sealed unsafe class WorkerSocket : IPollHandler
                 continue;
             }
 
-            gather.Slabs[i]?.Retain();
-            _unsent.Enqueue(new Piece(gather.Slabs[i], (nint)gather.Vectors[i].Base + sent, (nuint)(length - sent)));
+            gather.Slabs[i]!.Retain();
+            _unsent.Enqueue(new Piece(gather.Slabs[i]!, (nint)gather.Vectors[i].Base + sent, (nuint)(length - sent)));
             sent = 0;
         }
 
@@ -122,7 +125,7 @@ internal sealed unsafe class WorkerSocket : IPollHandler
         _node.Poller.Remove(_descriptor, _key);
         _ = Libc.Close(_descriptor);
         while (_unsent.TryDequeue(out var piece))
-            piece.Slab?.Release();
+            piece.Slab.Release();
         _joining?.Free();
         _joining = null;
         if (_partial is not null)
@@ -142,7 +145,7 @@ internal sealed unsafe class WorkerSocket : IPollHandler
             _unsent.Dequeue();
             if ((nuint)sent == piece.Length)
             {
-                piece.Slab?.Release();
+                piece.Slab.Release();
                 continue;
             }
 
