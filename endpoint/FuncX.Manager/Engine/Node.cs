@@ -50,6 +50,7 @@ internal sealed unsafe class Node
     {
         Name = options.Node;
         Directory = options.Directory;
+        StartLimitMicroseconds = (long)options.StartLimit.TotalMicroseconds;
         _spawner = spawner;
         _inbox = new LinkInbox(this);
         _status = new NodeStatus(this);
@@ -86,6 +87,9 @@ internal sealed unsafe class Node
     public NodeEnvironment Environment { get; }
 
     public FunctionNumbers FunctionNumbers { get; } = new();
+
+    /// <summary>How long a start may take, see <see cref="StartWatch"/>.</summary>
+    public long StartLimitMicroseconds { get; }
 
     public ProcessStarter Starter { get; }
 
@@ -277,6 +281,13 @@ internal sealed unsafe class Node
     public ChildWelcome ChildWelcome(int protocol) =>
         new(ProtocolVersion.Product, protocol, Settings.Preload, Settings.OutputLimit, Settings.ResultLimit);
 
+    /// <summary>What a note said holds no longer: it leaves the status, unless another has come since.</summary>
+    public void Unsay(string note)
+    {
+        if (ReferenceEquals(LastNote, note))
+            LastNote = "";
+    }
+
     public OwnerPool AddPool(string name, string directory)
     {
         var pool = new OwnerPool(this, name, directory);
@@ -344,7 +355,7 @@ internal sealed unsafe class Node
     {
         _timer.Fired();
         var now = NodeTimer.Now;
-        var due = long.MaxValue;
+        var due = Environment.OnTimer(now);
         foreach (var pool in _pools)
             due = Math.Min(due, pool.OnTimer(now));
         if (_statusAt <= now)

@@ -44,6 +44,8 @@ internal static unsafe partial class Libc
     public const uint EPOLLERR = 8;
     public const uint EPOLLHUP = 16;
 
+
+    public const uint MFD_CLOEXEC = 1;
     public const int PROT_READ = 1;
     public const int PROT_WRITE = 2;
     public const int MAP_SHARED = 1;

@@ -101,7 +101,7 @@ internal sealed record OwnerName(string Name);
 
 internal sealed record Fork(int Slot);
 
-internal sealed record Forked(int Pid, int Slot);
+internal sealed record Forked(int Pid, int Slot, string? Note);
 
 internal sealed record Exited(int Pid, int Code);
 

@@ -242,6 +242,7 @@ internal sealed class OwnerPool
             due = Math.Min(due, worker.OnTimer(now));
         }
 
+        due = Math.Min(due, _zygote?.OnTimer(now) ?? long.MaxValue);
         if (_zygote is not null && _workers.Count == 0 && Starting == 0 && Queue.Count == 0)
         {
             if (_emptySince + IdleMicroseconds <= now)

@@ -22,7 +22,9 @@ internal sealed class Zygote : IPollHandler
     private readonly OutputCapture _stdout;
     private readonly OutputCapture _stderr;
     private readonly Queue<int[]> _descriptors = new();
-    private readonly Queue<long> _asked = new();
+    private readonly StartWatch _start;
+    private int _asked;
+    private string _told = "";
     private readonly byte[] _input = new byte[64 * 1024];
     private readonly Queue<int> _early = new();
     private int _length;
@@ -37,6 +39,7 @@ internal sealed class Zygote : IPollHandler
         _pool = pool;
         _socket = socket;
         _key = node.Poller.Add(socket, Libc.EPOLLIN, this);
+        _start = new StartWatch(node);
         _stdout = new OutputCapture(node.Poller, stdout, 16 * 1024);
         _stderr = new OutputCapture(node.Poller, stderr, 16 * 1024);
     }
@@ -49,7 +52,8 @@ internal sealed class Zygote : IPollHandler
     /// <summary>Asks for a worker; before the greeting the request waits.</summary>
     public void Fork(int slot)
     {
-        _asked.Enqueue(NodeTimer.Now);
+        if (_asked++ == 0)
+            _start.Begin();
         if (Greeted)
             Ask(slot);
         else
@@ -66,7 +70,7 @@ internal sealed class Zygote : IPollHandler
                 return;
             if (descriptors > 0)
                 _descriptors.Enqueue(came[..descriptors].ToArray());
-            if (_descriptors.Count > _asked.Count)
+            if (_descriptors.Count > _asked)
             {
                 Fail("it sent descriptors of workers that nobody asked for");
                 return;
@@ -103,12 +107,24 @@ internal sealed class Zygote : IPollHandler
         Fail($"it died {ExitText.Of(code)}");
     }
 
+    /// <summary>The spawner could not start it.</summary>
+    public void OnStartFailed(string reason) => Fail($"it could not be started: {reason}");
+
+    /// <summary>Ends it when it hangs; says when to ask again.</summary>
+    public long OnTimer(long now)
+    {
+        if (_start.Hangs(now, () => ($"the zygote of owner {_pool.Name} ({What()})", Words()), out var due))
+            Fail($"it had made no worker after {_node.StartLimitMicroseconds / 1_000_000} s and was ended");
+        return due;
+    }
+
     /// <summary>Its end of file: it kills its workers and exits.</summary>
     public void Close()
     {
         if (_closed)
             return;
         _closed = true;
+        _start.End();
         if (!_deaf)
             _node.Poller.Remove(_socket, _key);
         _ = Libc.Close(_socket);
@@ -125,14 +141,40 @@ internal sealed class Zygote : IPollHandler
     {
         if (_closed)
             return;
-        _stderr.Drain();
-        _stdout.Drain();
-        var words = _stderr.Tail(2000);
-        var reason = $"the zygote of owner {_pool.Name} ({_node.Settings.Python}) failed: {_refusal ?? what}{(words.Length > 0 ? $": {words}" : "")}";
+        var words = Words();
+        var reason = $"the zygote of owner {_pool.Name} ({What()}) failed: {_refusal ?? what}{(words.Length > 0 ? $": {words}" : "")}";
         if (Pid > 1)
             _ = Libc.Kill(-Pid, Libc.SIGKILL);
         Close();
         _pool.OnZygoteGone(this, reason, _bySignal);
+    }
+
+    private string What() =>
+        _node.Settings.Python + (_node.Settings.Preload.Length > 0 ? $", preload {string.Join(", ", _node.Settings.Preload)}" : "");
+
+    // What it said last: on stderr, where failures go, else on stdout.
+    private string Words()
+    {
+        _stderr.Drain();
+        _stdout.Drain();
+        return _stderr.Tail(2000) is { Length: > 0 } words ? words : _stdout.Tail(2000);
+    }
+
+    private void Answered()
+    {
+        if (--_asked > 0)
+            _start.Begin();
+        else
+            _start.End();
+    }
+
+    // Why workers are not forked; each says it, the status needs it once.
+    private void Tell(string? note)
+    {
+        if (string.IsNullOrEmpty(note) || note == _told)
+            return;
+        _told = note;
+        _node.Note($"workers of owner {_pool.Name}: {note}");
     }
 
     private void Parse()
@@ -159,10 +201,11 @@ internal sealed class Zygote : IPollHandler
             case FrameKind.Hello when !Greeted:
                 OnHello(MessageBody.Read(header.Kind, body, MessageJson.Default.Hello));
                 break;
-            case FrameKind.Forked when Greeted && _asked.Count > 0:
+            case FrameKind.Forked when Greeted && _asked > 0:
                 var forked = MessageBody.Read(header.Kind, body, MessageJson.Default.Forked);
                 var descriptors = WorkerDescriptors.Take(forked.Pid, _descriptors.TryDequeue(out var set) ? set : []);
-                _asked.Dequeue();
+                Answered();
+                Tell(forked.Note);
                 _pool.OnForked(descriptors);
                 break;
             case FrameKind.Exited:
@@ -172,9 +215,9 @@ internal sealed class Zygote : IPollHandler
             case FrameKind.Refused when !Greeted:
                 _refusal = MessageBody.Read(header.Kind, body, MessageJson.Default.Refusal).Reason;
                 break;
-            case FrameKind.Refused when _asked.Count > 0:
+            case FrameKind.Refused when _asked > 0:
                 var refusal = MessageBody.Read(header.Kind, body, MessageJson.Default.Refusal);
-                _asked.Dequeue();
+                Answered();
                 _pool.OnForkRefused(refusal.Reason);
                 break;
             case FrameKind.Status:

@@ -15,10 +15,14 @@ internal sealed unsafe class OutputCapture : IPollHandler
     private const int TurnBytes = 64 * 1024;
     private const int ReadBytes = 16 * 1024;
 
+    /// <summary>How much of the end is known of what was cut.</summary>
+    private const int LastBytes = 4096;
+
     private readonly Poller _poller;
     private readonly int _descriptor;
     private readonly long _limit;
     private readonly ulong _key;
+    private readonly List<byte> _last = [];
     private byte[] _kept = [];
     private int _length;
     private long _cut;
@@ -80,6 +84,7 @@ internal sealed unsafe class OutputCapture : IPollHandler
         marker.CopyTo(taken, kept);
         _length = 0;
         _cut = 0;
+        _last.Clear();
         if (_kept.Length > 64 * 1024)
             _kept = [];
         return taken;
@@ -88,8 +93,10 @@ internal sealed unsafe class OutputCapture : IPollHandler
     /// <summary>What was written last, as text, for a message.</summary>
     public string Tail(int most)
     {
-        var from = Math.Max(0, _length - most);
-        return Encoding.UTF8.GetString(_kept, from, _length - from).Trim();
+        // Between what was kept and the end of what was cut there may be a gap; what goes across it was not written in one piece.
+        ReadOnlySpan<byte> kept = _cut > _last.Count ? [] : _kept.AsSpan(0, _length);
+        byte[] end = [.. kept[Math.Max(0, kept.Length - most)..], .. _last];
+        return Encoding.UTF8.GetString(end, Math.Max(0, end.Length - most), Math.Min(most, end.Length)).Trim();
     }
 
     public void Close()
@@ -108,6 +115,11 @@ internal sealed unsafe class OutputCapture : IPollHandler
             Array.Resize(ref _kept, (int)Math.Min(Math.Max(_limit, 1024), Math.Max(Math.Max(1024, _kept.Length * 2), _length + room)));
         bytes[..room].CopyTo(_kept.AsSpan(_length));
         _length += room;
+        if (room == bytes.Length)
+            return;
         _cut += bytes.Length - room;
+        var cut = bytes[Math.Max(room, bytes.Length - LastBytes)..];
+        _last.RemoveRange(0, Math.Clamp(_last.Count + cut.Length - LastBytes, 0, _last.Count));
+        _last.AddRange(cut);
     }
 }

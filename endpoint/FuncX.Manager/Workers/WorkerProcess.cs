@@ -36,6 +36,7 @@ internal sealed class WorkerProcess
     private readonly ResultRing? _ring;
     private readonly SentTasks _sent;
     private readonly bool _onePerProcess;
+    private readonly StartWatch _start;
     private long _headSince;
     private long _ringCheckAt = long.MaxValue;
     private long _killAt = long.MaxValue;
@@ -60,6 +61,8 @@ internal sealed class WorkerProcess
         Stdout = new OutputCapture(node.Poller, descriptors.Stdout, node.Settings.OutputLimit);
         Stderr = new OutputCapture(node.Poller, descriptors.Stderr, node.Settings.OutputLimit);
         _socket = new WorkerSocket(node, this, descriptors.Socket);
+        _start = new StartWatch(node);
+        _start.Begin();
     }
 
     public OwnerPool Pool { get; }
@@ -233,6 +236,7 @@ internal sealed class WorkerProcess
             return;
         State = WorkerState.Ready;
         _greeted = true;
+        _start.End();
         IdleSince = NodeTimer.Now;
         Pool.OnReady(this);
     }
@@ -337,6 +341,9 @@ internal sealed class WorkerProcess
     {
         if (State == WorkerState.Gone)
             return long.MaxValue;
+        var startDue = long.MaxValue;
+        if (State == WorkerState.Greeting && _start.Hangs(now, () => ($"worker {Pid} of {Pool.Name}", Stderr.Tail(2000)), out startDue))
+            Break($"it had not said hello after {_node.StartLimitMicroseconds / 1_000_000} s{(Stderr.Tail(2000) is { Length: > 0 } words ? $"; it said last: {words}" : "")}");
         if (_ringCheckAt <= now)
         {
             _ringCheckAt = long.MaxValue;
@@ -364,7 +371,7 @@ internal sealed class WorkerProcess
             Finish();
         }
 
-        return NextDue();
+        return Math.Min(startDue, NextDue());
     }
 
     // What came through the pipes belongs to this task, together with what the worker collected itself.
@@ -497,6 +504,7 @@ internal sealed class WorkerProcess
         _answered = false;
         CollectLast();
         State = WorkerState.Gone;
+        _start.End();
 
         // What it left behind in its session, and itself if it is only hung.
         _ = Libc.Kill(-Pid, Libc.SIGKILL);
