@@ -133,6 +133,9 @@ internal sealed class EndpointStandIn : IDisposable
 
     public void Drain() => Send(new FrameHeader { Kind = FrameKind.Drain }, []);
 
+    /// <summary>Sends a frame as it is.</summary>
+    public void Raw(FrameKind kind, byte[] body) => Send(new FrameHeader { Kind = kind }, body);
+
     /// <summary>Breaks the connection; the manager dials again.</summary>
     public void Disconnect()
     {

@@ -130,4 +130,18 @@ public sealed class ManagerStartTests
         // The one is grep's own.
         node.Run("variable", "[\"LISTS\"]").Value.ShouldBeOneOf("\"0\"", "\"1\"");
     }
+
+    [Theory]
+    [InlineData(FrameKind.Owner, "{")]
+    [InlineData(FrameKind.Owner, "null")]
+    [InlineData(FrameKind.Ack, "abc")]
+    public void A_broken_frame_of_the_endpoint_is_blamed_on_the_connection(FrameKind kind, string body)
+    {
+        using var node = new NodeUnderTest().Ready();
+        node.Endpoint.Raw(kind, System.Text.Encoding.UTF8.GetBytes(body));
+        node.Eventually(() => node.Endpoint.Connections == 2, "the second connection");
+        node.Said.ShouldContain("connection to endpoint 127.0.0.1:");
+        node.Said.ShouldContain($"a frame of kind {kind}");
+        node.Said.ShouldNotContain("rendezvous file");
+    }
 }

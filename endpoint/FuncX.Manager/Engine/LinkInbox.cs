@@ -107,10 +107,10 @@ internal sealed unsafe class LinkInbox(Node node)
                 Cancel(header.Task);
                 break;
             case FrameKind.Recall:
-                Recall(BinaryPrimitives.ReadUInt32LittleEndian(body));
+                Recall(BinaryPrimitives.ReadUInt32LittleEndian(AtLeast(sizeof(uint), header.Kind, body)));
                 break;
             case FrameKind.Ack:
-                node.Outbox.Acknowledge(BinaryPrimitives.ReadUInt64LittleEndian(body));
+                node.Outbox.Acknowledge(BinaryPrimitives.ReadUInt64LittleEndian(AtLeast(sizeof(ulong), header.Kind, body)));
                 TouchAll();
                 break;
             case FrameKind.Drain:
@@ -220,7 +220,7 @@ internal sealed unsafe class LinkInbox(Node node)
 
     private void Join(in FrameHeader header, ReadOnlySpan<byte> frame)
     {
-        var whole = BinaryPrimitives.ReadInt64LittleEndian(frame[FrameHeader.Size..]);
+        var whole = BinaryPrimitives.ReadInt64LittleEndian(AtLeast(sizeof(long), header.Kind, frame[FrameHeader.Size..]));
         if (whole < frame.Length - FrameHeader.Size - sizeof(long) || whole > MaxArguments)
             throw new FrameException($"{header.Kind} of {whole} bytes; at most {MaxArguments} are possible");
         if (_joining.Remove((header.Task, header.Function), out var old))
@@ -281,6 +281,10 @@ internal sealed unsafe class LinkInbox(Node node)
             }
         }
     }
+
+    private static ReadOnlySpan<byte> AtLeast(int bytes, FrameKind kind, ReadOnlySpan<byte> body) => body.Length >= bytes
+        ? body
+        : throw new FrameException($"a frame of kind {kind} has {body.Length} bytes of body; at least {bytes} are due");
 
     private void TouchAll()
     {
