@@ -132,6 +132,16 @@ public sealed class ManagerStartTests
     }
 
     [Theory]
+    [InlineData("fork", "027", "\"0o640\"")]
+    [InlineData("spawn", "002", "\"0o664\"")]
+    public void Files_of_functions_get_the_users_umask(string isolation, string umask, string mode)
+    {
+        using var node = new NodeUnderTest(NodeUnderTest.Settings(isolation: isolation), umask: umask).Ready();
+        node.Run("created", $"[\"{Path.Combine(node.Folder, "made")}\"]").Value.ShouldBe(mode);
+        node.Run("environment").Value.ShouldNotContain("UMASK");
+    }
+
+    [Theory]
     [InlineData(FrameKind.Owner, "{")]
     [InlineData(FrameKind.Owner, "null")]
     [InlineData(FrameKind.Ack, "abc")]

@@ -18,6 +18,9 @@ internal sealed unsafe class NodeEnvironment(Node node, Spawner spawner)
     /// <summary>How this process wants its own sockets served; no business of a .NET program that a user's function starts.</summary>
     internal const string InlineCompletions = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
 
+    /// <summary>The umask that the endpoint was started with, octal: this process has a stricter one for its own files, workers get the user's.</summary>
+    internal const string Umask = "FUNCX_UMASK";
+
     private const int OutputKept = 64 * 1024;
     private static readonly string[] s_threadCounts = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"];
 

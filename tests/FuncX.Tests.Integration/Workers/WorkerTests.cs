@@ -104,6 +104,18 @@ public sealed class WorkerTests
     });
 
     [Fact]
+    public Task A_file_that_a_function_writes_has_the_mode_that_the_users_umask_gives() => Scenario.RunAsync(async cluster =>
+    {
+        var path = Path.Combine(cluster.DirectoryPath, "written");
+        var function = await cluster.Api.RegisterAsync("def write(path):\n    open(path, 'w').close()\n", "write");
+        await cluster.Api.SubmitAsync(ServiceApi.Request(function, cluster.EndpointId, "write", [$"[\"{path}\"]"]));
+        (await cluster.Api.WaitAsync("write", 1)).Values.Single().Outcome.ShouldBe(Outcome.Value);
+
+        var umask = File.ReadLines("/proc/self/status").Single(static line => line.StartsWith("Umask:", StringComparison.Ordinal)).Split('\t')[1];
+        ((int)File.GetUnixFileMode(path)).ShouldBe(Convert.ToInt32("666", 8) & ~Convert.ToInt32(umask, 8));
+    });
+
+    [Fact]
     public Task A_killed_manager_leaves_no_worker_behind_and_is_replaced() => Scenario.RunAsync(async cluster =>
     {
         var nap = await cluster.Api.RegisterAsync(Python.Nap, "nap");
