@@ -140,6 +140,20 @@ public sealed class ManagerRunTests
     }
 
     [Fact]
+    public void The_sites_walltime_ends_a_task_that_has_none_or_a_longer_one()
+    {
+        using var node = new NodeUnderTest(NodeUnderTest.Settings(walltimeMs: 300)).Ready();
+        node.Run("echo", "[1]");
+        var none = node.Submit("nap", "[60]");
+        var longer = node.Submit("nap", "[60]", tweak: options => options.WalltimeMilliseconds = 60_000);
+        foreach (var id in new[] { none, longer })
+        {
+            node.Result(id).Prefix.Outcome.ShouldBe(TaskOutcome.TimedOut);
+            node.Result(id).Value.ShouldContain("walltime of 300 ms");
+        }
+    }
+
+    [Fact]
     public void Two_owners_never_share_a_worker()
     {
         using var node = new NodeUnderTest(NodeUnderTest.Settings(perNode: 2)).Ready();

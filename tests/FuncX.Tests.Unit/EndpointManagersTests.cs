@@ -159,6 +159,14 @@ public sealed class EndpointManagersTests
     }
 
     [Fact]
+    public void The_longest_run_of_a_task_reaches_the_managers()
+    {
+        var configuration = EndpointConfigurationFile.Parse("x.yaml", "name: a\nservice: http://localhost:1\nstate_dir: /s\nlimits: {task_walltime: 45m}\n").Value!;
+        WorkersWelcome.From(configuration).WalltimeMilliseconds.ShouldBe(45 * 60 * 1000);
+        WorkersWelcome.From(configuration with { Limits = new LimitsConfiguration() }).WalltimeMilliseconds.ShouldBe(0);
+    }
+
+    [Fact]
     public void Every_output_that_a_configuration_allows_fits_a_result() =>
         LimitsConfiguration.LargestOutput.ShouldBe(ResultPrefix.LargestOutput);
 
