@@ -121,8 +121,19 @@ def ring_that_only_wraps(sock, ring, task):
     sock.sendall(frame(DOORBELL))
 
 
+def ring_cut_off(sock, ring, task):
+    try:
+        os.ftruncate(RING[0], 0)
+    except PermissionError:
+        pass
+    sock.sendall(frame(DOORBELL) + frame(0))
+
+
+# The descriptor of the worker's ring.
+RING = []
+
 WORKER_CASES = {found.__name__: found for found in (
-    short_segmented, segmented_in_ring, segmented_that_is_short, segment_of_another, other_attempt, wild_time, unknown_content, ring_that_only_wraps)}
+    short_segmented, segmented_in_ring, segmented_that_is_short, segment_of_another, other_attempt, wild_time, unknown_content, ring_that_only_wraps, ring_cut_off)}
 
 HELLO_BODIES = [b"null", b"[]", b"7", b"{", b"", b'{"protocol_minimum": null}', b'{"protocol_minimum": 1e99}', b'{"role": "\xff\xfe"}', b"[" * 5000, b'{"window": "many"}']
 
@@ -199,6 +210,7 @@ def worker(case, rng, sock, ring, real):
         os.execv("/usr/bin/python3", ["/usr/bin/python3", real, "--worker", "--ring", str(ring)])
     task = read_task(sock)
     memory = mmap.mmap(ring, RING_BYTES)
+    RING.append(ring)
     if case == "fuzz":
         fuzz_worker(rng, sock, memory, task)
     note("done")
@@ -211,7 +223,7 @@ def worker(case, rng, sock, ring, real):
 def fork(case, rng, zygote, request, real):
     ticket = struct.unpack_from("<I", request, 48)[0]
     ours, theirs = socket.socketpair()
-    ring = os.memfd_create("ring")
+    ring = os.memfd_create("ring", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     os.ftruncate(ring, RING_BYTES)
     out, err = os.pipe(), os.pipe()
     seed = rng.randrange(2 ** 63)
@@ -269,7 +281,7 @@ def main():
     if case == "zygote_names_pid_1" and number == 1:
         read_frame(zygote)
         ends = socket.socketpair()
-        ring = os.memfd_create("ring")
+        ring = os.memfd_create("ring", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(ring, RING_BYTES)
         out, err = os.pipe(), os.pipe()
         zygote.sendmsg([frame(FORKED, b'{"pid": 1}')], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [ends[0].fileno(), ring, out[0], err[0]]))])

@@ -26,6 +26,8 @@ internal static unsafe partial class Libc
 
     public const int F_DUPFD_CLOEXEC = 1030;
     public const int F_GETPIPE_SZ = 1032;
+    public const int F_ADD_SEALS = 1033;
+    public const int F_SEAL_SHRINK = 2;
     public const int F_SETFD = 2;
     public const int F_SETFL = 4;
     public const int FD_CLOEXEC = 1;
@@ -44,8 +46,9 @@ internal static unsafe partial class Libc
     public const uint EPOLLERR = 8;
     public const uint EPOLLHUP = 16;
 
-
     public const uint MFD_CLOEXEC = 1;
+    public const uint MFD_ALLOW_SEALING = 2;
+
     public const int PROT_READ = 1;
     public const int PROT_WRITE = 2;
     public const int MAP_SHARED = 1;

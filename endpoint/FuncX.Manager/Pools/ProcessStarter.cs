@@ -36,7 +36,7 @@ internal sealed unsafe class ProcessStarter(Node node, Spawner spawner)
     public void StartWorker(OwnerPool pool)
     {
         var ends = new Ends();
-        var memory = Libc.MemFdCreate("funcx-results", 1);
+        var memory = Libc.MemFdCreate("funcx-results", Libc.MFD_CLOEXEC | Libc.MFD_ALLOW_SEALING);
         if (memory < 0 || Libc.Truncate(memory, RingBytes) < 0)
             throw new InvalidOperationException($"making a result ring failed: {Libc.LastError()}");
         var ring = ResultRing.Map(memory);
