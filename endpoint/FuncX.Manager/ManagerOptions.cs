@@ -1,11 +1,12 @@
 using System.Globalization;
+using FuncX.Manager.Pools;
 
 namespace FuncX.Manager;
 
 /// <summary>The command line.</summary>
 internal sealed record ManagerOptions
 {
-    public const string Usage = "usage: funcx-manager --rendezvous FILE --node NAME --directory DIR [--patience SECONDS]";
+    public const string Usage = "usage: funcx-manager --rendezvous FILE --node NAME --directory DIR [--patience SECONDS] [--start-limit SECONDS]";
 
     public required string Rendezvous { get; init; }
 
@@ -17,6 +18,9 @@ internal sealed record ManagerOptions
     /// <summary>How long it lives without an endpoint.</summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(600);
 
+    /// <summary>How long a start of workers may take.</summary>
+    public TimeSpan StartLimit { get; init; } = StartWatch.DefaultLimit;
+
     /// <summary>Reads the arguments; null and a reason when they are wrong.</summary>
     public static ManagerOptions? Parse(string[] arguments, out string problem)
     {
@@ -24,7 +28,7 @@ internal sealed record ManagerOptions
         var values = new Dictionary<string, string>(StringComparer.Ordinal);
         for (var i = 0; i < arguments.Length; i += 2)
         {
-            if (arguments[i] is not ("--rendezvous" or "--node" or "--directory" or "--patience"))
+            if (arguments[i] is not ("--rendezvous" or "--node" or "--directory" or "--patience" or "--start-limit"))
             {
                 problem = $"'{arguments[i]}' is not an option";
                 return null;
@@ -47,11 +51,9 @@ internal sealed record ManagerOptions
             return null;
         }
 
-        var patience = 600.0;
-        if (values.TryGetValue("--patience", out var text)
-            && (!double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out patience) || patience is < 0 or > 1e8))
+        if (!TryReadSeconds(values, "--patience", 0, 600, out var patience, ref problem)
+            || !TryReadSeconds(values, "--start-limit", 0.1, StartWatch.DefaultLimit.TotalSeconds, out var startLimit, ref problem))
         {
-            problem = $"--patience is '{text}'; it must be seconds, 0 or more";
             return null;
         }
 
@@ -61,6 +63,20 @@ internal sealed record ManagerOptions
             Node = values["--node"],
             Directory = Path.GetFullPath(values["--directory"]),
             Patience = TimeSpan.FromSeconds(patience),
+            StartLimit = TimeSpan.FromSeconds(startLimit),
         };
+    }
+
+    private static bool TryReadSeconds(Dictionary<string, string> values, string name, double least, double otherwise, out double seconds, ref string problem)
+    {
+        seconds = otherwise;
+        if (!values.TryGetValue(name, out var text)
+            || (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out seconds) && seconds >= least && seconds <= 1e8))
+        {
+            return true;
+        }
+
+        problem = $"{name} is '{text}'; it must be seconds, {least.ToString(CultureInfo.InvariantCulture)} or more";
+        return false;
     }
 }

@@ -6,8 +6,8 @@ using FuncX.Manager.Pools;
 using FuncX.Manager.Spawning;
 using FuncX.Wire;
 
-if (args is ["--spawner"])
-    return SpawnerProgram.Run();
+if (args is ["--spawner", .. var umask])
+    return SpawnerProgram.Run(umask);
 if (args is ["--version"])
 {
     Console.WriteLine($"funcx-manager {ProtocolVersion.Product}, protocol {ProtocolVersion.Minimum} to {ProtocolVersion.Maximum}");
@@ -25,7 +25,7 @@ if (options is null)
 Environment.SetEnvironmentVariable(NodeEnvironment.InlineCompletions, "1");
 
 // Before anything else: later this process has threads and a network's memory, and makes no processes itself.
-var spawner = Spawner.Start();
+var spawner = Spawner.Start(Environment.GetEnvironmentVariable(NodeEnvironment.Umask));
 int code;
 try
 {
@@ -64,5 +64,4 @@ catch (Exception unexpected)
 
 if (!spawner.End(TimeSpan.FromSeconds(10)))
     Console.Error.WriteLine($"funcx-manager {options.Node}: the spawner did not end");
-Environment.Exit(code);
 return code;

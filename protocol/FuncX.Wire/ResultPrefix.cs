@@ -23,6 +23,13 @@ namespace FuncX.Wire;
 public struct ResultPrefix
 {
     public const int Size = 64;
+
+    /// <summary>Most bytes kept of a task's stdout, and of its stderr.</summary>
+    public const int LargestOutput = 16 << 20;
+
+    /// <summary>Most bytes of both in one result, with the lines that say how much was cut.</summary>
+    public const int LargestOutputs = 2 * (LargestOutput + 1024);
+
     public const int EndpointReceivedOffset = 16;
     public const int EndpointSentOffset = 24;
     public const int ManagerReceivedOffset = 32;

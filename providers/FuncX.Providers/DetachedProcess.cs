@@ -7,7 +7,8 @@ public static class DetachedProcess
 {
     // Opens the log and becomes the program: the process id does not change on the way, so the id that Start returns is the program's own.
     // The words after it are passed as arguments and never read as shell text. setsid does not fork, since a child of ours leads no group.
-    private const string Script = """umask 077; log=$1; shift; exec setsid "$@" </dev/null >>"$log" 2>&1""";
+    // The umask it would have had is told to it: our files are nobody else's business, what a user's function writes is the user's.
+    private const string Script = """FUNCX_UMASK=${FUNCX_UMASK:-$(umask)}; export FUNCX_UMASK; umask 077; log=$1; shift; exec setsid "$@" </dev/null >>"$log" 2>&1""";
 
     /// <summary>Starts a program.</summary>
     /// <param name="log">Absolute path; stdout and stderr are appended, mode 0600 when it is made.</param>

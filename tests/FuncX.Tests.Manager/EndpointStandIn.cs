@@ -133,6 +133,9 @@ internal sealed class EndpointStandIn : IDisposable
 
     public void Drain() => Send(new FrameHeader { Kind = FrameKind.Drain }, []);
 
+    /// <summary>Sends a frame as it is.</summary>
+    public void Raw(FrameKind kind, byte[] body) => Send(new FrameHeader { Kind = kind }, body);
+
     /// <summary>Breaks the connection; the manager dials again.</summary>
     public void Disconnect()
     {
@@ -213,10 +216,11 @@ internal sealed class EndpointStandIn : IDisposable
             while (true)
                 Take(Read(stream, out var header), header);
         }
-        catch (Exception problem) when (problem is IOException or ObjectDisposedException or InvalidOperationException)
+        catch (Exception problem) when (problem is IOException or ObjectDisposedException or InvalidOperationException or FrameException or KeyNotFoundException)
         {
             if (_stream == stream)
                 _stream = null;
+            client.Close();
         }
     }
 

@@ -127,6 +127,33 @@ public sealed class ManagerRunTests
     }
 
     [Fact]
+    public void A_function_told_again_on_a_new_connection_is_the_one_its_workers_know()
+    {
+        using var node = new NodeUnderTest(NodeUnderTest.Settings(perNode: 1)).Ready();
+        node.Run("count").Value.ShouldBe("1");
+        node.Endpoint.Disconnect();
+        node.Eventually(() => node.Endpoint is { Connections: 2, Connected: true }, "the second connection");
+        node.ForgetFunctions();
+        node.Endpoint.Owner(1, "ada");
+        node.Run("echo", "[1]").Value.ShouldBe("1");
+        node.Run("count").Value.ShouldBe("2");
+    }
+
+    [Fact]
+    public void The_sites_walltime_ends_a_task_that_has_none_or_a_longer_one()
+    {
+        using var node = new NodeUnderTest(NodeUnderTest.Settings(walltimeMs: 300)).Ready();
+        node.Run("echo", "[1]");
+        var none = node.Submit("nap", "[60]");
+        var longer = node.Submit("nap", "[60]", tweak: options => options.WalltimeMilliseconds = 60_000);
+        foreach (var id in new[] { none, longer })
+        {
+            node.Result(id).Prefix.Outcome.ShouldBe(TaskOutcome.TimedOut);
+            node.Result(id).Value.ShouldContain("walltime of 300 ms");
+        }
+    }
+
+    [Fact]
     public void Two_owners_never_share_a_worker()
     {
         using var node = new NodeUnderTest(NodeUnderTest.Settings(perNode: 2)).Ready();
@@ -192,6 +219,36 @@ public sealed class ManagerRunTests
         flood.Stdout.Length.ShouldBeInRange(10_000, 10_200);
         flood.Stdout.ShouldContain("190000 more bytes");
         node.Run("echo", "[1]").Stdout.ShouldBe("");
+    }
+
+    [Theory]
+    [InlineData(10)]
+    [InlineData(400_000)]
+    public void Output_behind_the_workers_back_comes_with_a_result_of_any_size(int bytes)
+    {
+        using var node = new NodeUnderTest().Ready();
+        var answer = node.Run("echo_and_big", $"[{bytes}]");
+        answer.Stdout.ShouldBe("raw-out\n");
+        answer.Value.Length.ShouldBe(bytes + 2);
+        answer.Header.ContentType.ShouldBe(ContentType.Json);
+    }
+
+    [Theory]
+    [InlineData(300_000, 5_000, 10)]
+    [InlineData(100, 5_000, 300_000)]
+    [InlineData(400_000, 60_000, 2_000_000)]
+    public void Both_kinds_of_output_share_one_limit(int printed, int raw, int value)
+    {
+        const int Limit = 350_000;
+        using var node = new NodeUnderTest(NodeUnderTest.Settings(outputLimit: Limit)).Ready();
+        var answer = node.Run("print_and_raw", $"[{printed}, {raw}, {value}]");
+        answer.Prefix.Outcome.ShouldBe(TaskOutcome.Value);
+        answer.Value.Length.ShouldBe(value + 2);
+        answer.Stdout.Count(letter => letter == 'p').ShouldBeInRange(Math.Min(printed, Limit), Math.Min(printed, Limit) + 10);
+        if (printed + raw <= Limit)
+            answer.Stdout.ShouldEndWith(new string('r', raw));
+        else
+            answer.Stdout.ShouldContain($"{raw} more bytes of output were cut; the limit is {Limit}");
     }
 
     [Fact]

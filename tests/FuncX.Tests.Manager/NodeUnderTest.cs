@@ -28,6 +28,13 @@ internal sealed class NodeUnderTest : IDisposable
             os.write(1, text.encode())
             subprocess.run(["sh", "-c", "echo from-child; echo oops >&2"])
             return len(text)
+        def echo_and_big(n):
+            os.system("echo raw-out")
+            return "y" * n
+        def print_and_raw(printed, raw, value):
+            sys.stdout.write("p" * printed)
+            os.write(1, b"r" * raw)
+            return "y" * value
         def flood(n):
             os.write(1, b"x" * n)
             return n
@@ -42,6 +49,15 @@ internal sealed class NodeUnderTest : IDisposable
         def variable(name): return os.environ.get(name)
         def where(): return os.getcwd()
         def environment(): return sorted(os.environ)
+        def created(path):
+            open(path, "w").close()
+            return oct(os.stat(path).st_mode & 0o777)
+        def loaded(name): return name in sys.modules
+        calls = 0
+        def count():
+            global calls
+            calls += 1
+            return calls
         def note(path, text):
             with open(path, "a") as f: f.write(text + "\n")
             return text
@@ -52,19 +68,27 @@ internal sealed class NodeUnderTest : IDisposable
     private readonly Dictionary<string, uint> _functions = [];
     private uint _next;
 
-    public NodeUnderTest(object? workers = null, double patience = 30, int heartbeatMs = 1000, string? failPoint = null)
+    public NodeUnderTest(object? workers = null, double patience = 30, int heartbeatMs = 1000, string? failPoint = null, double startLimit = 60, string? umask = null)
+        : this(_ => workers ?? Settings(), patience, heartbeatMs, failPoint, startLimit, umask)
+    {
+    }
+
+    /// <param name="workers">The settings for a node in this folder.</param>
+    public NodeUnderTest(Func<string, object> workers, double patience = 30, int heartbeatMs = 1000, string? failPoint = null, double startLimit = 60, string? umask = null)
     {
         Folder = Path.Combine(Path.GetTempPath(), $"funcx-manager-test-{Environment.ProcessId}-{Guid.NewGuid():N}");
-        Endpoint = new EndpointStandIn(Folder, workers ?? Settings()) { HeartbeatMs = heartbeatMs };
+        Endpoint = new EndpointStandIn(Folder, workers(Folder)) { HeartbeatMs = heartbeatMs };
         var start = new ProcessStartInfo(Programs.Manager)
         {
             UseShellExecute = false,
             RedirectStandardError = true,
-            ArgumentList = { "--rendezvous", Endpoint.RendezvousFile, "--node", "node1", "--directory", Path.Combine(Folder, "node1"), "--patience", patience.ToString() },
+            ArgumentList = { "--rendezvous", Endpoint.RendezvousFile, "--node", "node1", "--directory", Path.Combine(Folder, "node1"), "--patience", patience.ToString(), "--start-limit", startLimit.ToString() },
         };
         start.Environment["FUNCX_TEST_SECRET"] = "must not be seen";
         if (failPoint is not null)
             start.Environment["FUNCX_FAILPOINT"] = failPoint;
+        if (umask is not null)
+            start.Environment["FUNCX_UMASK"] = umask;
         Process = Process.Start(start)!;
         Process.ErrorDataReceived += (_, line) =>
         {
@@ -87,6 +111,19 @@ internal sealed class NodeUnderTest : IDisposable
             lock (_said)
                 return string.Join('\n', _said);
         }
+    }
+
+    /// <summary>The notes of all statuses so far.</summary>
+    public string Notes => string.Join('\n', Endpoint.Statuses.Select(static status => status.RootElement.GetProperty("note").GetString()));
+
+    /// <summary>Writes a file into the node's folder.</summary>
+    public string Write(string name, string text, bool executable = false)
+    {
+        var path = Path.Combine(Folder, name);
+        File.WriteAllText(path, text);
+        if (executable)
+            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return path;
     }
 
     public static object Settings(int perNode = 2, string? init = null, string python = "/usr/bin/python3", long idleMs = 60_000, long outputLimit = 1 << 20, string isolation = "fork", long walltimeMs = 0, string[]? preload = null) =>

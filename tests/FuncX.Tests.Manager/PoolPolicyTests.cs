@@ -1,3 +1,4 @@
+using FuncX.Manager.Engine;
 using FuncX.Manager.Pools;
 using Shouldly;
 using Xunit;
@@ -79,9 +80,9 @@ public sealed class PoolPolicyTests
         FeedPolicy.HasRoom(outstanding, pending, estimate, window).ShouldBe(room);
 
     [Fact]
-    public unsafe void An_estimate_rises_fast_and_falls_slowly()
+    public void An_estimate_rises_fast_and_falls_slowly()
     {
-        var function = new NodeFunction(1, 0, null, 0);
+        var function = new NodeFunction(1, SlabPool.Single(0));
         function.EstimateMicroseconds.ShouldBe(NodeFunction.Unknown);
         function.Observe(8);
         function.EstimateMicroseconds.ShouldBe(8);

@@ -59,6 +59,7 @@ public sealed class ConfigurationTests
     [InlineData("containers: {warm: {ml: many}}", 1, 25, "'containers.warm.ml' is 'many'")]
     [InlineData("containers: {cache: {size: 1GiB}}", 1, 14, "'containers.cache.dir' is missing")]
     [InlineData("limits: {result: 9999PiB}", 1, 18, "expected a size")]
+    [InlineData("limits: {output: 17MiB}", 1, 18, "16MiB")]
     [InlineData("sharing: {users: [ann]}", 1, 18, "no meaning with 'sharing.mode: owner'")]
     [InlineData("transport: udp", 1, 12, "choices: mpi, tcp")]
     [InlineData("transport: !!str tcp", 1, 12, "is not used in this file")]

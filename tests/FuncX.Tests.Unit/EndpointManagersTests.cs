@@ -1,4 +1,6 @@
 using System.Text;
+using FuncX.Configuration;
+using FuncX.Endpoint.Managers;
 using FuncX.Wire;
 using Shouldly;
 using Xunit;
@@ -123,6 +125,72 @@ public sealed class EndpointManagersTests
         while (acknowledged < 6)
             acknowledged = BitConverter.ToUInt64((await again.ReadAsync(FrameKind.Ack)).Body);
     }
+
+    [Fact]
+    public async Task A_result_that_is_too_large_ends_its_task_and_leaves_the_connection()
+    {
+        await using var service = await PlayedService.StartAsync();
+        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
+        var link = await service.LinkAsync();
+        await using var manager = await endpoint.ManagerAsync();
+        await link.TellAsync();
+        await link.TasksAsync(Batch, 0, 2, 8);
+        var (large, _) = await manager.ReadAsync(FrameKind.Task);
+        var (small, _) = await manager.ReadAsync(FrameKind.Task);
+
+        await AnnounceAsync(manager, large, ManagerRoster.LargestResult + 1);
+        await manager.AnswerAsync(small, "2"u8);
+        await manager.MarkAsync(1);
+
+        var results = new Dictionary<uint, (TaskOutcome Outcome, string Text)>();
+        var last = 0UL;
+        while (results.Count < 2)
+        {
+            var (sequence, frames) = await link.ResultsAsync(60);
+            foreach (var (header, body) in frames)
+                results.Add(header.Task.Index, (ResultPrefix.Read(body, body.Length).Outcome, Encoding.UTF8.GetString(body.AsSpan(ResultPrefix.Size))));
+            last = sequence;
+        }
+
+        await link.AckAsync(last);
+        results[0].Outcome.ShouldBe(TaskOutcome.TooLarge);
+        results[0].Text.ShouldContain($"the result has {ManagerRoster.LargestResult + 1} bytes");
+        results[1].ShouldBe((TaskOutcome.Value, "2"));
+        BitConverter.ToUInt64((await manager.ReadAsync(FrameKind.Ack)).Body).ShouldBe(1ul);
+    }
+
+    // A value of zeros, sent in full.
+    private static async Task AnnounceAsync(PlayedManager manager, FrameHeader task, long bytes)
+    {
+        var header = task;
+        header.Kind = FrameKind.Result;
+        header.Flags = FrameFlags.Segmented;
+        var body = new byte[FrameHeader.MaxBody];
+        BitConverter.TryWriteBytes(body, bytes);
+        new ResultPrefix { Outcome = TaskOutcome.Value, ContentType = ContentType.Octets }.Write(body.AsSpan(sizeof(long)));
+        await manager.SendAsync(header, body);
+        header.Kind = FrameKind.Segment;
+        header.Flags = FrameFlags.None;
+        Array.Clear(body);
+        for (var left = bytes - (FrameHeader.MaxBody - sizeof(long)); left > 0; left -= FrameHeader.MaxBody)
+        {
+            if (left <= FrameHeader.MaxBody)
+                header.Flags = FrameFlags.Last;
+            await manager.SendAsync(header, body.AsMemory(0, (int)Math.Min(left, FrameHeader.MaxBody)));
+        }
+    }
+
+    [Fact]
+    public void The_longest_run_of_a_task_reaches_the_managers()
+    {
+        var configuration = EndpointConfigurationFile.Parse("x.yaml", "name: a\nservice: http://localhost:1\nstate_dir: /s\nlimits: {task_walltime: 45m}\n").Value!;
+        WorkersWelcome.From(configuration).WalltimeMilliseconds.ShouldBe(45 * 60 * 1000);
+        WorkersWelcome.From(configuration with { Limits = new LimitsConfiguration() }).WalltimeMilliseconds.ShouldBe(0);
+    }
+
+    [Fact]
+    public void Every_output_that_a_configuration_allows_fits_a_result() =>
+        LimitsConfiguration.LargestOutput.ShouldBe(ResultPrefix.LargestOutput);
 
     [Fact]
     public async Task A_manager_that_does_not_come_back_costs_an_attempt()

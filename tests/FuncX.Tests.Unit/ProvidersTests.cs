@@ -43,6 +43,8 @@ public sealed class ProvidersTests : IDisposable
             await EventuallyAsync(async () => (await LogAsync(block, 0)).Contains("done", StringComparison.Ordinal), true);
             var log = await LogAsync(block, 0);
             log.ShouldContain("FUNCX_TEST_OTHER=plain");
+            var umask = File.ReadLines("/proc/self/status").Single(static line => line.StartsWith("Umask:", StringComparison.Ordinal)).Split('\t')[1];
+            log.ShouldContain($"FUNCX_UMASK={umask}");
             log.ShouldNotContain("geheim");
         }
         finally

@@ -117,7 +117,7 @@ public static class EndpointConfigurationFile
     {
         TaskWalltime = section.OptionalDuration("task_walltime", s_second, s_month),
         Result = section.Size("result", 10L << 20, 1L << 10, 1L << 40),
-        Output = section.Size("output", 1L << 20, 0, 1L << 30),
+        Output = section.Size("output", 1L << 20, 0, LimitsConfiguration.LargestOutput),
         MaxAttempts = section.OptionalInteger("max_attempts", 1, 1_000),
         Spool = section.Size("spool", 10L << 30, 1L << 20, 1L << 50),
     };

@@ -12,11 +12,14 @@ namespace FuncX.Endpoint.Managers;
 /// </summary>
 internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, HopCounter hops)
 {
+    /// <summary>The most that one result may have: value, both outputs, prefix.</summary>
+    public const long LargestResult = WorkersWelcome.LargestResult + ResultPrefix.LargestOutputs + ResultPrefix.Size;
+
+    // The service's bound for what a first frame may announce.
+    private const long MostAnnounced = 1L << 40;
+
     private readonly List<ManagerPeer?> _peers = [];
     private readonly List<ManagerPeer> _dirty = [];
-
-    /// <summary>The most that one result may have: value, both outputs, prefix.</summary>
-    public long LargestResult { get; init; } = WorkersWelcome.LargestResult + (64L << 20);
 
     public IEnumerable<ManagerPeer> All => _peers.OfType<ManagerPeer>();
 
@@ -284,11 +287,12 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         if (header.BodyLength != FrameHeader.MaxBody)
             throw new FrameException($"the first frame of a segmented result has a body of {header.BodyLength} bytes; it should have {FrameHeader.MaxBody}");
         var whole = BinaryPrimitives.ReadInt64LittleEndian(frame.Span[FrameHeader.Size..]);
-        if (whole < FrameHeader.MaxBody || whole > LargestResult)
-            throw new FrameException($"a segmented result of {whole} bytes is outside {FrameHeader.MaxBody} to {LargestResult}");
+        if (whole < FrameHeader.MaxBody || whole > MostAnnounced)
+            throw new FrameException($"a segmented result of {whole} bytes is outside {FrameHeader.MaxBody} to {MostAnnounced}");
         if (peer.Partial.Remove(header.Task, out var older))
             older.Release();
-        var partial = new PartialResult(whole);
+        // A closed connection would bring the same result again, for ever: one that is too large is taken to its end, and answered as that.
+        var partial = new PartialResult(whole, kept: whole <= LargestResult);
         partial.Add(frame, header.BodyLength - sizeof(long));
         peer.Partial.Add(header.Task, partial);
     }
@@ -304,6 +308,12 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         if (!last)
             return;
         peer.Partial.Remove(header.Task);
+        if (!partial.Kept)
+        {
+            TooLarge(peer, partial);
+            return;
+        }
+
         var first = partial.Frames[0];
         var span = first.Buffer.Array.AsSpan(first.Offset, first.Length);
         if (OnResult(peer, FrameHeader.Read(span), span, partial.WholeBytes))
@@ -316,6 +326,27 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
             }
         }
 
+        partial.Release();
+    }
+
+    private void TooLarge(ManagerPeer peer, PartialResult partial)
+    {
+        var first = partial.Frames[0].Span;
+        var header = FrameHeader.Read(first);
+        header.Flags = FrameFlags.None;
+        header.ContentType = ContentType.Json;
+        var prefix = ResultPrefix.Read(first[(FrameHeader.Size + sizeof(long))..], partial.WholeBytes);
+        prefix.Outcome = TaskOutcome.TooLarge;
+        prefix.ContentType = ContentType.Json;
+        prefix.StdoutBytes = prefix.StderrBytes = 0;
+        var failure = JsonSerializer.SerializeToUtf8Bytes(new FailureBody(
+            "TooLarge", $"the result has {partial.WholeBytes} bytes with its output; an endpoint takes up to {LargestResult}"));
+        var body = new byte[ResultPrefix.Size + failure.Length];
+        prefix.Write(body);
+        failure.CopyTo(body, ResultPrefix.Size);
+        var frame = Encode(header, body);
+        OnResult(peer, FrameHeader.Read(frame.Span), frame.Buffer.Array.AsSpan(frame.Offset, frame.Length), body.Length);
+        ledger.Add(frame);
         partial.Release();
     }
 

@@ -12,37 +12,43 @@ namespace FuncX.Manager.Engine;
 /// </summary>
 internal sealed class Answers(TaskTable table, ResultOutbox outbox)
 {
-    private const int ResultHead = FrameHeader.Size + ResultPrefix.Size;
-
     /// <summary>A worker's result as it is, but for the fields that are the endpoint's or the manager's.</summary>
-    public void Forward(int slot, ReadOnlySpan<byte> frame)
+    /// <param name="slot">Its task.</param>
+    /// <param name="head">Header and prefix, checked.</param>
+    /// <param name="rest">Value and output.</param>
+    public void Forward(int slot, ReadOnlySpan<byte> head, ReadOnlySpan<byte> rest)
     {
-        var output = outbox.Result(frame.Length);
-        frame.CopyTo(output);
-        Restore(ref table[slot], output);
+        var output = outbox.Result(head.Length + rest.Length);
+        head.CopyTo(output);
+        rest.CopyTo(output[head.Length..]);
+        ref var task = ref table[slot];
+        BinaryPrimitives.WriteUInt32LittleEndian(output[FrameHeader.FunctionOffset..], task.FunctionNumber);
+        BinaryPrimitives.WriteUInt32LittleEndian(output[FrameHeader.TicketOffset..], task.Ticket);
+        BinaryPrimitives.WriteInt64LittleEndian(output[(FrameHeader.Size + ResultPrefix.ManagerReceivedOffset)..], task.ReceivedMicroseconds);
         table.Remove(slot);
     }
 
-    /// <summary>A result in segments, copied once.</summary>
+    /// <summary>A result that came in segments, copied once.</summary>
     public void Forward(int slot, JoinedResult joined)
     {
-        var frames = joined.Frames;
-        for (var at = 0; at < frames.Length; at += BinaryPrimitives.ReadInt32LittleEndian(frames[at..]))
-            RestoreHeader(ref table[slot], frames[at..]);
-        BinaryPrimitives.WriteInt64LittleEndian(
-            frames[(ResultFrame.Body(frames) + ResultPrefix.ManagerReceivedOffset)..], table[slot].ReceivedMicroseconds);
-        frames.CopyTo(outbox.Large(frames.Length).Append(frames.Length));
-        table.Remove(slot);
+        var header = ResultHeader(ref table[slot]);
+        header.ContentType = (ContentType)joined.Header[FrameHeader.ContentTypeOffset];
+        Write(slot, header, ResultPrefix.Read(joined.Body, joined.Body.Length), joined.Body);
     }
 
     /// <summary>A result with output that came through the pipes appended to what the worker had collected itself.</summary>
-    public void ForwardWithOutput(int slot, ReadOnlySpan<byte> frame, ReadOnlySpan<byte> stdout, ReadOnlySpan<byte> stderr)
+    /// <param name="slot">Its task.</param>
+    /// <param name="content">Of its frame.</param>
+    /// <param name="prefix">Of the worker's result.</param>
+    /// <param name="rest">Value and output.</param>
+    /// <param name="stdout">More of it.</param>
+    /// <param name="stderr">More of it.</param>
+    public void ForwardWithOutput(int slot, ContentType content, ResultPrefix prefix, ReadOnlySpan<byte> rest, ReadOnlySpan<byte> stdout, ReadOnlySpan<byte> stderr)
     {
-        var header = FrameHeader.Read(frame);
-        var prefix = ResultPrefix.Read(frame[FrameHeader.Size..], header.BodyLength);
-        var rest = frame[ResultHead..];
+        var header = ResultHeader(ref table[slot]);
+        header.ContentType = content;
         var value = rest[..^(prefix.StdoutBytes + prefix.StderrBytes)];
-        var body = new byte[frame.Length - FrameHeader.Size + stdout.Length + stderr.Length];
+        var body = new byte[ResultPrefix.Size + rest.Length + stdout.Length + stderr.Length];
         var at = ResultPrefix.Size;
         Put(value, body, ref at);
         Put(rest.Slice(value.Length, prefix.StdoutBytes), body, ref at);
@@ -59,13 +65,8 @@ internal sealed class Answers(TaskTable table, ResultOutbox outbox)
     {
         ref var task = ref table[slot];
         var value = JsonSerializer.SerializeToUtf8Bytes(new FailureBody(type, message), MessageJson.Default.FailureBody);
-        var header = FrameHeader.Read(task.Slab!.GetSpan()[task.Offset..]);
-        header.Kind = FrameKind.Result;
-        header.Flags = FrameFlags.None;
+        var header = ResultHeader(ref task);
         header.ContentType = ContentType.Json;
-        header.WalltimeMilliseconds = 0;
-        header.DeadlineMicroseconds = 0;
-        header.Priority = 0;
         var body = new byte[ResultPrefix.Size + value.Length + stdout.Length + stderr.Length];
         var at = ResultPrefix.Size;
         Put(value, body, ref at);
@@ -108,11 +109,23 @@ internal sealed class Answers(TaskTable table, ResultOutbox outbox)
         at += part.Length;
     }
 
-    private void Write(int slot, FrameHeader header, ResultPrefix prefix, byte[] body)
+    // From what the endpoint sent, not from what the worker says the task was.
+    private static FrameHeader ResultHeader(ref TaskRecord task)
     {
-        ref var task = ref table[slot];
+        var header = FrameHeader.Read(task.Slab!.GetSpan()[task.Offset..]);
+        header.Kind = FrameKind.Result;
+        header.Flags = FrameFlags.None;
+        header.WalltimeMilliseconds = 0;
+        header.DeadlineMicroseconds = 0;
+        header.Priority = 0;
         header.Function = task.FunctionNumber;
         header.Ticket = task.Ticket;
+        return header;
+    }
+
+    private void Write(int slot, FrameHeader header, ResultPrefix prefix, Span<byte> body)
+    {
+        ref var task = ref table[slot];
         header.BodyLength = body.Length;
         prefix.ManagerReceived = task.ReceivedMicroseconds;
         prefix.Write(body);
@@ -129,18 +142,5 @@ internal sealed class Answers(TaskTable table, ResultOutbox outbox)
         }
 
         table.Remove(slot);
-    }
-
-    private static void Restore(ref TaskRecord task, Span<byte> frame)
-    {
-        RestoreHeader(ref task, frame);
-        BinaryPrimitives.WriteInt64LittleEndian(
-            frame[(FrameHeader.Size + ResultPrefix.ManagerReceivedOffset)..], task.ReceivedMicroseconds);
-    }
-
-    private static void RestoreHeader(ref TaskRecord task, Span<byte> frame)
-    {
-        BinaryPrimitives.WriteUInt32LittleEndian(frame[FrameHeader.FunctionOffset..], task.FunctionNumber);
-        BinaryPrimitives.WriteUInt32LittleEndian(frame[FrameHeader.TicketOffset..], task.Ticket);
     }
 }

@@ -3,7 +3,6 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using FuncX.Manager.Link;
 using FuncX.Manager.Pools;
 using FuncX.Wire;
@@ -21,22 +20,24 @@ internal sealed unsafe class LinkInbox(Node node)
 
     private const int MaxTasks = 1 << 20;
 
-    private readonly Dictionary<uint, NodeFunction> _functions = [];
+    // What the endpoint told on this connection, by its numbers, and what was made of it for those owners who used it.
+    private readonly Dictionary<uint, Definition> _definitions = [];
+    private readonly Dictionary<(uint Function, uint Owner), NodeFunction> _functions = [];
     private readonly Dictionary<uint, OwnerPool> _owners = [];
     private readonly Dictionary<(TaskId, uint), JoinedFrames> _joining = [];
-    private readonly Dictionary<string, NodeFunction> _byContent = [];
-    private readonly HashSet<uint> _numbers = [];
     private readonly Dictionary<string, OwnerPool> _byName = new(StringComparer.Ordinal);
-    private uint _nextOwnNumber = 0x8000_0000;
-    private uint _lastNumber;
+    private (uint Function, uint Owner) _lastNumbers;
     private NodeFunction? _lastFunction;
+    private OwnerPool? _lastPool;
     private long _now;
 
     /// <summary>A new link: numbers mean nothing any more, halves are gone.</summary>
     public void Reset()
     {
+        _definitions.Clear();
         _functions.Clear();
         _owners.Clear();
+        ForgetFunctions();
         foreach (var joined in _joining.Values)
             joined.Slab.Release();
         _joining.Clear();
@@ -100,16 +101,16 @@ internal sealed unsafe class LinkInbox(Node node)
                 Continue(header, slab.GetSpan().Slice(offset, length));
                 break;
             case FrameKind.Owner:
-                Name(header.Owner, JsonSerializer.Deserialize(body, MessageJson.Default.OwnerName)!.Name);
+                Name(header.Owner, MessageBody.Read(header.Kind, body, MessageJson.Default.OwnerName).Name);
                 break;
             case FrameKind.Cancel:
                 Cancel(header.Task);
                 break;
             case FrameKind.Recall:
-                Recall(BinaryPrimitives.ReadUInt32LittleEndian(body));
+                Recall(BinaryPrimitives.ReadUInt32LittleEndian(AtLeast(sizeof(uint), header.Kind, body)));
                 break;
             case FrameKind.Ack:
-                node.Outbox.Acknowledge(BinaryPrimitives.ReadUInt64LittleEndian(body));
+                node.Outbox.Acknowledge(BinaryPrimitives.ReadUInt64LittleEndian(AtLeast(sizeof(ulong), header.Kind, body)));
                 TouchAll();
                 break;
             case FrameKind.Drain:
@@ -124,15 +125,10 @@ internal sealed unsafe class LinkInbox(Node node)
 
     private void Add(in FrameHeader header, Slab slab, int offset, int length)
     {
-        if (_lastFunction is null || _lastNumber != header.Function)
-        {
-            if (!_functions.TryGetValue(header.Function, out _lastFunction))
-                throw new FrameException($"task {header.Task} uses function number {header.Function}, which was not told before");
-            _lastNumber = header.Function;
-        }
-
-        if (!_owners.TryGetValue(header.Owner, out var pool))
-            throw new FrameException($"task {header.Task} uses owner number {header.Owner}, which was not told before");
+        if (_lastFunction is null || _lastNumbers != (header.Function, header.Owner))
+            Look(header);
+        var function = _lastFunction!;
+        var pool = _lastPool!;
         node.Hops.TasksReceived++;
         node.Hops.TaskBytesReceived += length;
         var slot = node.Table.Add();
@@ -143,7 +139,7 @@ internal sealed unsafe class LinkInbox(Node node)
         task.Offset = offset;
         task.Length = length;
         task.Pool = pool;
-        task.Function = _lastFunction;
+        task.Function = function;
         task.ReceivedMicroseconds = _now;
         task.DeadlineMicroseconds = header.DeadlineMicroseconds;
         task.Ticket = header.Ticket;
@@ -156,7 +152,7 @@ internal sealed unsafe class LinkInbox(Node node)
         var end = at + length;
         while (at < end)
         {
-            *(uint*)(at + FrameHeader.FunctionOffset) = _lastFunction.Number;
+            *(uint*)(at + FrameHeader.FunctionOffset) = function.Number;
             *(uint*)(at + FrameHeader.TicketOffset) = (uint)slot;
             at += *(uint*)at;
         }
@@ -173,31 +169,39 @@ internal sealed unsafe class LinkInbox(Node node)
         pool.Touch();
     }
 
+    private void Look(in FrameHeader header)
+    {
+        if (!_definitions.TryGetValue(header.Function, out var definition))
+            throw new FrameException($"task {header.Task} uses function number {header.Function}, which was not told before");
+        if (!_owners.TryGetValue(header.Owner, out _lastPool))
+            throw new FrameException($"task {header.Task} uses owner number {header.Owner}, which was not told before");
+        _lastNumbers = (header.Function, header.Owner);
+        if (_functions.TryGetValue(_lastNumbers, out _lastFunction))
+            return;
+        _lastFunction = _lastPool.Functions.Find(definition.Content, definition.Frames);
+        _functions.Add(_lastNumbers, _lastFunction);
+    }
+
     private void Define(in FrameHeader header, ReadOnlySpan<byte> frames)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        for (var rest = frames; rest.Length > 0;)
-        {
-            var length = BinaryPrimitives.ReadInt32LittleEndian(rest);
-            hash.AppendData(rest[FrameHeader.Size..length]);
-            rest = rest[length..];
-        }
-
-        var content = Convert.ToHexString(hash.GetHashAndReset());
-        if (!_byContent.TryGetValue(content, out var function))
-        {
-            var number = _numbers.Add(header.Function) ? header.Function : _nextOwnNumber++;
-            _numbers.Add(number);
-            var copy = (byte*)NativeMemory.Alloc((nuint)frames.Length);
-            frames.CopyTo(new Span<byte>(copy, frames.Length));
-            for (var at = 0; at < frames.Length; at += *(int*)(copy + at))
-                *(uint*)(copy + at + FrameHeader.FunctionOffset) = number;
-            function = new NodeFunction(number, _byContent.Count, copy, frames.Length);
-            _byContent[content] = function;
-        }
-
-        _functions[header.Function] = function;
+        _definitions[header.Function] = new Definition(FunctionCache.ContentOf(frames), frames.ToArray());
+        foreach (var owner in _owners.Keys)
+            _functions.Remove((header.Function, owner));
         _lastFunction = null;
+    }
+
+    // The endpoint has no way to be asked for a function, and tells each once on a connection: only between two can one be forgotten.
+    private void ForgetFunctions()
+    {
+        var used = new HashSet<NodeFunction>();
+        for (var slot = 0; slot < node.Table.Slots; slot++)
+        {
+            if (node.Table[slot].Place != TaskPlace.Free)
+                used.Add(node.Table[slot].Function!);
+        }
+
+        foreach (var pool in node.Pools)
+            pool.Functions.Forget(function => used.Contains(function) || pool.Workers.Any(worker => worker.Knows(function)));
     }
 
     private void Name(uint number, string name)
@@ -216,7 +220,7 @@ internal sealed unsafe class LinkInbox(Node node)
 
     private void Join(in FrameHeader header, ReadOnlySpan<byte> frame)
     {
-        var whole = BinaryPrimitives.ReadInt64LittleEndian(frame[FrameHeader.Size..]);
+        var whole = BinaryPrimitives.ReadInt64LittleEndian(AtLeast(sizeof(long), header.Kind, frame[FrameHeader.Size..]));
         if (whole < frame.Length - FrameHeader.Size - sizeof(long) || whole > MaxArguments)
             throw new FrameException($"{header.Kind} of {whole} bytes; at most {MaxArguments} are possible");
         if (_joining.Remove((header.Task, header.Function), out var old))
@@ -278,6 +282,10 @@ internal sealed unsafe class LinkInbox(Node node)
         }
     }
 
+    private static ReadOnlySpan<byte> AtLeast(int bytes, FrameKind kind, ReadOnlySpan<byte> body) => body.Length >= bytes
+        ? body
+        : throw new FrameException($"a frame of kind {kind} has {body.Length} bytes of body; at least {bytes} are due");
+
     private void TouchAll()
     {
         foreach (var pool in node.Pools)
@@ -286,6 +294,8 @@ internal sealed unsafe class LinkInbox(Node node)
                 pool.Touch();
         }
     }
+
+    private sealed record Definition(string Content, byte[] Frames);
 
     private sealed class JoinedFrames(FrameHeader header, long whole)
     {

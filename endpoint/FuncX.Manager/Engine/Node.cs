@@ -20,6 +20,12 @@ internal sealed unsafe class Node
     private const long HeldLimit = 64 << 20;
     private const long StatusMicroseconds = 1_000_000;
 
+    /// <summary>Most bytes of a value: with its output and all frames' headers it must stay below 2 GiB, what one batch can hold.</summary>
+    private const long LargestValue = 2_000_000_000;
+
+    /// <summary>An exception is told whatever the limit of values is; a worker sends 64 Ki characters of its type, message and traceback.</summary>
+    private const long LargestFailure = 2 << 20;
+
     /// <summary>Time for the last words to leave.</summary>
     private const long LastWordMicroseconds = 20_000;
 
@@ -30,7 +36,6 @@ internal sealed unsafe class Node
     private readonly Spawner _spawner;
     private readonly int _wake;
     private readonly LinkInbox _inbox;
-    private readonly Affinity _affinity;
     private readonly NodeStatus _status;
     private LinkSession? _session;
     private bool _configured;
@@ -45,9 +50,9 @@ internal sealed unsafe class Node
     {
         Name = options.Node;
         Directory = options.Directory;
+        StartLimitMicroseconds = (long)options.StartLimit.TotalMicroseconds;
         _spawner = spawner;
         _inbox = new LinkInbox(this);
-        _affinity = new Affinity(this);
         _status = new NodeStatus(this);
         Answers = new Answers(Table, Outbox);
         Environment = new NodeEnvironment(this, spawner);
@@ -80,6 +85,11 @@ internal sealed unsafe class Node
     public WorkerSettings Settings { get; private set; } = new();
 
     public NodeEnvironment Environment { get; }
+
+    public FunctionNumbers FunctionNumbers { get; } = new();
+
+    /// <summary>How long a start may take, see <see cref="StartWatch"/>.</summary>
+    public long StartLimitMicroseconds { get; }
 
     public ProcessStarter Starter { get; }
 
@@ -136,7 +146,16 @@ internal sealed unsafe class Node
         lock (_gate)
         {
             if (!_configured)
-                Settings = welcome.Workers with { PerNode = Math.Max(1, welcome.Workers.PerNode), CoresPerWorker = Math.Max(1, welcome.Workers.CoresPerWorker) };
+            {
+                Settings = welcome.Workers with
+                {
+                    PerNode = Math.Max(1, welcome.Workers.PerNode),
+                    CoresPerWorker = Math.Max(1, welcome.Workers.CoresPerWorker),
+                    OutputLimit = Math.Clamp(welcome.Workers.OutputLimit, 0, ResultPrefix.LargestOutput),
+                    ResultLimit = Math.Clamp(welcome.Workers.ResultLimit, 0, LargestValue),
+                };
+            }
+
             _configured = true;
             _inbox.Reset();
             _session = session;
@@ -256,11 +275,18 @@ internal sealed unsafe class Node
         return own == 0 ? Settings.WalltimeMs : Settings.WalltimeMs == 0 ? own : Math.Min(own, Settings.WalltimeMs);
     }
 
-    public ChildWelcome ChildWelcome(int protocol) =>
-        new(ProtocolVersion.Product, protocol, Settings.Preload, Settings.OutputLimit, Math.Min(Settings.ResultLimit, JoinedResult.MaxBody - (1 << 20)));
+    /// <summary>Most bytes of one result with all that belongs to it.</summary>
+    public long LargestResult => ResultPrefix.Size + Math.Max(Settings.ResultLimit, LargestFailure) + ResultPrefix.LargestOutputs;
 
-    /// <summary>Binds a new worker to cores, when the site asked for that.</summary>
-    public void Place(int pid, int index) => _affinity.Place(pid, index);
+    public ChildWelcome ChildWelcome(int protocol) =>
+        new(ProtocolVersion.Product, protocol, Settings.Preload, Settings.OutputLimit, Settings.ResultLimit);
+
+    /// <summary>What a note said holds no longer: it leaves the status, unless another has come since.</summary>
+    public void Unsay(string note)
+    {
+        if (ReferenceEquals(LastNote, note))
+            LastNote = "";
+    }
 
     public OwnerPool AddPool(string name, string directory)
     {
@@ -329,7 +355,7 @@ internal sealed unsafe class Node
     {
         _timer.Fired();
         var now = NodeTimer.Now;
-        var due = long.MaxValue;
+        var due = Environment.OnTimer(now);
         foreach (var pool in _pools)
             due = Math.Min(due, pool.OnTimer(now));
         if (_statusAt <= now)

@@ -50,8 +50,8 @@ internal sealed class LinkSession : IAsyncDisposable
                 _reader.AdvanceTo(input.Start);
                 return header.Kind switch
                 {
-                    FrameKind.Welcome => Agree(JsonSerializer.Deserialize(body, MessageJson.Default.Welcome)!),
-                    FrameKind.Refused => throw new LinkRefusedException(JsonSerializer.Deserialize(body, MessageJson.Default.Refusal)!.Reason),
+                    FrameKind.Welcome => Agree(MessageBody.Read(header.Kind, body, MessageJson.Default.Welcome)),
+                    FrameKind.Refused => throw new LinkRefusedException(MessageBody.Read(header.Kind, body, MessageJson.Default.Refusal).Reason),
                     _ => throw new FrameException($"the endpoint answered the hello with a frame of kind {header.Kind}"),
                 };
             }

@@ -80,8 +80,6 @@ internal sealed record WorkerSettings
     /// <summary><c>fork</c>, <c>spawn</c> or <c>per_task</c>.</summary>
     public string Isolation { get; init; } = "fork";
 
-    public string? CpuAffinity { get; init; }
-
     public long IdleMs { get; init; } = 600_000;
 
     /// <summary>Most bytes of stdout and of stderr of one task.</summary>
@@ -103,7 +101,7 @@ internal sealed record OwnerName(string Name);
 
 internal sealed record Fork(int Slot);
 
-internal sealed record Forked(int Pid, int Slot);
+internal sealed record Forked(int Pid, int Slot, string? Note);
 
 internal sealed record Exited(int Pid, int Code);
 

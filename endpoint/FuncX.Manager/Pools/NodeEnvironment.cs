@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text;
 using FuncX.Manager.Engine;
 using FuncX.Manager.Interop;
@@ -17,11 +18,18 @@ internal sealed unsafe class NodeEnvironment(Node node, Spawner spawner)
     /// <summary>How this process wants its own sockets served; no business of a .NET program that a user's function starts.</summary>
     internal const string InlineCompletions = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
 
+    /// <summary>The umask that the endpoint was started with, octal: this process has a stricter one for its own files, workers get the user's.</summary>
+    internal const string Umask = "FUNCX_UMASK";
+
     private const int OutputKept = 64 * 1024;
     private static readonly string[] s_threadCounts = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"];
 
+    private readonly StartWatch _start = new(node);
     private List<string>? _forWorkers;
+    private OutputCapture? _output;
     private bool _running;
+    private bool _hung;
+    private int _pid;
 
     /// <summary>True when <see cref="ForWorkers"/> can be read.</summary>
     public bool Ready
@@ -60,37 +68,79 @@ internal sealed unsafe class NodeEnvironment(Node node, Spawner spawner)
         var output = new OutputCapture(node.Poller, pipes[0], OutputKept);
         var variables = new OutputCapture(node.Poller, pipes[2], SpawnerProgram.MaxMessage);
         var nothing = Libc.Open("/dev/null", Libc.O_RDWR | Libc.O_CLOEXEC);
+        var script = Script();
         var request = new SpawnRequest
         {
             Program = "/bin/bash",
-            Arguments = ["bash", "-c", $"{node.Settings.Init}\nfuncx_status=$?\n[ $funcx_status -eq 0 ] || exit $funcx_status\nexec env -0 >&3"],
+            Arguments = ["bash", "/dev/fd/4"],
             Environment = Own(),
             Directory = node.Directory,
         };
-        spawner.Request(request, [nothing, pipes[1], pipes[1], pipes[3]], pid =>
+        _output = output;
+        _hung = false;
+        _pid = 0;
+        _start.Begin();
+        spawner.Request(request, [nothing, pipes[1], pipes[1], pipes[3], script], pid =>
         {
+            _pid = pid;
             if (pid < 0)
-                OnEnd(127);
-        }, OnEnd);
+                OnEnd($"could not be started on node {node.Name}: {request.Program}: {Marshal.GetPInvokeErrorMessage(-pid)}");
+        }, code => OnEnd(code == 0 ? null : _hung ? $"had not ended on node {node.Name} after {node.StartLimitMicroseconds / 1_000_000} s and was ended" : $"failed on node {node.Name}, {ExitText.Of(code)}"));
         _ = Libc.Close(nothing);
+        _ = Libc.Close(script);
         _ = Libc.Close(pipes[1]);
         _ = Libc.Close(pipes[3]);
 
-        void OnEnd(int code)
+        void OnEnd(string? problem)
         {
             output.Drain();
             variables.Drain();
             _running = false;
+            _start.End();
             var text = Encoding.UTF8.GetString(variables.Take());
             var said = output.Tail(4000);
             output.Close();
             variables.Close();
-            if (code == 0 && text.Length > 0)
+            if (problem is null && text.Length == 0)
+                problem = $"ended on node {node.Name} before its last line";
+            if (problem is null)
                 _forWorkers = Finish([.. text.Split('\0', StringSplitOptions.RemoveEmptyEntries)]);
-            node.OnEnvironment(code == 0 && text.Length > 0
-                ? null
-                : $"workers.init failed on node {node.Name}, {ExitText.Of(code)}{(said.Length > 0 ? $": {said}" : ", without a word")}");
+            node.OnEnvironment(problem is null ? null : $"workers.init {problem}{(said.Length > 0 ? $": {said}" : ", without a word")}");
         }
+    }
+
+    /// <summary>Ends <c>workers.init</c> when it hangs; says when to ask again.</summary>
+    public long OnTimer(long now)
+    {
+        if (_hung)
+            return long.MaxValue;
+        if (!_start.Hangs(now, () => ("workers.init", Words()), out var due))
+            return due;
+        if (_pid <= 1)
+            return now + 1_000_000;
+        _hung = true;
+        _ = Libc.Kill(-_pid, Libc.SIGKILL);
+        return long.MaxValue;
+    }
+
+    private string Words()
+    {
+        _output!.Drain();
+        return _output.Tail(2000);
+    }
+
+    // As a descriptor: what stands in an argument list everybody on the node can read.
+    private int Script()
+    {
+        var text = Encoding.UTF8.GetBytes($"exec 4<&-; {node.Settings.Init}\nfuncx_status=$?\n[ $funcx_status -eq 0 ] || exit $funcx_status\nexec env -0 >&3\n");
+        var script = Libc.MemFdCreate("workers.init", Libc.MFD_CLOEXEC);
+        fixed (byte* bytes = text)
+        {
+            if (script < 0 || Libc.Write(script, bytes, (nuint)text.Length) != text.Length)
+                throw new InvalidOperationException($"writing workers.init to memory failed: {Libc.LastError()}");
+        }
+
+        return script;
     }
 
     private static List<string> Own()

@@ -1,10 +1,12 @@
+using FuncX.Manager.Engine;
+
 namespace FuncX.Manager.Pools;
 
 /// <summary>
-/// A function as this node knows it: the frame that tells a worker, under a number that holds for the manager's life (the endpoint's
+/// A function of one owner as this node knows it: the frame that tells a worker, under a number that holds for the manager's life (the endpoint's
 /// numbers hold for one connection), and how long its tasks last.
 /// </summary>
-internal sealed unsafe class NodeFunction(uint number, int index, byte* frame, int frameLength)
+internal sealed class NodeFunction(uint number, Slab slab)
 {
     /// <summary>An estimate for a task that must have its worker to itself.</summary>
     public const int Unknown = 1_000_000_000;
@@ -12,13 +14,8 @@ internal sealed unsafe class NodeFunction(uint number, int index, byte* frame, i
     /// <summary>Number in frames to workers.</summary>
     public uint Number { get; } = number;
 
-    /// <summary>Dense index, for sets of functions.</summary>
-    public int Index { get; } = index;
-
-    /// <summary>The whole <c>Function</c> message, segments included; it stays where it is.</summary>
-    public byte* Frame { get; } = frame;
-
-    public int FrameLength { get; } = frameLength;
+    /// <summary>The whole <c>Function</c> message, segments included.</summary>
+    public Slab Slab { get; } = slab;
 
     /// <summary>Microseconds a task of it lasts, an average that follows rises faster than falls; <see cref="Unknown"/> before the first.</summary>
     public int EstimateMicroseconds { get; private set; } = Unknown;

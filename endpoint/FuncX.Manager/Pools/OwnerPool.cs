@@ -34,6 +34,7 @@ internal sealed class OwnerPool
         Name = name;
         Directory = directory;
         Queue = new TaskQueue(node.Table);
+        Functions = new FunctionCache(node.FunctionNumbers);
     }
 
     public string Name { get; }
@@ -42,6 +43,8 @@ internal sealed class OwnerPool
     public string Directory { get; }
 
     public TaskQueue Queue { get; }
+
+    public FunctionCache Functions { get; }
 
     public IReadOnlyList<WorkerProcess> Workers => _workers;
 
@@ -159,7 +162,6 @@ internal sealed class OwnerPool
     {
         Starting--;
         _failures = 0;
-        _node.Place(worker.Pid, _workers.IndexOf(worker));
         _idle.Add(worker);
         Touch();
     }
@@ -240,6 +242,7 @@ internal sealed class OwnerPool
             due = Math.Min(due, worker.OnTimer(now));
         }
 
+        due = Math.Min(due, _zygote?.OnTimer(now) ?? long.MaxValue);
         if (_zygote is not null && _workers.Count == 0 && Starting == 0 && Queue.Count == 0)
         {
             if (_emptySince + IdleMicroseconds <= now)

@@ -27,7 +27,7 @@ internal sealed unsafe class ProcessStarter(Node node, Spawner spawner)
     {
         var ends = new Ends();
         var zygote = new Zygote(node, pool, ends.Socket, ends.Stdout, ends.Stderr);
-        Start(pool, ["--zygote"], [ends.ChildSocket, ends.ChildStdout, ends.ChildStderr], pid => zygote.Pid = pid, zygote.OnExit);
+        Start(pool, ["--zygote"], [ends.ChildSocket, ends.ChildStdout, ends.ChildStderr], pid => zygote.Pid = pid, zygote.OnStartFailed, zygote.OnExit);
         ends.CloseChild();
         return zygote;
     }
@@ -36,33 +36,32 @@ internal sealed unsafe class ProcessStarter(Node node, Spawner spawner)
     public void StartWorker(OwnerPool pool)
     {
         var ends = new Ends();
-        var memory = Libc.MemFdCreate("funcx-results", 1);
+        var memory = Libc.MemFdCreate("funcx-results", Libc.MFD_CLOEXEC | Libc.MFD_ALLOW_SEALING);
         if (memory < 0 || Libc.Truncate(memory, RingBytes) < 0)
             throw new InvalidOperationException($"making a result ring failed: {Libc.LastError()}");
         var ring = ResultRing.Map(memory);
         var started = 0;
-        Start(pool, ["--worker", "--ring", "3"], [ends.ChildSocket, ends.ChildStdout, ends.ChildStderr, memory], OnStarted, code => pool.OnExited(started, code));
+        Start(pool, ["--worker", "--ring", "3"], [ends.ChildSocket, ends.ChildStdout, ends.ChildStderr, memory], OnStarted, OnFailed, code => pool.OnExited(started, code));
         ends.CloseChild();
         _ = Libc.Close(memory);
 
         void OnStarted(int pid)
         {
-            if (pid > 0)
-            {
-                started = pid;
-                pool.OnForked(new WorkerDescriptors(pid, ends.Socket, ring, ends.Stdout, ends.Stderr));
-                return;
-            }
+            started = pid;
+            pool.OnForked(new WorkerDescriptors(pid, ends.Socket, ring, ends.Stdout, ends.Stderr));
+        }
 
+        void OnFailed(string reason)
+        {
             ring.Unmap();
             _ = Libc.Close(ends.Socket);
             _ = Libc.Close(ends.Stdout);
             _ = Libc.Close(ends.Stderr);
-            pool.OnForkRefused($"starting {node.Settings.Python} failed: {Marshal.GetPInvokeErrorMessage(-pid)}");
+            pool.OnForkRefused($"it could not be started: {reason}");
         }
     }
 
-    private void Start(OwnerPool pool, string[] arguments, ReadOnlySpan<int> descriptors, Action<int> started, Action<int> exited)
+    private void Start(OwnerPool pool, string[] arguments, ReadOnlySpan<int> descriptors, Action<int> started, Action<string> failed, Action<int> exited)
     {
         var environment = node.Environment.ForWorkers;
         var python = Spawn.Find(node.Settings.Python, environment) ?? node.Settings.Python;
@@ -75,9 +74,10 @@ internal sealed unsafe class ProcessStarter(Node node, Spawner spawner)
         };
         spawner.Request(request, descriptors, pid =>
         {
-            started(pid);
-            if (pid < 0)
-                exited(127);
+            if (pid > 0)
+                started(pid);
+            else
+                failed($"{python}: {Marshal.GetPInvokeErrorMessage(-pid)}");
         }, exited);
     }
 

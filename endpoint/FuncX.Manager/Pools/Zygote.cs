@@ -12,6 +12,9 @@ namespace FuncX.Manager.Pools;
 /// <summary>The manager's end of a zygote: asks for workers, takes their descriptors, hears of their end. Owned by the engine's turn.</summary>
 internal sealed class Zygote : IPollHandler
 {
+    /// <summary>A turn takes more than its socket holds, and leaves one that never stops writing to the next turn.</summary>
+    private const int ReadsPerTurn = 64;
+
     private readonly Node _node;
     private readonly OwnerPool _pool;
     private readonly int _socket;
@@ -19,6 +22,9 @@ internal sealed class Zygote : IPollHandler
     private readonly OutputCapture _stdout;
     private readonly OutputCapture _stderr;
     private readonly Queue<int[]> _descriptors = new();
+    private readonly StartWatch _start;
+    private int _asked;
+    private string _told = "";
     private readonly byte[] _input = new byte[64 * 1024];
     private readonly Queue<int> _early = new();
     private int _length;
@@ -33,6 +39,7 @@ internal sealed class Zygote : IPollHandler
         _pool = pool;
         _socket = socket;
         _key = node.Poller.Add(socket, Libc.EPOLLIN, this);
+        _start = new StartWatch(node);
         _stdout = new OutputCapture(node.Poller, stdout, 16 * 1024);
         _stderr = new OutputCapture(node.Poller, stderr, 16 * 1024);
     }
@@ -45,26 +52,30 @@ internal sealed class Zygote : IPollHandler
     /// <summary>Asks for a worker; before the greeting the request waits.</summary>
     public void Fork(int slot)
     {
-        if (!Greeted)
-        {
+        if (_asked++ == 0)
+            _start.Begin();
+        if (Greeted)
+            Ask(slot);
+        else
             _early.Enqueue(slot);
-            return;
-        }
-
-        if (!_closed && !Send(FrameKind.Fork, new Fork(slot), MessageJson.Default.Fork, (uint)slot))
-            Fail("it does not read its socket");
     }
 
     public void OnReady(uint events)
     {
         Span<int> came = stackalloc int[DescriptorMessage.MaxDescriptors];
-        while (!_closed)
+        for (var reads = 0; reads < ReadsPerTurn && !_closed; reads++)
         {
             var count = DescriptorMessage.Receive(_socket, _input.AsSpan(_length), came, out var descriptors, Libc.MSG_DONTWAIT);
             if (count < 0 && Marshal.GetLastPInvokeError() == Libc.EAGAIN)
                 return;
             if (descriptors > 0)
                 _descriptors.Enqueue(came[..descriptors].ToArray());
+            if (_descriptors.Count > _asked)
+            {
+                Fail("it sent descriptors of workers that nobody asked for");
+                return;
+            }
+
             if (count <= 0)
             {
                 // How it ended the spawner says in a moment; should it only have closed its socket, it ends now.
@@ -81,7 +92,7 @@ internal sealed class Zygote : IPollHandler
             {
                 Parse();
             }
-            catch (Exception problem) when (problem is FrameException or JsonException or InvalidOperationException)
+            catch (Exception problem) when (problem is FrameException or InvalidOperationException)
             {
                 Fail(problem.Message);
             }
@@ -96,12 +107,24 @@ internal sealed class Zygote : IPollHandler
         Fail($"it died {ExitText.Of(code)}");
     }
 
+    /// <summary>The spawner could not start it.</summary>
+    public void OnStartFailed(string reason) => Fail($"it could not be started: {reason}");
+
+    /// <summary>Ends it when it hangs; says when to ask again.</summary>
+    public long OnTimer(long now)
+    {
+        if (_start.Hangs(now, () => ($"the zygote of owner {_pool.Name} ({What()})", Words()), out var due))
+            Fail($"it had made no worker after {_node.StartLimitMicroseconds / 1_000_000} s and was ended");
+        return due;
+    }
+
     /// <summary>Its end of file: it kills its workers and exits.</summary>
     public void Close()
     {
         if (_closed)
             return;
         _closed = true;
+        _start.End();
         if (!_deaf)
             _node.Poller.Remove(_socket, _key);
         _ = Libc.Close(_socket);
@@ -118,14 +141,40 @@ internal sealed class Zygote : IPollHandler
     {
         if (_closed)
             return;
-        _stderr.Drain();
-        _stdout.Drain();
-        var words = _stderr.Tail(2000);
-        var reason = $"the zygote of owner {_pool.Name} ({_node.Settings.Python}) failed: {_refusal ?? what}{(words.Length > 0 ? $": {words}" : "")}";
+        var words = Words();
+        var reason = $"the zygote of owner {_pool.Name} ({What()}) failed: {_refusal ?? what}{(words.Length > 0 ? $": {words}" : "")}";
         if (Pid > 1)
             _ = Libc.Kill(-Pid, Libc.SIGKILL);
         Close();
         _pool.OnZygoteGone(this, reason, _bySignal);
+    }
+
+    private string What() =>
+        _node.Settings.Python + (_node.Settings.Preload.Length > 0 ? $", preload {string.Join(", ", _node.Settings.Preload)}" : "");
+
+    // What it said last: on stderr, where failures go, else on stdout.
+    private string Words()
+    {
+        _stderr.Drain();
+        _stdout.Drain();
+        return _stderr.Tail(2000) is { Length: > 0 } words ? words : _stdout.Tail(2000);
+    }
+
+    private void Answered()
+    {
+        if (--_asked > 0)
+            _start.Begin();
+        else
+            _start.End();
+    }
+
+    // Why workers are not forked; each says it, the status needs it once.
+    private void Tell(string? note)
+    {
+        if (string.IsNullOrEmpty(note) || note == _told)
+            return;
+        _told = note;
+        _node.Note($"workers of owner {_pool.Name}: {note}");
     }
 
     private void Parse()
@@ -149,32 +198,33 @@ internal sealed class Zygote : IPollHandler
     {
         switch (header.Kind)
         {
-            case FrameKind.Hello:
-                OnHello(JsonSerializer.Deserialize(body, MessageJson.Default.Hello)!);
+            case FrameKind.Hello when !Greeted:
+                OnHello(MessageBody.Read(header.Kind, body, MessageJson.Default.Hello));
                 break;
-            case FrameKind.Forked:
-                var forked = JsonSerializer.Deserialize(body, MessageJson.Default.Forked)!;
-                if (!_descriptors.TryDequeue(out var set) || set.Length != 4)
-                    throw new FrameException($"worker {forked.Pid} came with {set?.Length ?? 0} descriptors instead of 4");
-                var ring = ResultRing.Map(set[1]);
-                _ = Libc.Close(set[1]);
-                _pool.OnForked(new WorkerDescriptors(forked.Pid, set[0], ring, set[2], set[3]));
+            case FrameKind.Forked when Greeted && _asked > 0:
+                var forked = MessageBody.Read(header.Kind, body, MessageJson.Default.Forked);
+                var descriptors = WorkerDescriptors.Take(forked.Pid, _descriptors.TryDequeue(out var set) ? set : []);
+                Answered();
+                Tell(forked.Note);
+                _pool.OnForked(descriptors);
                 break;
             case FrameKind.Exited:
-                var exited = JsonSerializer.Deserialize(body, MessageJson.Default.Exited)!;
+                var exited = MessageBody.Read(header.Kind, body, MessageJson.Default.Exited);
                 _pool.OnExited(exited.Pid, exited.Code);
                 break;
             case FrameKind.Refused when !Greeted:
-                _refusal = JsonSerializer.Deserialize(body, MessageJson.Default.Refusal)!.Reason;
+                _refusal = MessageBody.Read(header.Kind, body, MessageJson.Default.Refusal).Reason;
                 break;
-            case FrameKind.Refused:
-                _pool.OnForkRefused(JsonSerializer.Deserialize(body, MessageJson.Default.Refusal)!.Reason);
+            case FrameKind.Refused when _asked > 0:
+                var refusal = MessageBody.Read(header.Kind, body, MessageJson.Default.Refusal);
+                Answered();
+                _pool.OnForkRefused(refusal.Reason);
                 break;
             case FrameKind.Status:
-                _node.Note($"owner {_pool.Name}: {JsonSerializer.Deserialize(body, MessageJson.Default.ZygoteStatus)!.Note}");
+                _node.Note($"owner {_pool.Name}: {MessageBody.Read(header.Kind, body, MessageJson.Default.ZygoteStatus).Note}");
                 break;
             default:
-                throw new FrameException($"a zygote sent a frame of kind {header.Kind}");
+                throw new FrameException($"a zygote sent a frame of kind {header.Kind}, which was not due");
         }
     }
 
@@ -191,7 +241,13 @@ internal sealed class Zygote : IPollHandler
         Greeted = true;
         _ = Send(FrameKind.Welcome, _node.ChildWelcome(protocol), MessageJson.Default.ChildWelcome, 0);
         while (_early.TryDequeue(out var slot))
-            Fork(slot);
+            Ask(slot);
+    }
+
+    private void Ask(int slot)
+    {
+        if (!_closed && !Send(FrameKind.Fork, new Fork(slot), MessageJson.Default.Fork, (uint)slot))
+            Fail("it does not read its socket");
     }
 
     private bool Send<T>(FrameKind kind, T message, JsonTypeInfo<T> type, uint ticket)

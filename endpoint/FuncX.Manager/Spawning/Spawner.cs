@@ -23,7 +23,8 @@ internal sealed unsafe class Spawner
     public int Pid { get; }
 
     /// <summary>Starts the spawner; call from the main thread before any other thing the process does.</summary>
-    public static Spawner Start()
+    /// <param name="umask">Of every process it makes, octal; null: as this process.</param>
+    public static Spawner Start(string? umask)
     {
         var pair = stackalloc int[2];
         if (Libc.SocketPair(Libc.AF_UNIX, Libc.SOCK_SEQPACKET | Libc.SOCK_CLOEXEC, 0, pair) < 0)
@@ -39,6 +40,8 @@ internal sealed unsafe class Spawner
         if (string.Equals(Path.GetFileName(program), "dotnet", StringComparison.Ordinal))
             arguments.Add(Path.Combine(AppContext.BaseDirectory, "funcx-manager.dll"));
         arguments.Add("--spawner");
+        if (umask is not null)
+            arguments.Add(umask);
         var environment = new List<string>();
         foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
         {

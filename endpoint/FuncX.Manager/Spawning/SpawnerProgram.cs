@@ -6,7 +6,7 @@ using FuncX.Manager.Interop;
 namespace FuncX.Manager.Spawning;
 
 /// <summary>
-/// The spawner: <c>funcx-manager --spawner</c>, started by the manager before anything else. It makes every process of the node, so the
+/// The spawner: <c>funcx-manager --spawner [UMASK]</c>, started by the manager before anything else. It makes every process of the node, so the
 /// manager never forks. Orphans of its children come to it (child subreaper) and are reaped. When its socket ends, by the manager's exit
 /// or its death, it kills every process that descends from it and ends. It asks for no death signal: that would kill the one who cleans up.
 /// </summary>
@@ -19,8 +19,16 @@ internal static unsafe class SpawnerProgram
     private static readonly HashSet<int> s_children = [];
     private static readonly SemaphoreSlim s_born = new(0);
 
-    public static int Run()
+    public static int Run(string[] umask)
     {
+        // It makes no files itself.
+        if (umask is [var octal])
+        {
+            if (octal.Length is 0 or > 4 || octal.AsSpan().ContainsAnyExceptInRange('0', '7'))
+                return Fail($"the umask '{octal}' is not octal, like 022");
+            _ = Libc.Umask(Convert.ToUInt32(octal, 8));
+        }
+
         if (Libc.Prctl(Libc.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
             return Fail($"prctl(PR_SET_CHILD_SUBREAPER) failed: {Libc.LastError()}");
         foreach (var name in Directory.EnumerateFileSystemEntries("/proc/self/fd"))

@@ -13,7 +13,7 @@ internal sealed unsafe class Gather
 
     public Libc.Iovec* Vectors { get; }
 
-    /// <summary>The slab each vector lies in, null for memory that stays.</summary>
+    /// <summary>The slab each vector lies in.</summary>
     public Slab?[] Slabs { get; } = new Slab?[Capacity];
 
     public int Count { get; private set; }
@@ -21,9 +21,9 @@ internal sealed unsafe class Gather
     /// <summary>Room for a function and a task.</summary>
     public bool HasRoom => Count < Capacity - 2;
 
-    public void Add(Slab? slab, byte* pointer, int length)
+    public void Add(Slab slab, byte* pointer, int length)
     {
-        if (Count > 0 && slab is not null && Slabs[Count - 1] == slab)
+        if (Count > 0 && Slabs[Count - 1] == slab)
         {
             ref var last = ref Vectors[Count - 1];
             if ((byte*)last.Base + last.Length == pointer)

@@ -4,50 +4,58 @@ using FuncX.Wire;
 
 namespace FuncX.Manager.Workers;
 
-/// <summary>A result that came in segments, as they came: it goes up only when all of it is there, so a worker's death leaves no half.</summary>
+/// <summary>The body of a result that came in segments: it goes up, cut anew, only when all of it is there, so a worker's death leaves no half.</summary>
 internal sealed unsafe class JoinedResult
 {
-    /// <summary>Largest result one batch can hold.</summary>
-    public const long MaxBody = 2_000_000_000;
+    private readonly byte[] _header = new byte[FrameHeader.Size];
+    private readonly byte* _body;
+    private readonly int _bytes;
+    private int _filled;
 
-    private readonly byte* _frames;
-    private readonly int _capacity;
-    private long _missing;
-
-    public JoinedResult(ReadOnlySpan<byte> first)
+    /// <param name="first">The first frame.</param>
+    /// <param name="largest">Most bytes of the body.</param>
+    /// <exception cref="FrameException">It does not begin such a result.</exception>
+    public JoinedResult(ReadOnlySpan<byte> first, long largest)
     {
-        Whole = BinaryPrimitives.ReadInt64LittleEndian(first[FrameHeader.Size..]);
-        var part = first.Length - FrameHeader.Size - sizeof(long);
-        if (Whole < part || Whole > MaxBody)
-            throw new FrameException($"a segmented result of {Whole} bytes; between {part} and {MaxBody} are possible here");
-        _missing = Whole - part;
-        _capacity = (int)(Whole + sizeof(long) + ((2 + (_missing / FrameHeader.MaxBody)) * FrameHeader.Size));
-        _frames = (byte*)NativeMemory.Alloc((nuint)_capacity);
-        first.CopyTo(new Span<byte>(_frames, _capacity));
-        Length = first.Length;
+        var whole = first.Length == FrameHeader.MaxFrame ? BinaryPrimitives.ReadInt64LittleEndian(first[FrameHeader.Size..]) : 0;
+        if (whole <= FrameHeader.MaxBody || whole > largest)
+        {
+            throw new FrameException(
+                $"a first frame of {first.Length} bytes of a segmented result of {whole}; it should have {FrameHeader.MaxFrame}, the result {FrameHeader.MaxBody + 1} to {largest}");
+        }
+
+        first[..FrameHeader.Size].CopyTo(_header);
+        _bytes = (int)whole;
+        _body = (byte*)NativeMemory.Alloc((nuint)_bytes);
+        Append(first[(FrameHeader.Size + sizeof(long))..]);
     }
 
-    /// <summary>Bytes of the body in all its frames.</summary>
-    public long Whole { get; }
+    /// <summary>The header of the first frame.</summary>
+    public ReadOnlySpan<byte> Header => _header;
 
-    public int Length { get; private set; }
-
-    /// <summary>All frames, back to back.</summary>
-    public Span<byte> Frames => new(_frames, Length);
+    public Span<byte> Body => new(_body, _filled);
 
     /// <summary>Adds a segment; true when it was the last.</summary>
+    /// <exception cref="FrameException">It does not go on where the one before ended.</exception>
     public bool Add(ReadOnlySpan<byte> frame)
     {
-        _missing -= frame.Length - FrameHeader.Size;
-        if (_missing < 0 || frame.Length > _capacity - Length)
-            throw new FrameException($"the segments of a result have more than the {Whole} bytes that were announced");
-        frame.CopyTo(new Span<byte>(_frames + Length, _capacity - Length));
-        Length += frame.Length;
+        var piece = frame[FrameHeader.Size..];
         var last = (frame[FrameHeader.FlagsOffset] & (byte)FrameFlags.Last) != 0;
-        if (last != (_missing == 0))
-            throw new FrameException($"the segments of a result end with {_missing} of {Whole} bytes missing");
+        if (ResultFrame.Task(frame) != ResultFrame.Task(_header) || piece.Length > _bytes - _filled || last != (piece.Length == _bytes - _filled))
+        {
+            throw new FrameException(
+                $"a segment of task {ResultFrame.Task(frame)} with {piece.Length} bytes{(last ? ", the last," : "")} where {_bytes - _filled} of task {ResultFrame.Task(_header)} are missing");
+        }
+
+        Append(piece);
         return last;
     }
 
-    public void Free() => NativeMemory.Free(_frames);
+    public void Free() => NativeMemory.Free(_body);
+
+    private void Append(ReadOnlySpan<byte> piece)
+    {
+        piece.CopyTo(new Span<byte>(_body + _filled, piece.Length));
+        _filled += piece.Length;
+    }
 }

@@ -15,10 +15,14 @@ internal sealed unsafe class OutputCapture : IPollHandler
     private const int TurnBytes = 64 * 1024;
     private const int ReadBytes = 16 * 1024;
 
+    /// <summary>How much of the end is known of what was cut.</summary>
+    private const int LastBytes = 4096;
+
     private readonly Poller _poller;
     private readonly int _descriptor;
     private readonly long _limit;
     private readonly ulong _key;
+    private readonly List<byte> _last = [];
     private byte[] _kept = [];
     private int _length;
     private long _cut;
@@ -28,7 +32,7 @@ internal sealed unsafe class OutputCapture : IPollHandler
     {
         _poller = poller;
         _descriptor = descriptor;
-        _limit = Math.Min(limit, 64 << 20);
+        _limit = limit;
         _ = Libc.Fcntl(descriptor, Libc.F_SETFL, Libc.O_NONBLOCK);
         _key = poller.Add(descriptor, Libc.EPOLLIN, this, early: true);
     }
@@ -67,31 +71,32 @@ internal sealed unsafe class OutputCapture : IPollHandler
     }
 
     /// <summary>Takes what was kept, with a line that says how much was cut.</summary>
-    public byte[] Take()
+    /// <param name="before">Bytes of the same stream that the task has already; they count towards the limit.</param>
+    public byte[] Take(long before = 0)
     {
         if (!Any)
             return [];
-        var marker = _cut > 0 ? Encoding.UTF8.GetBytes($"\n[funcx: {_cut} more bytes of output were cut; the limit is {_limit}]\n") : [];
-        var taken = new byte[_length + marker.Length];
-        _kept.AsSpan(0, _length).CopyTo(taken);
-        marker.CopyTo(taken, _length);
-        Discard();
+        var kept = (int)Math.Clamp(_limit - before, 0, _length);
+        var cut = _cut + _length - kept;
+        var marker = cut > 0 ? Encoding.UTF8.GetBytes($"\n[funcx: {cut} more bytes of output were cut; the limit is {_limit}]\n") : [];
+        var taken = new byte[kept + marker.Length];
+        _kept.AsSpan(0, kept).CopyTo(taken);
+        marker.CopyTo(taken, kept);
+        _length = 0;
+        _cut = 0;
+        _last.Clear();
+        if (_kept.Length > 64 * 1024)
+            _kept = [];
         return taken;
     }
 
     /// <summary>What was written last, as text, for a message.</summary>
     public string Tail(int most)
     {
-        var from = Math.Max(0, _length - most);
-        return Encoding.UTF8.GetString(_kept, from, _length - from).Trim();
-    }
-
-    public void Discard()
-    {
-        _length = 0;
-        _cut = 0;
-        if (_kept.Length > 64 * 1024)
-            _kept = [];
+        // Between what was kept and the end of what was cut there may be a gap; what goes across it was not written in one piece.
+        ReadOnlySpan<byte> kept = _cut > _last.Count ? [] : _kept.AsSpan(0, _length);
+        byte[] end = [.. kept[Math.Max(0, kept.Length - most)..], .. _last];
+        return Encoding.UTF8.GetString(end, Math.Max(0, end.Length - most), Math.Min(most, end.Length)).Trim();
     }
 
     public void Close()
@@ -110,6 +115,11 @@ internal sealed unsafe class OutputCapture : IPollHandler
             Array.Resize(ref _kept, (int)Math.Min(Math.Max(_limit, 1024), Math.Max(Math.Max(1024, _kept.Length * 2), _length + room)));
         bytes[..room].CopyTo(_kept.AsSpan(_length));
         _length += room;
+        if (room == bytes.Length)
+            return;
         _cut += bytes.Length - room;
+        var cut = bytes[Math.Max(room, bytes.Length - LastBytes)..];
+        _last.RemoveRange(0, Math.Clamp(_last.Count + cut.Length - LastBytes, 0, _last.Count));
+        _last.AddRange(cut);
     }
 }

@@ -37,6 +37,8 @@ internal sealed unsafe class ResultRing
     /// <exception cref="FrameException">It is not a ring.</exception>
     public static ResultRing Map(int descriptor)
     {
+        // Were it shrunk, a read beyond its new end would end this process (SIGBUS). An interpreter without memfd_create takes a file of /dev/shm, which has no seals.
+        _ = Libc.Fcntl(descriptor, Libc.F_ADD_SEALS, Libc.F_SEAL_SHRINK);
         var bytes = Libc.Seek(descriptor, 0, SeekEnd);
         var size = bytes - HeaderBytes;
         if (size < 4096 || size > 1 << 30 || (size & (size - 1)) != 0)
@@ -65,8 +67,9 @@ internal sealed unsafe class ResultRing
             var length = toEnd < sizeof(uint) ? 0 : BinaryPrimitives.ReadUInt32LittleEndian(new ReadOnlySpan<byte>(_data + at, sizeof(uint)));
             if (length == 0)
             {
-                if (toEnd > available)
-                    throw new FrameException("result ring: it wraps before the end of what was written");
+                // A frame always fits at the start; without this a worker could have it walked round for ever.
+                if (toEnd > available || at == 0)
+                    throw new FrameException("result ring: it wraps where nothing was written");
                 _read += toEnd;
                 continue;
             }

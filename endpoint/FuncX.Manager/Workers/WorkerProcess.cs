@@ -36,6 +36,7 @@ internal sealed class WorkerProcess
     private readonly ResultRing? _ring;
     private readonly SentTasks _sent;
     private readonly bool _onePerProcess;
+    private readonly StartWatch _start;
     private long _headSince;
     private long _ringCheckAt = long.MaxValue;
     private long _killAt = long.MaxValue;
@@ -60,6 +61,8 @@ internal sealed class WorkerProcess
         Stdout = new OutputCapture(node.Poller, descriptors.Stdout, node.Settings.OutputLimit);
         Stderr = new OutputCapture(node.Poller, descriptors.Stderr, node.Settings.OutputLimit);
         _socket = new WorkerSocket(node, this, descriptors.Socket);
+        _start = new StartWatch(node);
+        _start.Begin();
     }
 
     public OwnerPool Pool { get; }
@@ -82,6 +85,9 @@ internal sealed class WorkerProcess
 
     /// <summary>How many tasks it takes ahead.</summary>
     public int Window { get; private set; } = 1;
+
+    /// <summary>Was it told this function? Its module and globals are there as long as the worker.</summary>
+    public bool Knows(NodeFunction function) => _socket.Knows(function);
 
     private bool Idle => State == WorkerState.Ready && _sent.Count == 0;
 
@@ -181,31 +187,36 @@ internal sealed class WorkerProcess
     }
 
     /// <summary>A whole result in one frame, from the ring or the socket.</summary>
-    /// <exception cref="FrameException">It answers a task that this worker does not have.</exception>
+    /// <exception cref="FrameException">It is none, or answers a task that this worker does not have.</exception>
     public void OnResult(ReadOnlySpan<byte> frame)
     {
-        var slot = Settle(frame, frame.Length - FrameHeader.Size);
-        if (Overruled(slot, frame))
+        if (frame.Length < ResultFrame.HeadBytes)
+            throw new FrameException($"a result of {frame.Length} bytes; its header and prefix alone have {ResultFrame.HeadBytes}");
+
+        // The ring is the worker's memory too: what was checked must be what travels on, so it is copied before.
+        Span<byte> head = stackalloc byte[ResultFrame.HeadBytes];
+        frame[..ResultFrame.HeadBytes].CopyTo(head);
+        var prefix = head[FrameHeader.Size..];
+        ResultFrame.CheckWhole(head, frame.Length);
+        var slot = Settle(head, prefix, frame.Length - FrameHeader.Size);
+        if (Overruled(slot, prefix))
             return;
         if (Stdout.Any || Stderr.Any)
-        {
-            _node.Table[slot].Function!.WritesRawOutput = true;
-            _node.Answers.ForwardWithOutput(slot, frame, Stdout.Take(), Stderr.Take());
-        }
+            ForwardWithOutput(slot, head, prefix, frame[ResultFrame.HeadBytes..]);
         else
-        {
-            _node.Answers.Forward(slot, frame);
-        }
+            _node.Answers.Forward(slot, head, frame[ResultFrame.HeadBytes..]);
     }
 
-    /// <summary>A result that came in segments. What it wrote behind the worker's back is not added: the result stays as it is.</summary>
+    /// <summary>A result that came in segments.</summary>
     /// <exception cref="FrameException">It answers a task that this worker does not have.</exception>
     public void OnJoined(JoinedResult joined)
     {
-        var slot = Settle(joined.Frames, joined.Whole);
-        Stdout.Discard();
-        Stderr.Discard();
-        if (!Overruled(slot, joined.Frames))
+        var slot = Settle(joined.Header, joined.Body, joined.Body.Length);
+        if (Overruled(slot, joined.Body))
+            return;
+        if (Stdout.Any || Stderr.Any)
+            ForwardWithOutput(slot, joined.Header, joined.Body[..ResultPrefix.Size], joined.Body[ResultPrefix.Size..]);
+        else
             _node.Answers.Forward(slot, joined);
     }
 
@@ -225,6 +236,7 @@ internal sealed class WorkerProcess
             return;
         State = WorkerState.Ready;
         _greeted = true;
+        _start.End();
         IdleSince = NodeTimer.Now;
         Pool.OnReady(this);
     }
@@ -290,6 +302,8 @@ internal sealed class WorkerProcess
     /// <summary>It said what cannot be.</summary>
     public void Break(string reason)
     {
+        if (State == WorkerState.Gone)
+            return;
         _node.Note($"worker {Pid} of {Pool.Name} was ended: {reason}");
         _fault ??= reason;
         State = WorkerState.Leaving;
@@ -327,6 +341,9 @@ internal sealed class WorkerProcess
     {
         if (State == WorkerState.Gone)
             return long.MaxValue;
+        var startDue = long.MaxValue;
+        if (State == WorkerState.Greeting && _start.Hangs(now, () => ($"worker {Pid} of {Pool.Name}", Stderr.Tail(2000)), out startDue))
+            Break($"it had not said hello after {_node.StartLimitMicroseconds / 1_000_000} s{(Stderr.Tail(2000) is { Length: > 0 } words ? $"; it said last: {words}" : "")}");
         if (_ringCheckAt <= now)
         {
             _ringCheckAt = long.MaxValue;
@@ -354,31 +371,44 @@ internal sealed class WorkerProcess
             Finish();
         }
 
-        return NextDue();
+        return Math.Min(startDue, NextDue());
     }
 
-    private int Settle(ReadOnlySpan<byte> frame, long bodyBytes)
+    // What came through the pipes belongs to this task, together with what the worker collected itself.
+    private void ForwardWithOutput(int slot, ReadOnlySpan<byte> header, ReadOnlySpan<byte> prefix, ReadOnlySpan<byte> rest)
     {
-        var ticket = ResultFrame.Ticket(frame);
-        if (!_node.Table.Holds(ticket) || _node.Table[(int)ticket].Worker != this || _node.Table[(int)ticket].Id != ResultFrame.Task(frame))
-            throw new FrameException($"result for task {ResultFrame.Task(frame)}, which worker {Pid} does not have");
-        ResultFrame.Check(frame, bodyBytes);
+        _node.Table[slot].Function!.WritesRawOutput = true;
+        var read = ResultPrefix.Read(prefix, ResultPrefix.Size + rest.Length);
+        var content = (ContentType)header[FrameHeader.ContentTypeOffset];
+        _node.Answers.ForwardWithOutput(slot, content, read, rest, Stdout.Take(read.StdoutBytes), Stderr.Take(read.StderrBytes));
+    }
+
+    private int Settle(ReadOnlySpan<byte> header, ReadOnlySpan<byte> prefix, long bodyBytes)
+    {
+        var ticket = ResultFrame.Ticket(header);
+        if (!_node.Table.Holds(ticket) || _node.Table[(int)ticket].Worker != this || _node.Table[(int)ticket].Id != ResultFrame.Task(header)
+            || _node.Table[(int)ticket].Attempt != ResultFrame.Attempt(header))
+        {
+            throw new FrameException($"result for attempt {ResultFrame.Attempt(header)} of task {ResultFrame.Task(header)}, which worker {Pid} does not have");
+        }
+
+        ResultFrame.Check(prefix, bodyBytes);
         var slot = (int)ticket;
         _answered = true;
         _node.Hops.ResultsFromWorkers++;
         _node.Hops.ResultBytesReceived += FrameHeader.Size + bodyBytes;
-        _node.Table[slot].Function!.Observe(ResultFrame.Microseconds(frame));
+        _node.Table[slot].Function!.Observe(ResultFrame.Microseconds(prefix));
         _sent.Remove(slot);
         return slot;
     }
 
     // A task that was told to end and raised because of it has the outcome it was ended for.
-    private bool Overruled(int slot, ReadOnlySpan<byte> frame)
+    private bool Overruled(int slot, ReadOnlySpan<byte> prefix)
     {
         if (slot != _verdictSlot)
             return false;
         _verdictSlot = -1;
-        if (ResultFrame.Outcome(frame) == TaskOutcome.Value)
+        if (ResultFrame.Outcome(prefix) == TaskOutcome.Value)
             return false;
         _node.Answers.Failure(slot, _verdict, 0, _verdict.ToString(), _verdictText, Stdout.Take(), Stderr.Take());
         return true;
@@ -474,6 +504,7 @@ internal sealed class WorkerProcess
         _answered = false;
         CollectLast();
         State = WorkerState.Gone;
+        _start.End();
 
         // What it left behind in its session, and itself if it is only hung.
         _ = Libc.Kill(-Pid, Libc.SIGKILL);

@@ -19,19 +19,22 @@ internal sealed unsafe class WorkerSocket : IPollHandler
     /// <summary>Bytes of tasks in flight to one worker beyond the one it works on; a stream socket holds about 200 KiB.</summary>
     private const long AheadBytes = 96 * 1024;
 
+    /// <summary>Most bytes that one call takes: more than a socket holds, and an end for a worker that never stops writing.</summary>
+    private const long DrainBytes = 4 << 20;
+
     private readonly Node _node;
     private readonly WorkerProcess _worker;
     private readonly int _descriptor;
     private readonly ulong _key;
     private readonly Queue<Piece> _unsent = new();
-    private readonly HashSet<int> _functions = [];
+    private readonly HashSet<uint> _functions = [];
     private byte[]? _partial;
     private int _partialLength;
     private JoinedResult? _joining;
     private long _batchBytes;
     private bool _closed;
 
-    private readonly record struct Piece(Slab? Slab, nint Pointer, nuint Length);
+    private readonly record struct Piece(Slab Slab, nint Pointer, nuint Length);
 
     public WorkerSocket(Node node, WorkerProcess worker, int descriptor)
     {
@@ -53,9 +56,12 @@ internal sealed unsafe class WorkerSocket : IPollHandler
     /// <summary>Tells the worker a function it does not know yet.</summary>
     public void Append(NodeFunction function)
     {
-        if (_functions.Add(function.Index))
-            _node.Gather.Add(null, function.Frame, function.FrameLength);
+        if (_functions.Add(function.Number))
+            _node.Gather.Add(function.Slab, function.Slab.Pointer, function.Slab.Capacity);
     }
+
+    /// <summary>Was the worker told this function?</summary>
+    public bool Knows(NodeFunction function) => _functions.Contains(function.Number);
 
     public void Append(Slab slab, int offset, int length)
     {
@@ -79,8 +85,8 @@ internal sealed unsafe class WorkerSocket : IPollHandler
                 continue;
             }
 
-            gather.Slabs[i]?.Retain();
-            _unsent.Enqueue(new Piece(gather.Slabs[i], (nint)gather.Vectors[i].Base + sent, (nuint)(length - sent)));
+            gather.Slabs[i]!.Retain();
+            _unsent.Enqueue(new Piece(gather.Slabs[i]!, (nint)gather.Vectors[i].Base + sent, (nuint)(length - sent)));
             sent = 0;
         }
 
@@ -119,7 +125,7 @@ internal sealed unsafe class WorkerSocket : IPollHandler
         _node.Poller.Remove(_descriptor, _key);
         _ = Libc.Close(_descriptor);
         while (_unsent.TryDequeue(out var piece))
-            piece.Slab?.Release();
+            piece.Slab.Release();
         _joining?.Free();
         _joining = null;
         if (_partial is not null)
@@ -139,7 +145,7 @@ internal sealed unsafe class WorkerSocket : IPollHandler
             _unsent.Dequeue();
             if ((nuint)sent == piece.Length)
             {
-                piece.Slab?.Release();
+                piece.Slab.Release();
                 continue;
             }
 
@@ -158,7 +164,8 @@ internal sealed unsafe class WorkerSocket : IPollHandler
     private void Receive(bool untilEmpty)
     {
         var doorbell = false;
-        while (!_closed)
+        var left = DrainBytes;
+        while (!_closed && left > 0)
         {
             nint count;
             if (_partial is null)
@@ -187,6 +194,7 @@ internal sealed unsafe class WorkerSocket : IPollHandler
                 return;
             }
 
+            left -= count;
             if (!Parse((int)count, ref doorbell) || (!untilEmpty && _partial is null && count < Node.ReceiveBytes))
                 break;
         }
@@ -228,7 +236,7 @@ internal sealed unsafe class WorkerSocket : IPollHandler
 
             return true;
         }
-        catch (Exception problem) when (problem is FrameException or JsonException)
+        catch (FrameException problem)
         {
             Close();
             _worker.Break(problem.Message);
@@ -250,7 +258,8 @@ internal sealed unsafe class WorkerSocket : IPollHandler
                     break;
                 case FrameKind.Result when (header.Flags & FrameFlags.Segmented) != 0:
                     _joining?.Free();
-                    _joining = new JoinedResult(frame);
+                    _joining = null;
+                    _joining = new JoinedResult(frame, _node.LargestResult);
                     break;
                 case FrameKind.Result:
                     _worker.OnResult(frame);
@@ -265,7 +274,7 @@ internal sealed unsafe class WorkerSocket : IPollHandler
 
                     break;
                 case FrameKind.Hello:
-                    _worker.OnHello(JsonSerializer.Deserialize(frame[FrameHeader.Size..], MessageJson.Default.Hello)!);
+                    _worker.OnHello(MessageBody.Read(header.Kind, frame[FrameHeader.Size..], MessageJson.Default.Hello));
                     break;
                 default:
                     throw new FrameException($"a worker sent a frame of kind {header.Kind}");

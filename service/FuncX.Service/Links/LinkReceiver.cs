@@ -17,9 +17,6 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
 {
     private const int MostPending = 64;
 
-    /// <summary>Room for stdout and stderr beside a value of the largest size.</summary>
-    private const int OutputBytes = 4 << 20;
-
     private readonly SemaphoreSlim _pending = new(MostPending);
     private readonly Dictionary<TaskId, Assembly> _assemblies = [];
     private TaskResult[] _results = [];
@@ -119,7 +116,7 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
         var prefix = ResultPrefix.Read(body, (long)whole);
         var assembly = new Assembly(prefix, (long)whole, _sequence);
         var value = (long)whole - ResultPrefix.Size - prefix.StdoutBytes - prefix.StderrBytes;
-        if (value <= limits.PayloadBytes && (long)prefix.StdoutBytes + prefix.StderrBytes <= OutputBytes)
+        if (value <= limits.PayloadBytes && (long)prefix.StdoutBytes + prefix.StderrBytes <= ResultPrefix.LargestOutputs)
             assembly.Body = new byte[whole - ResultPrefix.Size];
         assembly.Append(body[ResultPrefix.Size..]);
         // The same task again: its earlier sending broke off with the manager that sent it.
@@ -150,7 +147,7 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
     {
         var body = JsonSerializer.SerializeToUtf8Bytes(new FailureBody(
             "TooLarge",
-            $"The result of task {header.Task} has {bytes} bytes with its output; the service takes values up to {limits.PayloadBytes} bytes (limit payload_bytes) and output up to {OutputBytes}. Write large data to a file and return its path."));
+            $"The result of task {header.Task} has {bytes} bytes with its output; the service takes values up to {limits.PayloadBytes} bytes (limit payload_bytes) and output up to {ResultPrefix.LargestOutputs}. Write large data to a file and return its path."));
         prefix.Outcome = TaskOutcome.TooLarge;
         prefix.ContentType = ContentType.Json;
         prefix.StdoutBytes = prefix.StderrBytes = 0;

@@ -79,6 +79,42 @@ public sealed class WorkerTests
         batches.Count.ShouldBe(1);
     });
 
+    [Theory]
+    [InlineData("8MiB", 5_000_000, 5_000_000)]
+    [InlineData("16MiB", 20_000_000, 16 << 20)]
+    public Task Much_output_comes_back_up_to_its_limit_and_never_costs_the_value(string limit, int printed, int kept) => Scenario.RunAsync(new EndpointOptions
+    {
+        MoreYaml = $"limits: {{output: {limit}}}",
+    }, async cluster =>
+    {
+        var function = await cluster.Api.RegisterAsync(
+            "import sys\ndef say(n):\n    print('o' * n, end='')\n    print('e' * n, end='', file=sys.stderr)\n    return 1\n", "say");
+        await cluster.Api.SubmitAsync(ServiceApi.Request(function, cluster.EndpointId, "say", [$"[{printed}]"]));
+
+        var result = (await cluster.Api.WaitAsync("say", 1)).Values.Single();
+
+        result.Outcome.ShouldBe(Outcome.Value, result.Text);
+        result.Text.ShouldBe("1");
+        foreach (var stream in new[] { result.Output, result.Error })
+        {
+            stream.Length.ShouldBeInRange(kept, kept + 200);
+            if (printed > kept)
+                System.Text.Encoding.UTF8.GetString(stream.Span[^200..]).ShouldContain($"{printed - kept} bytes of output were cut");
+        }
+    });
+
+    [Fact]
+    public Task A_file_that_a_function_writes_has_the_mode_that_the_users_umask_gives() => Scenario.RunAsync(async cluster =>
+    {
+        var path = Path.Combine(cluster.DirectoryPath, "written");
+        var function = await cluster.Api.RegisterAsync("def write(path):\n    open(path, 'w').close()\n", "write");
+        await cluster.Api.SubmitAsync(ServiceApi.Request(function, cluster.EndpointId, "write", [$"[\"{path}\"]"]));
+        (await cluster.Api.WaitAsync("write", 1)).Values.Single().Outcome.ShouldBe(Outcome.Value);
+
+        var umask = File.ReadLines("/proc/self/status").Single(static line => line.StartsWith("Umask:", StringComparison.Ordinal)).Split('\t')[1];
+        ((int)File.GetUnixFileMode(path)).ShouldBe(Convert.ToInt32("666", 8) & ~Convert.ToInt32(umask, 8));
+    });
+
     [Fact]
     public Task A_killed_manager_leaves_no_worker_behind_and_is_replaced() => Scenario.RunAsync(async cluster =>
     {

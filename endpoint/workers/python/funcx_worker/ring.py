@@ -29,7 +29,7 @@ SKIP_RANGE = Struct("@QQ")
 def make_shared_memory():
     """A descriptor of OBJECT_BYTES zeros that no name leads to."""
     if hasattr(os, "memfd_create"):
-        descriptor = os.memfd_create("funcx-results", os.MFD_CLOEXEC)
+        descriptor = os.memfd_create("funcx-results", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     else:
         # Interpreters built against a glibc before 2.27 (conda's, for one) have no memfd_create.
         descriptor, path = tempfile.mkstemp(dir="/dev/shm")
