@@ -28,9 +28,6 @@ internal sealed class ResultSubscription : IAsyncDisposable
         _receiver = receiver;
     }
 
-    /// <summary>Messages taken a second time, and dropped.</summary>
-    public long DuplicatesDropped { get; private set; }
-
     /// <summary>Says that there is something to wait for now; opens the stream when it is not open.</summary>
     public void Await()
     {
@@ -100,11 +97,7 @@ internal sealed class ResultSubscription : IAsyncDisposable
                 }
 
                 if (chunk.Cursor <= _cursor)
-                {
-                    DuplicatesDropped++;
                     continue;
-                }
-
                 _receiver.Take(chunk);
                 _cursor = chunk.Cursor;
             }
