@@ -57,7 +57,8 @@ internal static class MapCommand
         var done = await ProgressBar.RunAsync(invocation, "calls", fromInput ? null : CountLines(file!.FullName), async report =>
         {
             long count = 0;
-            await foreach (var result in client.MapResultsAsync<CallArguments, RawResult>(function, endpoint, lines.ReadAsync(cancellation), map, cancellation: cancellation))
+            var results = client.MapResultsAsync<CallArguments, RawResult>(function, endpoint, lines.ReadAsync(cancellation), map, cancellation: cancellation);
+            await foreach (var result in invocation.Terminal.FlushingAsync(results))
             {
                 if (result.Error is { } problem)
                 {
