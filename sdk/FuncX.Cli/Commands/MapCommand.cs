@@ -49,8 +49,7 @@ internal static class MapCommand
         var (function, endpoint) = await options.ResolveAsync(invocation, client, cancellation);
         using var reader = fromInput ? null : new StreamReader(file!.FullName, Encoding.UTF8);
         var lines = new ArgumentLines(reader ?? invocation.Terminal.Input, fromInput ? "standard input" : file!.Name);
-        if (!invocation.IsJson)
-            await invocation.Terminal.Error.WriteLineAsync($"group {map.Group}");
+        await invocation.Terminal.Error.WriteLineAsync($"group {map.Group}");
 
         long failed = 0;
         FuncXException? first = null;

@@ -21,9 +21,9 @@ public sealed class TaskQueries
     public Task<GroupInfo> GetGroupAsync(string group, CancellationToken cancellation = default) => _service.CallAsync(
         options => _service.Tasks.GetGroupAsync(new GetGroupRequest { Group = group }, options), $"Group {group}", cancellation);
 
-    /// <summary>Tasks of a group (or of all groups, when empty), without values.</summary>
+    /// <summary>Tasks of a group, without values.</summary>
     public async IAsyncEnumerable<TaskInfo> ListAsync(
-        string group = "", TaskState state = TaskState.Unspecified, [EnumeratorCancellation] CancellationToken cancellation = default)
+        string group, TaskState state = TaskState.Unspecified, [EnumeratorCancellation] CancellationToken cancellation = default)
     {
         var request = new ListTasksRequest { Group = group, State = state, Limit = 1_000 };
         do
