@@ -9,6 +9,7 @@ namespace FuncX.Tests.Client;
 /// <summary>The command as a process of its own, with pipes that stay open: what it does while nothing comes, and when a signal does.</summary>
 public sealed partial class LiveCommandTests : IAsyncLifetime
 {
+    private const int Hangup = 1;
     private const int Interrupt = 2;
     private const int Terminate = 15;
 
@@ -43,6 +44,7 @@ public sealed partial class LiveCommandTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData(Hangup)]
     [InlineData(Interrupt)]
     [InlineData(Terminate)]
     public async Task A_map_answers_each_line_as_it_comes_and_ends_at_once_when_it_is_interrupted(int signal)
