@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
 using FuncX.Cli.Commands;
 using FuncX.Client;
 
@@ -27,6 +28,13 @@ internal sealed class CommandLine
             return ExitCodes.Usage;
         }
 
+        using var hangup = new CancellationTokenSource();
+        // The terminal was closed. The default would end the process where it stands, and leave what quickstart has started.
+        using var closing = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
+        {
+            context.Cancel = true;
+            hangup.Cancel();
+        });
         var code = await parsed.InvokeAsync(new InvocationConfiguration
         {
             Output = _terminal.Output,
@@ -34,7 +42,7 @@ internal sealed class CommandLine
             EnableDefaultExceptionHandler = false,
             // quickstart stops three processes in this time.
             ProcessTerminationTimeout = TimeSpan.FromSeconds(30),
-        });
+        }, hangup.Token);
         await _terminal.Output.FlushAsync();
         return code;
     }
@@ -48,6 +56,7 @@ internal sealed class CommandLine
             _globals.Json,
         };
         root.Add(QuickstartCommand.Create(this));
+        root.Add(QuickstartGuardCommand.Create(this));
         root.Add(LoginCommand.Create(this));
         root.Add(FunctionCommands.Create(this));
         root.Add(EndpointCommands.Create(this));
@@ -70,7 +79,15 @@ internal sealed class CommandLine
         }
         catch (Exception) when (cancellation.IsCancellationRequested)
         {
-            await invocation.Terminal.Error.WriteLineAsync("funcx: interrupted");
+            try
+            {
+                await invocation.Terminal.Error.WriteLineAsync("funcx: interrupted");
+            }
+            catch (IOException)
+            {
+                // It was the terminal that went away.
+            }
+
             return ExitCodes.Interrupted;
         }
         catch (RemoteTaskException problem)

@@ -19,7 +19,7 @@ internal static class ExitCodes
 
     public const int NotFound = 5;
 
-    /// <summary>Ctrl-C or SIGTERM.</summary>
+    /// <summary>Ctrl-C, SIGTERM or SIGHUP.</summary>
     public const int Interrupted = 130;
 
     public static int For(FuncXErrorKind kind) => kind switch

@@ -38,7 +38,34 @@ internal sealed class Terminal
     {
         var utf8 = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
         var output = new StreamWriter(System.Console.OpenStandardOutput(), utf8, bufferSize: 64 * 1024) { AutoFlush = !System.Console.IsOutputRedirected };
-        return new Terminal(output, System.Console.Error, System.Console.In, !System.Console.IsErrorRedirected, System.Console.IsInputRedirected);
+        // Not Console.In, whose ReadLineAsync keeps its caller until a line is there.
+        var input = new StreamReader(System.Console.OpenStandardInput(), utf8);
+        return new Terminal(output, System.Console.Error, input, !System.Console.IsErrorRedirected, System.Console.IsInputRedirected);
+    }
+
+    /// <summary>
+    /// The next line, or null at the end. A read of a pipe or a terminal cannot be taken back: when it is cancelled it is left to itself, and the reader is not to be
+    /// used any more.
+    /// </summary>
+    public static async ValueTask<string?> ReadLineAsync(TextReader reader, CancellationToken cancellation)
+    {
+        var line = reader.ReadLineAsync(cancellation);
+        return line.IsCompleted ? await line : await line.AsTask().WaitAsync(cancellation);
+    }
+
+    /// <summary>Gives items on, and brings what was printed to whoever reads it before it waits for the next one.</summary>
+    public async IAsyncEnumerable<T> FlushingAsync<T>(IAsyncEnumerable<T> items)
+    {
+        await using var each = items.GetAsyncEnumerator();
+        while (true)
+        {
+            var next = each.MoveNextAsync();
+            if (!next.IsCompleted)
+                await Output.FlushAsync();
+            if (!await next)
+                yield break;
+            yield return each.Current;
+        }
     }
 
     private static IAnsiConsole Console(TextWriter writer, bool ansi, int? width)

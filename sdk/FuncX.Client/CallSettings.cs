@@ -5,7 +5,10 @@ namespace FuncX.Client;
 /// <summary>What may be said about calls beyond function, endpoint and arguments.</summary>
 public sealed record CallSettings
 {
-    /// <summary>Longest run of one attempt; null: the endpoint's limit.</summary>
+    private static readonly TimeSpan ShortestWalltime = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan LongestWalltime = TimeSpan.FromMilliseconds(uint.MaxValue);
+
+    /// <summary>Longest run of one attempt, 1 ms to 49 days; null: the endpoint's limit.</summary>
     public TimeSpan? Walltime { get; init; }
 
     /// <summary>When a call must have started; later it ends as expired.</summary>
@@ -14,7 +17,10 @@ public sealed record CallSettings
     /// <summary>Higher runs first among one user's calls.</summary>
     public byte Priority { get; init; }
 
-    /// <summary>Executions allowed when infrastructure fails; 0: the service's default (3). 1 is at most once.</summary>
+    /// <summary>
+    /// A call ends as lost when so many of its executions are known to be lost with their worker, manager or block; 0: the service's default (3). 1 is at most once: it
+    /// also ends when its endpoint is started anew and may have run it.
+    /// </summary>
     public int MaxAttempts { get; init; }
 
     internal TaskOptions ToContract()
@@ -22,10 +28,15 @@ public sealed record CallSettings
         ArgumentOutOfRangeException.ThrowIfNegative(MaxAttempts);
         return new TaskOptions
         {
-            WalltimeMs = Walltime is { } walltime ? checked((uint)Math.Max(1, (long)walltime.TotalMilliseconds)) : 0,
+            WalltimeMs = Walltime is { } walltime ? Milliseconds(walltime) : 0,
             Deadline = Deadline is { } deadline ? (deadline.UtcTicks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond : 0,
             Priority = Priority,
             MaxAttempts = (uint)MaxAttempts,
         };
     }
+
+    private static uint Milliseconds(TimeSpan walltime) => walltime >= ShortestWalltime && walltime <= LongestWalltime
+        ? (uint)walltime.TotalMilliseconds
+        : throw new ArgumentOutOfRangeException(
+            nameof(walltime), walltime, $"A walltime is 1 ms to {LongestWalltime} (the service counts milliseconds in 32 bits).");
 }

@@ -9,8 +9,8 @@ public sealed record FuncXClientOptions
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// How long to keep trying when the service, once reached, goes away (it restarts, the network fails). Submissions keep their batch ids and
-    /// results their cursor meanwhile. Default 5 minutes; <see cref="Timeout.InfiniteTimeSpan"/> never gives up.
+    /// How long to keep trying when the service, once reached, goes away (it restarts, the network fails), from when the connection was lost. Submissions keep
+    /// their batch ids and results their cursor meanwhile. Default 5 minutes; <see cref="Timeout.InfiniteTimeSpan"/> never gives up.
     /// </summary>
     public TimeSpan RetryFor { get; init; } = TimeSpan.FromMinutes(5);
 

@@ -2,43 +2,27 @@ using System.Text.Json;
 using FuncX.Cli;
 using FuncX.Cli.Commands;
 using FuncX.Contracts;
+using FuncX.Contracts.V1;
 using FuncX.Tests.Client.Fake;
 using FuncX.Wire;
+using Google.Protobuf;
 using Shouldly;
 using Xunit;
 
 namespace FuncX.Tests.Client;
 
-public sealed class CliTests : IAsyncLifetime
+[Collection(nameof(CommandHarness))]
+public sealed class CliTests : CommandHarness
 {
-    private readonly string _directory = Directory.CreateTempSubdirectory("funcx-cli-tests-").FullName;
-    private FakeService _service = null!;
-
-    private string TokenFile => Path.Combine(_directory, "token");
-
-    public async ValueTask InitializeAsync()
-    {
-        // One class, so one test at a time: the variable belongs to the process.
-        Environment.SetEnvironmentVariable("FUNCX_CONFIG_DIR", _directory);
-        _service = await FakeService.StartAsync();
-        await File.WriteAllTextAsync(TokenFile, FakeService.Token + "\n");
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await _service.DisposeAsync();
-        Directory.Delete(_directory, recursive: true);
-    }
-
     [Fact]
     public async Task Login_proves_the_token_and_stores_it_for_this_user_only()
     {
-        var (code, output, error) = await RunAsync(FakeService.Token + "\n", "login", _service.Address.ToString());
+        var (code, output, error) = await RunAsync(FakeService.Token + "\n", "login", Service.Address.ToString());
 
         error.ShouldBeEmpty();
         code.ShouldBe(0);
-        var path = Path.Combine(_directory, "credentials.json");
-        var address = $"http://127.0.0.1:{_service.Port}";
+        var path = Path.Combine(DirectoryPath, "credentials.json");
+        var address = $"http://127.0.0.1:{Service.Port}";
         output.ShouldBe($"Logged in to {address}; the token is in {path}.\n");
         File.GetUnixFileMode(path).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite);
         CredentialsFile.Read(path).Current.ShouldBe(address);
@@ -48,12 +32,12 @@ public sealed class CliTests : IAsyncLifetime
     [Fact]
     public async Task A_wrong_token_is_not_stored()
     {
-        var (code, output, error) = await RunAsync("fxt_wrong\n", "login", _service.Address.ToString());
+        var (code, output, error) = await RunAsync("fxt_wrong\n", "login", Service.Address.ToString());
 
         code.ShouldBe(4);
         output.ShouldBeEmpty();
         error.ShouldContain("does not allow it: the token is unknown");
-        File.Exists(Path.Combine(_directory, "credentials.json")).ShouldBeFalse();
+        File.Exists(Path.Combine(DirectoryPath, "credentials.json")).ShouldBeFalse();
     }
 
     [Theory]
@@ -76,7 +60,7 @@ public sealed class CliTests : IAsyncLifetime
     [Fact]
     public async Task A_line_that_is_no_token_is_not_sent_by_login()
     {
-        var (code, _, error) = await RunAsync("fxt_first fxt_second\n", "login", _service.Address.ToString());
+        var (code, _, error) = await RunAsync("fxt_first fxt_second\n", "login", Service.Address.ToString());
 
         code.ShouldBe(2);
         error.ShouldBe("funcx: Standard input does not hold a token; expected one line of text\n");
@@ -94,7 +78,7 @@ public sealed class CliTests : IAsyncLifetime
     [Fact]
     public async Task Register_prints_the_id_and_list_shows_it()
     {
-        var file = Path.Combine(_directory, "work.py");
+        var file = Path.Combine(DirectoryPath, "work.py");
         await File.WriteAllTextAsync(file, "def fit(x):\n    return x\n");
 
         var (code, output, _) = await ServiceAsync("function", "register", $"{file}:fit");
@@ -122,9 +106,34 @@ public sealed class CliTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_source_that_is_not_utf8_is_refused_with_the_place()
+    {
+        var file = Path.Combine(DirectoryPath, "work.py");
+        await File.WriteAllBytesAsync(file, [.. "def fit(x):\n    return '"u8, 0xe9, .. "'\n"u8]);
+
+        var (code, output, error) = await ServiceAsync("function", "register", $"{file}:fit");
+
+        code.ShouldBe(2);
+        output.ShouldBeEmpty();
+        error.ShouldBe($"funcx: {file} is not UTF-8 text: the byte at offset 24 is 0xE9. Save it as UTF-8.\n");
+        Service.State.Functions.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_byte_order_mark_is_no_part_of_a_source()
+    {
+        var file = Path.Combine(DirectoryPath, "work.py");
+        await File.WriteAllBytesAsync(file, [0xef, 0xbb, 0xbf, .. "def fit(x):\n    return 'ü'\n"u8]);
+
+        (await ServiceAsync("function", "register", $"{file}:fit")).Code.ShouldBe(0);
+
+        Service.State.Functions.ShouldHaveSingleItem().Code.ToStringUtf8().ShouldBe("def fit(x):\n    return 'ü'\n");
+    }
+
+    [Fact]
     public async Task Endpoints_are_shown_as_a_table_and_as_json()
     {
-        _service.State.AddEndpoint("lab");
+        Service.State.AddEndpoint("lab");
 
         (await ServiceAsync("endpoint", "list")).Output.ShouldContain("lab    online   1        0/2");
         (await ServiceAsync("endpoint", "show", "lab")).Output.ShouldContain("0 busy of 2");
@@ -137,8 +146,8 @@ public sealed class CliTests : IAsyncLifetime
     [Fact]
     public async Task Run_reads_arguments_as_json_or_text_and_prints_the_value()
     {
-        _service.State.AddFunction("all", arguments => (TaskOutcome.Value, arguments));
-        _service.State.AddEndpoint("lab");
+        Service.State.AddFunction("all", arguments => (TaskOutcome.Value, arguments));
+        Service.State.AddEndpoint("lab");
 
         (await ServiceAsync("run", "all", "lab", "5", "text", "[1,2]", "true")).Output.ShouldBe("""[5,"text",[1,2],true]""" + "\n");
         (await ServiceAsync("run", "all", "lab", "1", "--named", "k=v", "--named", "n=2")).Output.ShouldBe("""{"args":[1],"kwargs":{"k":"v","n":2}}""" + "\n");
@@ -151,9 +160,9 @@ public sealed class CliTests : IAsyncLifetime
     [Fact]
     public async Task A_string_value_is_printed_as_its_text_and_output_of_the_task_goes_to_standard_error()
     {
-        _service.State.Output = "working\n";
-        _service.State.AddFunction("same");
-        _service.State.AddEndpoint("lab");
+        Service.State.Output = "working\n";
+        Service.State.AddFunction("same");
+        Service.State.AddEndpoint("lab");
 
         var (code, output, error) = await ServiceAsync("run", "same", "lab", "Grüße");
 
@@ -165,8 +174,8 @@ public sealed class CliTests : IAsyncLifetime
     [Fact]
     public async Task A_failed_task_is_exit_code_1_with_the_remote_traceback()
     {
-        _service.State.AddFunction("fails", _ => (TaskOutcome.Exception, """{"type": "KeyError", "message": "'x'", "traceback": "Traceback (most recent call last):\n  line 3"}"""));
-        _service.State.AddEndpoint("lab");
+        Service.State.AddFunction("fails", _ => (TaskOutcome.Exception, """{"type": "KeyError", "message": "'x'", "traceback": "Traceback (most recent call last):\n  line 3"}"""));
+        Service.State.AddEndpoint("lab");
 
         var (code, output, error) = await ServiceAsync("run", "fails", "lab");
 
@@ -179,25 +188,54 @@ public sealed class CliTests : IAsyncLifetime
     [Fact]
     public async Task Map_reads_lines_and_prints_lines_in_order()
     {
-        _service.State.AddFunction("same");
-        _service.State.AddEndpoint("lab");
-        _service.State.Backwards = true;
+        Service.State.AddFunction("same");
+        Service.State.AddEndpoint("lab");
+        Service.State.Backwards = true;
 
         var (code, output, _) = await ServiceInputAsync("1\n[2, 3]\n\"four\"\n\n{\"args\": [5]}\n{\"a\": 6}\n", "map", "same", "lab", "--group", "g1");
 
         code.ShouldBe(0);
         output.ShouldBe("1\n2\n\"four\"\n{\"args\": [5]}\n{\"a\": 6}\n");
-        _service.State.Submissions.ShouldAllBe(request => request.Group == "g1");
+        Service.State.Submissions.ShouldAllBe(request => request.Group == "g1");
+    }
+
+    [Theory]
+    [InlineData("map", "same", "lab", "--group", "g1")]
+    [InlineData("map", "same", "lab", "--group", "g1", "--json")]
+    public async Task Map_says_its_group_before_anything_else(params string[] arguments)
+    {
+        Service.State.AddFunction("same");
+        Service.State.AddEndpoint("lab");
+
+        (await ServiceInputAsync("1\n", arguments)).Error.ShouldBe("group g1\n");
+    }
+
+    [Fact]
+    public async Task Bars_on_a_terminal_leave_the_output_as_it_is()
+    {
+        Service.State.AddFunction("same");
+        Service.State.AddEndpoint("lab");
+        var file = Path.Combine(DirectoryPath, "in.jsonl");
+        await File.WriteAllTextAsync(file, "1\n2\n3\n");
+        await SubmitOneAsync("g2");
+
+        var (code, output, _) = await RunAsync("", ToService("map", "same", "lab", file), isInteractive: true);
+
+        code.ShouldBe(0);
+        output.ShouldBe("1\n2\n3\n");
+        (await RunAsync("1\n2\n", ToService("map", "same", "lab"), isInteractive: true)).Output.ShouldBe("1\n2\n");
+        (await RunAsync("", ToService("group", "wait", "g2"), isInteractive: true)).Code.ShouldBe(0);
+        (await RunAsync("1\n", ToService("map", "same", "lab", "--group", "g3", "--json"), isInteractive: true)).Error.ShouldBe("group g3\n");
     }
 
     [Fact]
     public async Task Map_goes_on_after_a_failed_call_and_says_so()
     {
-        _service.State.AddFunction("odd", arguments => FakeState.Value(arguments) == "2"
+        Service.State.AddFunction("odd", arguments => FakeState.Value(arguments) == "2"
             ? (TaskOutcome.Exception, """{"type": "ValueError", "message": "even"}""")
             : (TaskOutcome.Value, FakeState.Value(arguments)));
-        _service.State.AddEndpoint("lab");
-        var file = Path.Combine(_directory, "in.jsonl");
+        Service.State.AddEndpoint("lab");
+        var file = Path.Combine(DirectoryPath, "in.jsonl");
         await File.WriteAllTextAsync(file, "1\n2\n3");
 
         var (code, output, error) = await ServiceAsync("map", "odd", "lab", file);
@@ -214,8 +252,8 @@ public sealed class CliTests : IAsyncLifetime
     [Fact]
     public async Task A_line_that_is_not_json_is_named()
     {
-        _service.State.AddFunction("same");
-        _service.State.AddEndpoint("lab");
+        Service.State.AddFunction("same");
+        Service.State.AddEndpoint("lab");
 
         var (code, _, error) = await ServiceInputAsync("1\n[2\n", "map", "same", "lab");
 
@@ -226,8 +264,8 @@ public sealed class CliTests : IAsyncLifetime
     [Fact]
     public async Task Calls_before_a_line_that_is_not_json_are_printed_and_those_after_it_are_not_made()
     {
-        _service.State.AddFunction("same");
-        _service.State.AddEndpoint("lab");
+        Service.State.AddFunction("same");
+        Service.State.AddEndpoint("lab");
 
         var (code, output, error) = await ServiceInputAsync("1\n2\n3\n[4\n5\n", "map", "same", "lab");
 
@@ -235,14 +273,14 @@ public sealed class CliTests : IAsyncLifetime
         output.ShouldBe("1\n2\n3\n");
         error.ShouldContain("funcx: Line 4 of standard input is not JSON");
         error.ShouldContain("Neither it nor any line after it was called.");
-        _service.State.Cancelled.ShouldBeEmpty();
+        Service.State.Cancelled.ShouldBeEmpty();
     }
 
     [Fact]
     public async Task A_failed_call_before_a_line_that_is_not_json_is_said_too()
     {
-        _service.State.AddFunction("fails", _ => (TaskOutcome.Exception, """{"type": "ValueError", "message": "even"}"""));
-        _service.State.AddEndpoint("lab");
+        Service.State.AddFunction("fails", _ => (TaskOutcome.Exception, """{"type": "ValueError", "message": "even"}"""));
+        Service.State.AddEndpoint("lab");
 
         var (code, output, error) = await ServiceInputAsync("1\n[2\n", "map", "fails", "lab");
 
@@ -276,15 +314,33 @@ public sealed class CliTests : IAsyncLifetime
 
         (await ServiceAsync("task", "result", task)).Output.ShouldBe("7\n");
         (await ServiceAsync("task", "cancel", task)).Output.ShouldBe("Cancelled 1 of 1; the others had ended.\n");
-        _service.State.Cancelled.ShouldBe([task]);
+        Service.State.Cancelled.ShouldBe([task]);
         (await ServiceAsync("task", "result", "0193f1c2a4b77c1e90ab12cd-0")).Code.ShouldBe(5);
         (await ServiceAsync("task", "result", "x")).Code.ShouldBe(2);
     }
 
     [Fact]
+    public async Task A_task_whose_result_has_expired_is_told_as_such()
+    {
+        var task = await SubmitOneAsync();
+        var known = Service.State.Find(task)!;
+        (known.Outcome, known.Value, known.Times) = (Outcome.Unspecified, ByteString.Empty, new HopTimes());
+
+        (await ServiceAsync("task", "show", task)).Output.ShouldContain("done; its result has expired");
+        var (code, output, error) = await ServiceAsync("task", "result", task);
+
+        code.ShouldBe(5);
+        output.ShouldBeEmpty();
+        error.ShouldBe($"funcx: Task {task} has ended, and its result has expired: the service keeps results for a limited time.\n");
+        using var document = JsonDocument.Parse((await ServiceAsync("task", "show", task, "--json")).Output);
+        document.RootElement.GetProperty("state").GetString().ShouldBe("done");
+        document.RootElement.GetProperty("outcome").ValueKind.ShouldBe(JsonValueKind.Null);
+    }
+
+    [Fact]
     public async Task A_task_that_has_not_ended_is_no_result()
     {
-        _service.State.Holding = true;
+        Service.State.Holding = true;
         var task = await SubmitOneAsync(wait: false);
 
         var (code, output, error) = await ServiceAsync("task", "result", task);
@@ -368,34 +424,4 @@ public sealed class CliTests : IAsyncLifetime
     [InlineData("2h", 7200)]
     [InlineData("00:45:10", 2710)]
     public void Walltimes_have_units(string text, double seconds) => CallOptions.ParseTime(text).TotalSeconds.ShouldBe(seconds);
-
-    private async Task<string> SubmitOneAsync(string group = "g", bool wait = true)
-    {
-        var (function, endpoint) = (_service.State.AddFunction("same"), _service.State.AddEndpoint("lab"));
-        await using var client = _service.Client(new FuncX.Client.FuncXClientOptions { Group = group });
-        var handle = await client.SubmitAsync<int, int>(function, endpoint, 7);
-        await handle.Accepted;
-        if (wait)
-            await handle;
-        return handle.Id.ToString();
-    }
-
-    private Task<(int Code, string Output, string Error)> ServiceAsync(params string[] arguments) => ServiceInputAsync("", arguments);
-
-    private Task<(int Code, string Output, string Error)> ServiceInputAsync(string input, params string[] arguments)
-    {
-        // Before "--": after it everything is an argument.
-        var end = Array.IndexOf(arguments, "--");
-        string[] globals = ["--service", _service.Address.ToString(), "--token-file", TokenFile];
-        return RunAsync(input, end < 0 ? [.. arguments, .. globals] : [.. arguments[..end], .. globals, .. arguments[end..]]);
-    }
-
-    private static async Task<(int Code, string Output, string Error)> RunAsync(string input, params string[] arguments)
-    {
-        using var output = new StringWriter { NewLine = "\n" };
-        using var error = new StringWriter { NewLine = "\n" };
-        var terminal = new Terminal(output, error, new StringReader(input), isInteractive: false, inputIsRedirected: true, width: 200);
-        var code = await new CommandLine(terminal).RunAsync(arguments);
-        return (code, output.ToString(), error.ToString());
-    }
 }

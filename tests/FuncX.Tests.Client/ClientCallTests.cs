@@ -1,4 +1,5 @@
 using FuncX.Client;
+using FuncX.Contracts;
 using FuncX.Tests.Client.Fake;
 using FuncX.Wire;
 using Grpc.Core;
@@ -168,6 +169,56 @@ public sealed class ClientCallTests
     [InlineData("ftp://127.0.0.1")]
     public void A_token_does_not_travel_in_clear(string address) =>
         Should.Throw<ArgumentException>(() => new FuncXClient(new Uri(address), "t"));
+
+    [Fact]
+    public async Task A_stored_login_is_a_client()
+    {
+        await using var service = await FakeService.StartAsync();
+        service.State.AddEndpoint("lab");
+        var directory = Directory.CreateTempSubdirectory("funcx-client-tests-").FullName;
+        var path = Path.Combine(directory, "credentials.json");
+        var address = service.Address.GetLeftPart(UriPartial.Authority);
+        new CredentialsFile { Current = address, Tokens = { [address] = FakeService.Token, ["http://127.0.0.1:1"] = "other" } }.Write(path);
+
+        await using (var client = FuncXClient.FromCredentials(path: path))
+            (await client.Endpoints.ListAsync(Token)).ShouldHaveSingleItem();
+        await using (var client = FuncXClient.FromCredentials("http://127.0.0.1:1/", path))
+            client.Address.Port.ShouldBe(1);
+        var missing = Should.Throw<FuncXException>(() => FuncXClient.FromCredentials("http://127.0.0.1:2", path));
+        var none = Should.Throw<FuncXException>(() => FuncXClient.FromCredentials(path: path + ".none"));
+
+        (missing.Kind, missing.Message).ShouldBe((FuncXErrorKind.NotAuthorised, $"There is no login for http://127.0.0.1:2 in {path}. Run: funcx login http://127.0.0.1:2"));
+        (none.Kind, none.Message).ShouldBe((FuncXErrorKind.NotAuthorised, $"There is no login in {path}.none. Run: funcx login ADDRESS"));
+        Directory.Delete(directory, recursive: true);
+    }
+
+    [Fact]
+    public async Task Tasks_of_a_group_are_listed()
+    {
+        await using var service = await FakeService.StartAsync();
+        var (function, endpoint) = (service.State.AddFunction("same"), service.State.AddEndpoint("lab"));
+        await using var client = service.Client();
+        var handles = await client.SubmitManyAsync<int, int>(function, endpoint, [1, 2], cancellation: Token);
+
+        var tasks = await client.Tasks.ListAsync(client.Group, cancellation: Token).ToListAsync(Token);
+
+        tasks.Select(task => task.TaskId).ShouldBe(handles.Select(handle => handle.Id.ToString()));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    [InlineData(4_294_967_296)]
+    public async Task A_walltime_that_cannot_be_told_to_the_service_is_refused_with_the_range(long milliseconds)
+    {
+        await using var service = await FakeService.StartAsync();
+        await using var client = service.Client();
+
+        var failure = await Should.ThrowAsync<ArgumentOutOfRangeException>(async () => await client.SubmitAsync<int, int>(
+            new FunctionId("f"), new EndpointId("e"), 1, new CallSettings { Walltime = TimeSpan.FromMilliseconds(milliseconds) }, cancellation: Token));
+
+        failure.Message.ShouldStartWith("A walltime is 1 ms to 49.17:02:47.2950000 (the service counts milliseconds in 32 bits).");
+    }
 
     [Fact]
     public async Task Calls_survive_a_restart_of_the_service()

@@ -127,6 +127,86 @@ public sealed class ClientMapTests
     }
 
     [Fact]
+    public async Task An_interrupted_map_cancels_its_own_calls_and_no_others_of_its_group()
+    {
+        await using var service = await FakeService.StartAsync();
+        var (function, endpoint) = (service.State.AddFunction("same"), service.State.AddEndpoint("lab"));
+        await using var client = service.Client();
+        var options = new MapOptions { Group = "shared" };
+        (await client.MapAsync<int, int>(function, endpoint, [1, 2], options, cancellation: Token).ToListAsync(Token)).Count.ShouldBe(2);
+        service.State.Holding = true;
+        var goesOn = client.MapAsync<int, int>(function, endpoint, [3, 4], options, cancellation: Token).ToListAsync(Token).AsTask();
+        await service.State.AcceptedAsync(4);
+        var others = service.State.Submissions.Count;
+        using var interrupt = new CancellationTokenSource();
+        var interrupted = client.MapAsync<int, int>(function, endpoint, Enumerable.Range(0, 12_000), options, cancellation: interrupt.Token).ToListAsync(interrupt.Token).AsTask();
+        await service.State.AcceptedAsync(12_004);
+
+        await interrupt.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(() => interrupted);
+
+        service.State.Cancelled.Order(StringComparer.Ordinal).ShouldBe(service.State.Submissions.Skip(others).SelectMany(request =>
+            Enumerable.Range(0, request.Lengths.Count).Select(index => $"{Convert.ToHexStringLower(request.BatchId.Span)}-{index}")).Order(StringComparer.Ordinal));
+        service.State.CancelRequests.Count.ShouldBeGreaterThan(1);
+        service.State.Release();
+        (await goesOn).ShouldBe([3, 4]);
+    }
+
+    [Fact]
+    public async Task An_interrupted_map_cancels_only_what_has_not_ended()
+    {
+        await using var service = await FakeService.StartAsync();
+        var (function, endpoint) = (service.State.AddFunction("same"), service.State.AddEndpoint("lab"));
+        await using var client = service.Client();
+        async IAsyncEnumerable<int> Source([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation = default)
+        {
+            yield return 1;
+            await service.State.AcceptedAsync(1).WaitAsync(cancellation);
+            service.State.Holding = true;
+            yield return 2;
+            await Task.Delay(Timeout.Infinite, cancellation);
+        }
+
+        await using (var values = client.MapAsync<int, int>(function, endpoint, Source(Token), cancellation: Token).GetAsyncEnumerator(Token))
+        {
+            (await values.MoveNextAsync()).ShouldBeTrue();
+            await service.State.AcceptedAsync(2);
+        }
+
+        service.State.Cancelled.ShouldHaveSingleItem().ShouldStartWith(Convert.ToHexStringLower(service.State.Submissions[1].BatchId.Span));
+    }
+
+    [Fact]
+    public async Task A_map_holds_no_more_bytes_than_its_window()
+    {
+        await using var service = await FakeService.StartAsync();
+        var (function, endpoint) = (service.State.AddFunction("same"), service.State.AddEndpoint("lab"));
+        service.State.Holding = true;
+        await using var client = service.Client();
+        var (produced, taken, most) = (0, 0, 0);
+        IEnumerable<string> Source()
+        {
+            for (; produced < 4_000; produced++)
+            {
+                most = Math.Max(most, produced - Volatile.Read(ref taken));
+                yield return new string('x', 1_000);
+            }
+        }
+
+        // A call weighs 1,066 bytes: 93 of them are held at most, and a message of 16 may wait and another be filled; the consumer may not be done with a third.
+        var opening = service.State.AcceptedAsync(78).ContinueWith(_ => service.State.Release(), Token, TaskContinuationOptions.None, TaskScheduler.Default);
+        await foreach (var value in client.MapAsync<string, string>(function, endpoint, Source(), new MapOptions { BatchSize = 16, WindowBytes = 100_000 }, cancellation: Token))
+        {
+            value.Length.ShouldBe(1_000);
+            Interlocked.Increment(ref taken);
+        }
+
+        await opening;
+        taken.ShouldBe(4_000);
+        most.ShouldBeLessThanOrEqualTo(93 + (3 * 16));
+    }
+
+    [Fact]
     public async Task A_failed_task_is_one_result_of_a_map_of_results()
     {
         await using var service = await FakeService.StartAsync();

@@ -16,7 +16,7 @@ internal sealed class ArgumentLines(TextReader reader, string name)
 
     public async IAsyncEnumerable<CallArguments> ReadAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
-        for (var number = 1L; await reader.ReadLineAsync(cancellation) is { } line; number++)
+        for (var number = 1L; await Terminal.ReadLineAsync(reader, cancellation) is { } line; number++)
         {
             if (string.IsNullOrWhiteSpace(line))
                 continue;

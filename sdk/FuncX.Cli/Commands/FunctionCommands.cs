@@ -1,5 +1,8 @@
+using System.Buffers;
 using System.CommandLine;
+using System.Text;
 using System.Text.RegularExpressions;
+using System.Text.Unicode;
 using FuncX.Cli.Output;
 using FuncX.Contracts.V1;
 
@@ -128,10 +131,22 @@ internal static class FunctionCommands
             throw new UsageException($"'{entry}' in '{source}' is not a Python name.");
         if (!File.Exists(file))
             throw new UsageException($"{file} does not exist.");
-        var code = File.ReadAllText(file);
+        var code = ReadUtf8(file);
         if (!Regex.IsMatch(code, $@"\b{Regex.Escape(entry)}\b", RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1)))
             throw new UsageException($"{file} does not define '{entry}'.");
         return (code, entry);
+    }
+
+    /// <summary>The text of a file; bytes that are none are refused, since another text would be registered in their place.</summary>
+    private static string ReadUtf8(string file)
+    {
+        ReadOnlySpan<byte> bytes = File.ReadAllBytes(file);
+        var mark = bytes.StartsWith(Encoding.UTF8.Preamble) ? Encoding.UTF8.Preamble.Length : 0;
+        var text = new char[bytes.Length];
+        var status = Utf8.ToUtf16(bytes[mark..], text, out var read, out var written, replaceInvalidSequences: false);
+        return status == OperationStatus.Done
+            ? new string(text, 0, written)
+            : throw new UsageException($"{file} is not UTF-8 text: the byte at offset {mark + read} is 0x{bytes[mark + read]:X2}. Save it as UTF-8.");
     }
 
     private static object Document(FunctionInfo function) =>

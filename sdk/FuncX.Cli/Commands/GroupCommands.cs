@@ -55,7 +55,8 @@ internal static class GroupCommands
         {
             await using var client = invocation.Connect();
             var failed = false;
-            await foreach (var result in client.Tasks.ResultsAsync(invocation.Parsed.GetRequiredValue(name), invocation.Parsed.GetValue(cursor), follow: false, cancellation))
+            var results = client.Tasks.ResultsAsync(invocation.Parsed.GetRequiredValue(name), invocation.Parsed.GetValue(cursor), follow: false, cancellation);
+            await foreach (var result in invocation.Terminal.FlushingAsync(results))
             {
                 var failure = result.Failure;
                 failed |= failure is not null;

@@ -49,7 +49,7 @@ internal static class LoginCommand
     {
         if (!terminal.InputIsRedirected && terminal.IsInteractive)
             return await new TextPrompt<string>($"Token for {Markup.Escape(service)}:").Secret(mask: null).ShowAsync(terminal.Progress, cancellation);
-        var token = (await terminal.Input.ReadLineAsync(cancellation))?.Trim();
+        var token = (await Terminal.ReadLineAsync(terminal.Input, cancellation))?.Trim();
         return string.IsNullOrEmpty(token)
             ? throw new UsageException("No token came on standard input; pipe one in, or pass --token-file FILE.")
             : Invocation.Token(token, "Standard input");

@@ -49,15 +49,15 @@ internal static class MapCommand
         var (function, endpoint) = await options.ResolveAsync(invocation, client, cancellation);
         using var reader = fromInput ? null : new StreamReader(file!.FullName, Encoding.UTF8);
         var lines = new ArgumentLines(reader ?? invocation.Terminal.Input, fromInput ? "standard input" : file!.Name);
-        if (!invocation.IsJson)
-            await invocation.Terminal.Error.WriteLineAsync($"group {map.Group}");
+        await invocation.Terminal.Error.WriteLineAsync($"group {map.Group}");
 
         long failed = 0;
         FuncXException? first = null;
         var done = await ProgressBar.RunAsync(invocation, "calls", fromInput ? null : CountLines(file!.FullName), async report =>
         {
             long count = 0;
-            await foreach (var result in client.MapResultsAsync<CallArguments, RawResult>(function, endpoint, lines.ReadAsync(cancellation), map, cancellation: cancellation))
+            var results = client.MapResultsAsync<CallArguments, RawResult>(function, endpoint, lines.ReadAsync(cancellation), map, cancellation: cancellation);
+            await foreach (var result in invocation.Terminal.FlushingAsync(results))
             {
                 if (result.Error is { } problem)
                 {

@@ -58,6 +58,8 @@ internal static class TaskCommands
             var value = new RawResult((ContentType)task.ContentType, task.Value.Memory);
             if (task.State != TaskState.Done)
                 throw new FuncXException(FuncXErrorKind.Failed, $"Task {task.TaskId} has not ended yet ({State(task)}); --wait waits for it.");
+            if (IsExpired(task))
+                throw new FuncXException(FuncXErrorKind.NotFound, $"Task {task.TaskId} has ended, and its result has expired: the service keeps results for a limited time.");
             var failure = task.Outcome == Outcome.Value ? null : Failure(task);
             if (invocation.IsJson)
             {
@@ -120,9 +122,15 @@ internal static class TaskCommands
     private static RemoteTaskException Failure(TaskInfo task) => new Client.Results.TaskResult(
         Parse(task.TaskId), (TaskOutcome)(int)task.Outcome, (ContentType)task.ContentType, task.Value.Memory, task.Stdout.Memory, task.Stderr.Memory, task.Code, 0).Failure!;
 
-    private static string State(TaskInfo task) => task.State == TaskState.Done
-        ? $"done: {Failures.Name((TaskOutcome)(int)task.Outcome)}"
-        : task.State.ToString().ToLowerInvariant();
+    /// <summary>The service still knows that the task has ended, and no more how.</summary>
+    private static bool IsExpired(TaskInfo task) => task is { State: TaskState.Done, Outcome: Outcome.Unspecified };
+
+    private static string State(TaskInfo task) => task.State switch
+    {
+        TaskState.Done when IsExpired(task) => "done; its result has expired",
+        TaskState.Done => $"done: {Failures.Name((TaskOutcome)(int)task.Outcome)}",
+        _ => task.State.ToString().ToLowerInvariant(),
+    };
 
     private static object Document(TaskInfo task) => new
     {
@@ -131,7 +139,7 @@ internal static class TaskCommands
         task.EndpointId,
         task.Group,
         State = task.State.ToString().ToLowerInvariant(),
-        Outcome = task.State == TaskState.Done ? Failures.Name((TaskOutcome)(int)task.Outcome) : null,
+        Outcome = task.State == TaskState.Done && !IsExpired(task) ? Failures.Name((TaskOutcome)(int)task.Outcome) : null,
         task.Attempts,
         task.Losses,
         task.MaxAttempts,

@@ -8,13 +8,25 @@ namespace FuncX.Cli.Quickstart;
 /// </summary>
 internal static class Leftovers
 {
+    private const int Passes = 10;
+
     public static void Kill(string directory)
     {
+        // Again while there are any: one that was about to die may just have started another.
+        for (var pass = 0; pass < Passes && Find(directory) is { Count: > 0 } found; pass++)
+            found.ForEach(End);
+    }
+
+    private static List<int> Find(string directory)
+    {
+        var found = new List<int>();
         foreach (var entry in Directory.EnumerateDirectories("/proc"))
         {
             if (int.TryParse(Path.GetFileName(entry), out var id) && id != Environment.ProcessId && BelongsTo(entry, directory))
-                End(id);
+                found.Add(id);
         }
+
+        return found;
     }
 
     private static bool BelongsTo(string process, string directory)

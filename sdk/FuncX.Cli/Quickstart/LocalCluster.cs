@@ -16,6 +16,7 @@ internal sealed class LocalCluster : IAsyncDisposable
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(8);
 
     private readonly bool _keep;
+    private readonly Guard _guard;
     private ChildProcess? _service;
     private ChildProcess? _endpoint;
     private FuncXClient? _client;
@@ -24,6 +25,7 @@ internal sealed class LocalCluster : IAsyncDisposable
     {
         _keep = keep;
         DirectoryPath = Directory.CreateTempSubdirectory("funcx-quickstart-").FullName;
+        _guard = Guard.Start(DirectoryPath, keep);
     }
 
     public string DirectoryPath { get; }
@@ -81,6 +83,7 @@ internal sealed class LocalCluster : IAsyncDisposable
             await _service.DisposeAsync();
         if (!_keep)
             Directory.Delete(DirectoryPath, recursive: true);
+        await _guard.DisposeAsync();
     }
 
     /// <summary>The processes and what they said last, the most likely culprit first.</summary>

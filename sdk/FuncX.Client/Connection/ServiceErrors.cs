@@ -23,6 +23,9 @@ internal static class ServiceErrors
     /// </summary>
     public static bool MayBeStopping(RpcException problem) => IsTransient(problem) || problem.StatusCode is StatusCode.Unknown or StatusCode.Internal;
 
+    /// <summary>The end of a stream that had been open for some time, as the failure that it is to whoever opens the next one.</summary>
+    public static RpcException Lost(RpcException problem) => new(new Status(StatusCode.Unavailable, problem.Status.Detail, problem), problem.Message);
+
     public static FuncXException Translate(RpcException problem, Uri address, string what)
     {
         var detail = problem.Status.Detail;

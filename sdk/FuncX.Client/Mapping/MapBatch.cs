@@ -44,6 +44,9 @@ internal sealed class MapBatch<TResult> : OutgoingBatch
     /// <summary>What it takes of the map's memory.</summary>
     public long Weight { get; set; }
 
+    /// <summary>The service has it; written under the map's lock.</summary>
+    public bool IsAccepted { get; set; }
+
     public bool IsComplete => _endedCount == Count;
 
     public override bool WaitsWhenFull => true;
@@ -94,6 +97,16 @@ internal sealed class MapBatch<TResult> : OutgoingBatch
     {
         var index = _ordered ? position : _arrival[position];
         return new MapResult<TResult>(First + index, new TaskId(Id, (uint)index), _values[index], _failures?[index]);
+    }
+
+    /// <summary>Its calls without an outcome, once nobody reads results any more.</summary>
+    public IEnumerable<TaskId> Unfinished()
+    {
+        for (var index = 0; index < Count; index++)
+        {
+            if (!_ended[index])
+                yield return new TaskId(Id, (uint)index);
+        }
     }
 
     /// <summary>Nobody looks at the results any more.</summary>

@@ -14,6 +14,10 @@ namespace FuncX.Client.Mapping;
 /// </summary>
 internal sealed class MapRun<TArg, TResult> : IMapOwner<TResult>, IResultReceiver, IAsyncDisposable
 {
+    // Some 150 KB of ids: below what a gRPC service takes in one message, and a short turn for its task store.
+    private const int CancelledTogether = 5_000;
+    private const int CancelsAtOnce = 8;
+
     private readonly Lock _gate = new();
     private readonly MapSetup<TArg, TResult> _setup;
     private readonly ServiceConnection _service;
@@ -25,6 +29,7 @@ internal sealed class MapRun<TArg, TResult> : IMapOwner<TResult>, IResultReceive
     private readonly CancellationToken _cancellation;
     private readonly CancellationTokenSource _stop;
     private readonly Dictionary<BatchId, MapBatch<TResult>> _unfinished = [];
+    private readonly List<MapBatch<TResult>> _abandoned = [];
     private readonly Queue<MapBatch<TResult>> _toTake = new();
     private Task _pump = Task.CompletedTask;
     private TaskCompletionSource? _allAnswered;
@@ -33,7 +38,6 @@ internal sealed class MapRun<TArg, TResult> : IMapOwner<TResult>, IResultReceive
     private long _sent;
     private long _taken;
     private bool _sentAll;
-    private bool _failedUnfinished;
     private long _resultBytes;
     private long _resultCount;
 
@@ -143,6 +147,7 @@ internal sealed class MapRun<TArg, TResult> : IMapOwner<TResult>, IResultReceive
         TaskCompletionSource? allAnswered;
         lock (_gate)
         {
+            batch.IsAccepted = true;
             if (--_unanswered > 0)
                 return;
             (allAnswered, _allAnswered) = (_allAnswered, null);
@@ -187,14 +192,11 @@ internal sealed class MapRun<TArg, TResult> : IMapOwner<TResult>, IResultReceive
 
     public async ValueTask DisposeAsync()
     {
-        bool unfinished;
-        lock (_gate)
-            unfinished = _failedUnfinished || _unfinished.Count > 0;
         await _stop.CancelAsync();
         await _pump;
         await _link.DisposeAsync();
         await _results.DisposeAsync();
-        if (unfinished && _setup.Options.CancelWhenAbandoned)
+        if (_setup.Options.CancelWhenAbandoned)
             await CancelRestAsync();
         _stop.Dispose();
     }
@@ -248,7 +250,7 @@ internal sealed class MapRun<TArg, TResult> : IMapOwner<TResult>, IResultReceive
         lock (_gate)
         {
             _failure ??= problem;
-            _failedUnfinished |= _unfinished.Count > 0;
+            _abandoned.AddRange(_unfinished.Values);
             _unfinished.Clear();
             allAnswered = _allAnswered;
             Announce();
@@ -270,17 +272,37 @@ internal sealed class MapRun<TArg, TResult> : IMapOwner<TResult>, IResultReceive
             return _resultCount == 0 ? 0 : _resultBytes / _resultCount;
     }
 
+    /// <summary>Cancels this map's own calls: others may use the same group.</summary>
     private async Task CancelRestAsync()
     {
+        // The streams are closed: nobody adds to the batches any more.
+        List<MapBatch<TResult>> batches = [.. _abandoned, .. _unfinished.Values];
+        // The service refuses a request that names a task it does not know, and it may not have what it did not answer.
+        var pieces = batches.Where(batch => batch.IsAccepted).SelectMany(batch => batch.Unfinished()).Chunk(CancelledTogether)
+            .Concat(batches.Where(batch => !batch.IsAccepted).Select(batch => batch.Unfinished().ToArray()));
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(2), _setup.Time);
         try
         {
-            await _service.CallAsync(
-                options => _service.Tasks.CancelAsync(new CancelRequest { Group = _setup.Target.Group }, options), "Cancelling the rest of a map", patience.Token);
+            await Parallel.ForEachAsync(pieces, new ParallelOptions { MaxDegreeOfParallelism = CancelsAtOnce, CancellationToken = patience.Token }, CancelAsync);
         }
-        catch (Exception problem) when (problem is FuncXException or OperationCanceledException)
+        catch (OperationCanceledException)
         {
             // Best effort: whoever abandons a map because the service is away cannot reach it for this either.
+        }
+    }
+
+    private async ValueTask CancelAsync(TaskId[] tasks, CancellationToken cancellation)
+    {
+        var request = new CancelRequest();
+        foreach (var task in tasks)
+            request.TaskIds.Add(task.ToString());
+        try
+        {
+            await _service.CallAsync(options => _service.Tasks.CancelAsync(request, options), "Cancelling the rest of a map", cancellation);
+        }
+        catch (FuncXException)
+        {
+            // It may be unknown, or the service full; the other pieces stand for themselves.
         }
     }
 }

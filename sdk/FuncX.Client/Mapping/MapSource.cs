@@ -31,7 +31,8 @@ internal sealed class MapSource<TArg, TResult>
             }
 
             batch.Add(argument, _setup.Encoder);
-            // A source that takes its time is not waited for: what is there goes after some milliseconds.
+            // What a slow source has given goes after some milliseconds, but only when it gives the next: while it blocks it holds its batch. One that may block
+            // for long is for the other overload.
             if (IsFull(batch) || Environment.TickCount64 - begun > 5)
             {
                 await run.SendAsync(batch, cancellation);

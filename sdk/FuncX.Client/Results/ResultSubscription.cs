@@ -28,9 +28,6 @@ internal sealed class ResultSubscription : IAsyncDisposable
         _receiver = receiver;
     }
 
-    /// <summary>Messages taken a second time, and dropped.</summary>
-    public long DuplicatesDropped { get; private set; }
-
     /// <summary>Says that there is something to wait for now; opens the stream when it is not open.</summary>
     public void Await()
     {
@@ -84,12 +81,15 @@ internal sealed class ResultSubscription : IAsyncDisposable
     }
 
     /// <summary>One stream until it ends. An end after progress is no failure: the next attempt starts with fresh patience.</summary>
-    private async ValueTask<bool> ReadAsync(CancellationToken cancellation)
+    private async ValueTask<bool> ReadAsync(Outage outage, CancellationToken cancellation)
     {
         using var call = _tasks.Results(new ResultsRequest { Group = _group, Cursor = _cursor, Follow = true }, _service.Options(cancellation));
         var progress = false;
         try
         {
+            // They come before the first result: an open stream may be silent for as long as the tasks run.
+            await call.ResponseHeadersAsync;
+            outage.Opened();
             while (await call.ResponseStream.MoveNext(cancellation))
             {
                 var chunk = call.ResponseStream.Current;
@@ -100,11 +100,7 @@ internal sealed class ResultSubscription : IAsyncDisposable
                 }
 
                 if (chunk.Cursor <= _cursor)
-                {
-                    DuplicatesDropped++;
                     continue;
-                }
-
                 _receiver.Take(chunk);
                 _cursor = chunk.Cursor;
             }
@@ -117,6 +113,10 @@ internal sealed class ResultSubscription : IAsyncDisposable
         {
             // The stream is opened beside the first submission; a group exists once that one is committed.
             throw new RpcException(new Status(StatusCode.Unavailable, problem.Status.Detail), problem.Message);
+        }
+        catch (RpcException problem) when (outage.WasConnected && ServiceErrors.MayBeStopping(problem))
+        {
+            throw ServiceErrors.Lost(problem);
         }
 
         if (progress || !_receiver.IsWaiting)

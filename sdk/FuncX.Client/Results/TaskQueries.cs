@@ -21,9 +21,9 @@ public sealed class TaskQueries
     public Task<GroupInfo> GetGroupAsync(string group, CancellationToken cancellation = default) => _service.CallAsync(
         options => _service.Tasks.GetGroupAsync(new GetGroupRequest { Group = group }, options), $"Group {group}", cancellation);
 
-    /// <summary>Tasks of a group (or of all groups, when empty), without values.</summary>
+    /// <summary>Tasks of a group, without values.</summary>
     public async IAsyncEnumerable<TaskInfo> ListAsync(
-        string group = "", TaskState state = TaskState.Unspecified, [EnumeratorCancellation] CancellationToken cancellation = default)
+        string group, TaskState state = TaskState.Unspecified, [EnumeratorCancellation] CancellationToken cancellation = default)
     {
         var request = new ListTasksRequest { Group = group, State = state, Limit = 1_000 };
         do
@@ -107,16 +107,23 @@ public sealed class TaskQueries
         try
         {
             return await _service.Retry.RunAsync(
-                async token =>
+                async (outage, token) =>
                 {
                     var call = _service.BulkTasks.Results(new ResultsRequest { Group = group, Cursor = cursor, Follow = follow }, _service.Options(cancellation));
                     try
                     {
+                        await call.ResponseHeadersAsync;
+                        outage.Opened();
                         var first = await call.ResponseStream.MoveNext(token) ? call.ResponseStream.Current : null;
                         _service.Retry.Reached();
                         if (first is null && follow)
                             throw new RpcException(new Status(StatusCode.Unavailable, "the service ended the stream of results"));
                         return (call, first);
+                    }
+                    catch (RpcException problem) when (outage.WasConnected && ServiceErrors.MayBeStopping(problem))
+                    {
+                        call.Dispose();
+                        throw ServiceErrors.Lost(problem);
                     }
                     catch
                     {

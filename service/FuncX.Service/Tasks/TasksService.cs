@@ -132,6 +132,8 @@ public sealed class TasksService(TaskEngine engine, SubmissionReader reader, Tas
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, caller.Revoked);
         try
         {
+            // A client tells a silent stream from a service that does not answer by them.
+            await context.WriteResponseHeadersAsync([]);
             var stream = new ResultStream(engine, caller.Owner.Number, request.Group, responseStream);
             if (!await stream.RunAsync(request.Cursor, request.Follow, ending.Token))
                 throw UnknownGroup(request.Group);

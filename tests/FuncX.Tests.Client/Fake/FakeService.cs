@@ -33,7 +33,7 @@ public sealed class FakeService : IAsyncDisposable
         return service;
     }
 
-    public FuncX.Client.FuncXClient Client(FuncX.Client.FuncXClientOptions? options = null) => new(Address, Token, options);
+    public FuncX.Client.FuncXClient Client(FuncX.Client.FuncXClientOptions? options = null, TimeProvider? time = null) => new(Address, Token, options, time);
 
     /// <summary>Cuts every connection, and listens again on the same port after <paramref name="away"/>.</summary>
     public async Task RestartAsync(TimeSpan away)

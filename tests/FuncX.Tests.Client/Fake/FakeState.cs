@@ -13,9 +13,12 @@ public sealed class FakeState : IDisposable
     private readonly Lock _gate = new();
     private readonly Dictionary<string, (byte[] Content, TaskInfo[] Tasks)> _batches = [];
     private readonly Dictionary<string, List<ResultChunk>> _groups = [];
+    private readonly List<(SubmitRequest Request, TaskInfo[] Tasks)> _held = [];
     private CancellationTokenSource _streams = new();
+    private readonly List<(int Calls, TaskCompletionSource Reached)> _awaited = [];
     private TaskCompletionSource _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ulong _cursor;
+    private int _calls;
 
     public List<FunctionInfo> Functions { get; } = [];
 
@@ -56,7 +59,14 @@ public sealed class FakeState : IDisposable
 
     public int ResultStreams { get; set; }
 
+    /// <summary>Runs when a stream of results is opened, before its headers go.</summary>
+    public Func<Task>? ResultStreamOpens { get; set; }
+
+    /// <summary>Ids of tasks, and groups, in the order in which they were cancelled.</summary>
     public List<string> Cancelled { get; } = [];
+
+    /// <summary>How much each request to cancel named.</summary>
+    public List<int> CancelRequests { get; } = [];
 
     public CancellationToken StreamsEnd => _streams.Token;
 
@@ -71,6 +81,37 @@ public sealed class FakeState : IDisposable
     public void BeginStreams() => _streams = new CancellationTokenSource();
 
     public void EndStreams() => _streams.Cancel();
+
+    /// <summary>Ends the streams that are open, as a service that is being stopped does; new ones go on.</summary>
+    public void CutStreams()
+    {
+        using var cut = Interlocked.Exchange(ref _streams, new CancellationTokenSource());
+        cut.Cancel();
+    }
+
+    /// <summary>Completes when so many calls have been accepted.</summary>
+    public Task AcceptedAsync(int calls)
+    {
+        lock (_gate)
+        {
+            var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _awaited.Add((calls, reached));
+            TellAccepted();
+            return reached.Task;
+        }
+    }
+
+    /// <summary>Publishes the results of what was submitted while <see cref="Holding"/>.</summary>
+    public void Release()
+    {
+        lock (_gate)
+        {
+            Holding = false;
+            foreach (var (request, tasks) in _held)
+                Publish(request, tasks);
+            _held.Clear();
+        }
+    }
 
     public void Dispose() => _streams.Dispose();
 
@@ -136,8 +177,12 @@ public sealed class FakeState : IDisposable
             var tasks = Run(request, function, key);
             if (!Forgetting)
                 _batches.Add(key, (content, tasks));
-            if (!Holding)
+            if (Holding)
+                _held.Add((request, tasks));
+            else
                 Publish(request, tasks);
+            _calls += tasks.Length;
+            TellAccepted();
             return Status.DefaultSuccess;
         }
     }
@@ -162,6 +207,15 @@ public sealed class FakeState : IDisposable
             if (Forgetting && _groups.TryGetValue(group, out var old))
                 old.RemoveAll(chunk => chunk.Cursor <= cursor);
             return (_groups.TryGetValue(group, out var chunks) ? chunks.FindAll(chunk => chunk.Cursor > cursor) : [], _news.Task);
+        }
+    }
+
+    private void TellAccepted()
+    {
+        foreach (var (calls, reached) in _awaited)
+        {
+            if (calls <= _calls)
+                reached.TrySetResult();
         }
     }
 
@@ -205,6 +259,8 @@ public sealed class FakeState : IDisposable
         if (!_groups.TryGetValue(request.Group, out var chunks))
             _groups.Add(request.Group, chunks = []);
         var order = Enumerable.Range(0, tasks.Length);
+        foreach (var task in tasks)
+            task.State = TaskState.Done;
         foreach (var part in (Backwards ? order.Reverse() : order).Chunk(ChunkSize))
             chunks.Add(Chunk(request.BatchId, part, tasks));
         var news = _news;

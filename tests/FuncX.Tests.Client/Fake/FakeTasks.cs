@@ -31,6 +31,9 @@ public sealed class FakeTasks(FakeState state) : Tasks.TasksBase
     public override async Task Results(ResultsRequest request, IServerStreamWriter<ResultChunk> responseStream, ServerCallContext context)
     {
         state.ResultStreams++;
+        if (state.ResultStreamOpens is { } opens)
+            await opens();
+        await context.WriteResponseHeadersAsync([]);
         using var end = CancellationTokenSource.CreateLinkedTokenSource(state.StreamsEnd, context.CancellationToken);
         var cursor = request.Cursor;
         var sent = 0;
@@ -46,9 +49,9 @@ public sealed class FakeTasks(FakeState state) : Tasks.TasksBase
                     throw new RpcException(new Status(StatusCode.Unavailable, "the service restarts"));
             }
 
-            if (!request.Follow && chunks.Count == 0)
+            if (!request.Follow && chunks.Count == 0 && !state.Group(request.Group).Exists(task => task.State != TaskState.Done))
                 return;
-            if (request.Follow)
+            if (chunks.Count == 0)
                 await more.WaitAsync(end.Token);
         }
     }
@@ -58,7 +61,14 @@ public sealed class FakeTasks(FakeState state) : Tasks.TasksBase
 
     public override Task<CancelReply> Cancel(CancelRequest request, ServerCallContext context)
     {
-        state.Cancelled.AddRange(request.TaskIds);
+        if (request.TaskIds.FirstOrDefault(id => state.Find(id) is null) is { } unknown)
+            throw new RpcException(new Status(StatusCode.NotFound, $"task '{unknown}' was not found"));
+        lock (state.CancelRequests)
+        {
+            state.CancelRequests.Add(request.TaskIds.Count);
+            state.Cancelled.AddRange(request.TaskIds);
+        }
+
         if (request.Group.Length > 0)
             state.Cancelled.Add(request.Group);
         return Task.FromResult(new CancelReply { Cancelled = request.TaskIds.Count });
@@ -81,6 +91,8 @@ public sealed class FakeTasks(FakeState state) : Tasks.TasksBase
 
     public override Task<ListTasksReply> List(ListTasksRequest request, ServerCallContext context)
     {
+        if (request.Group.Length == 0)
+            throw new RpcException(new Status(StatusCode.InvalidArgument, "group has 0 characters; 1 to 64 are right"));
         var reply = new ListTasksReply();
         reply.Tasks.AddRange(state.Group(request.Group));
         return Task.FromResult(reply);

@@ -1,4 +1,6 @@
+using System.Text.Json;
 using System.Text.RegularExpressions;
+using FuncX.Contracts;
 using FuncX.Tests.Integration.Harness;
 
 namespace FuncX.Tests.Integration.Commands;
@@ -6,6 +8,12 @@ namespace FuncX.Tests.Integration.Commands;
 /// <summary>The commands that the README promises.</summary>
 public sealed partial class QuickstartTests
 {
+    private static readonly string[] Hops =
+    [
+        "client to service", "submission committed", "waits at the service", "service to endpoint", "waits at the endpoint", "endpoint to manager",
+        "waits for a worker", "runs", "worker to endpoint", "endpoint to service", "result committed", "in all",
+    ];
+
     [Fact]
     public async Task The_quickstart_runs_ten_thousand_calls_and_leaves_nothing_running()
     {
@@ -17,7 +25,12 @@ public sealed partial class QuickstartTests
             new Dictionary<string, string?> { ["TMPDIR"] = directory, ["FUNCX_CONFIG_DIR"] = Path.Combine(directory, "config") });
 
         exitCode.ShouldBe(0, output);
-        TenThousand().IsMatch(output).ShouldBeTrue(output);
+        Rate().IsMatch(output).ShouldBeTrue(output);
+        Latency().IsMatch(output).ShouldBeTrue(output);
+        foreach (var hop in Hops)
+            Regex.IsMatch(output, $@"^ *{hop} +-?[\d.]+ (us|ms|s) +[a-z, ]+$", RegexOptions.Multiline).ShouldBeTrue($"{hop}: {output}");
+        // The notice is for those who have not published the manager, and for nobody else.
+        output.Contains("funcx-manager is not published ahead of time here", StringComparison.Ordinal).ShouldBe(File.Exists(Programs.Manager + ".dll"), output);
         ProcessTable.Mentioning(directory).Select(static entry => string.Join(' ', entry.Arguments)).ShouldBeEmpty();
         Directory.EnumerateFileSystemEntries(directory).Where(static path => Path.GetFileName(path) is not ("quickstart.log" or "config")).ShouldBeEmpty();
         Directory.Delete(directory, recursive: true);
@@ -31,6 +44,72 @@ public sealed partial class QuickstartTests
         readme.ShouldContain("tests/run");
     }
 
-    [GeneratedRegex(@"10[ ,.']?000")]
-    private static partial Regex TenThousand();
+    [Theory]
+    [InlineData("HUP", 130)]
+    [InlineData("INT", 130)]
+    [InlineData("TERM", 130)]
+    [InlineData("KILL", 137)]
+    public async Task However_a_quickstart_ends_it_leaves_nothing_running(string signal, int exitCode)
+    {
+        var directory = LocalCluster.NewDirectory($"quickstart-{signal}");
+        await using var quickstart = Daemon.Start(
+            [SourceTree.Program("sdk/FuncX.Cli", "funcx"), "quickstart", "--calls", "10000000"],
+            Path.Combine(directory, "quickstart.log"),
+            new Dictionary<string, string?> { ["TMPDIR"] = directory, ["FUNCX_CONFIG_DIR"] = Path.Combine(directory, "config") });
+        await Eventually.TrueAsync(() => quickstart.Tail.Contains("greet(", StringComparison.Ordinal), "quickstart has workers", seen: () => quickstart.Tail);
+
+        await Daemon.RunAsync(["kill", "-" + signal, quickstart.Identity.ToString()], Path.Combine(directory, "quickstart.log"), TimeSpan.FromSeconds(30));
+        await quickstart.WaitAsync(TimeSpan.FromSeconds(60));
+
+        quickstart.ExitCode.ShouldBe(exitCode, quickstart.Tail);
+        // After a kill it is the guard that cleans up, and it is not waited for.
+        await Eventually.TrueAsync(
+            () => ProcessTable.Mentioning(directory).Count == 0 && !Directory.EnumerateDirectories(directory, "funcx-quickstart-*").Any(),
+            "nothing runs and the directory is gone",
+            seen: () => string.Join("; ", ProcessTable.Mentioning(directory).Select(static entry => string.Join(' ', entry.Arguments))));
+        Directory.Delete(directory, recursive: true);
+    }
+
+    [Fact]
+    public async Task Without_python_a_quickstart_says_what_to_install()
+    {
+        var directory = LocalCluster.NewDirectory("quickstart-no-python");
+        var (exitCode, output) = await Daemon.RunAsync(
+            [SourceTree.Program("sdk/FuncX.Cli", "funcx"), "quickstart"],
+            Path.Combine(directory, "quickstart.log"),
+            TimeSpan.FromMinutes(1),
+            new Dictionary<string, string?> { ["TMPDIR"] = directory, ["PATH"] = directory });
+
+        exitCode.ShouldBe(2, output);
+        output.ShouldStartWith("funcx: python3 was not found in PATH.");
+        output.ShouldContain("apt-get install python3");
+        Directory.EnumerateDirectories(directory).ShouldBeEmpty();
+        Directory.Delete(directory, recursive: true);
+    }
+
+    [Fact]
+    public async Task A_quickstart_for_a_program_prints_its_figures_as_json()
+    {
+        var directory = LocalCluster.NewDirectory("quickstart-json");
+        var log = Path.Combine(directory, "quickstart.log");
+        var (exitCode, output) = await Daemon.RunAsync(
+            [SourceTree.Program("sdk/FuncX.Cli", "funcx"), "quickstart", "--json", "--calls", "100"],
+            log,
+            TimeSpan.FromMinutes(2),
+            new Dictionary<string, string?> { ["TMPDIR"] = directory, ["FUNCX_CONFIG_DIR"] = Path.Combine(directory, "config") });
+
+        exitCode.ShouldBe(0, output);
+        // What is said to people goes to standard error, which this log holds too.
+        using var figures = JsonDocument.Parse(output.Split('\n').Single(static line => line.StartsWith('{')));
+        string.Join(',', figures.RootElement.EnumerateObject().Select(static figure => figure.Name)).ShouldBe("calls,workers,seconds,calls_per_second,latency_p50_ms,latency_p99_ms,hops");
+        figures.RootElement.GetProperty("calls").GetInt32().ShouldBe(100);
+        figures.RootElement.GetProperty("hops").EnumerateArray().Select(static hop => hop.GetProperty("hop").GetString()).ShouldBe(Hops);
+        Directory.Delete(directory, recursive: true);
+    }
+
+    [GeneratedRegex(@"^square of 0 to 9,999: 10,000 calls in \d+\.\d\d s = [\d,]+ calls/s; every value checked, sum 333283335000$", RegexOptions.Multiline)]
+    private static partial Regex Rate();
+
+    [GeneratedRegex(@"^\d+ calls one at a time: median [\d.]+ (us|ms|s), 99 % within [\d.]+ (us|ms|s)$", RegexOptions.Multiline)]
+    private static partial Regex Latency();
 }
