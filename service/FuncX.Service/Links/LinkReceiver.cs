@@ -23,6 +23,7 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
     private readonly SemaphoreSlim _pending = new(MostPending);
     private readonly Dictionary<TaskId, Assembly> _assemblies = [];
     private readonly List<TaskId> _returned = [];
+    private readonly List<int> _large = [];
     private TaskResult[] _results = [];
     private int _count;
     private ulong _sequence;
@@ -39,7 +40,10 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
         _results = ArrayPool<TaskResult>.Shared.Rent(Math.Max(16, message.Frames.Length / (FrameHeader.Size + ResultPrefix.Size)));
         _count = 0;
         _returned.Clear();
+        _large.Clear();
         Parse(message.Frames.Memory, engine.Now);
+        if (_large.Count > 0)
+            await KeepLargeAsync();
         var posted = new ResultsEvent(link, _results, _count, [.. _returned], Acknowledgeable(), Done);
         engine.Results(posted, inline);
     }
@@ -49,6 +53,7 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
     private void Done(ResultsEvent results)
     {
         FailPoints.Pass("before-ack");
+        results.GiveBack(engine.Store.Segments);
         ArrayPool<TaskResult>.Shared.Return(results.Results, clearArray: true);
         try
         {
@@ -173,11 +178,30 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
             BodyBytes = body.Length,
             Body = body,
         };
-        if (body.Length <= SegmentFiles.LargeBody)
-            return;
-        result.Large = engine.Store.Segments.Append(body.Span);
-        engine.Store.Segments.Sync(result.Large);
-        result.Body = default;
+        if (body.Length > SegmentFiles.LargeBody)
+            _large.Add(_count - 1);
+    }
+
+    /// <summary>
+    /// Makes large bodies durable before the turn that refers to them. A result that comes again, because its acknowledgement was lost, would take its
+    /// space again each time: only those of tasks that have not ended are written.
+    /// </summary>
+    private async ValueTask KeepLargeAsync()
+    {
+        var (results, rows) = (_results, _large);
+        var ended = await engine.LookAsync(state => rows.FindAll(row => !state.Awaits(new BatchKey(results[row].Batch, results[row].Owner), results[row].Index)));
+        SegmentReference last = default;
+        foreach (var row in rows)
+        {
+            if (ended.Contains(row))
+                results[row].Index = -1;
+            else
+                last = results[row].Large = engine.Store.Segments.Append(results[row].Body.Span);
+            results[row].Body = default;
+        }
+
+        if (!last.IsNone)
+            engine.Store.Segments.Sync(last);
     }
 
     private sealed class Assembly(ResultPrefix prefix, long wholeBytes, ulong firstSequence)

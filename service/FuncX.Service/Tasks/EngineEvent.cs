@@ -8,8 +8,8 @@ namespace FuncX.Service.Tasks;
 /// </summary>
 internal abstract class EngineEvent
 {
-    /// <summary>Only looks: it works also while nothing can be made durable.</summary>
-    public virtual bool ChangesNothing => false;
+    /// <summary>Finds the answer in the state alone, when it is there: that works also while nothing can be made durable.</summary>
+    public virtual bool TryAnswer(Turn turn) => false;
 
     /// <summary>Changes the state and writes what changed to the turn's chunk. Never throws for bad input: bad input was refused before.</summary>
     public abstract void Apply(Turn turn);

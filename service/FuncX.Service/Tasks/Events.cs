@@ -7,47 +7,55 @@ using Grpc.Core;
 namespace FuncX.Service.Tasks;
 
 /// <summary>A batch that its caller waits for.</summary>
-internal sealed class SubmitEvent(SubmissionRecord record, string endpointId, string functionId, long searchedUpTo, ServiceLimits limits) : EngineEvent<SubmitOutcome>
+internal sealed class SubmitEvent(SubmissionRecord record, string endpointId, string functionId, long searchedUpTo, ServiceLimits limits, string? storageProblem)
+    : EngineEvent<SubmitOutcome>
 {
     public override void Apply(Turn turn)
+    {
+        if (TryAnswer(turn))
+            return;
+        Answer = Judge(turn.State, record, endpointId, functionId, limits, storageProblem);
+        if (Answer.Status == StatusCode.OK)
+            turn.Submit(record);
+    }
+
+    public override bool TryAnswer(Turn turn)
     {
         if (turn.State.TryGet(record.Key, out var known))
         {
             Answer = Known(record.Key, record.Content == known.Content);
-            return;
+            return true;
         }
 
         // Batches that moved from memory to the index between the caller's own search and this turn.
-        if (turn.Store.Index.Newest > searchedUpTo && turn.Store.Index.Find(record.Key, searchedUpTo) is { } finished)
-        {
-            Answer = Known(record.Key, record.Content == finished.Content);
-            return;
-        }
+        if (turn.Store.Index.Newest <= searchedUpTo || turn.Store.Index.Find(record.Key, searchedUpTo) is not { } finished)
+            return false;
+        Answer = Known(record.Key, record.Content == finished.Content);
+        return true;
+    }
 
-        var endpoint = turn.State.Endpoint(record.Endpoint);
-        var queued = endpoint.Queued + endpoint.Dispatched;
-        var unfinished = turn.State.UnfinishedOf(record.Key.Owner);
-        if (endpoint.Deleted)
+    /// <summary>Whether a batch that was not accepted before may be now.</summary>
+    internal static SubmitOutcome Judge(LiveState state, SubmissionRecord record, string endpointId, string functionId, ServiceLimits limits, string? storageProblem)
+    {
+        if (storageProblem is not null)
+            return SubmitOutcome.Refused(StatusCode.ResourceExhausted, $"batch {record.Key.Id} is refused: {storageProblem}");
+        var endpoint = state.Endpoints.GetValueOrDefault(record.Endpoint);
+        if (endpoint is { Deleted: true })
+            return SubmitOutcome.Refused(StatusCode.NotFound, $"endpoint '{endpointId}' was not found");
+        var queued = endpoint is null ? 0 : endpoint.Queued + endpoint.Dispatched;
+        if (queued + record.Count > limits.QueuePerEndpoint)
         {
-            Answer = SubmitOutcome.Refused(StatusCode.NotFound, $"endpoint '{endpointId}' was not found");
-        }
-        else if (queued + record.Count > limits.QueuePerEndpoint)
-        {
-            Answer = SubmitOutcome.Refused(
+            return SubmitOutcome.Refused(
                 StatusCode.ResourceExhausted,
                 $"batch {record.Key.Id} of {record.Count} tasks for endpoint '{endpointId}' is refused: {queued} unfinished tasks are there and the limit queue_per_endpoint is {limits.QueuePerEndpoint}. Wait for results, then send it again.");
         }
-        else if (unfinished + record.Count > limits.QueuePerUser)
-        {
-            Answer = SubmitOutcome.Refused(
+
+        var unfinished = state.UnfinishedOf(record.Key.Owner);
+        return unfinished + record.Count > limits.QueuePerUser
+            ? SubmitOutcome.Refused(
                 StatusCode.ResourceExhausted,
-                $"batch {record.Key.Id} of {record.Count} tasks of function '{functionId}' is refused: you have {unfinished} unfinished tasks and the limit queue_per_user is {limits.QueuePerUser}. Wait for results, then send it again.");
-        }
-        else
-        {
-            turn.Submit(record);
-            Answer = SubmitOutcome.Accepted;
-        }
+                $"batch {record.Key.Id} of {record.Count} tasks of function '{functionId}' is refused: you have {unfinished} unfinished tasks and the limit queue_per_user is {limits.QueuePerUser}. Wait for results, then send it again.")
+            : SubmitOutcome.Accepted;
     }
 
     public override void Fail(string reason) => Set(SubmitOutcome.Refused(StatusCode.ResourceExhausted, $"batch {record.Key.Id} is refused: {reason}"));
@@ -190,9 +198,19 @@ internal sealed class CreditEvent(LinkSession link, ulong tasks, ulong bytes) : 
 /// <summary>Results and returned tasks of one link message.</summary>
 internal sealed class ResultsEvent(LinkSession link, TaskResult[] results, int count, TaskId[] returned, ulong acknowledge, Action<ResultsEvent> done) : EngineEvent
 {
+    private List<int>? _keptLarge;
+
     public TaskResult[] Results => results;
 
-    public int Count => count;
+    /// <summary>Gives back the space of large bodies that no durable result refers to.</summary>
+    public void GiveBack(SegmentFiles segments)
+    {
+        for (var row = 0; row < count; row++)
+        {
+            if (!results[row].Large.IsNone && _keptLarge?.Contains(row) != true)
+                segments.GiveBack(results[row].Large, results[row].BodyBytes);
+        }
+    }
 
     public override void Apply(Turn turn)
     {
@@ -209,7 +227,8 @@ internal sealed class ResultsEvent(LinkSession link, TaskResult[] results, int c
                     continue;
             }
 
-            Take(turn, endpoint, batch, result);
+            if (Take(turn, endpoint, batch, result) && !result.Large.IsNone)
+                (_keptLarge ??= []).Add(row);
         }
 
         foreach (var task in returned)
@@ -226,7 +245,11 @@ internal sealed class ResultsEvent(LinkSession link, TaskResult[] results, int c
 
     public override void Complete(bool inline) => done(this);
 
-    public override void Fail(string reason) => done(this);
+    public override void Fail(string reason)
+    {
+        _keptLarge = null;
+        done(this);
+    }
 
     private static void Return(Turn turn, Batch batch, int index)
     {
@@ -236,26 +259,26 @@ internal sealed class ResultsEvent(LinkSession link, TaskResult[] results, int c
             turn.Requeue(batch, index, batch.Slots[index].Attempt);
     }
 
-    private static void Take(Turn turn, EndpointState endpoint, Batch batch, in TaskResult result)
+    private static bool Take(Turn turn, EndpointState endpoint, Batch batch, in TaskResult result)
     {
         // A task of another endpoint, one that never was, or one that has ended: the first committed outcome stands.
         if (batch.Endpoint != endpoint || (uint)result.Index >= (uint)batch.Slots.Length)
-            return;
+            return false;
         ref readonly var slot = ref batch.Slots[result.Index];
         if (slot.State == SlotState.Done)
-            return;
+            return false;
         switch (result.Outcome)
         {
             case TaskOutcome.AttemptLost or TaskOutcome.Lost:
                 // One of an older attempt was told before over another link, or missed when a new process connected: the attempt has been replaced already.
                 if (result.Attempt == slot.Attempt && slot.State == SlotState.Dispatched)
                     turn.LoseAttempt(batch, result.Index);
-                break;
+                return false;
             case TaskOutcome.Cancelled when result.Attempt < slot.Attempt && !slot.CancelAsked:
-                break;
+                return false;
             default:
                 turn.Finish(batch, result);
-                break;
+                return true;
         }
     }
 }
@@ -354,9 +377,13 @@ internal sealed class UnsendableEvent(Assignment assignment, string reason) : En
 /// <summary>A look at the state between two turns.</summary>
 internal sealed class LookEvent<T>(Func<LiveState, T> look) : EngineEvent<T>
 {
-    public override bool ChangesNothing => true;
-
     public override void Apply(Turn turn) => Answer = look(turn.State);
+
+    public override bool TryAnswer(Turn turn)
+    {
+        Apply(turn);
+        return true;
+    }
 }
 
 /// <summary>The clock went on.</summary>

@@ -39,6 +39,9 @@ public sealed class LiveState
 
     public bool TryGet(BatchKey key, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out Batch? batch) => _batches.TryGetValue(key, out batch);
 
+    /// <summary>Whether a task is known and has not ended.</summary>
+    public bool Awaits(BatchKey key, int index) => _batches.TryGetValue(key, out var batch) && (uint)index < (uint)batch.Slots.Length && batch.Slots[index].State != SlotState.Done;
+
     public long UnfinishedOf(int owner) => _unfinishedByOwner.GetValueOrDefault(owner);
 
     public EndpointState Endpoint(int number)

@@ -45,6 +45,7 @@ public sealed partial class TaskEngine : IDisposable
     private long _prunedAt;
     private long _fullSince;
     private long _safeChunk;
+    private long _spare;
     private bool _indexAll;
     private bool _snapshotNow;
     private bool _tick;
@@ -57,6 +58,7 @@ public sealed partial class TaskEngine : IDisposable
         _log = log;
         _turn = new Turn(store) { State = Load() };
         _snapshotTime = Now;
+        CheckSpace();
         _thread = new Thread(RunTurns) { IsBackground = true, Name = "task engine" };
         _thread.Start();
         LogStore(store.JournalMode, store.Synchronous, store.LastChunk, _turn.State.Unfinished);
@@ -85,15 +87,33 @@ public sealed partial class TaskEngine : IDisposable
     /// <param name="inline">Nothing else of this caller waits: the turn may run on this thread.</param>
     public ValueTask<SubmitOutcome> SubmitAsync(SubmissionRecord record, string endpointId, string functionId, bool inline)
     {
-        if (StorageProblem is { } problem)
-            return new ValueTask<SubmitOutcome>(SubmitOutcome.Refused(Grpc.Core.StatusCode.ResourceExhausted, $"batch {record.Key.Id} is refused: {problem}"));
         var searched = _store.Index.Newest;
         if (_store.Index.Find(record.Key) is { } finished)
             return new ValueTask<SubmitOutcome>(SubmitEvent.Known(record.Key, record.Content == finished.Content));
-        var submit = new SubmitEvent(record, endpointId, functionId, searched, _limits);
+        var submit = new SubmitEvent(record, endpointId, functionId, searched, _limits, StorageProblem);
         Post(submit, inline);
         return submit.Task;
     }
+
+    /// <summary>What <see cref="SubmitAsync"/> would answer at this moment; sets space aside for large bodies when it would accept them.</summary>
+    internal async ValueTask<SubmitOutcome> ForeseeAsync(SubmissionRecord record, string endpointId, string functionId, long largeBytes)
+    {
+        if (await FindAsync(record.Key) is { } known)
+            return SubmitEvent.Known(record.Key, record.Content == known.Content);
+        var foreseen = await LookAsync(state => SubmitEvent.Judge(state, record, endpointId, functionId, _limits, StorageProblem));
+        if (foreseen != SubmitOutcome.Accepted || Interlocked.Add(ref _spare, -largeBytes) >= 0)
+            return foreseen;
+        Interlocked.Add(ref _spare, largeBytes);
+        return SubmitOutcome.Refused(
+            Grpc.Core.StatusCode.ResourceExhausted,
+            $"batch {record.Key.Id} is refused: its {largeBytes} bytes of large arguments would take up what the data directory {_store.Directory} keeps free for results of accepted tasks. Free some space there; the service goes on by itself.");
+    }
+
+    /// <summary>A batch that was accepted before; null: there is none of that key.</summary>
+    internal async ValueTask<KnownBatch?> FindAsync(BatchKey key) =>
+        await LookAsync(state => state.TryGet(key, out var batch) ? new KnownBatch(batch.Function, batch.Endpoint.Number, batch.Content) : null)
+            // After the look: what left memory before it is in the index by now.
+            ?? (_store.Index.Find(key) is { } finished ? new KnownBatch(finished.Function, finished.Endpoint, finished.Content) : null);
 
     /// <summary>Opens a link: epoch raised and durable, the older link superseded. False: the endpoint is deleted.</summary>
     /// <exception cref="StorageFullException">The epoch could not be made durable.</exception>
@@ -374,13 +394,19 @@ public sealed partial class TaskEngine : IDisposable
         _full = $"the data directory {_store.Directory} takes no more: {problem.Message}. Free some space there; the service goes on by itself.";
         _fullSince = Now;
         LogFull(problem.Message, _store.Directory);
-        foreach (var happened in effects.Events)
-            happened.Fail(_full);
-        effects.Events.Clear();
         effects.Groups.Clear();
         effects.Links.Clear();
         var old = _turn.State;
         _turn.State = Load();
+        foreach (var happened in effects.Events)
+        {
+            if (happened.TryAnswer(_turn))
+                happened.Complete(inline: false);
+            else
+                happened.Fail(_full);
+        }
+
+        effects.Events.Clear();
         Interlocked.Increment(ref _generation);
         // Endpoints keep their results, connect again, and say what they hold.
         foreach (var endpoint in old.Endpoints.Values)
@@ -394,15 +420,10 @@ public sealed partial class TaskEngine : IDisposable
     {
         while (_inbox.TryDequeue(out var happened))
         {
-            if (happened.ChangesNothing)
-            {
-                happened.Apply(_turn);
+            if (happened.TryAnswer(_turn))
                 happened.Complete(inline: false);
-            }
             else
-            {
                 happened.Fail(reason);
-            }
         }
     }
 
@@ -438,6 +459,7 @@ public sealed partial class TaskEngine : IDisposable
         var drive = new DriveInfo(_store.Directory);
         var free = drive.AvailableFreeSpace;
         var reserve = Math.Clamp(drive.TotalSize / 32, 1 << 20, 256 << 20);
+        Volatile.Write(ref _spare, free - reserve);
         if (_low is null && free < reserve)
         {
             _low = $"the data directory {_store.Directory} has {free >> 10} KiB free, and {reserve >> 10} KiB are kept for results of accepted tasks. Free some space there; the service goes on by itself.";

@@ -8,7 +8,7 @@ using Grpc.Core;
 namespace FuncX.Service.Tasks;
 
 /// <summary>Calls and their outcomes over gRPC. Every batch, task and group is looked up by its owner: a foreign one answers like an unknown one.</summary>
-public sealed class TasksService(TaskEngine engine, SubmissionReader reader, TaskReader tasks) : Contracts.V1.Tasks.TasksBase
+public sealed class TasksService(TaskEngine engine, Submissions submissions, TaskReader tasks) : Contracts.V1.Tasks.TasksBase
 {
     private const int MostPending = 1024;
     private const long MostPendingBytes = 64 << 20;
@@ -17,7 +17,7 @@ public sealed class TasksService(TaskEngine engine, SubmissionReader reader, Tas
 
     public override async Task<SubmitReply> Submit(SubmitRequest request, ServerCallContext context)
     {
-        var outcome = await SubmitAsync(request, context.GetCaller(), inline: true);
+        var outcome = await submissions.SubmitAsync(request, context.GetCaller().Owner, inline: true);
         FailPoints.Pass("before-reply-submit");
         return outcome.Status == StatusCode.OK
             ? new SubmitReply { BatchId = request.BatchId, Already = outcome.Already }
@@ -65,7 +65,7 @@ public sealed class TasksService(TaskEngine engine, SubmissionReader reader, Tas
         {
             try
             {
-                var outcome = await SubmitAsync(request, caller, inline);
+                var outcome = await submissions.SubmitAsync(request, caller.Owner, inline);
                 FailPoints.Pass("before-reply-submit");
                 replies.Writer.TryWrite(new SubmitReply { BatchId = request.BatchId, Already = outcome.Already, ErrorCode = (int)outcome.Status, ErrorMessage = outcome.Message });
             }
@@ -170,12 +170,6 @@ public sealed class TasksService(TaskEngine engine, SubmissionReader reader, Tas
         {
             // The client is gone: what was accepted stays accepted, and it asks again with the same ids.
         }
-    }
-
-    private ValueTask<SubmitOutcome> SubmitAsync(SubmitRequest request, Caller caller, bool inline)
-    {
-        var record = reader.Read(request, caller.Owner, engine.Now, out var refused);
-        return record is null ? new ValueTask<SubmitOutcome>(refused) : engine.SubmitAsync(record, request.EndpointId, request.FunctionId, inline);
     }
 
     private async ValueTask<TaskId?> FirstUnknownAsync(int owner, List<TaskId> ids)
