@@ -124,6 +124,28 @@ public sealed class ServiceStorageTests
         harness.Restart();
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public async Task A_directory_of_an_earlier_schema_or_of_a_first_start_that_was_killed_is_opened_with_what_is_in_it(int schema)
+    {
+        using var harness = new EngineHarness();
+        await harness.SubmitAsync(3);
+        harness.Engine.Dispose();
+        harness.Store.Dispose();
+        using (var connection = new SqliteConnection($"Data Source={Path.Combine(harness.Directory, "tasks.db")};Pooling=False"))
+        {
+            connection.Open();
+            using var command = connection.CreateCommand();
+            command.CommandText = $"DELETE FROM SchemaVersions WHERE ScriptName <> '0001-chunks'; PRAGMA user_version={schema}";
+            command.ExecuteNonQuery();
+        }
+
+        harness.Restart();
+        (await harness.Engine.LookAsync(static state => state.Unfinished)).ShouldBe(3);
+        Version(harness.Directory).ShouldBe(TaskDatabase.SchemaVersion);
+    }
+
     [Fact]
     public async Task Results_expire_and_their_chunks_and_index_go()
     {
@@ -210,6 +232,15 @@ public sealed class ServiceStorageTests
         using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true, UseShellExecute = false });
         process!.WaitForExit();
         return process.ExitCode == 0;
+    }
+
+    private static long Version(string directory)
+    {
+        using var connection = new SqliteConnection($"Data Source={Path.Combine(directory, "tasks.db")};Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = "PRAGMA user_version";
+        return (long)command.ExecuteScalar()!;
     }
 
     private static void SetSchema(string directory, int version)

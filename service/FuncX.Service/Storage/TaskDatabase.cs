@@ -14,7 +14,7 @@ namespace FuncX.Service.Storage;
 public sealed class TaskDatabase : IDisposable
 {
     /// <summary>The schema this build writes.</summary>
-    public const int SchemaVersion = 1;
+    public const int SchemaVersion = 2;
 
     private const int CheckpointAfter = 24 << 20;
 
@@ -76,7 +76,11 @@ public sealed class TaskDatabase : IDisposable
                 throw new InvalidDataException($"{path} has schema {version}; this release knows schemas up to {SchemaVersion}. Start the release that wrote it, or a newer one.");
             if (existed && version == 0)
             {
-                ask.CommandText = "SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' AND name <> 'SchemaVersions'";
+                // With the journal of scripts beside them the tables are ours: an early release set the number after the tables, and could be killed between.
+                ask.CommandText = """
+                    SELECT (SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite_%') > 0
+                    AND NOT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'SchemaVersions')
+                    """;
                 if ((long)ask.ExecuteScalar()! > 0)
                     throw new InvalidDataException($"{path} has tables but no schema number: it was not written by funcx-service.");
             }
@@ -90,8 +94,6 @@ public sealed class TaskDatabase : IDisposable
                 }
 
                 Migrate(path);
-                ask.CommandText = $"PRAGMA user_version={SchemaVersion}";
-                ask.ExecuteNonQuery();
             }
         }
 
