@@ -1,9 +1,11 @@
 using System.Net;
+using System.Net.Sockets;
 using FuncX.Service.Auth;
 using FuncX.Service.Links;
 using FuncX.Service.Registry;
 using FuncX.Service.Tasks;
 using Grpc.AspNetCore.Server.Model;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -96,7 +98,7 @@ public sealed partial class ServiceHost : IAsyncDisposable
         {
             await _application.StartAsync(cancellation);
         }
-        catch (IOException problem)
+        catch (Exception problem) when (problem is SocketException or IOException { InnerException: AddressInUseException })
         {
             throw new ServiceRefusedException($"the service cannot listen on {_settings.Listen}: {problem.Message}", problem);
         }
