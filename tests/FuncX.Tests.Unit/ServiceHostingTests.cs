@@ -232,6 +232,33 @@ public sealed class ServiceHostingTests
         errors[2].Message.ShouldContain("batch_bytes");
     }
 
+    [Theory]
+    [InlineData("payload_bytes: 60MiB, batch_bytes: 64MiB, request_bytes: 128MiB", "expected at most 50331648, since clients take messages of 64 MiB")]
+    [InlineData("batch_bytes: 64MiB", "'limits.request_bytes' is 67108864, expected at least ")]
+    [InlineData("batch_bytes: 1GiB", "batch_bytes")]
+    public void Limits_that_contradict_each_other_are_refused(string limits, string words) =>
+        ServiceConfiguration.Parse("service.yaml", $"limits: {{{limits}}}").Errors.ShouldContain(error => error.Message.Contains(words, StringComparison.Ordinal));
+
+    [Fact]
+    public async Task The_program_lists_and_revokes_tokens()
+    {
+        using var directory = new ScratchDirectory();
+        await using var running = await RunningService.StartAsync(directory: directory.Path);
+        var (text, id) = running.CreateToken("ann");
+        (await RunAsync("token", "list", "--data-dir", directory.Path)).Output.ShouldContain(id);
+        (await RunAsync("token", "revoke", "--data-dir", directory.Path, id)).ShouldBe((0, $"token {id} of user 'ann' is revoked\n", ""));
+        (await RunAsync("token", "revoke", "--data-dir", directory.Path, id)).Output.ShouldStartWith($"token {id} of user 'ann' was revoked before, at ");
+        var (code, _, error) = await RunAsync("token", "revoke", "--data-dir", directory.Path, "nobodys");
+        code.ShouldBe(1);
+        error.ShouldContain("there is no token 'nobodys' in this data directory");
+        var listed = (await RunAsync("token", "list", "--data-dir", directory.Path)).Output;
+        listed.ShouldNotContain(id);
+        listed.ShouldContain("admin");
+        var all = (await RunAsync("token", "list", "--data-dir", directory.Path, "--all")).Output;
+        all.Split('\n').ShouldContain(line => line.StartsWith(id, StringComparison.Ordinal) && line.Contains("by the service's administrator", StringComparison.Ordinal));
+        all.ShouldNotContain(text);
+    }
+
     [Fact]
     public async Task The_program_starts_stops_on_sigterm_and_refuses_what_is_wrong()
     {
@@ -313,6 +340,15 @@ public sealed class ServiceHostingTests
         File.WriteAllText(keyPath, key.ExportPkcs8PrivateKeyPem());
         File.SetUnixFileMode(keyPath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         return certificate;
+    }
+
+    private static async Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments)
+    {
+        using var process = Start(arguments);
+        var error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return (process.ExitCode, output, await error);
     }
 
     private static Process Start(params string[] arguments)

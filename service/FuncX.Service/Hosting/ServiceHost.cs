@@ -53,7 +53,7 @@ public sealed partial class ServiceHost : IAsyncDisposable
             builder.Services.AddSingleton(TimeProvider.System);
             builder.Services.AddGrpc(options =>
             {
-                options.MaxReceiveMessageSize = settings.Limits.RequestBytes;
+                options.MaxReceiveMessageSize = RequestMarshaller.Cap(settings.Limits.RequestBytes);
                 options.MaxSendMessageSize = null;
                 options.ResponseCompressionAlgorithm = null;
             });
