@@ -62,7 +62,12 @@ public sealed partial class ServiceHost : IAsyncDisposable
             builder.Services.AddTasks();
             builder.Services.AddLinks();
             builder.Services.AddGrpcReflection();
-            builder.Services.AddGrpcHealthChecks().AddCheck<RegistryHealth>("registry");
+            builder.Services.AddGrpcHealthChecks(static health =>
+            {
+                // The whole serves as long as it can be asked; submissions also want room on the disk.
+                health.Services.Map("", static check => check.Name == "registry");
+                health.Services.Map(Contracts.V1.Tasks.Descriptor.FullName, static _ => true);
+            }).AddCheck<RegistryHealth>("registry").AddCheck<SubmissionHealth>("submissions");
             // After everything that calls AddGrpc: each call adds the library's own provider again.
             builder.Services.RemoveAll(typeof(IServiceMethodProvider<>));
             builder.Services.AddSingleton(typeof(IServiceMethodProvider<>), typeof(GeneratedMethodProvider<>));

@@ -129,25 +129,21 @@ public sealed class FinishedIndex
         }
     }
 
-    /// <summary>Deletes segments all of whose batches ended before <paramref name="cutoff"/>; within the caller's transaction.</summary>
-    internal void Prune(SqliteConnection connection, long cutoff)
+    /// <summary>Deletes segments all of whose batches ended before <paramref name="cutoff"/>, within the caller's transaction; <see cref="Forget"/> follows it.</summary>
+    internal void Delete(SqliteConnection connection, long cutoff)
     {
-        var keep = new List<Line>();
         foreach (var line in _lines)
         {
-            if (line.Newest >= cutoff)
-                keep.Add(line);
-            else
+            if (line.Newest < cutoff)
                 TaskDatabase.Run(connection, $"DELETE FROM finished WHERE id = {line.Id}; DELETE FROM finished_group WHERE segment = {line.Id}");
         }
-
-        if (keep.Count < _lines.Length)
-            _lines = [.. keep];
     }
 
     private FinishedSegment? Load(long id)
     {
         using var connection = _database.OpenReader();
+    internal void Forget(long cutoff) => _lines = [.. _lines.Where(line => line.Newest >= cutoff)];
+
         using var command = connection.CreateCommand();
         command.CommandText = "SELECT first, last, newest, filter, data FROM finished WHERE id = $id";
         command.Parameters.AddWithValue("$id", id);

@@ -168,8 +168,17 @@ public sealed class TaskDatabase : IDisposable
         }
     }
 
-    /// <summary>A connection for reading; the caller disposes it.</summary>
-    internal SqliteConnection OpenReader() => Connect(_path);
+    /// <summary>The header of a chunk that exists, whatever its length: its first page is all that is read. Only for the thread that commits.</summary>
+    internal ChunkHeader ReadHead(long id)
+    {
+        using var blob = new SqliteBlob(_writer, "chunk", "data", id, readOnly: true);
+        Span<byte> head = stackalloc byte[ChunkHeader.Size];
+        blob.ReadExactly(head);
+        return ChunkHeader.Peek(head);
+    }
+
+    /// <summary>A connection for reading, from a pool to which disposing it gives it back: searches are on the way of every submission that comes again.</summary>
+    internal SqliteConnection OpenReader() => Connect(_path, pooling: true);
 
     public void Dispose()
     {
@@ -178,6 +187,8 @@ public sealed class TaskDatabase : IDisposable
             raw.sqlite3_finalize(_insert);
             while (_readers.TryTake(out var reader))
                 reader.Dispose();
+            using (var pooled = OpenReader())
+                SqliteConnection.ClearPool(pooled);
             _checkpointer.Dispose();
             _writer.Dispose();
         }
@@ -193,9 +204,9 @@ public sealed class TaskDatabase : IDisposable
     internal static StorageFullException Failure(int code, string message) =>
         new(code == raw.SQLITE_FULL ? $"tasks.db cannot grow, the disk is full ({message})" : $"tasks.db could not be written (SQLite error {code}: {message})");
 
-    private static SqliteConnection Connect(string path)
+    private static SqliteConnection Connect(string path, bool pooling = false)
     {
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = 30 }.ToString());
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = pooling, DefaultTimeout = 30 }.ToString());
         connection.Open();
         return connection;
     }

@@ -3,6 +3,7 @@ using FuncX.Service.Limits;
 using FuncX.Service.Links;
 using FuncX.Service.Storage;
 using FuncX.Wire;
+using Microsoft.Data.Sqlite;
 
 namespace FuncX.Service.Tasks;
 
@@ -19,6 +20,9 @@ public sealed partial class TaskEngine : IDisposable
     private const int IndexAfter = 8_192;
     private const long SnapshotBytes = 256L << 20;
     private const long StopSnapshotBytes = 16L << 20;
+    /// <summary>How long one turn a second may delete what has expired: enough to keep up with any commits, too short to be felt by them.</summary>
+    private static readonly TimeSpan PrunePatience = TimeSpan.FromMilliseconds(50);
+
     private const long SnapshotMicroseconds = 300_000_000;
 
     private readonly TaskStore _store;
@@ -328,10 +332,18 @@ public sealed partial class TaskEngine : IDisposable
     {
         _store.Maintain(quiet: _turns - _turnsAtTick < 10);
         _turnsAtTick = _turns;
-        CheckSpace();
-        if (_store.AppendedBytes > _snapshotBytes && Now - _snapshotTime > SnapshotMicroseconds)
-            Snapshot();
-        Prune();
+        try
+        {
+            CheckSpace();
+            if (_store.AppendedBytes > _snapshotBytes && Now - _snapshotTime > SnapshotMicroseconds)
+                Snapshot();
+            Prune();
+        }
+        catch (Exception problem) when (problem is SqliteException or IOException or UnauthorizedAccessException)
+        {
+            // Nothing that was accepted depends on it: what has expired stays a while longer.
+            LogHouse(_store.Directory, problem.Message);
+        }
     }
 
     /// <summary>The live state as a snapshot has it.</summary>
@@ -433,15 +445,15 @@ public sealed partial class TaskEngine : IDisposable
         if (Now - _fullSince < 1_000_000)
             return false;
         _fullSince = Now;
-        CheckSpace();
-        if (_low is not null)
-            return false;
         try
         {
             _store.Append([], [], 0, Now, _turn.State.NextBatch, null);
             _store.Committed(Now);
         }
-        catch (StorageFullException)
+        catch (Exception problem) when (problem is StorageFullException or IOException)
+            CheckSpace();
+            if (_low is not null)
+                return false;
         {
             return false;
         }
@@ -534,7 +546,7 @@ public sealed partial class TaskEngine : IDisposable
         }
 
         // Replay begins behind the last snapshot, so no chunk behind it may go.
-        if (_store.Prune(cutoff, needed, 1_000, Volatile.Read(ref _safeChunk)))
+        if (_store.Prune(cutoff, needed, Volatile.Read(ref _safeChunk), PrunePatience))
             _prunedAt = 0;
         _indexAll = true;
         if (_store.LastChunk > _safeChunk)
@@ -569,5 +581,8 @@ public sealed partial class TaskEngine : IDisposable
     private partial void LogRoom(string directory);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "snapshot behind chunk {Chunk} could not be written: {Problem}; the one before stays")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Directory} could not be tidied up, the next time is in some minutes: {Problem}")]
+    private partial void LogHouse(string directory, string problem);
+
     private partial void LogSnapshot(long chunk, string problem);
 }
