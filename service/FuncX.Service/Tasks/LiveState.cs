@@ -22,6 +22,9 @@ public sealed class LiveState
     /// <summary>The chunk that the transitions of this moment go to.</summary>
     public long Chunk { get; set; } = 1;
 
+    /// <summary>Batches that were forgotten here are in segments of the index up to this one.</summary>
+    public long Indexed { get; set; }
+
     /// <summary>Bytes of bodies kept in memory.</summary>
     public long ResidentBytes { get; private set; }
 

@@ -400,6 +400,7 @@ public sealed partial class TaskEngine : IDisposable
         return state;
     }
 
+        state.Indexed = _store.Index.Newest;
     /// <summary>The chunk is not durable: those who wait are refused, and the state becomes again what the log says.</summary>
     private void Refuse(StorageFullException problem, TurnEffects effects)
     {
