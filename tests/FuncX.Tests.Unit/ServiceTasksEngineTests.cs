@@ -338,8 +338,8 @@ public sealed class ServiceTasksEngineTests
         using var receiver = harness.Receiver(link);
         var large = new byte[900_000];
         Random.Shared.NextBytes(large);
-        await receiver.ReceiveAsync(
-            EngineHarness.Message(1, (new TaskId(batch.Key.Id, 0), 1, TaskOutcome.Value, large), (new TaskId(batch.Key.Id, 1), 1, TaskOutcome.Value, new byte[2 << 20])), inline: true);
+        foreach (var message in EngineHarness.Messages((new TaskId(batch.Key.Id, 0), 1, TaskOutcome.Value, large), (new TaskId(batch.Key.Id, 1), 1, TaskOutcome.Value, new byte[2 << 20])))
+            await receiver.ReceiveAsync(message, inline: true);
         harness.Restart();
         var chunks = await harness.ReadAsync();
         var outcomes = EngineHarness.Outcomes(chunks);

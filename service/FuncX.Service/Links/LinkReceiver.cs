@@ -17,6 +17,9 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
 {
     private const int MostPending = 64;
 
+    /// <summary>link.proto says 512 KiB; as much again for an endpoint that fills up to it and adds one frame.</summary>
+    private const int MostMessageBytes = 1 << 20;
+
     /// <summary>Room for stdout and stderr beside a value of the largest size.</summary>
     private const int OutputBytes = 4 << 20;
 
@@ -35,6 +38,8 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
     {
         if (message.Sequence <= _sequence)
             throw new FrameException($"sequence {message.Sequence} came after {_sequence}; it must rise");
+        if (message.Frames.Length > MostMessageBytes)
+            throw new FrameException($"message {message.Sequence} has {message.Frames.Length} bytes of frames; at most {MostMessageBytes} may be");
         await _pending.WaitAsync();
         _sequence = message.Sequence;
         _results = ArrayPool<TaskResult>.Shared.Rent(Math.Max(16, message.Frames.Length / (FrameHeader.Size + ResultPrefix.Size)));

@@ -90,10 +90,12 @@ internal sealed class DisconnectEvent(LinkSession link) : EngineEvent
 {
     public override void Apply(Turn turn)
     {
-        if (link.Endpoint is not { } endpoint || endpoint.Link != link)
+        var again = GoesOn;
+        GoesOn = false;
+        if (link.Endpoint is not { } endpoint || !turn.State.Has(endpoint) || endpoint.Link != (again ? null : link))
             return;
         endpoint.Link = null;
-        EndAsked(turn, endpoint);
+        GoesOn = !TryEndAsked(turn, endpoint);
     }
 
     public override void Complete(bool inline)
@@ -104,30 +106,51 @@ internal sealed class DisconnectEvent(LinkSession link) : EngineEvent
     {
     }
 
-    /// <summary>Ends sent tasks that were to be cancelled: their endpoint is not there to say anything of them.</summary>
-    internal static void EndAsked(Turn turn, EndpointState endpoint)
+    /// <summary>Ends sent tasks that were to be cancelled: their endpoint is not there to say anything of them. False: the turn is full before the last.</summary>
+    internal static bool TryEndAsked(Turn turn, EndpointState endpoint)
     {
-        foreach (var (batch, index) in endpoint.CancelsAsked)
+        for (var asked = endpoint.CancelsAsked; asked.Count > 0; asked.RemoveAt(asked.Count - 1))
         {
+            if (turn.IsFull)
+                return false;
+            var (batch, index) = asked[^1];
             if (index < batch.Slots.Length && batch.Slots[index].State != SlotState.Done)
                 turn.Finish(batch, index, TaskOutcome.Cancelled, new FailureBody("Cancelled", "The task was cancelled while its endpoint was offline."));
         }
 
-        endpoint.CancelsAsked.Clear();
+        return true;
     }
 }
 
 /// <summary>The endpoint has said everything it holds.</summary>
 internal sealed class ReconcileEvent(LinkSession link, IReadOnlyList<InventoryEntry> held) : EngineEvent<bool>
 {
+    private Batch[]? _unfinished;
+    private int _swept;
+
     public override void Apply(Turn turn)
     {
-        if (link.Endpoint is not { } endpoint || endpoint.Link != link)
+        GoesOn = false;
+        if (link.Endpoint is not { } endpoint || !turn.State.Has(endpoint) || endpoint.Link != link)
             return;
-        foreach (var entry in held)
-            Mark(turn, endpoint, entry);
-        foreach (var batch in endpoint.Unfinished)
-            Sweep(turn, batch);
+        if (_unfinished is null)
+        {
+            foreach (var entry in held)
+                Mark(turn, endpoint, entry);
+            _unfinished = [.. endpoint.Unfinished];
+        }
+
+        for (; _swept < _unfinished.Length; _swept++)
+        {
+            if (turn.IsFull)
+            {
+                GoesOn = true;
+                return;
+            }
+
+            Sweep(turn, _unfinished[_swept]);
+        }
+
         link.Reconciled = true;
         turn.MakeReady(endpoint);
         Answer = true;
@@ -182,7 +205,7 @@ internal sealed class CreditEvent(LinkSession link, ulong tasks, ulong bytes) : 
     {
         link.CreditTasks = Math.Max(link.CreditTasks, tasks);
         link.CreditBytes = Math.Max(link.CreditBytes, bytes);
-        if (link.Endpoint is { } endpoint && endpoint.Link == link)
+        if (link.Endpoint is { } endpoint && endpoint.Link == link && turn.State.Has(endpoint))
             turn.MakeReady(endpoint);
     }
 
@@ -215,7 +238,7 @@ internal sealed class ResultsEvent(LinkSession link, TaskResult[] results, int c
     public override void Apply(Turn turn)
     {
         // A link from before the state was read anew is void: not acknowledged, the endpoint sends these results again over the next.
-        if (link.Endpoint is not { } endpoint || link.Ended is not null)
+        if (link.Endpoint is not { } endpoint || link.Ended is not null || !turn.State.Has(endpoint))
             return;
         Batch? batch = null;
         for (var row = 0; row < count; row++)
@@ -283,26 +306,48 @@ internal sealed class ResultsEvent(LinkSession link, TaskResult[] results, int c
     }
 }
 
-/// <summary>Cancels single tasks, or all of a group.</summary>
+/// <summary>Cancels single tasks, or all that a group has at this moment.</summary>
 internal sealed class CancelEvent(int owner, IReadOnlyList<TaskId> tasks, string? group) : EngineEvent<long>
 {
+    private readonly List<Batch> _batches = [];
+    private LiveState? _state;
+    private int _task;
+    private int _batch;
+    private uint _index;
+
     public override void Apply(Turn turn)
     {
-        foreach (var task in tasks)
+        if (_state != turn.State)
+            Begin(turn.State);
+        GoesOn = true;
+        for (; _task < tasks.Count; _task++)
         {
-            if (turn.State.TryGet(new BatchKey(task.Batch, owner), out var batch))
-                Cancel(turn, batch, task.Index);
+            if (turn.IsFull)
+                return;
+            if (turn.State.TryGet(new BatchKey(tasks[_task].Batch, owner), out var batch))
+                Cancel(turn, batch, tasks[_task].Index);
         }
 
-        if (group is null || !turn.State.Groups.TryGetValue((owner, group), out var state))
-            return;
-        foreach (var batch in turn.State.Batches.Values)
+        for (; _batch < _batches.Count; _batch++, _index = 0)
         {
-            if (batch.Group != state)
-                continue;
-            for (var index = 0u; index < batch.Slots.Length; index++)
-                Cancel(turn, batch, index);
+            for (; _index < _batches[_batch].Slots.Length; _index++)
+            {
+                if (turn.IsFull)
+                    return;
+                Cancel(turn, _batches[_batch], _index);
+            }
         }
+
+        GoesOn = false;
+    }
+
+    private void Begin(LiveState state)
+    {
+        _state = state;
+        (_task, _batch, _index, Answer) = (0, 0, 0, 0);
+        _batches.Clear();
+        if (group is not null && state.Groups.TryGetValue((owner, group), out var wanted))
+            _batches.AddRange(state.Batches.Values.Where(batch => batch.Group == wanted));
     }
 
     private void Cancel(Turn turn, Batch batch, uint index)
@@ -321,8 +366,10 @@ internal sealed class CancelEvent(int owner, IReadOnlyList<TaskId> tasks, string
         }
         else
         {
-            if (!slot.CancelAsked)
-                turn.AskCancel(batch, (int)index);
+            // A link is told once: when it is opened, of all that were asked for before.
+            if (slot.CancelAsked)
+                return;
+            turn.AskCancel(batch, (int)index);
             turn.Send(link, LinkItem.Cancel(new TaskId(batch.Key.Id, index)));
         }
     }
@@ -334,20 +381,26 @@ internal sealed class EndpointDeletedEvent(int number, string name) : EngineEven
     public override void Apply(Turn turn)
     {
         var endpoint = turn.State.Endpoint(number);
-        if (endpoint.Deleted)
-            return;
-        turn.DeleteEndpoint(endpoint);
-        endpoint.Link?.End($"endpoint '{name}' was deleted");
-        endpoint.Link = null;
+        if (!endpoint.Deleted)
+        {
+            turn.DeleteEndpoint(endpoint);
+            endpoint.Link?.End($"endpoint '{name}' was deleted");
+            endpoint.Link = null;
+        }
+
+        GoesOn = true;
         foreach (var batch in endpoint.Unfinished)
         {
             for (var index = 0; index < batch.Slots.Length; index++)
             {
+                if (turn.IsFull)
+                    return;
                 if (batch.Slots[index].State != SlotState.Done)
                     turn.Finish(batch, index, TaskOutcome.Cancelled, new FailureBody("EndpointDeleted", $"Endpoint '{name}' was deleted before the task ended."));
             }
         }
 
+        GoesOn = false;
         Answer = true;
     }
 }
@@ -358,6 +411,8 @@ internal sealed class UnsendableEvent(Assignment assignment, string reason) : En
     public override void Apply(Turn turn)
     {
         var batch = assignment.Batch;
+        if (!turn.State.Has(batch))
+            return;
         for (var index = assignment.From; index < assignment.From + assignment.Count && index < batch.Slots.Length; index++)
         {
             if (batch.Slots[index].State != SlotState.Done)
@@ -391,8 +446,9 @@ internal sealed class TickEvent : EngineEvent
 {
     public override void Apply(Turn turn)
     {
-        while (turn.State.TryTakeDue(turn.Now, out var batch))
+        while (!turn.IsFull && turn.State.TryTakeDue(turn.Now, out var batch))
             turn.Expire(batch!);
+        GoesOn = turn.IsFull;
     }
 
     public override void Complete(bool inline)
@@ -409,11 +465,30 @@ internal sealed class StartEvent : EngineEvent
 {
     public override void Apply(Turn turn)
     {
+        GoesOn = false;
         foreach (var endpoint in turn.State.Endpoints.Values)
         {
             if (endpoint.Link is null)
-                DisconnectEvent.EndAsked(turn, endpoint);
+                GoesOn |= !DisconnectEvent.TryEndAsked(turn, endpoint);
         }
+    }
+
+    public override void Complete(bool inline)
+    {
+    }
+
+    public override void Fail(string reason)
+    {
+    }
+}
+
+/// <summary>An endpoint still has what the last turn was too full to look at.</summary>
+internal sealed class ReadyEvent(EndpointState endpoint) : EngineEvent
+{
+    public override void Apply(Turn turn)
+    {
+        if (turn.State.Has(endpoint))
+            turn.MakeReady(endpoint);
     }
 
     public override void Complete(bool inline)

@@ -15,15 +15,13 @@ namespace FuncX.Service.Tasks;
 public sealed partial class TaskEngine : IDisposable
 {
     private const int TurnEvents = 16_384;
-    private const int TurnBytes = 8 << 20;
-    private const int TurnResults = 200_000;
     private const int IndexAfter = 8_192;
     private const long SnapshotBytes = 256L << 20;
     private const long StopSnapshotBytes = 16L << 20;
+    private const long SnapshotMicroseconds = 300_000_000;
+
     /// <summary>How long one turn a second may delete what has expired: enough to keep up with any commits, too short to be felt by them.</summary>
     private static readonly TimeSpan PrunePatience = TimeSpan.FromMilliseconds(50);
-
-    private const long SnapshotMicroseconds = 300_000_000;
 
     private readonly TaskStore _store;
     private readonly ServiceLimits _limits;
@@ -288,16 +286,21 @@ public sealed partial class TaskEngine : IDisposable
             _turn.IndexFinished(Math.Min(_turn.State.Finished.Count, 4 * IndexAfter));
         _indexAll = false;
         var taken = 0;
-        while (taken < TurnEvents && _turn.Bytes < TurnBytes && _turn.Results < TurnResults && _inbox.TryDequeue(out var happened))
+        while (taken < TurnEvents && !_turn.IsFull && _inbox.TryDequeue(out var happened))
         {
             happened.Apply(_turn);
-            effects.Events.Add(happened);
+            if (happened.GoesOn)
+                _inbox.Enqueue(happened);
+            else
+                effects.Events.Add(happened);
             taken++;
         }
 
         try
         {
             _turn.Dispatch();
+            foreach (var endpoint in _turn.LeftReady)
+                _inbox.Enqueue(new ReadyEvent(endpoint));
             var committed = _turn.Commit();
             var now = committed ? Now : _turn.Now;
             if (committed)
@@ -397,10 +400,10 @@ public sealed partial class TaskEngine : IDisposable
             replayer.Apply(chunk, header);
             next++;
         });
+        state.Indexed = _store.Index.Newest;
         return state;
     }
 
-        state.Indexed = _store.Index.Newest;
     /// <summary>The chunk is not durable: those who wait are refused, and the state becomes again what the log says.</summary>
     private void Refuse(StorageFullException problem, TurnEffects effects)
     {
@@ -448,13 +451,13 @@ public sealed partial class TaskEngine : IDisposable
         _fullSince = Now;
         try
         {
+            CheckSpace();
+            if (_low is not null)
+                return false;
             _store.Append([], [], 0, Now, _turn.State.NextBatch, null);
             _store.Committed(Now);
         }
         catch (Exception problem) when (problem is StorageFullException or IOException)
-            CheckSpace();
-            if (_low is not null)
-                return false;
         {
             return false;
         }
@@ -578,12 +581,12 @@ public sealed partial class TaskEngine : IDisposable
     [LoggerMessage(Level = LogLevel.Error, Message = "no room in {Directory}: {Problem}; submissions are refused until there is")]
     private partial void LogFull(string problem, string directory);
 
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Directory} could not be tidied up, the next time is in some minutes: {Problem}")]
+    private partial void LogHouse(string directory, string problem);
+
     [LoggerMessage(Level = LogLevel.Information, Message = "there is room in {Directory} again")]
     private partial void LogRoom(string directory);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "snapshot behind chunk {Chunk} could not be written: {Problem}; the one before stays")]
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Directory} could not be tidied up, the next time is in some minutes: {Problem}")]
-    private partial void LogHouse(string directory, string problem);
-
     private partial void LogSnapshot(long chunk, string problem);
 }
