@@ -119,7 +119,7 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
         var assembly = new Assembly(prefix, (long)whole, _sequence);
         var value = (long)whole - ResultPrefix.Size - prefix.StdoutBytes - prefix.StderrBytes;
         if (value <= limits.PayloadBytes && (long)prefix.StdoutBytes + prefix.StderrBytes <= OutputBytes)
-            assembly.Body = new byte[whole - ResultPrefix.Size];
+            assembly.Body = [];
         assembly.Append(body[ResultPrefix.Size..]);
         // The same task again: its earlier sending broke off with the manager that sent it.
         _assemblies[header.Task] = assembly;
@@ -224,9 +224,17 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
 
         public void Append(ReadOnlySpan<byte> slice)
         {
-            if (Body is not null && Taken + slice.Length <= Body.Length)
-                slice.CopyTo(Body.AsSpan((int)Taken));
-            Taken += slice.Length;
+            var taken = Taken + slice.Length;
+            if (Body is { } body && taken <= BodyBytes)
+            {
+                // Grows with what comes: an announcement alone takes no memory.
+                if (body.Length < taken)
+                    Array.Resize(ref body, (int)Math.Min(BodyBytes, Math.Max(taken, 2L * body.Length)));
+                slice.CopyTo(body.AsSpan((int)Taken));
+                Body = body;
+            }
+
+            Taken = taken;
         }
     }
 }
