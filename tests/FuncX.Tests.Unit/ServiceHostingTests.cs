@@ -6,8 +6,10 @@ using System.Text.Json;
 using FuncX.Contracts.V1;
 using FuncX.Service.Hosting;
 using FuncX.Service.Limits;
+using FuncX.Service.Storage;
 using Grpc.Core;
 using Grpc.Net.Client;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using Shouldly;
 using Xunit;
@@ -78,12 +80,7 @@ public sealed class ServiceHostingTests
     public async Task With_a_certificate_the_service_speaks_tls()
     {
         using var directory = new ScratchDirectory();
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256);
-        using var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddHours(1));
-        var (certificatePath, keyPath) = (Path.Combine(directory.Path, "certificate.pem"), Path.Combine(directory.Path, "key.pem"));
-        File.WriteAllText(certificatePath, certificate.ExportCertificatePem());
-        File.WriteAllText(keyPath, key.ExportPkcs8PrivateKeyPem());
+        using var certificate = WriteCertificate(directory.Path, out var certificatePath, out var keyPath);
         File.SetUnixFileMode(keyPath, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead);
         var settings = Settings(Path.Combine(directory.Path, "data")) with
         {
@@ -235,6 +232,33 @@ public sealed class ServiceHostingTests
         errors[2].Message.ShouldContain("batch_bytes");
     }
 
+    [Theory]
+    [InlineData("payload_bytes: 60MiB, batch_bytes: 64MiB, request_bytes: 128MiB", "expected at most 50331648, since clients take messages of 64 MiB")]
+    [InlineData("batch_bytes: 64MiB", "'limits.request_bytes' is 67108864, expected at least ")]
+    [InlineData("batch_bytes: 1GiB", "batch_bytes")]
+    public void Limits_that_contradict_each_other_are_refused(string limits, string words) =>
+        ServiceConfiguration.Parse("service.yaml", $"limits: {{{limits}}}").Errors.ShouldContain(error => error.Message.Contains(words, StringComparison.Ordinal));
+
+    [Fact]
+    public async Task The_program_lists_and_revokes_tokens()
+    {
+        using var directory = new ScratchDirectory();
+        await using var running = await RunningService.StartAsync(directory: directory.Path);
+        var (text, id) = running.CreateToken("ann");
+        (await RunAsync("token", "list", "--data-dir", directory.Path)).Output.ShouldContain(id);
+        (await RunAsync("token", "revoke", "--data-dir", directory.Path, id)).ShouldBe((0, $"token {id} of user 'ann' is revoked\n", ""));
+        (await RunAsync("token", "revoke", "--data-dir", directory.Path, id)).Output.ShouldStartWith($"token {id} of user 'ann' was revoked before, at ");
+        var (code, _, error) = await RunAsync("token", "revoke", "--data-dir", directory.Path, "nobodys");
+        code.ShouldBe(1);
+        error.ShouldContain("there is no token 'nobodys' in this data directory");
+        var listed = (await RunAsync("token", "list", "--data-dir", directory.Path)).Output;
+        listed.ShouldNotContain(id);
+        listed.ShouldContain("admin");
+        var all = (await RunAsync("token", "list", "--data-dir", directory.Path, "--all")).Output;
+        all.Split('\n').ShouldContain(line => line.StartsWith(id, StringComparison.Ordinal) && line.Contains("by the service's administrator", StringComparison.Ordinal));
+        all.ShouldNotContain(text);
+    }
+
     [Fact]
     public async Task The_program_starts_stops_on_sigterm_and_refuses_what_is_wrong()
     {
@@ -267,6 +291,64 @@ public sealed class ServiceHostingTests
         output.ShouldNotContain("fxt_");
         foreach (var path in Directory.EnumerateFiles(data))
             (File.GetUnixFileMode(path) & ~(UnixFileMode.UserRead | UnixFileMode.UserWrite)).ShouldBe(UnixFileMode.None, path);
+    }
+
+    [Fact]
+    public async Task An_address_that_is_not_this_machines_is_refused_by_name()
+    {
+        using var directory = new ScratchDirectory();
+        using var certificate = WriteCertificate(directory.Path, out var certificatePath, out var keyPath);
+        var settings = Settings(Path.Combine(directory.Path, "data")) with
+        {
+            Listen = new IPEndPoint(IPAddress.Parse("192.0.2.7"), 0),
+            Certificate = new CertificateSettings(certificatePath, keyPath, PasswordPath: null),
+        };
+        await using var host = ServiceHost.Build(settings);
+        (await Should.ThrowAsync<ServiceRefusedException>(() => host.StartAsync(CancellationToken.None))).Message.ShouldStartWith("the service cannot listen on 192.0.2.7:0: ");
+    }
+
+    [Theory]
+    [InlineData("PRAGMA user_version=99", "has schema 99; this release knows schemas up to")]
+    [InlineData("INSERT INTO chunk(id, data) VALUES(1, zeroblob(100))", "chunk 1 does not begin with the mark of a chunk")]
+    public async Task A_data_directory_that_cannot_be_read_ends_the_start_with_the_reason_and_no_stack(string change, string reason)
+    {
+        using var directory = new ScratchDirectory();
+        TaskStore.Open(directory.Path, logBytes: 1 << 20).Dispose();
+        using (var connection = new SqliteConnection($"Data Source={Path.Combine(directory.Path, "tasks.db")};Pooling=False"))
+        {
+            connection.Open();
+            using var command = connection.CreateCommand();
+            command.CommandText = change;
+            command.ExecuteNonQuery();
+        }
+
+        using var service = Start("--data-dir", directory.Path);
+        var said = await service.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await service.WaitForExitAsync(TestContext.Current.CancellationToken);
+        service.ExitCode.ShouldBe(1);
+        said.ShouldContain(reason);
+        said.ShouldNotContain("   at ");
+    }
+
+    private static X509Certificate2 WriteCertificate(string directory, out string certificatePath, out string keyPath)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256);
+        var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddHours(1));
+        (certificatePath, keyPath) = (Path.Combine(directory, "certificate.pem"), Path.Combine(directory, "key.pem"));
+        File.WriteAllText(certificatePath, certificate.ExportCertificatePem());
+        File.WriteAllText(keyPath, key.ExportPkcs8PrivateKeyPem());
+        File.SetUnixFileMode(keyPath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        return certificate;
+    }
+
+    private static async Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments)
+    {
+        using var process = Start(arguments);
+        var error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return (process.ExitCode, output, await error);
     }
 
     private static Process Start(params string[] arguments)

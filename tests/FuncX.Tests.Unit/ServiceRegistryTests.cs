@@ -216,7 +216,11 @@ public sealed class ServiceRegistryTests(SharedService shared) : IClassFixture<S
         var registered = running.Endpoints.Register(new RegisterEndpointRequest { Name = "here" }, headers);
         var caller = running.Get<Authenticator>().Authenticate($"Bearer {registered.Credential}", out _)!.Caller;
         var deleted = new List<EndpointRecord>();
-        running.Get<EndpointCatalog>().Deleted += deleted.Add;
+        running.Get<EndpointCatalog>().Deleted += endpoint =>
+        {
+            deleted.Add(endpoint);
+            return Task.CompletedTask;
+        };
         running.Endpoints.Delete(new DeleteEndpointRequest { EndpointId = registered.EndpointId }, headers);
         deleted.ShouldHaveSingleItem().EndpointId.ShouldBe(registered.EndpointId);
         caller.Revoked.IsCancellationRequested.ShouldBeTrue();
@@ -289,7 +293,7 @@ public sealed class ServiceRegistryTests(SharedService shared) : IClassFixture<S
 
         var problem = Should.Throw<ServiceRefusedException>(() => RegistryDatabase.Open(directory.Path));
         problem.Message.ShouldContain("schema version 99");
-        problem.Message.ShouldContain("up to 1");
+        problem.Message.ShouldContain("up to 2");
     }
 
     [Fact]

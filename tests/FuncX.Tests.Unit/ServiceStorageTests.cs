@@ -5,6 +5,7 @@ using FuncX.Service.Storage;
 using FuncX.Tests.Unit.ServiceTasks;
 using FuncX.Wire;
 using Grpc.Core;
+using Grpc.Health.V1;
 using Microsoft.Data.Sqlite;
 using Shouldly;
 using Xunit;
@@ -124,6 +125,28 @@ public sealed class ServiceStorageTests
         harness.Restart();
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public async Task A_directory_of_an_earlier_schema_or_of_a_first_start_that_was_killed_is_opened_with_what_is_in_it(int schema)
+    {
+        using var harness = new EngineHarness();
+        await harness.SubmitAsync(3);
+        harness.Engine.Dispose();
+        harness.Store.Dispose();
+        using (var connection = new SqliteConnection($"Data Source={Path.Combine(harness.Directory, "tasks.db")};Pooling=False"))
+        {
+            connection.Open();
+            using var command = connection.CreateCommand();
+            command.CommandText = $"DELETE FROM SchemaVersions WHERE ScriptName <> '0001-chunks'; PRAGMA user_version={schema}";
+            command.ExecuteNonQuery();
+        }
+
+        harness.Restart();
+        (await harness.Engine.LookAsync(static state => state.Unfinished)).ShouldBe(3);
+        Version(harness.Directory).ShouldBe(TaskDatabase.SchemaVersion);
+    }
+
     [Fact]
     public async Task Results_expire_and_their_chunks_and_index_go()
     {
@@ -148,9 +171,43 @@ public sealed class ServiceStorageTests
         }
 
         (await harness.Engine.LookAsync(state => state.Groups.ContainsKey((EngineHarness.Owner, "old")))).ShouldBeFalse();
-        harness.Store.PrunedBelow.ShouldBeGreaterThan(1);
+        harness.Store.ReadChunk(1).ShouldBeNull();
         harness.Restart();
         (await harness.Engine.LookAsync(static state => state.Unfinished)).ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task What_has_expired_goes_as_fast_as_single_commits_made_it()
+    {
+        using var harness = new EngineHarness(limits: new Service.Limits.ServiceLimits { ResultRetention = TimeSpan.FromHours(1) });
+        var chunks = await MakeExpiredAsync(harness, 3_000);
+        harness.Store.Prune(harness.Engine.Now, new HashSet<long>(), chunks, TimeSpan.FromSeconds(60)).ShouldBeFalse();
+        harness.Store.ReadChunk(chunks).ShouldBeNull();
+        harness.Store.ReadChunk(chunks + 1).ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task Housekeeping_that_fails_does_not_end_the_service()
+    {
+        using var harness = new EngineHarness(limits: new Service.Limits.ServiceLimits { ResultRetention = TimeSpan.FromHours(1) });
+        await MakeExpiredAsync(harness, 10);
+        using (var connection = new SqliteConnection($"Data Source={Path.Combine(harness.Directory, "tasks.db")};Pooling=False"))
+        {
+            connection.Open();
+            using var command = connection.CreateCommand();
+            command.CommandText = "CREATE TRIGGER kept BEFORE DELETE ON chunk BEGIN SELECT RAISE(ABORT, 'not today'); END";
+            command.ExecuteNonQuery();
+        }
+
+        for (var tick = 0; tick < 3; tick++)
+        {
+            harness.Time.Advance(TimeSpan.FromMinutes(40));
+            await harness.Engine.LookAsync(static _ => true);
+            await harness.Engine.SnapshotAsync();
+        }
+
+        harness.Store.ReadChunk(1).ShouldNotBeNull();
+        await harness.SubmitAsync(1, "after");
     }
 
     [Fact]
@@ -195,6 +252,57 @@ public sealed class ServiceStorageTests
         }
     }
 
+    [Fact]
+    public async Task A_look_in_the_turn_that_finds_the_disk_full_is_answered_from_what_is_durable()
+    {
+        await using var disk = Disk.Mount("24m");
+        using var harness = new EngineHarness(disk.Path);
+        var accepted = 0;
+        while (true)
+        {
+            using var turn = new ManualResetEventSlim();
+            var held = Task.Run(async () => await harness.Engine.LookAsync(_ => turn.Wait(TimeSpan.FromSeconds(20))), TestContext.Current.CancellationToken);
+            var submit = harness.Engine.SubmitAsync(harness.Batch(100, bytes: 5_000), "e", "f", inline: false).AsTask();
+            var look = harness.Engine.LookAsync(static state => state.Unfinished).AsTask();
+            turn.Set();
+            await held;
+            if ((await submit).Status != StatusCode.OK)
+            {
+                (await look).ShouldBe(accepted);
+                return;
+            }
+
+            await look;
+            accepted += 100;
+        }
+    }
+
+    [Fact]
+    public async Task Health_says_that_submissions_are_refused_for_want_of_space()
+    {
+        await using var disk = Disk.Mount("24m");
+        await using var service = await ServiceFront.RunningService.StartAsync(directory: Path.Combine(disk.Path, "data"));
+        var health = new Health.HealthClient(service.Channel);
+        (await health.CheckAsync(new HealthCheckRequest { Service = "funcx.v1.Tasks" })).Status.ShouldBe(HealthCheckResponse.Types.ServingStatus.Serving);
+        disk.Fill(leaveBytes: 600 << 10);
+        await Eventually(async () => (await health.CheckAsync(new HealthCheckRequest { Service = "funcx.v1.Tasks" })).Status == HealthCheckResponse.Types.ServingStatus.NotServing);
+        (await health.CheckAsync(new HealthCheckRequest())).Status.ShouldBe(HealthCheckResponse.Types.ServingStatus.Serving);
+        disk.Clear();
+        await Eventually(async () => (await health.CheckAsync(new HealthCheckRequest { Service = "funcx.v1.Tasks" })).Status == HealthCheckResponse.Types.ServingStatus.Serving);
+    }
+
+    /// <summary>Single commits that have all expired but the last; says how many.</summary>
+    private static async Task<long> MakeExpiredAsync(EngineHarness harness, int batches)
+    {
+        for (var batch = 0; batch < batches; batch++)
+            await harness.SubmitAsync(1, "old");
+        await harness.Engine.CancelAsync(EngineHarness.Owner, [], "old");
+        var last = harness.Store.LastChunk;
+        harness.Time.Advance(TimeSpan.FromHours(2));
+        await harness.SubmitAsync(1, "new");
+        return last;
+    }
+
     private static async Task Eventually(Func<Task<bool>> condition)
     {
         var watch = Stopwatch.StartNew();
@@ -210,6 +318,48 @@ public sealed class ServiceStorageTests
         using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true, UseShellExecute = false });
         process!.WaitForExit();
         return process.ExitCode == 0;
+    }
+
+    private static long Version(string directory)
+    {
+        using var connection = new SqliteConnection($"Data Source={Path.Combine(directory, "tasks.db")};Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = "PRAGMA user_version";
+        return (long)command.ExecuteScalar()!;
+    }
+
+    /// <summary>A small file system of its own.</summary>
+    private sealed class Disk : IAsyncDisposable
+    {
+        private string? _filler;
+
+        private Disk(string path) => Path = path;
+
+        public string Path { get; }
+
+        public static Disk Mount(string size)
+        {
+            var path = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"funcx-full-{Guid.NewGuid():N}");
+            Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            Assert.SkipUnless(Run("mount", "-t", "tmpfs", "-o", $"size={size}", "funcx-test", path), "a small file system cannot be mounted here (needs root)");
+            return new Disk(path);
+        }
+
+        public void Fill(long leaveBytes)
+        {
+            _filler = System.IO.Path.Combine(Path, "filler");
+            File.WriteAllBytes(_filler, new byte[new DriveInfo(Path).AvailableFreeSpace - leaveBytes]);
+        }
+
+        public void Clear() => File.Delete(_filler!);
+
+        public ValueTask DisposeAsync()
+        {
+            Run("umount", "-l", Path);
+            Directory.Delete(Path);
+            return ValueTask.CompletedTask;
+        }
     }
 
     private static void SetSchema(string directory, int version)

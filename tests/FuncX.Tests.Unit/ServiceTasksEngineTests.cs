@@ -208,8 +208,21 @@ public sealed class ServiceTasksEngineTests
     public void A_snapshot_of_another_release_is_refused_with_both_versions()
     {
         var bytes = SnapshotCodec.Write(new LiveState()).Written.ToArray();
-        bytes[0]--;
-        Should.Throw<ChunkException>(() => SnapshotCodec.Read(bytes)).Message.ShouldBe($"snapshot has version {bytes[0]}; this release reads {bytes[0] + 1}");
+        bytes[0]++;
+        Should.Throw<ChunkException>(() => SnapshotCodec.Read(bytes)).Message.ShouldBe($"snapshot has version {bytes[0]}; this release reads 1 to {bytes[0] - 1}");
+    }
+
+    [Fact]
+    public async Task A_snapshot_without_losses_is_read()
+    {
+        using var harness = new EngineHarness();
+        await harness.SubmitAsync(3);
+        var bytes = await harness.Engine.PictureAsync();
+        // The only run of tasks stands at the end: how many, their state, the attempt, the losses.
+        bytes[^4..].ShouldBe([3, 0, 1, 0]);
+        var state = SnapshotCodec.Read([1, .. bytes[1..^1]]);
+        state.Unfinished.ShouldBe(3);
+        SnapshotCodec.Write(state).Written.ToArray().ShouldBe(bytes);
     }
 
     [Fact]
@@ -345,8 +358,8 @@ public sealed class ServiceTasksEngineTests
         using var receiver = harness.Receiver(link);
         var large = new byte[900_000];
         Random.Shared.NextBytes(large);
-        await receiver.ReceiveAsync(
-            EngineHarness.Message(1, (new TaskId(batch.Key.Id, 0), 1, TaskOutcome.Value, large), (new TaskId(batch.Key.Id, 1), 1, TaskOutcome.Value, new byte[2 << 20])), inline: true);
+        foreach (var message in EngineHarness.Messages((new TaskId(batch.Key.Id, 0), 1, TaskOutcome.Value, large), (new TaskId(batch.Key.Id, 1), 1, TaskOutcome.Value, new byte[2 << 20])))
+            await receiver.ReceiveAsync(message, inline: true);
         harness.Restart();
         var chunks = await harness.ReadAsync();
         var outcomes = EngineHarness.Outcomes(chunks);

@@ -140,6 +140,17 @@ internal sealed class EngineHarness : IDisposable
         return new EndpointResults { Sequence = sequence, Frames = ByteString.CopyFrom(frames.WrittenSpan) };
     }
 
+    /// <summary>The same as messages of one frame each: large bodies do not fit into one message.</summary>
+    public static IEnumerable<EndpointResults> Messages(params (TaskId Task, ushort Attempt, TaskOutcome Outcome, byte[] Value)[] results)
+    {
+        var frames = Message(0, results).Frames.Memory;
+        for (var sequence = 1ul; FrameReader.TryRead(frames.Span, out _, out var length); sequence++)
+        {
+            yield return new EndpointResults { Sequence = sequence, Frames = ByteString.CopyFrom(frames[..length].Span) };
+            frames = frames[length..];
+        }
+    }
+
     /// <summary>Everything that a stream of the group's results says from a cursor on, until it ends.</summary>
     public async Task<List<ResultChunk>> ReadAsync(string group = "g", ulong cursor = 0)
     {

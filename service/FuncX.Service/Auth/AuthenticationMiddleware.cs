@@ -14,6 +14,9 @@ public sealed class AuthenticationMiddleware(RequestDelegate next, Authenticator
 {
     private const string LinkService = "funcx.v1.Link";
 
+    /// <summary>Open at once with one credential. One is in use, the others were superseded just now or have not said hello.</summary>
+    private const int MostLinks = 32;
+
     public Task InvokeAsync(HttpContext context)
     {
         var method = context.GetEndpoint()?.Metadata.GetMetadata<GrpcMethodMetadata>()?.Method;
@@ -45,10 +48,12 @@ public sealed class AuthenticationMiddleware(RequestDelegate next, Authenticator
             return;
         }
 
-        session.OpenStream();
+        var open = session.OpenStream();
         try
         {
-            if (session.Forgotten)
+            if (isLink && open > MostLinks)
+                await GrpcRefusal.WriteAsync(context.Response, StatusCode.ResourceExhausted, TooManyLinks(session, open));
+            else if (session.Forgotten)
                 await GrpcRefusal.WriteAsync(context.Response, StatusCode.Unavailable, "the token made room for others just now; call again.");
             else
                 await GuardedAsync(context, session.Caller);
@@ -63,7 +68,7 @@ public sealed class AuthenticationMiddleware(RequestDelegate next, Authenticator
 
     private async Task GuardedAsync(HttpContext context, Caller caller)
     {
-        using var ending = StreamGuard.Watch(context, caller, lifetime.ApplicationStopping);
+        await using var watched = StreamGuard.Watch(context, caller, lifetime.ApplicationStopping);
         await next(context);
     }
 
@@ -75,6 +80,9 @@ public sealed class AuthenticationMiddleware(RequestDelegate next, Authenticator
 
     private string TooFast(Caller caller) =>
         $"user '{caller.UserName}' makes more than {limits.RequestsPerSecond} calls per second (limit requests_per_second). Send more tasks in one call, or use SubmitStream.";
+
+    private static string TooManyLinks(Session session, int open) =>
+        $"endpoint {session.Caller.EndpointId} opens its link number {open} at once; at most {MostLinks} may be. Is its credential in use on many machines?";
 
     private string TooManyStreams(Session session) =>
         $"user '{session.Caller.UserName}' has {session.Usage.OpenStreams} streams open; the limit streams_per_user is {limits.StreamsPerUser}. Close some first.";

@@ -38,7 +38,8 @@ internal sealed class Session : IDisposable
     /// <summary>A session with open streams stays cached, so that a revocation finds it.</summary>
     public bool HasStreams => Volatile.Read(ref _streams) > 0;
 
-    public void OpenStream() => Interlocked.Increment(ref _streams);
+    /// <returns>Streams open with it.</returns>
+    public int OpenStream() => Interlocked.Increment(ref _streams);
 
     public void CloseStream() => Interlocked.Decrement(ref _streams);
 

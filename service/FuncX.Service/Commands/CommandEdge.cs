@@ -1,4 +1,5 @@
 using FuncX.Service.Hosting;
+using FuncX.Service.Storage;
 using Microsoft.Data.Sqlite;
 
 namespace FuncX.Service.Commands;
@@ -25,6 +26,12 @@ internal static class CommandEdge
         {
             // The data directory failed under the command: a full disk, a lost mount. There is nothing to learn from a stack.
             await Console.Error.WriteLineAsync($"funcx-service: the data directory cannot be used: {problem.Message}");
+            return Refused;
+        }
+        catch (Exception problem) when (problem is InvalidDataException or ChunkException)
+        {
+            // Written by another release, or damaged: the message says which file and what about it.
+            await Console.Error.WriteLineAsync($"funcx-service: the data directory cannot be read: {problem.Message}");
             return Refused;
         }
     }

@@ -1,4 +1,5 @@
 using System.Reflection;
+using FuncX.Service.Limits;
 using Grpc.AspNetCore.Server;
 using Grpc.AspNetCore.Server.Model;
 using Grpc.Core;
@@ -9,7 +10,7 @@ namespace FuncX.Service.Hosting;
 /// Finds the methods of generated gRPC services in place of the library's own provider, whose requests cannot be given another marshaller:
 /// there a request that does not parse is answered UNKNOWN and logged as an error with its stack.
 /// </summary>
-internal sealed class GeneratedMethodProvider<TService>(IHostApplicationLifetime lifetime) : IServiceMethodProvider<TService>
+internal sealed class GeneratedMethodProvider<TService>(IHostApplicationLifetime lifetime, ServiceLimits limits) : IServiceMethodProvider<TService>
     where TService : class
 {
     public void OnServiceMethodDiscovery(ServiceMethodProviderContext<TService> context)
@@ -22,16 +23,16 @@ internal sealed class GeneratedMethodProvider<TService>(IHostApplicationLifetime
         var bind = binding.BindType.GetMethod(binding.BindMethodName, BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Static, [typeof(ServiceBinderBase), generated!])
             ?? throw new InvalidOperationException($"{binding.BindType} has no {binding.BindMethodName}.");
         // Without an instance the generated code names its methods and gives no handlers.
-        bind.Invoke(null, [new Binder(context, lifetime.ApplicationStopping), null]);
+        bind.Invoke(null, [new Binder(context, limits.RequestBytes, lifetime.ApplicationStopping), null]);
     }
 
-    private sealed class Binder(ServiceMethodProviderContext<TService> context, CancellationToken stopping) : ServiceBinderBase
+    private sealed class Binder(ServiceMethodProviderContext<TService> context, int requestBytes, CancellationToken stopping) : ServiceBinderBase
     {
         public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, UnaryServerMethod<TRequest, TResponse>? handler)
             where TRequest : class
             where TResponse : class =>
             context.AddUnaryMethod(
-                RequestMarshaller.Refusing(method), Metadata(method.Name, typeof(TRequest), typeof(ServerCallContext)),
+                RequestMarshaller.Refusing(method, requestBytes), Metadata(method.Name, typeof(TRequest), typeof(ServerCallContext)),
                 Invoker<UnaryServerMethod<TService, TRequest, TResponse>>(method.Name, typeof(TRequest), typeof(ServerCallContext)));
 
         public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, ClientStreamingServerMethod<TRequest, TResponse>? handler)
@@ -41,7 +42,7 @@ internal sealed class GeneratedMethodProvider<TService>(IHostApplicationLifetime
             Type[] parameters = [typeof(IAsyncStreamReader<TRequest>), typeof(ServerCallContext)];
             var invoke = Invoker<ClientStreamingServerMethod<TService, TRequest, TResponse>>(method.Name, parameters);
             context.AddClientStreamingMethod(
-                RequestMarshaller.Refusing(method), Metadata(method.Name, parameters),
+                RequestMarshaller.Refusing(method, requestBytes), Metadata(method.Name, parameters),
                 (service, requests, call) => StreamGuard.EndAsync(invoke(service, requests, call), call, stopping));
         }
 
@@ -52,7 +53,7 @@ internal sealed class GeneratedMethodProvider<TService>(IHostApplicationLifetime
             Type[] parameters = [typeof(TRequest), typeof(IServerStreamWriter<TResponse>), typeof(ServerCallContext)];
             var invoke = Invoker<ServerStreamingServerMethod<TService, TRequest, TResponse>>(method.Name, parameters);
             context.AddServerStreamingMethod(
-                RequestMarshaller.Refusing(method), Metadata(method.Name, parameters),
+                RequestMarshaller.Refusing(method, requestBytes), Metadata(method.Name, parameters),
                 (service, request, replies, call) => StreamGuard.EndAsync(invoke(service, request, replies, call), call, stopping));
         }
 
@@ -63,7 +64,7 @@ internal sealed class GeneratedMethodProvider<TService>(IHostApplicationLifetime
             Type[] parameters = [typeof(IAsyncStreamReader<TRequest>), typeof(IServerStreamWriter<TResponse>), typeof(ServerCallContext)];
             var invoke = Invoker<DuplexStreamingServerMethod<TService, TRequest, TResponse>>(method.Name, parameters);
             context.AddDuplexStreamingMethod(
-                RequestMarshaller.Refusing(method), Metadata(method.Name, parameters),
+                RequestMarshaller.Refusing(method, requestBytes), Metadata(method.Name, parameters),
                 (service, requests, replies, call) => StreamGuard.EndAsync(invoke(service, requests, replies, call), call, stopping));
         }
 

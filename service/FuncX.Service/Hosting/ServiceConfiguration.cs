@@ -9,7 +9,17 @@ namespace FuncX.Service.Hosting;
 public sealed record ServiceConfiguration
 {
     private const long Least = 1L << 10;
-    private const long Most = 1L << 30;
+
+    /// <summary>A batch is one row of a group commit, of which SQLite takes 1 GB.</summary>
+    private const long Most = 256L << 20;
+
+    /// <summary>A result travels to its client in one message with up to 4 MiB of output, and clients take messages of 64 MiB.</summary>
+    private const int MostPayload = 48 << 20;
+
+    /// <summary>What a submission has beside arguments and their lengths.</summary>
+    private const int Envelope = 64 << 10;
+
+    private const int LengthBytes = 5;
 
     public IPEndPoint? Listen { get; private init; }
 
@@ -67,7 +77,11 @@ public sealed record ServiceConfiguration
             EndpointsPerUser = section.Integer("endpoints_per_user", standard.EndpointsPerUser, 1, 1_000_000),
         };
         RequireAtMost(section, "payload_bytes", limits.PayloadBytes, "batch_bytes", limits.BatchBytes);
-        RequireAtMost(section, "batch_bytes", limits.BatchBytes, "request_bytes", limits.RequestBytes);
+        if (limits.PayloadBytes <= limits.BatchBytes && limits.PayloadBytes > MostPayload)
+            section.Error("payload_bytes", $"'limits.payload_bytes' is {limits.PayloadBytes}; expected at most {MostPayload}, since clients take messages of 64 MiB");
+        var message = limits.BatchBytes + ((long)limits.BatchTasks * LengthBytes) + Envelope;
+        if (message > limits.RequestBytes)
+            section.Error("batch_bytes", $"a batch of 'limits.batch_tasks' and 'limits.batch_bytes' is a message of {message} bytes; 'limits.request_bytes' is {limits.RequestBytes}, expected at least {message}");
         RequireAtMost(section, "code_bytes", limits.CodeBytes, "request_bytes", limits.RequestBytes);
         RequireAtMost(section, "max_attempts", limits.MaxAttempts, "most_attempts", limits.MostAttempts);
         return limits;

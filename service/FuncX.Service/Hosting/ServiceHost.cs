@@ -1,9 +1,11 @@
 using System.Net;
+using System.Net.Sockets;
 using FuncX.Service.Auth;
 using FuncX.Service.Links;
 using FuncX.Service.Registry;
 using FuncX.Service.Tasks;
 using Grpc.AspNetCore.Server.Model;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -51,7 +53,7 @@ public sealed partial class ServiceHost : IAsyncDisposable
             builder.Services.AddSingleton(TimeProvider.System);
             builder.Services.AddGrpc(options =>
             {
-                options.MaxReceiveMessageSize = settings.Limits.RequestBytes;
+                options.MaxReceiveMessageSize = RequestMarshaller.Cap(settings.Limits.RequestBytes);
                 options.MaxSendMessageSize = null;
                 options.ResponseCompressionAlgorithm = null;
             });
@@ -60,7 +62,12 @@ public sealed partial class ServiceHost : IAsyncDisposable
             builder.Services.AddTasks();
             builder.Services.AddLinks();
             builder.Services.AddGrpcReflection();
-            builder.Services.AddGrpcHealthChecks().AddCheck<RegistryHealth>("registry");
+            builder.Services.AddGrpcHealthChecks(static health =>
+            {
+                // The whole serves as long as it can be asked; submissions also want room on the disk.
+                health.Services.Map("", static check => check.Name == "registry");
+                health.Services.Map(Contracts.V1.Tasks.Descriptor.FullName, static _ => true);
+            }).AddCheck<RegistryHealth>("registry").AddCheck<SubmissionHealth>("submissions");
             // After everything that calls AddGrpc: each call adds the library's own provider again.
             builder.Services.RemoveAll(typeof(IServiceMethodProvider<>));
             builder.Services.AddSingleton(typeof(IServiceMethodProvider<>), typeof(GeneratedMethodProvider<>));
@@ -96,7 +103,7 @@ public sealed partial class ServiceHost : IAsyncDisposable
         {
             await _application.StartAsync(cancellation);
         }
-        catch (IOException problem)
+        catch (Exception problem) when (problem is SocketException or IOException { InnerException: AddressInUseException })
         {
             throw new ServiceRefusedException($"the service cannot listen on {_settings.Listen}: {problem.Message}", problem);
         }

@@ -9,12 +9,18 @@ namespace FuncX.Service.Hosting;
 /// </summary>
 internal static class StreamGuard
 {
-    /// <summary>Gives the call a token that is also cancelled by revocation and by the service's stop. Dispose it after the call.</summary>
-    public static CancellationTokenSource Watch(HttpContext context, Caller caller, CancellationToken stopping)
+    /// <summary>How long a handler may take to end its stream with the reason. One whose peer does not read cannot: it waits for room in the stream.</summary>
+    private static readonly TimeSpan _patience = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>
+    /// Gives the call a token that is also cancelled by revocation and by the service's stop, and breaks its stream off when it outlives a revocation.
+    /// Dispose it after the call.
+    /// </summary>
+    public static IAsyncDisposable Watch(HttpContext context, Caller caller, CancellationToken stopping)
     {
         var ending = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, caller.Revoked, stopping);
         context.RequestAborted = ending.Token;
-        return ending;
+        return new Watched(context, ending, caller.Revoked);
     }
 
     /// <summary>Waits for a handler and answers for it when it was made to end.</summary>
@@ -49,5 +55,27 @@ internal static class StreamGuard
         if (context.GetHttpContext().Features.Get<Caller>() is { Revoked.IsCancellationRequested: true } caller)
             return new Status(StatusCode.Unauthenticated, caller.RevokedMessage);
         return stopping.IsCancellationRequested ? new Status(StatusCode.Unavailable, "the service is stopping; go on once it is back.") : null;
+    }
+
+    private sealed class Watched : IAsyncDisposable
+    {
+        private readonly CancellationTokenSource _ending;
+        private readonly Timer _abort;
+        private readonly CancellationTokenRegistration _revoked;
+
+        public Watched(HttpContext context, CancellationTokenSource ending, CancellationToken revoked)
+        {
+            _ending = ending;
+            _abort = new Timer(static context => ((HttpContext)context!).Abort(), context, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            _revoked = revoked.UnsafeRegister(static timer => ((Timer)timer!).Change(_patience, Timeout.InfiniteTimeSpan), _abort);
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await _revoked.DisposeAsync();
+            // Waits for an abort that is under way: the context serves another request afterwards.
+            await _abort.DisposeAsync();
+            _ending.Dispose();
+        }
     }
 }

@@ -18,10 +18,10 @@ public sealed record ServiceLimits
     /// <summary>Unfinished tasks of one user.</summary>
     public long QueuePerUser { get; init; } = 10_000_000;
 
-    /// <summary>Executions of a task that asks for no number itself.</summary>
+    /// <summary>Lost executions that end a task which asks for no number itself.</summary>
     public int MaxAttempts { get; init; } = 3;
 
-    /// <summary>The most executions that a task may ask for.</summary>
+    /// <summary>The most lost executions that a task may ask for.</summary>
     public int MostAttempts { get; init; } = 1_000;
 
     /// <summary>How long results can be read after they were committed.</summary>
@@ -33,7 +33,7 @@ public sealed record ServiceLimits
     /// <summary>Calls per second of one user, with a second's worth of burst; messages within a stream do not count. 0: no limit.</summary>
     public int RequestsPerSecond { get; init; } = 100_000;
 
-    /// <summary>Open streams of one user (submissions, results), and of one endpoint.</summary>
+    /// <summary>Open streams of one user (submissions, results). Links are not among them.</summary>
     public int StreamsPerUser { get; init; } = 1_000;
 
     /// <summary>Registered functions of one user.</summary>

@@ -12,7 +12,13 @@ public sealed class EndpointPresence(TaskEngine engine)
     private readonly System.Collections.Concurrent.ConcurrentDictionary<int, LinkSession> _last = new();
 
     /// <summary>Remembers an endpoint's newest link, also after it has ended.</summary>
-    internal void Remember(int endpoint, LinkSession link) => _last[endpoint] = link;
+    /// <returns>The one before.</returns>
+    internal LinkSession? Remember(int endpoint, LinkSession link)
+    {
+        var older = _last.GetValueOrDefault(endpoint);
+        _last[endpoint] = link;
+        return older;
+    }
 
     /// <summary>What is known of the endpoint with that number; all zero when it never connected and nothing waits.</summary>
     public async ValueTask<Presence> GetAsync(int endpoint)
@@ -22,12 +28,5 @@ public sealed class EndpointPresence(TaskEngine engine)
             : (false, 0u, 0L, 0L));
         var link = _last.GetValueOrDefault(endpoint);
         return new Presence(online, link?.LastHeard ?? 0, epoch, link?.Version ?? "", link?.Status, queued, dispatched);
-    }
-
-    /// <summary>Ends an endpoint's open link (its credential died) with a reason.</summary>
-    public void EndLink(int endpoint, string reason)
-    {
-        if (_last.TryGetValue(endpoint, out var link))
-            link.End(reason);
     }
 }

@@ -17,8 +17,12 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
 {
     private const int MostPending = 64;
 
+    /// <summary>link.proto says 512 KiB; as much again for an endpoint that fills up to it and adds one frame.</summary>
+    private const int MostMessageBytes = 1 << 20;
+
     private readonly SemaphoreSlim _pending = new(MostPending);
     private readonly Dictionary<TaskId, Assembly> _assemblies = [];
+    private readonly List<int> _large = [];
     private TaskResult[] _results = [];
     private int _count;
     private ulong _sequence;
@@ -30,11 +34,16 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
     {
         if (message.Sequence <= _sequence)
             throw new FrameException($"sequence {message.Sequence} came after {_sequence}; it must rise");
+        if (message.Frames.Length > MostMessageBytes)
+            throw new FrameException($"message {message.Sequence} has {message.Frames.Length} bytes of frames; at most {MostMessageBytes} may be");
         await _pending.WaitAsync();
         _sequence = message.Sequence;
         _results = ArrayPool<TaskResult>.Shared.Rent(Math.Max(16, message.Frames.Length / (FrameHeader.Size + ResultPrefix.Size)));
         _count = 0;
+        _large.Clear();
         Parse(message.Frames.Memory, engine.Now);
+        if (_large.Count > 0)
+            await KeepLargeAsync();
         var posted = new ResultsEvent(link, _results, _count, Acknowledgeable(), Done);
         engine.Results(posted, inline);
     }
@@ -60,6 +69,7 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
     private void Done(ResultsEvent results)
     {
         FailPoints.Pass("before-ack");
+        results.GiveBack(engine.Store.Segments);
         ArrayPool<TaskResult>.Shared.Return(results.Results, clearArray: true);
         try
         {
@@ -117,7 +127,7 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
         var assembly = new Assembly(prefix, (long)whole, _sequence);
         var value = (long)whole - ResultPrefix.Size - prefix.StdoutBytes - prefix.StderrBytes;
         if (value <= limits.PayloadBytes && (long)prefix.StdoutBytes + prefix.StderrBytes <= ResultPrefix.LargestOutputs)
-            assembly.Body = new byte[whole - ResultPrefix.Size];
+            assembly.Body = [];
         assembly.Append(body[ResultPrefix.Size..]);
         // The same task again: its earlier sending broke off with the manager that sent it.
         _assemblies[header.Task] = assembly;
@@ -181,11 +191,30 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
             BodyBytes = body.Length,
             Body = body,
         };
-        if (body.Length <= SegmentFiles.LargeBody)
-            return;
-        result.Large = engine.Store.Segments.Append(body.Span);
-        engine.Store.Segments.Sync(result.Large);
-        result.Body = default;
+        if (body.Length > SegmentFiles.LargeBody)
+            _large.Add(_count - 1);
+    }
+
+    /// <summary>
+    /// Makes large bodies durable before the turn that refers to them. A result that comes again, because its acknowledgement was lost, would take its
+    /// space again each time: only those of tasks that have not ended are written.
+    /// </summary>
+    private async ValueTask KeepLargeAsync()
+    {
+        var (results, rows) = (_results, _large);
+        var ended = await engine.LookAsync(state => rows.FindAll(row => !state.Awaits(new BatchKey(results[row].Batch, results[row].Owner), results[row].Index)));
+        SegmentReference last = default;
+        foreach (var row in rows)
+        {
+            if (ended.Contains(row))
+                results[row].Index = -1;
+            else
+                last = results[row].Large = engine.Store.Segments.Append(results[row].Body.Span);
+            results[row].Body = default;
+        }
+
+        if (!last.IsNone)
+            engine.Store.Segments.Sync(last);
     }
 
     private sealed class Assembly(ResultPrefix prefix, long wholeBytes, ulong firstSequence)
@@ -203,9 +232,17 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
 
         public void Append(ReadOnlySpan<byte> slice)
         {
-            if (Body is not null && Taken + slice.Length <= Body.Length)
-                slice.CopyTo(Body.AsSpan((int)Taken));
-            Taken += slice.Length;
+            var taken = Taken + slice.Length;
+            if (Body is { } body && taken <= BodyBytes)
+            {
+                // Grows with what comes: an announcement alone takes no memory.
+                if (body.Length < taken)
+                    Array.Resize(ref body, (int)Math.Min(BodyBytes, Math.Max(taken, 2L * body.Length)));
+                slice.CopyTo(body.AsSpan((int)Taken));
+                Body = body;
+            }
+
+            Taken = taken;
         }
     }
 }

@@ -6,6 +6,7 @@ using FuncX.Service.Storage;
 using FuncX.Service.Tasks;
 using FuncX.Wire;
 using Grpc.Core;
+using Microsoft.Data.Sqlite;
 
 namespace FuncX.Service.Links;
 
@@ -15,6 +16,12 @@ public sealed partial class LinkService(TaskEngine engine, EndpointCatalog endpo
 {
     /// <summary>Entries of one inventory; more cannot be at one endpoint.</summary>
     private const int MostHeld = 20_000_000;
+
+    private const int MostVersionCharacters = 64;
+    private const int MostNoteCharacters = 1024;
+
+    private static readonly TimeSpan _helloPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan _supersededPatience = TimeSpan.FromSeconds(1);
 
     public override async Task Connect(IAsyncStreamReader<EndpointMessage> requestStream, IServerStreamWriter<ServiceMessage> responseStream, ServerCallContext context)
     {
@@ -31,7 +38,10 @@ public sealed partial class LinkService(TaskEngine engine, EndpointCatalog endpo
             link = new LinkSession(caller.Owner.Number, caller.UserName, hello.Instance, hello.Version) { LastHeard = engine.Now, MaxAttempts = hello.MaxAttempts is 0 ? ushort.MaxValue : (ushort)hello.MaxAttempts };
             if (!await engine.ConnectAsync(link, endpoint.Number, $"process {hello.Instance} of version {hello.Version}"))
                 throw new RpcException(new Status(StatusCode.NotFound, $"endpoint '{endpointId}' was not found"));
-            presence.Remember(endpoint.Number, link);
+            link.Attach(context.GetHttpContext().Abort);
+            if (presence.Remember(endpoint.Number, link) is { Ended: null } older)
+                _ = AbortSoonAsync(older);
+            Seen(endpoint, link);
             LogOpened(endpoint.Name, link.Epoch, hello.Version, hello.Instance);
             await responseStream.WriteAsync(new ServiceMessage
             {
@@ -61,11 +71,34 @@ public sealed partial class LinkService(TaskEngine engine, EndpointCatalog endpo
         {
             if (link is not null)
             {
+                link.Attach(null);
                 link.End("the connection ended");
                 engine.Disconnect(link);
+                if (link.Endpoint is not null)
+                    Seen(endpoint, link);
                 LogClosed(endpoint.Name, link.Epoch, link.Ended!);
             }
         }
+    }
+
+    /// <summary>Coarse on purpose, with each link that opens or closes: while one is open the endpoint is online, and a restart learns of it when it connects again.</summary>
+    private void Seen(EndpointRecord endpoint, LinkSession link)
+    {
+        try
+        {
+            endpoints.Seen(endpoint.Number, engine.Now, link.Version);
+        }
+        catch (SqliteException problem)
+        {
+            LogNotSeen(endpoint.Name, problem.Message);
+        }
+    }
+
+    /// <summary>A superseded link is told so; one whose peer does not read would stay open as long as its connection.</summary>
+    private static async Task AbortSoonAsync(LinkSession older)
+    {
+        await Task.Delay(_supersededPatience);
+        older.Abort();
     }
 
     private async Task RunAsync(LinkSession link, IAsyncStreamReader<EndpointMessage> input, IServerStreamWriter<ServiceMessage> output, CancellationTokenSource ending)
@@ -121,6 +154,8 @@ public sealed partial class LinkService(TaskEngine engine, EndpointCatalog endpo
                     break;
                 case EndpointMessage.MessageOneofCase.Status:
                     link.Status = message.Status;
+                    if (link.Status.Note.Length > MostNoteCharacters)
+                        link.Status.Note = link.Status.Note[..MostNoteCharacters];
                     break;
                 case EndpointMessage.MessageOneofCase.Inventory:
                     Hold(held, message.Inventory, link);
@@ -152,14 +187,27 @@ public sealed partial class LinkService(TaskEngine engine, EndpointCatalog endpo
 
     private static async Task<(EndpointHello Hello, int Protocol)> HelloAsync(IAsyncStreamReader<EndpointMessage> input, string endpointId, CancellationToken ending)
     {
-        if (!await input.MoveNext(ending) || input.Current.Hello is not { } hello)
-            throw new RpcException(new Status(StatusCode.InvalidArgument, "the first message of a link must be a hello"));
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(ending);
+        patience.CancelAfter(_helloPatience);
+        try
+        {
+            if (!await input.MoveNext(patience.Token) || input.Current.Hello is null)
+                throw new RpcException(new Status(StatusCode.InvalidArgument, "the first message of a link must be a hello"));
+        }
+        catch (OperationCanceledException) when (!ending.IsCancellationRequested)
+        {
+            throw new RpcException(new Status(StatusCode.DeadlineExceeded, $"no hello came within {_helloPatience.TotalSeconds:0} s; it must be the first message of a link"));
+        }
+
+        var hello = input.Current.Hello;
         if (!ProtocolVersion.TryAgree(hello.ProtocolMinimum, hello.ProtocolMaximum, out var protocol))
             throw new RpcException(new Status(StatusCode.FailedPrecondition, ProtocolVersion.Mismatch(hello.Version, hello.ProtocolMinimum, hello.ProtocolMaximum)));
         if (hello.EndpointId != endpointId)
             throw new RpcException(new Status(StatusCode.PermissionDenied, $"the credential belongs to endpoint '{endpointId}'; the hello says '{hello.EndpointId}'"));
         if (hello.Instance.Length is 0 or > 128)
             throw new RpcException(new Status(StatusCode.InvalidArgument, $"the hello's instance has {hello.Instance.Length} characters; 1 to 128 are right"));
+        if (hello.Version.Length > MostVersionCharacters)
+            throw new RpcException(new Status(StatusCode.InvalidArgument, $"the hello's version has {hello.Version.Length} characters; at most {MostVersionCharacters} are right"));
         if (hello.MaxAttempts > ushort.MaxValue)
             throw new RpcException(new Status(StatusCode.InvalidArgument, $"the hello's max_attempts is {hello.MaxAttempts}; 0 to {ushort.MaxValue} are right"));
         return (hello, protocol);
@@ -167,6 +215,9 @@ public sealed partial class LinkService(TaskEngine engine, EndpointCatalog endpo
 
     [LoggerMessage(Level = LogLevel.Information, Message = "link of endpoint {Endpoint} open: epoch {Epoch}, version {Version}, instance {Instance}")]
     private partial void LogOpened(string endpoint, uint epoch, string version, string instance);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "that endpoint {Endpoint} was seen could not be written down: {Problem}")]
+    private partial void LogNotSeen(string endpoint, string problem);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "link of endpoint {Endpoint} closed: epoch {Epoch}, {Reason}")]
     private partial void LogClosed(string endpoint, uint epoch, string reason);

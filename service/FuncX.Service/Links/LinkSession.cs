@@ -4,14 +4,17 @@ using FuncX.Service.Tasks;
 namespace FuncX.Service.Links;
 
 /// <summary>
-/// One link of an endpoint, without its wire: credit, and the queue of what has to be sent. The turn gives it work; one sender takes. The queue is
-/// bounded by the endpoint's own credit: nothing is put there that it did not offer to take.
+/// One link of an endpoint, without its wire: credit, and the queue of what has to be sent. The turn gives it work; one sender takes. Tasks in the queue are
+/// bounded by the endpoint's own credit, cancels by the tasks that it was sent or says it holds (each is told once), and acknowledgements are one number.
 /// </summary>
 public sealed class LinkSession(int owner, string ownerName, string instance, string version)
 {
     private readonly object _gate = new();
     private readonly Queue<LinkItem> _items = new();
     private readonly ResultSignal _signal = new();
+    private readonly Lock _wire = new();
+    private Action? _abort;
+    private ulong _acknowledge;
     private ulong _spentTasks;
     private ulong _spentBytes;
     private long _lastHeard;
@@ -77,13 +80,38 @@ public sealed class LinkSession(int owner, string ownerName, string instance, st
     internal void Post(LinkItem item)
     {
         lock (_gate)
-            _items.Enqueue(item);
+        {
+            if (item.Kind == LinkItemKind.Acknowledge)
+                _acknowledge = Math.Max(_acknowledge, item.Sequence);
+            else
+                _items.Enqueue(item);
+        }
     }
 
     public bool TryTake(out LinkItem item)
     {
         lock (_gate)
-            return _items.TryDequeue(out item);
+        {
+            if (_items.TryDequeue(out item))
+                return true;
+            item = LinkItem.Acknowledge(_acknowledge);
+            _acknowledge = 0;
+            return item.Sequence > 0;
+        }
+    }
+
+    /// <summary>What breaks the connection off, whether or not its peer reads; null once the call has ended.</summary>
+    internal void Attach(Action? abort)
+    {
+        lock (_wire)
+            _abort = abort;
+    }
+
+    /// <summary>Breaks the connection off.</summary>
+    internal void Abort()
+    {
+        lock (_wire)
+            _abort?.Invoke();
     }
 
     /// <summary>Completes when there may be something to send, or the link has ended.</summary>

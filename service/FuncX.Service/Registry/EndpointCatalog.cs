@@ -24,10 +24,10 @@ public sealed class EndpointCatalog
     }
 
     /// <summary>
-    /// Raised after an endpoint's deletion is durable, on the thread of the call that deleted it. A crash can come between the two: whoever
+    /// Raised after an endpoint's deletion is durable; the call that deleted it waits for all who listen. A crash can come between the two: whoever
     /// holds something for endpoints looks for deleted ones (<see cref="EndpointRecord.IsDeleted"/>) when it starts.
     /// </summary>
-    public event Action<EndpointRecord>? Deleted;
+    public event Func<EndpointRecord, Task>? Deleted;
 
     /// <summary>An endpoint of that owner that is not deleted.</summary>
     public bool TryGet(OwnerId owner, string endpointId, [NotNullWhen(true)] out EndpointRecord? endpoint) => _byId.TryGetValue((owner, endpointId), out endpoint);
@@ -82,7 +82,7 @@ public sealed class EndpointCatalog
         }
     }
 
-    /// <summary>Deletes an endpoint and its credential. The caller ends its link, then says so: <see cref="RaiseDeleted"/>.</summary>
+    /// <summary>Deletes an endpoint and its credential. The caller ends its link, then says so: <see cref="RaiseDeletedAsync"/>.</summary>
     /// <returns>False when the owner has none of that id.</returns>
     public bool TryDelete(OwnerId owner, string endpointId, [NotNullWhen(true)] out EndpointRecord? deleted)
     {
@@ -98,8 +98,25 @@ public sealed class EndpointCatalog
         }
     }
 
-    /// <summary>Tells those who hold something for the endpoint.</summary>
-    public void RaiseDeleted(EndpointRecord deleted) => Deleted?.Invoke(deleted);
+    /// <summary>Tells those who hold something for the endpoint, and waits for them.</summary>
+    public async Task RaiseDeletedAsync(EndpointRecord deleted)
+    {
+        foreach (var told in Delegate.EnumerateInvocationList(Deleted))
+            await told(deleted);
+    }
+
+    /// <summary>Remembers that the endpoint was there at <paramref name="now"/> (Unix microseconds). A deleted one is left as it is.</summary>
+    public void Seen(int number, long now, string version)
+    {
+        lock (_gate)
+        {
+            if (!TryGetByNumber(number, out var endpoint) || endpoint.IsDeleted)
+                return;
+            endpoint = endpoint with { LastSeen = now, Version = version };
+            _table.Seen(endpoint);
+            Put(endpoint);
+        }
+    }
 
     private void Put(EndpointRecord endpoint)
     {

@@ -10,7 +10,7 @@ internal sealed class EndpointTable(RegistryDatabase database)
     {
         using var connection = database.Connect();
         using var command = connection.CreateCommand();
-        command.CommandText = "SELECT number, owner, endpoint_id, name, description, registered_at, deleted_at FROM endpoints";
+        command.CommandText = "SELECT number, owner, endpoint_id, name, description, registered_at, deleted_at, last_seen, version FROM endpoints";
         using var reader = command.ExecuteReader();
         var endpoints = new List<EndpointRecord>();
         while (reader.Read())
@@ -20,6 +20,8 @@ internal sealed class EndpointTable(RegistryDatabase database)
                 Description = reader.GetString(4),
                 RegisteredAt = reader.GetInt64(5),
                 IsDeleted = !reader.IsDBNull(6),
+                LastSeen = reader.GetInt64(7),
+                Version = reader.GetString(8),
             });
         }
 
@@ -73,6 +75,17 @@ internal sealed class EndpointTable(RegistryDatabase database)
         command.Parameters.AddWithValue("$number", endpoint.Number);
         command.ExecuteNonQuery();
         transaction.Commit();
+    }
+
+    public void Seen(EndpointRecord endpoint)
+    {
+        using var connection = database.Connect();
+        using var command = connection.CreateCommand();
+        command.CommandText = "UPDATE endpoints SET last_seen = $seen, version = $version WHERE number = $number";
+        command.Parameters.AddWithValue("$seen", endpoint.LastSeen);
+        command.Parameters.AddWithValue("$version", endpoint.Version);
+        command.Parameters.AddWithValue("$number", endpoint.Number);
+        command.ExecuteNonQuery();
     }
 
     private static string Label(EndpointRecord endpoint) => $"endpoint {endpoint.Name}";

@@ -2,6 +2,7 @@ using FuncX.Contracts.V1;
 using FuncX.Service.Auth;
 using FuncX.Service.Limits;
 using FuncX.Service.Links;
+using FuncX.Service.Storage;
 using Grpc.Core;
 
 namespace FuncX.Service.Registry;
@@ -49,10 +50,22 @@ public sealed class EndpointsService(EndpointCatalog catalog, ServiceLimits limi
         }
         finally
         {
-            catalog.RaiseDeleted(deleted);
+            await EndTasksAsync(deleted);
         }
 
         return new DeleteEndpointReply();
+    }
+
+    private async Task EndTasksAsync(EndpointRecord deleted)
+    {
+        try
+        {
+            await catalog.RaiseDeletedAsync(deleted);
+        }
+        catch (StorageFullException problem)
+        {
+            throw Refuse.Exhausted($"endpoint '{deleted.Name}' is deleted, but its unfinished tasks could not be ended yet: {problem.Message} They are ended as soon as there is room.");
+        }
     }
 
     private async ValueTask<EndpointInfo> DescribeAsync(EndpointRecord endpoint)
@@ -65,9 +78,9 @@ public sealed class EndpointsService(EndpointCatalog catalog, ServiceLimits limi
             Description = endpoint.Description,
             RegisteredAt = endpoint.RegisteredAt,
             Online = known.Online,
-            LastSeen = known.LastSeen,
+            LastSeen = Math.Max(known.LastSeen, endpoint.LastSeen),
             Epoch = known.Epoch,
-            Version = known.Version,
+            Version = known.Version.Length > 0 ? known.Version : endpoint.Version,
             Status = known.Status,
             Queued = known.Queued,
             Dispatched = known.Dispatched,

@@ -29,6 +29,7 @@ public sealed class FinishedIndex
         }
 
         _lines = [.. lines];
+        Newest = _lines is { Length: > 0 } ? _lines[^1].Id : 0;
         foreach (var line in _lines)
             Greatest = line.Last > Greatest ? line.Last : Greatest;
     }
@@ -36,14 +37,15 @@ public sealed class FinishedIndex
     /// <summary>No indexed batch has a greater key.</summary>
     public BatchKey Greatest { get; private set; }
 
-    /// <summary>Number of the newest segment; a search that found nothing holds for segments up to it.</summary>
-    public long Newest => _lines is { Length: > 0 } lines ? lines[^1].Id : 0;
+    /// <summary>Number of the newest segment there has been, expired or not; a search that found nothing holds for segments up to it.</summary>
+    public long Newest { get; private set; }
 
     internal void Add(FinishedSegment segment)
     {
         if (segment.Last > Greatest)
             Greatest = segment.Last;
         _lines = [.. _lines, new Line(segment.Id, segment.First, segment.Last, segment.Newest, segment.Filter)];
+        Newest = segment.Id;
     }
 
     /// <summary>Looks for a batch in segments newer than <paramref name="after"/>.</summary>
@@ -65,14 +67,15 @@ public sealed class FinishedIndex
         return null;
     }
 
-    /// <summary>Counts of a group's indexed batches.</summary>
-    public (long Batches, long Tasks, long Failed) Count(int owner, string group)
+    /// <summary>Counts of a group's indexed batches in segments up to <paramref name="last"/>.</summary>
+    public (long Batches, long Tasks, long Failed) Count(int owner, string group, long last = long.MaxValue)
     {
         using var connection = _database.OpenReader();
         using var command = connection.CreateCommand();
-        command.CommandText = "SELECT ifnull(sum(batches), 0), ifnull(sum(tasks), 0), ifnull(sum(failed), 0) FROM finished_group WHERE owner = $owner AND name = $name";
+        command.CommandText = "SELECT ifnull(sum(batches), 0), ifnull(sum(tasks), 0), ifnull(sum(failed), 0) FROM finished_group WHERE owner = $owner AND name = $name AND segment <= $last";
         command.Parameters.AddWithValue("$owner", owner);
         command.Parameters.AddWithValue("$name", group);
+        command.Parameters.AddWithValue("$last", last);
         using var reader = command.ExecuteReader();
         reader.Read();
         return (reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2));
@@ -129,21 +132,17 @@ public sealed class FinishedIndex
         }
     }
 
-    /// <summary>Deletes segments all of whose batches ended before <paramref name="cutoff"/>; within the caller's transaction.</summary>
-    internal void Prune(SqliteConnection connection, long cutoff)
+    /// <summary>Deletes segments all of whose batches ended before <paramref name="cutoff"/>, within the caller's transaction; <see cref="Forget"/> follows it.</summary>
+    internal void Delete(SqliteConnection connection, long cutoff)
     {
-        var keep = new List<Line>();
         foreach (var line in _lines)
         {
-            if (line.Newest >= cutoff)
-                keep.Add(line);
-            else
+            if (line.Newest < cutoff)
                 TaskDatabase.Run(connection, $"DELETE FROM finished WHERE id = {line.Id}; DELETE FROM finished_group WHERE segment = {line.Id}");
         }
-
-        if (keep.Count < _lines.Length)
-            _lines = [.. keep];
     }
+
+    internal void Forget(long cutoff) => _lines = [.. _lines.Where(line => line.Newest >= cutoff)];
 
     private FinishedSegment? Load(long id)
     {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.IO.Hashing;
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
 namespace FuncX.Service.Storage;
@@ -8,12 +9,15 @@ namespace FuncX.Service.Storage;
 /// Append-only files for bodies above <see cref="LargeBody"/>: rows of that size in SQLite stall every other commit. A body is durable
 /// (<see cref="Sync"/>) before the commit that refers to it, so whatever a crash leaves behind a file's last reference is never read. Safe for any thread.
 /// </summary>
-public sealed class SegmentFiles : IDisposable
+public sealed partial class SegmentFiles : IDisposable
 {
     /// <summary>Bodies above this many bytes go here.</summary>
     public const int LargeBody = 64 * 1024;
 
     private const long FileBytes = 256L << 20;
+
+    private const int KeepSize = 1;
+    private const int PunchHole = 2;
 
     private readonly string _directory;
     private readonly object _appending = new();
@@ -118,6 +122,23 @@ public sealed class SegmentFiles : IDisposable
             throw new ChunkException($"{PathOf(reference.File)}: the body at {reference.Offset} of {body.Length} bytes does not match its digest");
     }
 
+    /// <summary>
+    /// Gives the space of a body that nothing durable refers to back to the file system. One that cannot make holes in files keeps it until the
+    /// whole file expires.
+    /// </summary>
+    public void GiveBack(SegmentReference reference, int bytes)
+    {
+        try
+        {
+            using var file = File.OpenHandle(PathOf(reference.File), FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
+            _ = Allocate(file, KeepSize | PunchHole, reference.Offset, bytes);
+        }
+        catch (IOException)
+        {
+            // Expired with its file, or the disk fails: the next commit tells.
+        }
+    }
+
     /// <summary>Deletes files that were last written before <paramref name="cutoff"/>, except those in use.</summary>
     public int Prune(DateTime cutoff, IReadOnlySet<int> inUse)
     {
@@ -184,4 +205,7 @@ public sealed class SegmentFiles : IDisposable
             return handle;
         }
     }
+
+    [LibraryImport("libc", EntryPoint = "fallocate")]
+    private static partial int Allocate(SafeFileHandle file, int mode, long offset, long bytes);
 }

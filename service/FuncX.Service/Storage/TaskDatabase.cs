@@ -14,7 +14,7 @@ namespace FuncX.Service.Storage;
 public sealed class TaskDatabase : IDisposable
 {
     /// <summary>The schema this build writes.</summary>
-    public const int SchemaVersion = 1;
+    public const int SchemaVersion = 2;
 
     private const int CheckpointAfter = 24 << 20;
 
@@ -76,7 +76,11 @@ public sealed class TaskDatabase : IDisposable
                 throw new InvalidDataException($"{path} has schema {version}; this release knows schemas up to {SchemaVersion}. Start the release that wrote it, or a newer one.");
             if (existed && version == 0)
             {
-                ask.CommandText = "SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' AND name <> 'SchemaVersions'";
+                // With the journal of scripts beside them the tables are ours: an early release set the number after the tables, and could be killed between.
+                ask.CommandText = """
+                    SELECT (SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite_%') > 0
+                    AND NOT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'SchemaVersions')
+                    """;
                 if ((long)ask.ExecuteScalar()! > 0)
                     throw new InvalidDataException($"{path} has tables but no schema number: it was not written by funcx-service.");
             }
@@ -90,8 +94,6 @@ public sealed class TaskDatabase : IDisposable
                 }
 
                 Migrate(path);
-                ask.CommandText = $"PRAGMA user_version={SchemaVersion}";
-                ask.ExecuteNonQuery();
             }
         }
 
@@ -166,8 +168,17 @@ public sealed class TaskDatabase : IDisposable
         }
     }
 
-    /// <summary>A connection for reading; the caller disposes it.</summary>
-    internal SqliteConnection OpenReader() => Connect(_path);
+    /// <summary>The header of a chunk that exists, whatever its length: its first page is all that is read. Only for the thread that commits.</summary>
+    internal ChunkHeader ReadHead(long id)
+    {
+        using var blob = new SqliteBlob(_writer, "chunk", "data", id, readOnly: true);
+        Span<byte> head = stackalloc byte[ChunkHeader.Size];
+        blob.ReadExactly(head);
+        return ChunkHeader.Peek(head);
+    }
+
+    /// <summary>A connection for reading, from a pool to which disposing it gives it back: searches are on the way of every submission that comes again.</summary>
+    internal SqliteConnection OpenReader() => Connect(_path, pooling: true);
 
     public void Dispose()
     {
@@ -176,6 +187,8 @@ public sealed class TaskDatabase : IDisposable
             raw.sqlite3_finalize(_insert);
             while (_readers.TryTake(out var reader))
                 reader.Dispose();
+            using (var pooled = OpenReader())
+                SqliteConnection.ClearPool(pooled);
             _checkpointer.Dispose();
             _writer.Dispose();
         }
@@ -191,9 +204,9 @@ public sealed class TaskDatabase : IDisposable
     internal static StorageFullException Failure(int code, string message) =>
         new(code == raw.SQLITE_FULL ? $"tasks.db cannot grow, the disk is full ({message})" : $"tasks.db could not be written (SQLite error {code}: {message})");
 
-    private static SqliteConnection Connect(string path)
+    private static SqliteConnection Connect(string path, bool pooling = false)
     {
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = 30 }.ToString());
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = pooling, DefaultTimeout = 30 }.ToString());
         connection.Open();
         return connection;
     }

@@ -2,7 +2,10 @@ using DbUp.Engine;
 
 namespace FuncX.Service.Storage;
 
-/// <summary>The scripts that made and changed tasks.db, in order. One that was released is never edited; a change is a new script and a higher <see cref="TaskDatabase.SchemaVersion"/>.</summary>
+/// <summary>
+/// The scripts that made and changed tasks.db, in order. One that was released is never edited; a change is a new script, also of what a chunk may hold, and a
+/// higher <see cref="TaskDatabase.SchemaVersion"/>, which the script sets itself: all run in one transaction, so a kill leaves the old schema or the new one.
+/// </summary>
 internal static class TaskSchema
 {
     public static IReadOnlyList<SqlScript> Scripts { get; } =
@@ -14,5 +17,7 @@ internal static class TaskSchema
                 tasks INTEGER NOT NULL, failed INTEGER NOT NULL, last_chunk INTEGER NOT NULL, chunks BLOB NOT NULL, PRIMARY KEY(owner, name, segment)) WITHOUT ROWID;
             CREATE INDEX finished_group_segment ON finished_group(segment);
             """),
+        // Chunks may hold ChangeKind.AttemptLost, snapshots count losses: a release that knows schema 1 would break on them without saying why.
+        new("0002-losses", "PRAGMA user_version = 2;"),
     ];
 }

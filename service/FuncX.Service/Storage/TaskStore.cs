@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Data.Sqlite;
 
 namespace FuncX.Service.Storage;
@@ -21,7 +22,6 @@ public sealed class TaskStore : IDisposable
         Index = new FinishedIndex(_database);
         Cache = new ChunkCache(cacheBytes);
         (FirstChunk, LastChunk) = Range();
-        PrunedBelow = FirstChunk;
     }
 
     public string Directory { get; }
@@ -39,9 +39,6 @@ public sealed class TaskStore : IDisposable
 
     /// <summary>The newest durable chunk, 0: none.</summary>
     public long LastChunk { get; private set; }
-
-    /// <summary>Results in chunks below this one have expired.</summary>
-    public long PrunedBelow { get; private set; }
 
     /// <summary>Bytes of all chunks appended since start.</summary>
     public long AppendedBytes { get; private set; }
@@ -129,6 +126,16 @@ public sealed class TaskStore : IDisposable
         return ReadChunk(id) is { } chunk ? ChunkHeader.Peek(chunk).Time : 0;
     }
 
+    /// <summary>The chunk that follows one which was pruned; the next one to come when there is none.</summary>
+    public long NextChunk(long pruned)
+    {
+        using var connection = _database.OpenReader();
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT min(id) FROM chunk WHERE id > $pruned";
+        command.Parameters.AddWithValue("$pruned", pruned);
+        return command.ExecuteScalar() is long next ? next : LastChunk + 1;
+    }
+
     /// <summary>Walks the chunks behind <paramref name="after"/> in order.</summary>
     /// <exception cref="ChunkException">One of them is damaged.</exception>
     public void Replay(long after, Action<byte[], ChunkHeader> each)
@@ -146,55 +153,96 @@ public sealed class TaskStore : IDisposable
         }
     }
 
-    /// <summary>Whether any chunk was made before <paramref name="cutoff"/> (Unix microseconds).</summary>
-    public bool HasBefore(long cutoff)
+    /// <summary>
+    /// Deletes chunks made before <paramref name="cutoff"/> (Unix microseconds), and the index of batches that ended before it. By the thread that commits,
+    /// which is held up for about <paramref name="patience"/> at most.
+    /// </summary>
+    /// <param name="cutoff">Chunks as old as this are kept.</param>
+    /// <param name="needed">Chunks with submissions of unfinished batches: they stay.</param>
+    /// <param name="below">Only chunks up to this one may go.</param>
+    /// <param name="patience">More are left for the next time.</param>
+    /// <returns>True when more are left.</returns>
+    public bool Prune(long cutoff, IReadOnlySet<long> needed, long below, TimeSpan patience)
     {
-        using var select = _database.Writer.CreateCommand();
-        select.CommandText = "SELECT min(id) FROM chunk";
-        return select.ExecuteScalar() is long first && ReadChunk(first) is { } chunk && ChunkHeader.Peek(chunk).Time < cutoff;
+        var began = Stopwatch.GetTimestamp();
+        var last = LastBefore(cutoff, Math.Min(below, LastChunk - 1));
+        long passed = 0;
+        while (passed < last)
+        {
+            if (Stopwatch.GetElapsedTime(began) > patience)
+                return true;
+            using var transaction = _database.Writer.BeginTransaction();
+            passed = DeleteSome(passed, last, needed, transaction);
+            transaction.Commit();
+        }
+
+        using (var transaction = _database.Writer.BeginTransaction())
+        {
+            Index.Delete(_database.Writer, cutoff);
+            transaction.Commit();
+        }
+
+        Index.Forget(cutoff);
+        return false;
     }
 
-    /// <summary>Deletes up to <paramref name="most"/> chunks made before <paramref name="cutoff"/> (Unix microseconds), except those that live batches need.</summary>
-    /// <param name="needed">Chunks with submissions of unfinished batches.</param>
-    /// <returns>True when more are left. By the thread that commits.</returns>
-    /// <param name="below">Only chunks up to this one may go.</param>
-    public bool Prune(long cutoff, IReadOnlySet<long> needed, int most, long below)
+    /// <summary>Whether any chunk was made before <paramref name="cutoff"/> (Unix microseconds). By the thread that commits.</summary>
+    public bool HasBefore(long cutoff) => Number("SELECT min(id) FROM chunk WHERE id > $id", -1) is { } first && _database.ReadHead(first).Time < cutoff;
+
+    private long DeleteSome(long after, long last, IReadOnlySet<long> needed, SqliteTransaction transaction)
     {
-        var ids = new List<long>(most);
+        const int Most = 1_000;
+        var ids = new List<long>(Most);
         using (var select = _database.Writer.CreateCommand())
         {
-            select.CommandText = "SELECT id FROM chunk WHERE id < $last AND id <= $below ORDER BY id LIMIT $most";
-            select.Parameters.AddWithValue("$last", LastChunk);
-            select.Parameters.AddWithValue("$below", below);
-            select.Parameters.AddWithValue("$most", most + needed.Count);
+            select.CommandText = $"SELECT id FROM chunk WHERE id > $after AND id <= $last ORDER BY id LIMIT {Most}";
+            select.Parameters.AddWithValue("$after", after);
+            select.Parameters.AddWithValue("$last", last);
             using var reader = select.ExecuteReader();
             while (reader.Read())
                 ids.Add(reader.GetInt64(0));
         }
 
-        var delete = new List<long>();
-        var expired = PrunedBelow;
+        using var delete = _database.Writer.CreateCommand();
+        delete.Transaction = transaction;
+        delete.CommandText = "DELETE FROM chunk WHERE id = $id";
+        var parameter = delete.Parameters.AddWithValue("$id", 0L);
         foreach (var id in ids)
         {
-            if (ReadChunk(id) is not { } chunk || ChunkHeader.Peek(chunk).Time >= cutoff)
-                break;
-            expired = id + 1;
-            if (!needed.Contains(id))
-                delete.Add(id);
-            if (delete.Count >= most)
-                break;
+            if (needed.Contains(id))
+                continue;
+            parameter.Value = id;
+            delete.ExecuteNonQuery();
         }
 
-        PrunedBelow = Math.Max(PrunedBelow, expired);
-        using (var transaction = _database.Writer.BeginTransaction())
+        return ids.Count < Most ? last : ids[^1];
+    }
+
+    /// <summary>The last chunk up to <paramref name="below"/> that was made before <paramref name="cutoff"/>, 0: none. Times rise with the numbers, so a few headers tell.</summary>
+    private long LastBefore(long cutoff, long below)
+    {
+        if (!HasBefore(cutoff))
+            return 0;
+        long low = 0;
+        var high = below;
+        while (low < high)
         {
-            foreach (var id in delete)
-                TaskDatabase.Run(_database.Writer, $"DELETE FROM chunk WHERE id = {id}");
-            Index.Prune(_database.Writer, cutoff);
-            transaction.Commit();
+            var middle = low + ((high - low + 1) / 2);
+            if (Number("SELECT max(id) FROM chunk WHERE id <= $id", middle) is not { } id || _database.ReadHead(id).Time < cutoff)
+                low = middle;
+            else
+                high = id - 1;
         }
 
-        return delete.Count >= most;
+        return low;
+    }
+
+    private long? Number(string sql, long id)
+    {
+        using var command = _database.Writer.CreateCommand();
+        command.CommandText = sql;
+        command.Parameters.AddWithValue("$id", id);
+        return command.ExecuteScalar() as long?;
     }
 
     public void Dispose()

@@ -33,6 +33,9 @@ public sealed class Batch
 
     public required long Deadline { get; init; }
 
+    /// <summary>Its queued tasks were ended for it; sent ones may come back.</summary>
+    public bool DeadlinePassed { get; set; }
+
     /// <summary>Unix microseconds when the submission was durable.</summary>
     public long Committed { get; set; }
 
@@ -74,8 +77,6 @@ public sealed class Batch
     public int TurnFirst { get; set; } = -1;
 
     public int TurnLast { get; set; } = -1;
-
-    public int TurnCount { get; set; }
 
     /// <summary>Bytes of one task's arguments.</summary>
     public int BytesOf(int index) => LargeBytes is not null && LargeBytes[index] > 0 ? LargeBytes[index]

@@ -8,11 +8,17 @@ namespace FuncX.Service.Tasks;
 /// </summary>
 internal abstract class EngineEvent
 {
-    /// <summary>Only looks: it works also while nothing can be made durable.</summary>
-    public virtual bool ChangesNothing => false;
+    /// <summary>Finds the answer in the state alone, when it is there: that works also while nothing can be made durable.</summary>
+    public virtual bool TryAnswer(Turn turn) => false;
 
     /// <summary>Changes the state and writes what changed to the turn's chunk. Never throws for bad input: bad input was refused before.</summary>
     public abstract void Apply(Turn turn);
+
+    /// <summary>
+    /// Set by <see cref="Apply"/> when the turn is full before all is done: the event is applied again in the next turn, and completed after the last. What
+    /// touches as many tasks as a queue holds does so, or one chunk would outgrow the store.
+    /// </summary>
+    public bool GoesOn { get; protected set; }
 
     /// <summary>The turn's chunk is durable (or the turn changed nothing).</summary>
     public abstract void Complete(bool inline);

@@ -7,47 +7,55 @@ using Grpc.Core;
 namespace FuncX.Service.Tasks;
 
 /// <summary>A batch that its caller waits for.</summary>
-internal sealed class SubmitEvent(SubmissionRecord record, string endpointId, string functionId, long searchedUpTo, ServiceLimits limits) : EngineEvent<SubmitOutcome>
+internal sealed class SubmitEvent(SubmissionRecord record, string endpointId, string functionId, long searchedUpTo, ServiceLimits limits, string? storageProblem)
+    : EngineEvent<SubmitOutcome>
 {
     public override void Apply(Turn turn)
+    {
+        if (TryAnswer(turn))
+            return;
+        Answer = Judge(turn.State, record, endpointId, functionId, limits, storageProblem);
+        if (Answer.Status == StatusCode.OK)
+            turn.Submit(record);
+    }
+
+    public override bool TryAnswer(Turn turn)
     {
         if (turn.State.TryGet(record.Key, out var known))
         {
             Answer = Known(record.Key, record.Content == known.Content);
-            return;
+            return true;
         }
 
         // Batches that moved from memory to the index between the caller's own search and this turn.
-        if (turn.Store.Index.Newest > searchedUpTo && turn.Store.Index.Find(record.Key, searchedUpTo) is { } finished)
-        {
-            Answer = Known(record.Key, record.Content == finished.Content);
-            return;
-        }
+        if (turn.Store.Index.Newest <= searchedUpTo || turn.Store.Index.Find(record.Key, searchedUpTo) is not { } finished)
+            return false;
+        Answer = Known(record.Key, record.Content == finished.Content);
+        return true;
+    }
 
-        var endpoint = turn.State.Endpoint(record.Endpoint);
-        var queued = endpoint.Queued + endpoint.Dispatched;
-        var unfinished = turn.State.UnfinishedOf(record.Key.Owner);
-        if (endpoint.Deleted)
+    /// <summary>Whether a batch that was not accepted before may be now.</summary>
+    internal static SubmitOutcome Judge(LiveState state, SubmissionRecord record, string endpointId, string functionId, ServiceLimits limits, string? storageProblem)
+    {
+        if (storageProblem is not null)
+            return SubmitOutcome.Refused(StatusCode.ResourceExhausted, $"batch {record.Key.Id} is refused: {storageProblem}");
+        var endpoint = state.Endpoints.GetValueOrDefault(record.Endpoint);
+        if (endpoint is { Deleted: true })
+            return SubmitOutcome.Refused(StatusCode.NotFound, $"endpoint '{endpointId}' was not found");
+        var queued = endpoint is null ? 0 : endpoint.Queued + endpoint.Dispatched;
+        if (queued + record.Count > limits.QueuePerEndpoint)
         {
-            Answer = SubmitOutcome.Refused(StatusCode.NotFound, $"endpoint '{endpointId}' was not found");
-        }
-        else if (queued + record.Count > limits.QueuePerEndpoint)
-        {
-            Answer = SubmitOutcome.Refused(
+            return SubmitOutcome.Refused(
                 StatusCode.ResourceExhausted,
                 $"batch {record.Key.Id} of {record.Count} tasks for endpoint '{endpointId}' is refused: {queued} unfinished tasks are there and the limit queue_per_endpoint is {limits.QueuePerEndpoint}. Wait for results, then send it again.");
         }
-        else if (unfinished + record.Count > limits.QueuePerUser)
-        {
-            Answer = SubmitOutcome.Refused(
+
+        var unfinished = state.UnfinishedOf(record.Key.Owner);
+        return unfinished + record.Count > limits.QueuePerUser
+            ? SubmitOutcome.Refused(
                 StatusCode.ResourceExhausted,
-                $"batch {record.Key.Id} of {record.Count} tasks of function '{functionId}' is refused: you have {unfinished} unfinished tasks and the limit queue_per_user is {limits.QueuePerUser}. Wait for results, then send it again.");
-        }
-        else
-        {
-            turn.Submit(record);
-            Answer = SubmitOutcome.Accepted;
-        }
+                $"batch {record.Key.Id} of {record.Count} tasks of function '{functionId}' is refused: you have {unfinished} unfinished tasks and the limit queue_per_user is {limits.QueuePerUser}. Wait for results, then send it again.")
+            : SubmitOutcome.Accepted;
     }
 
     public override void Fail(string reason) => Set(SubmitOutcome.Refused(StatusCode.ResourceExhausted, $"batch {record.Key.Id} is refused: {reason}"));
@@ -82,10 +90,12 @@ internal sealed class DisconnectEvent(LinkSession link) : EngineEvent
 {
     public override void Apply(Turn turn)
     {
-        if (link.Endpoint is not { } endpoint || endpoint.Link != link)
+        var again = GoesOn;
+        GoesOn = false;
+        if (link.Endpoint is not { } endpoint || !turn.State.Has(endpoint) || endpoint.Link != (again ? null : link))
             return;
         endpoint.Link = null;
-        EndAsked(turn, endpoint);
+        GoesOn = !TryEndAsked(turn, endpoint);
     }
 
     public override void Complete(bool inline)
@@ -96,30 +106,51 @@ internal sealed class DisconnectEvent(LinkSession link) : EngineEvent
     {
     }
 
-    /// <summary>Ends sent tasks that were to be cancelled: their endpoint is not there to say anything of them.</summary>
-    internal static void EndAsked(Turn turn, EndpointState endpoint)
+    /// <summary>Ends sent tasks that were to be cancelled: their endpoint is not there to say anything of them. False: the turn is full before the last.</summary>
+    internal static bool TryEndAsked(Turn turn, EndpointState endpoint)
     {
-        foreach (var (batch, index) in endpoint.CancelsAsked)
+        for (var asked = endpoint.CancelsAsked; asked.Count > 0; asked.RemoveAt(asked.Count - 1))
         {
+            if (turn.IsFull)
+                return false;
+            var (batch, index) = asked[^1];
             if (index < batch.Slots.Length && batch.Slots[index].State != SlotState.Done)
                 turn.Finish(batch, index, TaskOutcome.Cancelled, new FailureBody("Cancelled", "The task was cancelled while its endpoint was offline."));
         }
 
-        endpoint.CancelsAsked.Clear();
+        return true;
     }
 }
 
 /// <summary>The endpoint has said everything it holds.</summary>
 internal sealed class ReconcileEvent(LinkSession link, IReadOnlyList<InventoryEntry> held) : EngineEvent<bool>
 {
+    private Batch[]? _unfinished;
+    private int _swept;
+
     public override void Apply(Turn turn)
     {
-        if (link.Endpoint is not { } endpoint || endpoint.Link != link)
+        GoesOn = false;
+        if (link.Endpoint is not { } endpoint || !turn.State.Has(endpoint) || endpoint.Link != link)
             return;
-        foreach (var entry in held)
-            Mark(turn, endpoint, entry);
-        foreach (var batch in endpoint.Unfinished)
-            Sweep(turn, batch);
+        if (_unfinished is null)
+        {
+            foreach (var entry in held)
+                Mark(turn, endpoint, entry);
+            _unfinished = [.. endpoint.Unfinished];
+        }
+
+        for (; _swept < _unfinished.Length; _swept++)
+        {
+            if (turn.IsFull)
+            {
+                GoesOn = true;
+                return;
+            }
+
+            Sweep(turn, _unfinished[_swept]);
+        }
+
         link.Reconciled = true;
         turn.MakeReady(endpoint);
         Answer = true;
@@ -174,7 +205,7 @@ internal sealed class CreditEvent(LinkSession link, ulong tasks, ulong bytes) : 
     {
         link.CreditTasks = Math.Max(link.CreditTasks, tasks);
         link.CreditBytes = Math.Max(link.CreditBytes, bytes);
-        if (link.Endpoint is { } endpoint && endpoint.Link == link)
+        if (link.Endpoint is { } endpoint && endpoint.Link == link && turn.State.Has(endpoint))
             turn.MakeReady(endpoint);
     }
 
@@ -237,14 +268,24 @@ internal sealed class TakeBackEvent(LinkSession link, IReadOnlyList<(TaskId Task
 /// <summary>Results of one link message.</summary>
 internal sealed class ResultsEvent(LinkSession link, TaskResult[] results, int count, ulong acknowledge, Action<ResultsEvent> done) : EngineEvent
 {
+    private List<int>? _keptLarge;
+
     public TaskResult[] Results => results;
 
-    public int Count => count;
+    /// <summary>Gives back the space of large bodies that no durable result refers to.</summary>
+    public void GiveBack(SegmentFiles segments)
+    {
+        for (var row = 0; row < count; row++)
+        {
+            if (!results[row].Large.IsNone && _keptLarge?.Contains(row) != true)
+                segments.GiveBack(results[row].Large, results[row].BodyBytes);
+        }
+    }
 
     public override void Apply(Turn turn)
     {
         // A link from before the state was read anew is void: not acknowledged, the endpoint sends these results again over the next.
-        if (link.Endpoint is not { } endpoint || link.Ended is not null)
+        if (link.Endpoint is not { } endpoint || link.Ended is not null || !turn.State.Has(endpoint))
             return;
         Batch? batch = null;
         for (var row = 0; row < count; row++)
@@ -256,7 +297,8 @@ internal sealed class ResultsEvent(LinkSession link, TaskResult[] results, int c
                     continue;
             }
 
-            Take(turn, endpoint, batch, result);
+            if (Take(turn, endpoint, batch, result) && !result.Large.IsNone)
+                (_keptLarge ??= []).Add(row);
         }
 
         if (acknowledge > 0)
@@ -266,52 +308,78 @@ internal sealed class ResultsEvent(LinkSession link, TaskResult[] results, int c
 
     public override void Complete(bool inline) => done(this);
 
-    public override void Fail(string reason) => done(this);
+    public override void Fail(string reason)
+    {
+        _keptLarge = null;
+        done(this);
+    }
 
-    private static void Take(Turn turn, EndpointState endpoint, Batch batch, in TaskResult result)
+    private static bool Take(Turn turn, EndpointState endpoint, Batch batch, in TaskResult result)
     {
         // A task of another endpoint, one that never was, or one that has ended: the first committed outcome stands.
         if (batch.Endpoint != endpoint || (uint)result.Index >= (uint)batch.Slots.Length)
-            return;
+            return false;
         ref readonly var slot = ref batch.Slots[result.Index];
         if (slot.State == SlotState.Done)
-            return;
+            return false;
         switch (result.Outcome)
         {
             case TaskOutcome.AttemptLost or TaskOutcome.Lost:
                 // One of an older attempt was told before over another link, or missed when a new process connected: the attempt has been replaced already.
                 if (result.Attempt == slot.Attempt && slot.State == SlotState.Dispatched)
                     turn.LoseAttempt(batch, result.Index);
-                break;
+                return false;
             case TaskOutcome.Cancelled when result.Attempt < slot.Attempt && !slot.CancelAsked:
-                break;
+                return false;
             default:
                 turn.Finish(batch, result);
-                break;
+                return true;
         }
     }
 }
 
-/// <summary>Cancels single tasks, or all of a group.</summary>
+/// <summary>Cancels single tasks, or all that a group has at this moment.</summary>
 internal sealed class CancelEvent(int owner, IReadOnlyList<TaskId> tasks, string? group) : EngineEvent<long>
 {
+    private readonly List<Batch> _batches = [];
+    private LiveState? _state;
+    private int _task;
+    private int _batch;
+    private uint _index;
+
     public override void Apply(Turn turn)
     {
-        foreach (var task in tasks)
+        if (_state != turn.State)
+            Begin(turn.State);
+        GoesOn = true;
+        for (; _task < tasks.Count; _task++)
         {
-            if (turn.State.TryGet(new BatchKey(task.Batch, owner), out var batch))
-                Cancel(turn, batch, task.Index);
+            if (turn.IsFull)
+                return;
+            if (turn.State.TryGet(new BatchKey(tasks[_task].Batch, owner), out var batch))
+                Cancel(turn, batch, tasks[_task].Index);
         }
 
-        if (group is null || !turn.State.Groups.TryGetValue((owner, group), out var state))
-            return;
-        foreach (var batch in turn.State.Batches.Values)
+        for (; _batch < _batches.Count; _batch++, _index = 0)
         {
-            if (batch.Group != state)
-                continue;
-            for (var index = 0u; index < batch.Slots.Length; index++)
-                Cancel(turn, batch, index);
+            for (; _index < _batches[_batch].Slots.Length; _index++)
+            {
+                if (turn.IsFull)
+                    return;
+                Cancel(turn, _batches[_batch], _index);
+            }
         }
+
+        GoesOn = false;
+    }
+
+    private void Begin(LiveState state)
+    {
+        _state = state;
+        (_task, _batch, _index, Answer) = (0, 0, 0, 0);
+        _batches.Clear();
+        if (group is not null && state.Groups.TryGetValue((owner, group), out var wanted))
+            _batches.AddRange(state.Batches.Values.Where(batch => batch.Group == wanted));
     }
 
     private void Cancel(Turn turn, Batch batch, uint index)
@@ -330,8 +398,10 @@ internal sealed class CancelEvent(int owner, IReadOnlyList<TaskId> tasks, string
         }
         else
         {
-            if (!slot.CancelAsked)
-                turn.AskCancel(batch, (int)index);
+            // A link is told once: when it is opened, of all that were asked for before.
+            if (slot.CancelAsked)
+                return;
+            turn.AskCancel(batch, (int)index);
             turn.Send(link, LinkItem.Cancel(new TaskId(batch.Key.Id, index)));
         }
     }
@@ -343,20 +413,26 @@ internal sealed class EndpointDeletedEvent(int number, string name) : EngineEven
     public override void Apply(Turn turn)
     {
         var endpoint = turn.State.Endpoint(number);
-        if (endpoint.Deleted)
-            return;
-        turn.DeleteEndpoint(endpoint);
-        endpoint.Link?.End($"endpoint '{name}' was deleted");
-        endpoint.Link = null;
+        if (!endpoint.Deleted)
+        {
+            turn.DeleteEndpoint(endpoint);
+            endpoint.Link?.End($"endpoint '{name}' was deleted");
+            endpoint.Link = null;
+        }
+
+        GoesOn = true;
         foreach (var batch in endpoint.Unfinished)
         {
             for (var index = 0; index < batch.Slots.Length; index++)
             {
+                if (turn.IsFull)
+                    return;
                 if (batch.Slots[index].State != SlotState.Done)
                     turn.Finish(batch, index, TaskOutcome.Cancelled, new FailureBody("EndpointDeleted", $"Endpoint '{name}' was deleted before the task ended."));
             }
         }
 
+        GoesOn = false;
         Answer = true;
     }
 }
@@ -367,6 +443,8 @@ internal sealed class UnsendableEvent(Assignment assignment, string reason) : En
     public override void Apply(Turn turn)
     {
         var batch = assignment.Batch;
+        if (!turn.State.Has(batch))
+            return;
         for (var index = assignment.From; index < assignment.From + assignment.Count && index < batch.Slots.Length; index++)
         {
             if (batch.Slots[index].State != SlotState.Done)
@@ -386,9 +464,13 @@ internal sealed class UnsendableEvent(Assignment assignment, string reason) : En
 /// <summary>A look at the state between two turns.</summary>
 internal sealed class LookEvent<T>(Func<LiveState, T> look) : EngineEvent<T>
 {
-    public override bool ChangesNothing => true;
-
     public override void Apply(Turn turn) => Answer = look(turn.State);
+
+    public override bool TryAnswer(Turn turn)
+    {
+        Apply(turn);
+        return true;
+    }
 }
 
 /// <summary>The clock went on.</summary>
@@ -396,8 +478,9 @@ internal sealed class TickEvent : EngineEvent
 {
     public override void Apply(Turn turn)
     {
-        while (turn.State.TryTakeDue(turn.Now, out var batch))
+        while (!turn.IsFull && turn.State.TryTakeDue(turn.Now, out var batch))
             turn.Expire(batch!);
+        GoesOn = turn.IsFull;
     }
 
     public override void Complete(bool inline)
@@ -414,11 +497,30 @@ internal sealed class StartEvent : EngineEvent
 {
     public override void Apply(Turn turn)
     {
+        GoesOn = false;
         foreach (var endpoint in turn.State.Endpoints.Values)
         {
             if (endpoint.Link is null)
-                DisconnectEvent.EndAsked(turn, endpoint);
+                GoesOn |= !DisconnectEvent.TryEndAsked(turn, endpoint);
         }
+    }
+
+    public override void Complete(bool inline)
+    {
+    }
+
+    public override void Fail(string reason)
+    {
+    }
+}
+
+/// <summary>An endpoint still has what the last turn was too full to look at.</summary>
+internal sealed class ReadyEvent(EndpointState endpoint) : EngineEvent
+{
+    public override void Apply(Turn turn)
+    {
+        if (turn.State.Has(endpoint))
+            turn.MakeReady(endpoint);
     }
 
     public override void Complete(bool inline)

@@ -22,6 +22,9 @@ public sealed class LiveState
     /// <summary>The chunk that the transitions of this moment go to.</summary>
     public long Chunk { get; set; } = 1;
 
+    /// <summary>Batches that were forgotten here are in segments of the index up to this one.</summary>
+    public long Indexed { get; set; }
+
     /// <summary>Bytes of bodies kept in memory.</summary>
     public long ResidentBytes { get; private set; }
 
@@ -38,6 +41,15 @@ public sealed class LiveState
     public long Unfinished { get; private set; }
 
     public bool TryGet(BatchKey key, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out Batch? batch) => _batches.TryGetValue(key, out batch);
+
+    /// <summary>False for what a link or an event still knows from before the state was read anew: that is void.</summary>
+    public bool Has(EndpointState endpoint) => _endpoints.GetValueOrDefault(endpoint.Number) == endpoint;
+
+    /// <inheritdoc cref="Has(EndpointState)"/>
+    public bool Has(Batch batch) => _batches.GetValueOrDefault(batch.Key) == batch;
+
+    /// <summary>Whether a task is known and has not ended.</summary>
+    public bool Awaits(BatchKey key, int index) => _batches.TryGetValue(key, out var batch) && (uint)index < (uint)batch.Slots.Length && batch.Slots[index].State != SlotState.Done;
 
     public long UnfinishedOf(int owner) => _unfinishedByOwner.GetValueOrDefault(owner);
 
@@ -151,6 +163,10 @@ public sealed class LiveState
         batch.Endpoint.Queued++;
         batch.Endpoint.Dispatched--;
         batch.Endpoint.Enqueue(new Run(batch, index, index + 1), front: true);
+        if (!batch.DeadlinePassed)
+            return;
+        batch.DeadlinePassed = false;
+        _deadlines.Enqueue(batch, batch.Deadline);
     }
 
     /// <summary>Ends a task that has not ended. A batch whose last task this was waits for <see cref="Finish"/>.</summary>
@@ -226,12 +242,13 @@ public sealed class LiveState
             _groups.Remove((group.Owner, group.Name));
     }
 
-    /// <summary>Takes batches with a deadline before <paramref name="now"/>; each is given once.</summary>
+    /// <summary>Takes batches with a deadline before <paramref name="now"/>; each is given once, and again when a task comes back into its queue.</summary>
     public bool TryTakeDue(long now, out Batch? batch)
     {
         while (_deadlines.TryPeek(out batch, out var deadline) && deadline <= now)
         {
             _deadlines.Dequeue();
+            batch.DeadlinePassed = true;
             if (!batch.Finished)
                 return true;
         }

@@ -25,9 +25,12 @@ internal sealed class ResultStream(TaskEngine engine, int owner, string group, I
 
     /// <summary>Sends what there is behind the cursor, and what comes.</summary>
     /// <returns>False: there is no such group, and the caller does not want to wait for one.</returns>
+    /// <exception cref="CursorException">Results behind the cursor have expired, or it lies beyond all results.</exception>
     public async Task<bool> RunAsync(ulong cursor, bool follow, CancellationToken ending)
     {
         _position = cursor;
+        if (ResultPosition.Split(cursor).Chunk > engine.Store.LastChunk)
+            throw new CursorException($"Cursor {cursor} of group '{group}' lies beyond all results: it was given by another service, or by this one before its directory was restored. Begin with 0.");
         if (!follow && !await ExistsAsync())
             return false;
         await using var waking = ending.UnsafeRegister(static signal => ((ResultSignal)signal!).Raise(inline: false), _signal);
@@ -93,8 +96,9 @@ internal sealed class ResultStream(TaskEngine engine, int owner, string group, I
             var position = _positions[index];
             if (chunk?.Chunk != position.Chunk)
                 chunk = engine.Store.ReadResults(position.Chunk);
-            if (chunk is not null)
-                await SendAsync(chunk, position, index + 1 == _positions.Count, ending);
+            if (chunk is null)
+                throw Expired(position.Chunk);
+            await SendAsync(chunk, position, index + 1 == _positions.Count, ending);
             _position = position.Cursor;
         }
 
@@ -110,7 +114,7 @@ internal sealed class ResultStream(TaskEngine engine, int owner, string group, I
             if (id >= floor)
                 break;
             if (engine.Store.ReadResults(id) is not { } chunk)
-                continue;
+                throw Expired(id);
             var offset = 0;
             for (var ordinal = 0; offset < chunk.Sections.Length; ordinal++)
             {
@@ -124,6 +128,10 @@ internal sealed class ResultStream(TaskEngine engine, int owner, string group, I
 
         _position = Math.Max(_position, new ResultPosition(floor, -1, 0).Cursor);
     }
+
+    /// <summary>Fewer results than the group has would look like all of them.</summary>
+    private CursorException Expired(long chunk) => new(
+        $"Results of group '{group}' behind cursor {_position} have expired. Go on with cursor {new ResultPosition(engine.Store.NextChunk(chunk) - 1, ResultPosition.MostSections, 0).Cursor} for the rest.");
 
     private async ValueTask SendAsync(ChunkResults chunk, ResultPosition position, bool last, CancellationToken ending)
     {

@@ -15,6 +15,9 @@ internal static class SnapshotCodec
 {
     private const byte Version = 2;
 
+    /// <summary>The same without losses: what was lost then is counted in the attempts only.</summary>
+    private const byte WithoutLosses = 1;
+
     public static ChunkBuffer Write(LiveState state)
     {
         var output = new ChunkBuffer(1 << 16);
@@ -49,8 +52,9 @@ internal static class SnapshotCodec
     public static LiveState Read(ReadOnlySpan<byte> bytes)
     {
         var input = new ChunkCursor(bytes);
-        if (input.Byte() is var version && version != Version)
-            throw new ChunkException($"snapshot has version {version}; this release reads {Version}");
+        var version = input.Byte();
+        if (version is not (Version or WithoutLosses))
+            throw new ChunkException($"snapshot has version {version}; this release reads {WithoutLosses} to {Version}");
         var state = new LiveState { NextBatch = input.Signed() };
         for (var left = input.Count(); left > 0; left--)
         {
@@ -64,7 +68,7 @@ internal static class SnapshotCodec
         for (var index = 0; index < groups.Length; index++)
             groups[index] = ReadGroup(ref input, state);
         for (var left = input.Count(bytes.Length); left > 0; left--)
-            state.Restore(ReadBatch(ref input, state, groups));
+            state.Restore(ReadBatch(ref input, version, state, groups));
         if (input.Left != 0)
             throw new ChunkException($"snapshot has {input.Left} bytes too many");
         return state;
@@ -149,7 +153,7 @@ internal static class SnapshotCodec
         }
     }
 
-    private static Batch ReadBatch(ref ChunkCursor input, LiveState state, GroupState[] groups)
+    private static Batch ReadBatch(ref ChunkCursor input, byte version, LiveState state, GroupState[] groups)
     {
         var number = input.Signed();
         var key = BatchKey.Read(input.Bytes(BatchKey.Size));
@@ -178,7 +182,7 @@ internal static class SnapshotCodec
         var sameLength = 0;
         TaskSlot[] slots = [];
         if (done < count)
-            (sameLength, offsets, largeBytes, slots) = ReadTasks(ref input, count);
+            (sameLength, offsets, largeBytes, slots) = ReadTasks(ref input, version, count);
         var batch = new Batch
         {
             Number = number,
@@ -218,7 +222,7 @@ internal static class SnapshotCodec
         return batch;
     }
 
-    private static (int SameLength, int[]? Offsets, int[]? LargeBytes, TaskSlot[] Slots) ReadTasks(ref ChunkCursor input, int count)
+    private static (int SameLength, int[]? Offsets, int[]? LargeBytes, TaskSlot[] Slots) ReadTasks(ref ChunkCursor input, byte version, int count)
     {
         var flags = input.Byte();
         var sameLength = input.Count();
@@ -234,7 +238,7 @@ internal static class SnapshotCodec
             var same = input.Count(count - index);
             var state = input.Byte();
             var attempt = (ushort)input.Count(ushort.MaxValue);
-            var losses = (ushort)input.Count(ushort.MaxValue);
+            var losses = version == WithoutLosses ? (ushort)0 : (ushort)input.Count(ushort.MaxValue);
             if (same == 0)
                 throw new ChunkException("snapshot has an empty run of tasks");
             slots.AsSpan(index, same).Fill(new TaskSlot { State = (SlotState)(state & 3), Attempt = attempt, Losses = losses, CancelAsked = (state & 4) != 0 });

@@ -12,16 +12,16 @@ using Grpc.Core;
 
 namespace FuncX.Service.Tasks;
 
-/// <summary>Turns a request into a batch, or into the reason why not. Large bodies are durable in segment files afterwards.</summary>
-public sealed class SubmissionReader(FunctionCatalog functions, EndpointCatalog endpoints, ServiceLimits limits, SegmentFiles segments)
+/// <summary>Turns a request into a batch, or into the reason why not. Writes nothing: large bodies still stand with the small ones.</summary>
+public sealed class SubmissionReader(FunctionCatalog functions, EndpointCatalog endpoints, ServiceLimits limits)
 {
     private const int MostGroupCharacters = 64;
 
-    /// <summary>Reads a request of an owner that arrived at <paramref name="now"/> (Unix microseconds).</summary>
+    /// <summary>Reads a well-shaped request of an owner that arrived at <paramref name="now"/> (Unix microseconds).</summary>
     /// <returns>The batch; null when it is refused, with the refusal in <paramref name="refused"/>.</returns>
     public SubmissionRecord? Read(SubmitRequest request, OwnerId owner, long now, out SubmitOutcome refused)
     {
-        refused = Check(request);
+        refused = CheckLimits(request);
         if (refused.Status != StatusCode.OK)
             return null;
         var id = BatchId.Read(request.BatchId.Span);
@@ -37,18 +37,11 @@ public sealed class SubmissionReader(FunctionCatalog functions, EndpointCatalog 
             return null;
         }
 
-        try
-        {
-            return Build(request, id, owner, function.Number, endpoint.Number, now);
-        }
-        catch (StorageFullException problem)
-        {
-            refused = SubmitOutcome.Refused(StatusCode.ResourceExhausted, $"batch {id} is refused: {problem.Message}");
-            return null;
-        }
+        return Build(request, id, owner, function.Number, endpoint.Number, now);
     }
 
-    private SubmitOutcome Check(SubmitRequest request)
+    /// <summary>What is wrong with a request whatever the limits are; such a one was never accepted.</summary>
+    public static SubmitOutcome CheckShape(SubmitRequest request)
     {
         if (request.BatchId.Length != BatchId.Size)
             return Invalid($"batch_id has {request.BatchId.Length} bytes; {BatchId.Size} are right");
@@ -59,27 +52,34 @@ public sealed class SubmissionReader(FunctionCatalog functions, EndpointCatalog 
             return Invalid($"batch {id}: content_type is {request.ContentType}; 1 (JSON), 2 (pickle) or 3 (octets) are right");
         if (request.Lengths.Count == 0)
             return Invalid($"batch {id} has no calls; at least one length is needed");
-        if (request.Lengths.Count > limits.BatchTasks)
-            return Exhausted($"batch {id} has {request.Lengths.Count} calls; the limit batch_tasks is {limits.BatchTasks}. Send it in parts.");
-        if (request.Bodies.Length > limits.BatchBytes)
-            return Exhausted($"batch {id} has {request.Bodies.Length} bytes of arguments; the limit batch_bytes is {limits.BatchBytes}. Send it in parts.");
         long total = 0;
         for (var index = 0; index < request.Lengths.Count; index++)
-        {
-            if (request.Lengths[index] > (uint)limits.PayloadBytes)
-                return Exhausted($"call {index} of batch {id} has {request.Lengths[index]} bytes of arguments; the limit payload_bytes is {limits.PayloadBytes}. Put large data in a file that the endpoint can read.");
             total += request.Lengths[index];
-        }
-
         if (total != request.Bodies.Length)
             return Invalid($"batch {id}: the lengths sum to {total} and bodies has {request.Bodies.Length} bytes; they must be the same");
         if (request.Options is not { } options)
             return SubmitOutcome.Accepted;
         if (options.Priority > byte.MaxValue)
             return Invalid($"batch {id}: priority is {options.Priority}; 0 to 255 are right");
-        if (options.MaxAttempts > (uint)limits.MostAttempts)
-            return Invalid($"batch {id}: max_attempts is {options.MaxAttempts}; the limit most_attempts is {limits.MostAttempts}");
         return options.Deadline < 0 ? Invalid($"batch {id}: deadline is {options.Deadline}; Unix microseconds or 0 are right") : SubmitOutcome.Accepted;
+    }
+
+    private SubmitOutcome CheckLimits(SubmitRequest request)
+    {
+        var id = BatchId.Read(request.BatchId.Span);
+        if (request.Lengths.Count > limits.BatchTasks)
+            return Exhausted($"batch {id} has {request.Lengths.Count} calls; the limit batch_tasks is {limits.BatchTasks}. Send it in parts.");
+        if (request.Bodies.Length > limits.BatchBytes)
+            return Exhausted($"batch {id} has {request.Bodies.Length} bytes of arguments; the limit batch_bytes is {limits.BatchBytes}. Send it in parts.");
+        for (var index = 0; index < request.Lengths.Count; index++)
+        {
+            if (request.Lengths[index] > (uint)limits.PayloadBytes)
+                return Exhausted($"call {index} of batch {id} has {request.Lengths[index]} bytes of arguments; the limit payload_bytes is {limits.PayloadBytes}. Put large data in a file that the endpoint can read.");
+        }
+
+        return request.Options?.MaxAttempts > (uint)limits.MostAttempts
+            ? Invalid($"batch {id}: max_attempts is {request.Options.MaxAttempts}; the limit most_attempts is {limits.MostAttempts}")
+            : SubmitOutcome.Accepted;
     }
 
     private SubmissionRecord Build(SubmitRequest request, BatchId id, OwnerId owner, int function, int endpoint, long now)
@@ -101,7 +101,7 @@ public sealed class SubmissionReader(FunctionCatalog functions, EndpointCatalog 
                 offsets[index + 1] = offsets[index] + (int)request.Lengths[index];
         }
 
-        var record = new SubmissionRecord
+        return new SubmissionRecord
         {
             Key = new BatchKey(id, owner.Number),
             Function = function,
@@ -120,38 +120,10 @@ public sealed class SubmissionReader(FunctionCatalog functions, EndpointCatalog 
             SameLength = same ? (int)request.Lengths[0] : 0,
             Bodies = request.Bodies.Memory,
         };
-        return large ? MoveLarge(record, offsets!) : record;
-    }
-
-    private SubmissionRecord MoveLarge(SubmissionRecord record, int[] offsets)
-    {
-        var references = new SegmentReference[record.Count];
-        var largeBytes = new int[record.Count];
-        var small = new int[record.Count + 1];
-        var bodies = new ChunkBuffer();
-        SegmentReference last = default;
-        for (var index = 0; index < record.Count; index++)
-        {
-            var body = record.Bodies.Span[offsets[index]..offsets[index + 1]];
-            if (body.Length > SegmentFiles.LargeBody)
-            {
-                last = references[index] = segments.Append(body);
-                largeBytes[index] = body.Length;
-            }
-            else
-            {
-                bodies.Bytes(body);
-            }
-
-            small[index + 1] = bodies.Length;
-        }
-
-        segments.Sync(last);
-        return record with { Bodies = bodies.WrittenMemory, Offsets = small, SameLength = 0, Large = references, LargeBytes = largeBytes };
     }
 
     /// <summary>Over everything that makes two submissions the same: not the time at the client, which a retry changes.</summary>
-    private static UInt128 Hash(SubmitRequest request, int function, int endpoint)
+    public static UInt128 Hash(SubmitRequest request, int function, int endpoint)
     {
         var hash = new XxHash128();
         Span<byte> head = stackalloc byte[40];

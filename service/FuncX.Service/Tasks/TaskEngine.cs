@@ -3,6 +3,7 @@ using FuncX.Service.Limits;
 using FuncX.Service.Links;
 using FuncX.Service.Storage;
 using FuncX.Wire;
+using Microsoft.Data.Sqlite;
 
 namespace FuncX.Service.Tasks;
 
@@ -14,12 +15,13 @@ namespace FuncX.Service.Tasks;
 public sealed partial class TaskEngine : IDisposable
 {
     private const int TurnEvents = 16_384;
-    private const int TurnBytes = 8 << 20;
-    private const int TurnResults = 200_000;
     private const int IndexAfter = 8_192;
     private const long SnapshotBytes = 256L << 20;
     private const long StopSnapshotBytes = 16L << 20;
     private const long SnapshotMicroseconds = 300_000_000;
+
+    /// <summary>How long one turn a second may delete what has expired: enough to keep up with any commits, too short to be felt by them.</summary>
+    private static readonly TimeSpan PrunePatience = TimeSpan.FromMilliseconds(50);
 
     private readonly TaskStore _store;
     private readonly ServiceLimits _limits;
@@ -45,6 +47,7 @@ public sealed partial class TaskEngine : IDisposable
     private long _prunedAt;
     private long _fullSince;
     private long _safeChunk;
+    private long _spare;
     private bool _indexAll;
     private bool _snapshotNow;
     private bool _tick;
@@ -57,6 +60,7 @@ public sealed partial class TaskEngine : IDisposable
         _log = log;
         _turn = new Turn(store) { State = Load() };
         _snapshotTime = Now;
+        CheckSpace();
         _thread = new Thread(RunTurns) { IsBackground = true, Name = "task engine" };
         _thread.Start();
         LogStore(store.JournalMode, store.Synchronous, store.LastChunk, _turn.State.Unfinished);
@@ -85,15 +89,33 @@ public sealed partial class TaskEngine : IDisposable
     /// <param name="inline">Nothing else of this caller waits: the turn may run on this thread.</param>
     public ValueTask<SubmitOutcome> SubmitAsync(SubmissionRecord record, string endpointId, string functionId, bool inline)
     {
-        if (StorageProblem is { } problem)
-            return new ValueTask<SubmitOutcome>(SubmitOutcome.Refused(Grpc.Core.StatusCode.ResourceExhausted, $"batch {record.Key.Id} is refused: {problem}"));
         var searched = _store.Index.Newest;
         if (_store.Index.Find(record.Key) is { } finished)
             return new ValueTask<SubmitOutcome>(SubmitEvent.Known(record.Key, record.Content == finished.Content));
-        var submit = new SubmitEvent(record, endpointId, functionId, searched, _limits);
+        var submit = new SubmitEvent(record, endpointId, functionId, searched, _limits, StorageProblem);
         Post(submit, inline);
         return submit.Task;
     }
+
+    /// <summary>What <see cref="SubmitAsync"/> would answer at this moment; sets space aside for large bodies when it would accept them.</summary>
+    internal async ValueTask<SubmitOutcome> ForeseeAsync(SubmissionRecord record, string endpointId, string functionId, long largeBytes)
+    {
+        if (await FindAsync(record.Key) is { } known)
+            return SubmitEvent.Known(record.Key, record.Content == known.Content);
+        var foreseen = await LookAsync(state => SubmitEvent.Judge(state, record, endpointId, functionId, _limits, StorageProblem));
+        if (foreseen != SubmitOutcome.Accepted || Interlocked.Add(ref _spare, -largeBytes) >= 0)
+            return foreseen;
+        Interlocked.Add(ref _spare, largeBytes);
+        return SubmitOutcome.Refused(
+            Grpc.Core.StatusCode.ResourceExhausted,
+            $"batch {record.Key.Id} is refused: its {largeBytes} bytes of large arguments would take up what the data directory {_store.Directory} keeps free for results of accepted tasks. Free some space there; the service goes on by itself.");
+    }
+
+    /// <summary>A batch that was accepted before; null: there is none of that key.</summary>
+    internal async ValueTask<KnownBatch?> FindAsync(BatchKey key) =>
+        await LookAsync(state => state.TryGet(key, out var batch) ? new KnownBatch(batch.Function, batch.Endpoint.Number, batch.Content) : null)
+            // After the look: what left memory before it is in the index by now.
+            ?? (_store.Index.Find(key) is { } finished ? new KnownBatch(finished.Function, finished.Endpoint, finished.Content) : null);
 
     /// <summary>Opens a link: epoch raised and durable, the older link superseded. False: the endpoint is deleted.</summary>
     /// <exception cref="StorageFullException">The epoch could not be made durable.</exception>
@@ -270,16 +292,21 @@ public sealed partial class TaskEngine : IDisposable
             _turn.IndexFinished(Math.Min(_turn.State.Finished.Count, 4 * IndexAfter));
         _indexAll = false;
         var taken = 0;
-        while (taken < TurnEvents && _turn.Bytes < TurnBytes && _turn.Results < TurnResults && _inbox.TryDequeue(out var happened))
+        while (taken < TurnEvents && !_turn.IsFull && _inbox.TryDequeue(out var happened))
         {
             happened.Apply(_turn);
-            effects.Events.Add(happened);
+            if (happened.GoesOn)
+                _inbox.Enqueue(happened);
+            else
+                effects.Events.Add(happened);
             taken++;
         }
 
         try
         {
             _turn.Dispatch();
+            foreach (var endpoint in _turn.LeftReady)
+                _inbox.Enqueue(new ReadyEvent(endpoint));
             var committed = _turn.Commit();
             var now = committed ? Now : _turn.Now;
             if (committed)
@@ -314,10 +341,18 @@ public sealed partial class TaskEngine : IDisposable
     {
         _store.Maintain(quiet: _turns - _turnsAtTick < 10);
         _turnsAtTick = _turns;
-        CheckSpace();
-        if (_store.AppendedBytes > _snapshotBytes && Now - _snapshotTime > SnapshotMicroseconds)
-            Snapshot();
-        Prune();
+        try
+        {
+            CheckSpace();
+            if (_store.AppendedBytes > _snapshotBytes && Now - _snapshotTime > SnapshotMicroseconds)
+                Snapshot();
+            Prune();
+        }
+        catch (Exception problem) when (problem is SqliteException or IOException or UnauthorizedAccessException)
+        {
+            // Nothing that was accepted depends on it: what has expired stays a while longer.
+            LogHouse(_store.Directory, problem.Message);
+        }
     }
 
     /// <summary>The live state as a snapshot has it.</summary>
@@ -371,6 +406,7 @@ public sealed partial class TaskEngine : IDisposable
             replayer.Apply(chunk, header);
             next++;
         });
+        state.Indexed = _store.Index.Newest;
         return state;
     }
 
@@ -380,13 +416,19 @@ public sealed partial class TaskEngine : IDisposable
         _full = $"the data directory {_store.Directory} takes no more: {problem.Message}. Free some space there; the service goes on by itself.";
         _fullSince = Now;
         LogFull(problem.Message, _store.Directory);
-        foreach (var happened in effects.Events)
-            happened.Fail(_full);
-        effects.Events.Clear();
         effects.Groups.Clear();
         effects.Links.Clear();
         var old = _turn.State;
         _turn.State = Load();
+        foreach (var happened in effects.Events)
+        {
+            if (happened.TryAnswer(_turn))
+                happened.Complete(inline: false);
+            else
+                happened.Fail(_full);
+        }
+
+        effects.Events.Clear();
         Interlocked.Increment(ref _generation);
         // Endpoints keep their results, connect again, and say what they hold.
         foreach (var endpoint in old.Endpoints.Values)
@@ -400,15 +442,10 @@ public sealed partial class TaskEngine : IDisposable
     {
         while (_inbox.TryDequeue(out var happened))
         {
-            if (happened.ChangesNothing)
-            {
-                happened.Apply(_turn);
+            if (happened.TryAnswer(_turn))
                 happened.Complete(inline: false);
-            }
             else
-            {
                 happened.Fail(reason);
-            }
         }
     }
 
@@ -418,15 +455,15 @@ public sealed partial class TaskEngine : IDisposable
         if (Now - _fullSince < 1_000_000)
             return false;
         _fullSince = Now;
-        CheckSpace();
-        if (_low is not null)
-            return false;
         try
         {
+            CheckSpace();
+            if (_low is not null)
+                return false;
             _store.Append([], [], 0, Now, _turn.State.NextBatch, null);
             _store.Committed(Now);
         }
-        catch (StorageFullException)
+        catch (Exception problem) when (problem is StorageFullException or IOException)
         {
             return false;
         }
@@ -444,6 +481,7 @@ public sealed partial class TaskEngine : IDisposable
         var drive = new DriveInfo(_store.Directory);
         var free = drive.AvailableFreeSpace;
         var reserve = Math.Clamp(drive.TotalSize / 32, 1 << 20, 256 << 20);
+        Volatile.Write(ref _spare, free - reserve);
         if (_low is null && free < reserve)
         {
             _low = $"the data directory {_store.Directory} has {free >> 10} KiB free, and {reserve >> 10} KiB are kept for results of accepted tasks. Free some space there; the service goes on by itself.";
@@ -518,7 +556,7 @@ public sealed partial class TaskEngine : IDisposable
         }
 
         // Replay begins behind the last snapshot, so no chunk behind it may go.
-        if (_store.Prune(cutoff, needed, 1_000, Volatile.Read(ref _safeChunk)))
+        if (_store.Prune(cutoff, needed, Volatile.Read(ref _safeChunk), PrunePatience))
             _prunedAt = 0;
         _indexAll = true;
         if (_store.LastChunk > _safeChunk)
@@ -548,6 +586,9 @@ public sealed partial class TaskEngine : IDisposable
 
     [LoggerMessage(Level = LogLevel.Error, Message = "no room in {Directory}: {Problem}; submissions are refused until there is")]
     private partial void LogFull(string problem, string directory);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Directory} could not be tidied up, the next time is in some minutes: {Problem}")]
+    private partial void LogHouse(string directory, string problem);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "there is room in {Directory} again")]
     private partial void LogRoom(string directory);

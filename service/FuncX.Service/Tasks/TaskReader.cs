@@ -20,13 +20,17 @@ public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, End
         return view is not null && id.Index < (uint)view.Count ? Describe(view, (int)id.Index, new ResultRows(), withBody: true) : null;
     }
 
+    /// <summary>Whether a task has ended and its result is kept no longer.</summary>
+    public static bool IsExpired(TaskInfo info) => info is { State: TaskState.Done, Outcome: Outcome.Unspecified };
+
     /// <summary>Counts of a group of an owner; null: it has no tasks.</summary>
     public async ValueTask<GroupInfo?> GetGroupAsync(int owner, string name)
     {
-        var live = await engine.LookAsync(state => state.Groups.TryGetValue((owner, name), out var group)
+        var (live, indexed) = await engine.LookAsync(state => (state.Groups.TryGetValue((owner, name), out var group)
             ? new GroupInfo { Group = name, Tasks = group.Tasks, Queued = group.Queued, Dispatched = group.Dispatched, Done = group.Done, Failed = group.Failed }
-            : new GroupInfo { Group = name });
-        var (_, tasks, failed) = _store.Index.Count(owner, name);
+            : new GroupInfo { Group = name }, state.Indexed));
+        // What goes to the index after the look was counted in memory.
+        var (_, tasks, failed) = _store.Index.Count(owner, name, indexed);
         live.Tasks += tasks;
         live.Done += tasks;
         live.Failed += failed;
@@ -43,28 +47,28 @@ public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, End
         while (!place.OnDisk)
         {
             var from = place;
-            var view = await engine.LookAsync(live => Next(live, owner, group, from, limit));
-            if (view is null)
+            var (live, indexed) = await engine.LookAsync(state => (Next(state, owner, group, from, limit), state.Indexed));
+            if (place.Boundary < 0)
+                place = place with { Boundary = indexed };
+            if (Earlier(live, NextMoved(owner, group, place)) is not { } view)
             {
-                place = ListPlace.Disk;
+                place = place.AtSegments;
                 break;
             }
 
-            var first = view.Number == place.Batch ? place.Index : 0;
-            for (var index = first; index < view.Count; index++)
+            for (var index = place.IsIn(view) ? place.Index : 0; index < view.Count && view.Has(index); index++)
             {
-                place = new ListPlace(false, view.Number, view.Key.Id, index + 1);
-                if (!view.Has(index))
-                    break;
+                place = place.At(view, index + 1);
                 if (state != TaskState.Unspecified && view.StateOf(index) != state)
                     continue;
-                reply.Tasks.Add(Describe(view, index, rows, withBody: false));
+                if (!TryAdd(reply, view, index, rows))
+                    continue;
                 if (reply.Tasks.Count == limit)
                     return Ends(reply, place);
             }
 
             if (place.Index >= view.Count)
-                place = new ListPlace(false, view.Number + 1, default, 0);
+                place = place.Behind(view);
         }
 
         if (state is TaskState.Unspecified or TaskState.Done)
@@ -72,7 +76,7 @@ public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, End
         return reply;
     }
 
-    /// <summary>The unfinished or not yet indexed batch of a group that comes next, by number.</summary>
+    /// <summary>The unfinished or not yet indexed batch of a group that comes next.</summary>
     private static BatchView? Next(LiveState live, int owner, string group, ListPlace place, int limit)
     {
         if (!live.Groups.TryGetValue((owner, group), out var state))
@@ -80,31 +84,67 @@ public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, End
         Batch? best = null;
         foreach (var batch in live.Batches.Values)
         {
-            if (batch.Group == state && (batch.Number > place.Batch || (batch.Number == place.Batch && place.Index < batch.Count)) && (best is null || batch.Number < best.Number))
+            if (batch.Group == state && !place.IsBehind(batch.SubmitChunk, batch.SubmitOffset) && (best is null || batch.Number < best.Number))
                 best = batch;
         }
 
-        return best is null ? null : BatchView.Of(best, best.Number == place.Batch ? place.Index : 0, Math.Max(limit, 1000));
+        if (best is null)
+            return null;
+        var within = best.SubmitChunk == place.Major && best.SubmitOffset == place.Offset;
+        return BatchView.Of(best, within ? place.Index : 0, Math.Max(limit, 1000));
     }
+
+    /// <summary>The batch that comes next among those which went to the index since the listing began.</summary>
+    private BatchView? NextMoved(int owner, string group, ListPlace place)
+    {
+        if (_store.Index.Newest <= place.Boundary)
+            return null;
+        FinishedRecord? best = null;
+        foreach (var (_, record) in _store.Index.BatchesOf(owner, group, place.Boundary + 1))
+        {
+            if (!place.IsBehind(record.SubmitChunk, record.SubmitOffset)
+                && (best is null || (record.SubmitChunk, record.SubmitOffset).CompareTo((best.SubmitChunk, best.SubmitOffset)) < 0))
+                best = record;
+        }
+
+        return best is null ? null : BatchView.Of(best);
+    }
+
+    private static BatchView? Earlier(BatchView? one, BatchView? other) =>
+        one is null ? other
+        : other is null ? one
+        : (one.SubmitChunk, one.SubmitOffset).CompareTo((other.SubmitChunk, other.SubmitOffset)) <= 0 ? one : other;
 
     private void ListIndexed(ListTasksReply reply, int owner, string group, int limit, ListPlace place, ResultRows rows)
     {
-        foreach (var (segment, record) in _store.Index.BatchesOf(owner, group, place.Batch))
+        foreach (var (segment, record) in _store.Index.BatchesOf(owner, group, place.Major))
         {
-            if (segment == place.Batch && record.Key.Id < place.Id)
+            if (segment > place.Boundary)
+                return;
+            if (segment == place.Major && record.Key.Id < place.Id)
                 continue;
             var view = BatchView.Of(record);
-            for (var index = segment == place.Batch && record.Key.Id == place.Id ? place.Index : 0; index < record.Count; index++)
+            for (var index = segment == place.Major && record.Key.Id == place.Id ? place.Index : 0; index < record.Count; index++)
             {
                 if (reply.Tasks.Count == limit)
                 {
-                    Ends(reply, new ListPlace(true, segment, record.Key.Id, index));
+                    Ends(reply, place with { Major = segment, Id = record.Key.Id, Index = index });
                     return;
                 }
 
-                reply.Tasks.Add(Describe(view, index, rows, withBody: false));
+                TryAdd(reply, view, index, rows);
             }
         }
+    }
+
+    /// <summary>False: the task's result has expired, and with it the task.</summary>
+    private bool TryAdd(ListTasksReply reply, BatchView view, int index, ResultRows rows)
+    {
+        var info = Describe(view, index, rows, withBody: false);
+        if (IsExpired(info))
+            return false;
+        reply.Tasks.Add(info);
+        return true;
     }
 
     private static ListTasksReply Ends(ListTasksReply reply, ListPlace place)
@@ -148,10 +188,15 @@ public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, End
 
     private void DescribeResult(TaskInfo info, BatchView view, int index, ResultRows rows, bool withBody)
     {
+        var complete = true;
         foreach (var id in view.ResultChunks)
         {
             if (_store.ReadResults(id) is not { } chunk)
+            {
+                complete = false;
                 continue;
+            }
+
             for (var offset = 0; offset < chunk.Sections.Length;)
             {
                 var section = chunk.Sections[offset..];
@@ -169,6 +214,10 @@ public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, End
                 return;
             }
         }
+
+        // Its result was in the turn of the look and not yet durable.
+        if (complete)
+            info.State = TaskState.Dispatched;
     }
 
     private static void Fill(TaskInfo info, ResultRows rows, int row, long committed)

@@ -1,6 +1,5 @@
 using FuncX.Service.Hosting;
 using FuncX.Service.Limits;
-using FuncX.Service.Registry;
 using FuncX.Service.Storage;
 
 namespace FuncX.Service.Tasks;
@@ -16,11 +15,8 @@ public static class TaskServices
             provider.GetRequiredService<ServiceLimits>(),
             provider.GetService<TimeProvider>() ?? TimeProvider.System,
             provider.GetRequiredService<ILogger<TaskEngine>>()));
-        services.AddSingleton(static provider => new SubmissionReader(
-            provider.GetRequiredService<FunctionCatalog>(),
-            provider.GetRequiredService<EndpointCatalog>(),
-            provider.GetRequiredService<ServiceLimits>(),
-            provider.GetRequiredService<TaskStore>().Segments));
+        services.AddSingleton<SubmissionReader>();
+        services.AddSingleton<Submissions>();
         services.AddSingleton<TaskReader>();
         services.AddSingleton<TasksService>();
         services.AddHostedService<TaskEngineHost>();

@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using FuncX.Contracts.V1;
 using FuncX.Service.Auth;
+using FuncX.Service.Limits;
 using FuncX.Service.Storage;
 using FuncX.Wire;
 using Grpc.Core;
@@ -8,7 +9,7 @@ using Grpc.Core;
 namespace FuncX.Service.Tasks;
 
 /// <summary>Calls and their outcomes over gRPC. Every batch, task and group is looked up by its owner: a foreign one answers like an unknown one.</summary>
-public sealed class TasksService(TaskEngine engine, SubmissionReader reader, TaskReader tasks) : Contracts.V1.Tasks.TasksBase
+public sealed partial class TasksService(TaskEngine engine, Submissions submissions, TaskReader tasks, ServiceLimits limits, ILogger<TasksService> log) : Contracts.V1.Tasks.TasksBase
 {
     private const int MostPending = 1024;
     private const long MostPendingBytes = 64 << 20;
@@ -17,7 +18,7 @@ public sealed class TasksService(TaskEngine engine, SubmissionReader reader, Tas
 
     public override async Task<SubmitReply> Submit(SubmitRequest request, ServerCallContext context)
     {
-        var outcome = await SubmitAsync(request, context.GetCaller(), inline: true);
+        var outcome = await submissions.SubmitAsync(request, context.GetCaller().Owner, inline: true);
         FailPoints.Pass("before-reply-submit");
         return outcome.Status == StatusCode.OK
             ? new SubmitReply { BatchId = request.BatchId, Already = outcome.Already }
@@ -28,9 +29,10 @@ public sealed class TasksService(TaskEngine engine, SubmissionReader reader, Tas
     {
         var caller = context.GetCaller();
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, caller.Revoked);
-        var replies = Channel.CreateUnbounded<SubmitReply>(new UnboundedChannelOptions { SingleReader = true });
+        // Bounded by the pending submissions: each keeps its place until its reply is written, so a client that reads no replies is read no further.
+        var replies = Channel.CreateUnbounded<(SubmitReply Reply, int Bytes)>(new UnboundedChannelOptions { SingleReader = true });
         var pending = new PendingSubmissions(MostPending, MostPendingBytes);
-        var writing = WriteRepliesAsync(replies.Reader, responseStream);
+        var writing = WriteRepliesAsync(replies.Reader, responseStream, pending);
         var answered = 0;
         var asked = 0;
         var all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -63,25 +65,37 @@ public sealed class TasksService(TaskEngine engine, SubmissionReader reader, Tas
 
         async Task AnswerAsync(SubmitRequest request, bool inline)
         {
+            SubmitReply reply;
             try
             {
-                var outcome = await SubmitAsync(request, caller, inline);
+                var outcome = await submissions.SubmitAsync(request, caller.Owner, inline);
                 FailPoints.Pass("before-reply-submit");
-                replies.Writer.TryWrite(new SubmitReply { BatchId = request.BatchId, Already = outcome.Already, ErrorCode = (int)outcome.Status, ErrorMessage = outcome.Message });
+                reply = new SubmitReply { BatchId = request.BatchId, Already = outcome.Already, ErrorCode = (int)outcome.Status, ErrorMessage = outcome.Message };
             }
-            finally
+            catch (Exception problem)
             {
-                pending.Leave(request.Bodies.Length);
-                if (Interlocked.Increment(ref answered) == 0)
-                    all.TrySetResult();
+                LogUnanswered(problem);
+                reply = new SubmitReply
+                {
+                    BatchId = request.BatchId,
+                    ErrorCode = (int)StatusCode.Internal,
+                    ErrorMessage = "the service failed while it took the batch, and may have accepted it: send the same batch again to learn that. Its log has the cause.",
+                };
             }
+
+            replies.Writer.TryWrite((reply, request.Bodies.Length));
+            if (Interlocked.Increment(ref answered) == 0)
+                all.TrySetResult();
         }
     }
 
     public override async Task<TaskInfo> Get(GetTaskRequest request, ServerCallContext context)
     {
         var id = Parse(request.TaskId);
-        return await tasks.GetAsync(context.GetCaller().Owner.Number, id) ?? throw Unknown(request.TaskId);
+        var info = await tasks.GetAsync(context.GetCaller().Owner.Number, id) ?? throw Unknown(request.TaskId);
+        return TaskReader.IsExpired(info)
+            ? throw new RpcException(new Status(StatusCode.NotFound, $"the result of task '{request.TaskId}' has expired; results are kept for {limits.ResultRetention} (limit result_retention)"))
+            : info;
     }
 
     public override async Task<ListTasksReply> List(ListTasksRequest request, ServerCallContext context)
@@ -142,6 +156,10 @@ public sealed class TasksService(TaskEngine engine, SubmissionReader reader, Tas
         {
             throw new RpcException(new Status(StatusCode.Unauthenticated, caller.RevokedMessage));
         }
+        catch (CursorException problem)
+        {
+            throw new RpcException(new Status(StatusCode.OutOfRange, $"{problem.Message} Results are kept for {limits.ResultRetention} (limit result_retention)."));
+        }
         catch (ChunkException problem)
         {
             throw new RpcException(new Status(StatusCode.DataLoss, $"results of group '{request.Group}' cannot be read: {problem.Message}"));
@@ -154,30 +172,29 @@ public sealed class TasksService(TaskEngine engine, SubmissionReader reader, Tas
         return await tasks.GetGroupAsync(context.GetCaller().Owner.Number, request.Group) ?? throw UnknownGroup(request.Group);
     }
 
-    private static async Task WriteRepliesAsync(ChannelReader<SubmitReply> replies, IServerStreamWriter<SubmitReply> output)
+    private static async Task WriteRepliesAsync(ChannelReader<(SubmitReply Reply, int Bytes)> replies, IServerStreamWriter<SubmitReply> output, PendingSubmissions pending)
     {
         var buffered = new WriteOptions(WriteFlags.BufferHint);
-        try
+        var gone = false;
+        while (await replies.WaitToReadAsync())
         {
-            while (await replies.WaitToReadAsync())
+            while (replies.TryRead(out var next))
             {
-                while (replies.TryRead(out var reply))
+                try
                 {
                     output.WriteOptions = replies.TryPeek(out _) ? buffered : null;
-                    await output.WriteAsync(reply);
+                    if (!gone)
+                        await output.WriteAsync(next.Reply);
                 }
+                catch (Exception problem) when (problem is InvalidOperationException or IOException or OperationCanceledException)
+                {
+                    // The client is gone: what was accepted stays accepted, and it asks again with the same ids.
+                    gone = true;
+                }
+
+                pending.Leave(next.Bytes);
             }
         }
-        catch (Exception problem) when (problem is InvalidOperationException or IOException or OperationCanceledException)
-        {
-            // The client is gone: what was accepted stays accepted, and it asks again with the same ids.
-        }
-    }
-
-    private ValueTask<SubmitOutcome> SubmitAsync(SubmitRequest request, Caller caller, bool inline)
-    {
-        var record = reader.Read(request, caller.Owner, engine.Now, out var refused);
-        return record is null ? new ValueTask<SubmitOutcome>(refused) : engine.SubmitAsync(record, request.EndpointId, request.FunctionId, inline);
     }
 
     private async ValueTask<TaskId?> FirstUnknownAsync(int owner, List<TaskId> ids)
@@ -209,4 +226,7 @@ public sealed class TasksService(TaskEngine engine, SubmissionReader reader, Tas
     private static RpcException Unknown(string task) => new(new Status(StatusCode.NotFound, $"task '{task}' was not found"));
 
     private static RpcException UnknownGroup(string group) => new(new Status(StatusCode.NotFound, $"group '{group}' was not found"));
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "a batch of a stream could not be taken")]
+    private partial void LogUnanswered(Exception problem);
 }

@@ -14,6 +14,13 @@ internal sealed class Turn(TaskStore store)
     /// <summary>A section larger than this is split, so that one message of a result stream stays of a moderate size.</summary>
     private const long SectionBytes = 1 << 20;
 
+    /// <summary>A turn that has so much takes no further event. One event may go beyond by what one message or one batch holds.</summary>
+    private const int FullBytes = 8 << 20;
+    private const int FullResults = 200_000;
+
+    /// <summary>How far beyond that batches may expire while work is handed out.</summary>
+    private const int Overfull = 4;
+
     /// <summary>How often a task may be handed out, per attempt it may lose, when endpoint after endpoint forgets it.</summary>
     private const int MissesPerAttempt = 10;
 
@@ -28,6 +35,7 @@ internal sealed class Turn(TaskStore store)
     private TaskResult[] _results = new TaskResult[1024];
     private int _resultCount;
     private int _sectionCount;
+    private long _bodyBytes;
     private long _firstBatch;
 
     public LiveState State { get; set; } = new();
@@ -37,10 +45,14 @@ internal sealed class Turn(TaskStore store)
     /// <summary>Unix microseconds.</summary>
     public long Now { get; private set; }
 
-    /// <summary>Bytes the chunk has so far, about.</summary>
-    public int Bytes => _changes.Length + _resultCount * 64;
+    /// <summary>The next event belongs into the next turn.</summary>
+    public bool IsFull => Bytes >= FullBytes || _resultCount >= FullResults;
 
-    public int Results => _resultCount;
+    /// <summary>Endpoints that <see cref="Dispatch"/> left for the next turn.</summary>
+    public List<EndpointState> LeftReady { get; } = [];
+
+    /// <summary>Bytes the chunk has so far, about.</summary>
+    private long Bytes => _changes.Length + (_resultCount * 64L) + _bodyBytes;
 
     public FinishedSegment? Segment { get; private set; }
 
@@ -60,6 +72,8 @@ internal sealed class Turn(TaskStore store)
         Array.Clear(_results, 0, _resultCount);
         _resultCount = 0;
         _sectionCount = 0;
+        _bodyBytes = 0;
+        LeftReady.Clear();
         Segment = null;
         State.Chunk = store.LastChunk + 1;
         _firstBatch = State.NextBatch;
@@ -79,6 +93,7 @@ internal sealed class Turn(TaskStore store)
 
         Segment = FinishedSegment.Build(store.Index.Newest + 1, Now, records);
         State.Forget(count);
+        State.Indexed = Segment.Id;
         _changes.Byte((byte)ChangeKind.Indexed);
         _changes.Varint(count);
     }
@@ -161,7 +176,7 @@ internal sealed class Turn(TaskStore store)
         }
 
         batch.TurnLast = at;
-        batch.TurnCount++;
+        _bodyBytes += result.Body.Length;
         State.MarkDone(batch, result.Index, result.Outcome);
     }
 
@@ -169,10 +184,12 @@ internal sealed class Turn(TaskStore store)
     public void Finish(Batch batch, int index, TaskOutcome outcome, FailureBody failure)
     {
         var body = JsonSerializer.SerializeToUtf8Bytes(failure);
+        ref readonly var slot = ref batch.Slots[index];
         Finish(batch, new TaskResult
         {
             Index = index,
-            Attempt = batch.Slots[index].Attempt,
+            // In the queue it stands for the execution to come.
+            Attempt = (ushort)(slot.State == SlotState.Queued ? slot.Attempt - 1 : slot.Attempt),
             Outcome = outcome,
             ContentType = ContentType.Json,
             ServiceBack = Now,
@@ -233,6 +250,12 @@ internal sealed class Turn(TaskStore store)
                 continue;
             while (link.HasCredit && endpoint.TryPeek(out var run))
             {
+                if (Bytes >= Overfull * FullBytes || _resultCount >= Overfull * FullResults)
+                {
+                    LeftReady.Add(endpoint);
+                    break;
+                }
+
                 if (run.Batch.Deadline > 0 && run.Batch.Deadline <= Now)
                     Expire(run.Batch);
                 else
@@ -261,6 +284,8 @@ internal sealed class Turn(TaskStore store)
             WriteSections(batch);
         if (_changes.Length == 0 && _sectionCount == 0)
             return false;
+        if (_sectionCount > ResultPosition.MostSections)
+            throw new InvalidOperationException($"chunk {State.Chunk} has {_sectionCount} result sections; a cursor counts up to {ResultPosition.MostSections}");
         var results = _sectionCount > 0;
         if (_submitted.Count > 0)
             FailPoints.Pass("before-commit-submit");
@@ -367,7 +392,6 @@ internal sealed class Turn(TaskStore store)
         }
 
         batch.TurnFirst = batch.TurnLast = -1;
-        batch.TurnCount = 0;
         if (batch.ResultChunks.Count == 0 || batch.ResultChunks[^1] != State.Chunk)
             batch.ResultChunks.Add(State.Chunk);
         if (batch.Finished)
