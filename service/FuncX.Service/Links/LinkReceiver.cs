@@ -48,7 +48,6 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
 
     private void Done(ResultsEvent results)
     {
-        FailPoints.Pass("before-ack");
         ArrayPool<TaskResult>.Shared.Return(results.Results, clearArray: true);
         try
         {

@@ -19,6 +19,15 @@ public sealed class TasksService(TaskEngine engine, SubmissionReader reader, Tas
     {
         var outcome = await SubmitAsync(request, context.GetCaller(), inline: true);
         FailPoints.Pass("before-reply-submit");
+        if (FailPoints.Armed)
+        {
+            context.GetHttpContext().Response.OnCompleted(static () =>
+            {
+                FailPoints.Pass("after-reply-submit");
+                return Task.CompletedTask;
+            });
+        }
+
         return outcome.Status == StatusCode.OK
             ? new SubmitReply { BatchId = request.BatchId, Already = outcome.Already }
             : throw new RpcException(new Status(outcome.Status, outcome.Message));
@@ -163,6 +172,7 @@ public sealed class TasksService(TaskEngine engine, SubmissionReader reader, Tas
                 {
                     output.WriteOptions = replies.TryPeek(out _) ? buffered : null;
                     await output.WriteAsync(reply);
+                    FailPoints.Pass("after-reply-submit");
                 }
             }
         }

@@ -8,7 +8,7 @@ import socket
 import sys
 from array import array
 
-from . import frames
+from . import failpoints, frames
 from .ring import make_shared_memory
 
 # A process with one of these mapped must not fork: the child would share device or network state with its parent.
@@ -130,6 +130,7 @@ class Zygote:
                     self._become_worker(zygote, theirs, ring, out_write, err_write, (ours, out_read, err_read))
             else:
                 pid = self._start_fresh(theirs, ring, out_write, err_write)
+            failpoints.passed("after-fork")
         except OSError as error:
             for descriptor in descriptors:
                 os.close(descriptor)
