@@ -132,7 +132,7 @@ internal sealed class LinkDesk(Dispatcher dispatcher, CodeTable code, ResultLedg
         ledger.Flush();
         if (_returned.WrittenCount > 0)
         {
-            session.Send(new EndpointMessage { Returned = new EndpointResults { Frames = ByteString.CopyFrom(_returned.WrittenSpan) } });
+            session.Send(new EndpointMessage { Returned = new EndpointResults { Sequence = session.NextSequence(), Frames = ByteString.CopyFrom(_returned.WrittenSpan) } });
             _returned.ResetWrittenCount();
         }
 
@@ -223,6 +223,9 @@ internal sealed class LinkDesk(Dispatcher dispatcher, CodeTable code, ResultLedg
     private void Grant(LinkSession session)
     {
         var core = dispatcher.Core;
+        // What is given back would come again at once.
+        if (core.Stopping)
+            return;
         var window = Math.Max(SmallestWindow, 2L * core.Capacity);
         var tasks = _intake!.Tasks + Math.Max(0, window - core.Queued);
         var bytes = _intake.Bytes + Math.Max(0, WindowBytes - core.QueuedBytes);

@@ -22,7 +22,7 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
 
     private readonly SemaphoreSlim _pending = new(MostPending);
     private readonly Dictionary<TaskId, Assembly> _assemblies = [];
-    private readonly List<TaskId> _returned = [];
+    private readonly List<(TaskId Task, ushort Attempt)> _returned = [];
     private TaskResult[] _results = [];
     private int _count;
     private ulong _sequence;
@@ -88,7 +88,7 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
                     Continue(header, body.Span, now);
                     break;
                 case FrameKind.Returned:
-                    _returned.Add(header.Task);
+                    _returned.Add((header.Task, header.Attempt));
                     break;
                 default:
                     throw new FrameException($"a frame of kind {header.Kind} came over the link; Result, Segment and Returned may");

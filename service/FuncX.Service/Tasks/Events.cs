@@ -188,7 +188,7 @@ internal sealed class CreditEvent(LinkSession link, ulong tasks, ulong bytes) : 
 }
 
 /// <summary>Results and returned tasks of one link message.</summary>
-internal sealed class ResultsEvent(LinkSession link, TaskResult[] results, int count, TaskId[] returned, ulong acknowledge, Action<ResultsEvent> done) : EngineEvent
+internal sealed class ResultsEvent(LinkSession link, TaskResult[] results, int count, (TaskId Task, ushort Attempt)[] returned, ulong acknowledge, Action<ResultsEvent> done) : EngineEvent
 {
     public TaskResult[] Results => results;
 
@@ -212,10 +212,10 @@ internal sealed class ResultsEvent(LinkSession link, TaskResult[] results, int c
             Take(turn, endpoint, batch, result);
         }
 
-        foreach (var task in returned)
+        foreach (var (task, attempt) in returned)
         {
             if (turn.State.TryGet(new BatchKey(task.Batch, link.Owner), out batch) && batch.Endpoint == endpoint && task.Index < (uint)batch.Slots.Length
-                && batch.Slots[task.Index].State == SlotState.Dispatched)
+                && batch.Slots[task.Index].State == SlotState.Dispatched && batch.Slots[task.Index].Attempt == attempt)
                 Return(turn, batch, (int)task.Index);
         }
 
