@@ -104,6 +104,9 @@ public sealed class EndpointCore
     /// <summary>How many tasks are sent ahead per worker at the manager, for status.</summary>
     public int AheadOf(int manager) => _managers[manager].Ahead;
 
+    /// <summary>Tasks that were sent to the manager and are not back, for status.</summary>
+    public int InFlightAt(int manager) => _managers[manager].InFlight;
+
     // Tasks.
 
     /// <summary>A task came from the service. It is queued; <see cref="Dispatch"/> sends it.</summary>
@@ -222,20 +225,17 @@ public sealed class EndpointCore
     /// </summary>
     public void OnInventory(int manager, ReadOnlySpan<InventoryEntry> entries, long now, IEndpointEffects effects)
     {
-        var held = new Dictionary<TaskId, InventoryEntry>(entries.Length);
+        // A manager may hold an older attempt of a task beside a newer one: it was adopted after the service had replaced it.
+        var held = new Dictionary<(TaskId Task, ushort Attempt), InventoryEntry>(entries.Length);
         foreach (ref readonly var entry in entries)
-        {
-            if (!held.TryGetValue(entry.Task, out var other) || other.Attempt < entry.Attempt)
-                held[entry.Task] = entry;
-        }
+            held[(entry.Task, entry.Attempt)] = entry;
 
         for (var ticket = _managers[manager].Tasks.Head; ticket != TaskTable.None;)
         {
             ref var slot = ref _tasks[ticket];
             var next = slot.Next;
-            if (held.TryGetValue(slot.Task, out var entry) && entry.Attempt == slot.Attempt)
+            if (held.Remove((slot.Task, slot.Attempt)))
             {
-                held.Remove(slot.Task);
                 if (slot.Cancelled)
                     effects.CancelTask(manager, ticket, slot.Task);
             }
@@ -255,7 +255,7 @@ public sealed class EndpointCore
             ticket = next;
         }
 
-        foreach (var entry in held.Values)
+        foreach (var entry in held.Values.OrderByDescending(static entry => entry.Attempt))
         {
             if (!_adopted.ContainsKey(entry.Task))
                 Adopt(manager, entry, now);
@@ -387,8 +387,9 @@ public sealed class EndpointCore
     private bool TryResolve(uint ticket, in TaskId task, ushort attempt, out int found)
     {
         found = (int)ticket;
-        if (ticket < (uint)_tasks.Used && _tasks[found].Place != TaskPlace.Nowhere && _tasks[found].Task == task)
-            return _tasks[found].Attempt == attempt;
+        if (ticket < (uint)_tasks.Used && _tasks[found].Place != TaskPlace.Nowhere && _tasks[found].Task == task && _tasks[found].Attempt == attempt)
+            return true;
+        // Of an adopted task the ticket is the last process's: here it may be another task's, or this one's in a newer attempt.
         return _adopted.Count > 0 && _adopted.TryGetValue(task, out found) && _tasks[found].Attempt == attempt;
     }
 

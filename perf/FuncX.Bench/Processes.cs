@@ -42,8 +42,9 @@ internal static class Processes
         }
 
         report.Note($"funcx-endpoint {endpoint.Identity.Pid}: {Programs.Endpoint}");
-        var aheadOfTime = !File.Exists(Path.ChangeExtension(Programs.Manager, null) + ".dll");
-        report.Note($"funcx-manager {string.Join(", ", endpoint.Managers().Select(static entry => entry.Pid))}: {Programs.Manager} ({(aheadOfTime ? "ahead-of-time compiled" : "NOT ahead-of-time compiled: publish it first")})");
+        if (File.Exists(Programs.Manager + ".dll"))
+            throw new InvalidOperationException($"{Programs.Manager} is not ahead-of-time compiled, so its figures would be another program's: dotnet publish endpoint/FuncX.Manager -c Release");
+        report.Note($"funcx-manager {string.Join(", ", endpoint.Managers().Select(static entry => entry.Pid))}: {Programs.Manager} (ahead-of-time compiled)");
         report.Note($"endpoint settings: {(await File.ReadAllTextAsync(endpoint.Configuration)).Trim().ReplaceLineEndings("; ")}");
     }
 

@@ -8,8 +8,11 @@ public sealed record EndpointOptions
     /// <summary>Nodes of a block: each has a manager.</summary>
     public int Nodes { get; init; } = 1;
 
-    /// <summary>Blocks, never more and never fewer.</summary>
+    /// <summary>Blocks; never more, and never fewer unless <see cref="BlockIdle"/> is set.</summary>
     public int Blocks { get; init; } = 1;
+
+    /// <summary>Blocks come with demand, from none, and end when they were idle for so long.</summary>
+    public TimeSpan? BlockIdle { get; init; }
 
     /// <summary>Workers of a manager.</summary>
     public int WorkersPerNode { get; init; } = 2;
@@ -23,12 +26,16 @@ public sealed record EndpointOptions
     /// <summary>Its state directory; beside the service's when left out.</summary>
     public string? StateDirectory { get; init; }
 
+    private string BlocksYaml => BlockIdle is { } idle
+        ? $"{{min: 0, init: 0, max: {Blocks}, idle: {idle.TotalSeconds}s}}"
+        : $"{{min: {Blocks}, init: {Blocks}, max: {Blocks}}}";
+
     public string Yaml(string service, string stateDirectory) => $$"""
         name: {{Name}}
         service: {{service}}
         state_dir: {{stateDirectory}}
         provider: {type: local, nodes: {{Nodes}}}
-        blocks: {min: {{Blocks}}, init: {{Blocks}}, max: {{Blocks}}}
+        blocks: {{BlocksYaml}}
         transport: tcp
         workers: {per_node: {{WorkersPerNode}}, python: {{Python}}}
         {{MoreYaml}}

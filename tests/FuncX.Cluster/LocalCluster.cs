@@ -81,7 +81,7 @@ public sealed class LocalCluster : IAsyncDisposable
     {
         Endpoint = CreateEndpoint(options, Service.AdminTokenFile);
         await Endpoint.StartAsync(environment);
-        await WaitOnlineAsync();
+        await WaitOnlineAsync(options.BlockIdle is null ? 1 : 0);
     }
 
     /// <summary>Writes an endpoint's YAML; it is started by whoever asked.</summary>

@@ -64,6 +64,13 @@ public static class ProcessTable
     public static double CpuSeconds(IEnumerable<int> pids) =>
         pids.Select(Find).OfType<ProcessEntry>().Sum(static entry => entry.CpuTicks + entry.ReapedCpuTicks) / TicksPerSecond;
 
+    /// <summary>Memory of a running process that is no file's.</summary>
+    public static long PrivateBytes(int pid)
+    {
+        var line = File.ReadLines($"/proc/{pid}/status").First(static line => line.StartsWith("RssAnon:", StringComparison.Ordinal));
+        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
+    }
+
     internal static byte[] ReadBytes(string path)
     {
         try

@@ -57,8 +57,21 @@ public sealed class Submitter : IDisposable
         var arguments = Enumerable.Range(batch.First, batch.Count).Select(number => $"[\"{_settings.TaskDirectory}\",{number},{number % _settings.Milliseconds}]");
         var request = ServiceApi.Request(
             _settings.Function, _settings.Endpoint, _settings.Group, arguments, new TaskOptions { MaxAttempts = _settings.MaxAttempts }, batch.Id);
-        await _api.SubmitAsync(request, TimeSpan.FromMinutes(2));
+        FailPoints.Pass("before-send");
+        var sending = _api.SubmitAsync(request, TimeSpan.FromMinutes(2));
+        if (FailPoints.IsReached("after-send"))
+            await DieOnceArrivedAsync(batch);
+        await sending;
         _journal.Accept(batch);
+        FailPoints.Pass("after-acknowledgement");
+    }
+
+    /// <summary>The service has the batch, and whether it said so this process will not know.</summary>
+    private async Task DieOnceArrivedAsync(PlannedBatch batch)
+    {
+        await Eventually.TrueAsync(
+            async () => (await _api.GroupAsync(_settings.Group)).Tasks >= batch.First + batch.Count, $"batch {batch.Id} is at the service");
+        FailPoints.Die();
     }
 
     private async Task CollectAsync()
@@ -70,7 +83,11 @@ public sealed class Submitter : IDisposable
                 using var call = _api.Tasks.Results(
                     new ResultsRequest { Group = _settings.Group, Cursor = _journal.Cursor, Follow = true }, _api.Headers, cancellationToken: _finished.Token);
                 while (await call.ResponseStream.MoveNext(_finished.Token))
+                {
+                    FailPoints.Pass("before-outcomes");
                     _journal.Write(call.ResponseStream.Current);
+                    FailPoints.Pass("after-outcomes");
+                }
             }
             catch (Exception end) when (_finished.IsCancellationRequested && end is RpcException or OperationCanceledException)
             {

@@ -21,7 +21,7 @@ public static partial class ControlRoutes
         var logger = services.GetRequiredService<ILogger<EndpointHost>>();
         var loop = services.GetRequiredService<EndpointLoop>();
         var started = services.GetRequiredService<TimeProvider>().GetUtcNow();
-        app.MapGet("/status", (RequestDelegate)(context => context.Response.WriteAsJsonAsync(
+        app.MapGet("/status", (RequestDelegate)(async context => await context.Response.WriteAsJsonAsync(
             new EndpointStatusReport
             {
                 Name = configuration.Name,
@@ -33,7 +33,7 @@ public static partial class ControlRoutes
                 Version = ProtocolVersion.Product,
                 Started = started,
                 Addresses = addresses.Bound,
-                Dispatch = JsonSerializer.SerializeToElement(loop.Snapshot, EndpointStatusReport.Json),
+                Dispatch = JsonSerializer.SerializeToElement(await loop.DescribeAsync(), EndpointStatusReport.Json),
                 Blocks = [.. supervisor.Current().Select(block => new BlockReport(block.BlockId, SnakeCase.Of(block.State), block.Nodes, block.RequestedAt, block.Reason))],
             },
             EndpointStatusReport.Json, context.RequestAborted)));

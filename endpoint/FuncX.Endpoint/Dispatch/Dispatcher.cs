@@ -95,6 +95,16 @@ public sealed class Dispatcher : IEndpointEffects
         Link.Report(_snapshot);
     }
 
+    /// <summary>The numbers of this moment, manager by manager too: not for every second, there may be thousands.</summary>
+    internal EndpointSnapshot DescribeAll() => Describe() with
+    {
+        PerManager =
+        [
+            .. Managers.All.Where(static peer => peer.InventoryDone)
+                .Select(peer => new ManagerCounts(peer.Hello.Manager, peer.Hello.Pid, Core.InFlightAt(peer.Number), peer.Report.Hops)),
+        ],
+    };
+
     internal void OnManagerReady(string block) => Survivors.OnManager(block);
 
     internal void OnBlockEnded(string block, string reason)

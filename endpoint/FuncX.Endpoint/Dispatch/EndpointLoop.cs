@@ -33,6 +33,14 @@ public sealed partial class EndpointLoop : IThreadPoolWorkItem
     /// <summary>Numbers for status: counts of hops as of now, the rest at most a second old.</summary>
     public EndpointSnapshot Snapshot => _dispatcher.Snapshot with { Hops = _dispatcher.Hops };
 
+    /// <summary>The same, all of this moment and each manager's too; for whoever asks seldom.</summary>
+    public async ValueTask<EndpointSnapshot> DescribeAsync()
+    {
+        var now = Snapshot;
+        await Run(dispatcher => now = dispatcher.DescribeAll());
+        return now;
+    }
+
     /// <summary>Hands an event to the loop; it may be handled before this returns.</summary>
     public void Post(LoopEvent loopEvent)
     {

@@ -48,9 +48,15 @@ public sealed record EndpointSnapshot
     /// <summary>The same of the managers together, as they last told it.</summary>
     public ManagerHops ManagerHops { get; init; } = new();
 
+    /// <summary>Each manager that has said what it holds; only in the answer to who asks for it.</summary>
+    public IReadOnlyList<ManagerCounts> PerManager { get; init; } = [];
+
     /// <summary>Why no work flows, when none does; empty otherwise.</summary>
     public string Note { get; init; } = "";
 }
+
+/// <summary>What is in flight at one manager, and what passed it since it started, as it last told.</summary>
+public sealed record ManagerCounts(string Manager, int Pid, int InFlight, ManagerHops Hops);
 
 /// <summary>How many tasks and results passed each hop of this process, and how many bytes of bodies were copied on the way.</summary>
 public sealed record HopCounts

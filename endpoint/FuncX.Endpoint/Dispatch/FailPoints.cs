@@ -9,8 +9,10 @@ namespace FuncX.Endpoint.Dispatch;
 public static partial class FailPoints
 {
     private static readonly string _name = "";
-    private static readonly bool _armed;
     private static int _left = 1;
+
+    /// <summary>Whether any is chosen: what only a fail point wants to know is not looked for otherwise.</summary>
+    public static bool Armed { get; }
 
     static FailPoints()
     {
@@ -21,12 +23,12 @@ public static partial class FailPoints
         _name = colon < 0 ? setting : setting[..colon];
         if (colon >= 0 && (!int.TryParse(setting.AsSpan(colon + 1), out _left) || _left < 1))
             throw new ArgumentException($"FUNCX_FAILPOINT is '{setting}'; it should be NAME or NAME:N with N from 1.");
-        _armed = true;
+        Armed = true;
     }
 
     public static void Pass(string name)
     {
-        if (_armed && name == _name && Interlocked.Decrement(ref _left) == 0)
+        if (Armed && name == _name && Interlocked.Decrement(ref _left) == 0)
             _ = Kill(Environment.ProcessId, 9);
     }
 

@@ -1,4 +1,5 @@
 using FuncX.Endpoint.Dispatch;
+using FuncX.Wire;
 
 namespace FuncX.Endpoint.Managers;
 
@@ -140,9 +141,16 @@ internal sealed class ManagerOutbox(Stream stream, HopCounter hops, BufferPool p
         {
             while (TakeBatch(out var bytes))
             {
-                FailPoints.Pass("before-manager-send");
+                var (tasks, acknowledges) = FailPoints.Armed ? (Has(FrameKind.Task), Has(FrameKind.Ack)) : default;
+                if (tasks)
+                    FailPoints.Pass("before-manager-send");
+                if (acknowledges)
+                    FailPoints.Pass("before-manager-ack");
                 await WriteBatchAsync(gather.Array);
-                FailPoints.Pass("after-manager-send");
+                if (tasks)
+                    FailPoints.Pass("after-manager-send");
+                if (acknowledges)
+                    FailPoints.Pass("after-manager-ack");
                 bool room;
                 lock (_gate)
                 {
@@ -185,6 +193,8 @@ internal sealed class ManagerOutbox(Stream stream, HopCounter hops, BufferPool p
             return _sending;
         }
     }
+
+    private bool Has(FrameKind kind) => _batch.Exists(slice => (FrameKind)slice.Span[FrameHeader.KindOffset] == kind);
 
     private void Take(in FrameSlice slice, ref long bytes)
     {

@@ -352,7 +352,6 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
 
     private void Acknowledge(ManagerPeer peer, ulong mark)
     {
-        FailPoints.Pass("before-manager-ack");
         Span<byte> body = stackalloc byte[sizeof(ulong)];
         BinaryPrimitives.WriteUInt64LittleEndian(body, mark);
         peer.AcknowledgedMark = mark;

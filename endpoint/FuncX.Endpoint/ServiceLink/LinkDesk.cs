@@ -144,7 +144,7 @@ internal sealed class LinkDesk(Dispatcher dispatcher, CodeTable code, ResultLedg
         ledger.Flush();
         if (_returned.WrittenCount > 0)
         {
-            session.Send(new EndpointMessage { Returned = new EndpointResults { Frames = ByteString.CopyFrom(_returned.WrittenSpan) } });
+            session.Send(new EndpointMessage { Returned = new EndpointResults { Sequence = session.NextSequence(), Frames = ByteString.CopyFrom(_returned.WrittenSpan) } });
             _returned.ResetWrittenCount();
         }
 

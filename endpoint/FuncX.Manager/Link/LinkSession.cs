@@ -121,7 +121,10 @@ internal sealed class LinkSession : IAsyncDisposable
             {
                 while (_node.Take(this, out var piece) is { } batch)
                 {
-                    FailPoints.Pass(FailPoint.BeforeResultSend);
+                    // A batch of results ends with a mark; control frames have none.
+                    var results = batch.Mark > 0;
+                    if (results)
+                        FailPoints.Pass(FailPoint.BeforeResultSend);
                     try
                     {
                         await _writer.WriteAsync(piece, _end.Token);
@@ -131,7 +134,8 @@ internal sealed class LinkSession : IAsyncDisposable
                         _node.Written(batch);
                     }
 
-                    FailPoints.Pass(FailPoint.AfterResultSend);
+                    if (results)
+                        FailPoints.Pass(FailPoint.AfterResultSend);
                     _sentAt = NodeTimer.Now;
                 }
 

@@ -68,7 +68,6 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
 
     private void Done(ResultsEvent results)
     {
-        FailPoints.Pass("before-ack");
         results.GiveBack(engine.Store.Segments);
         ArrayPool<TaskResult>.Shared.Return(results.Results, clearArray: true);
         try

@@ -64,7 +64,9 @@ internal sealed class LinkSender(LinkSession link, TaskEngine engine, FunctionCa
             await FlushFramesAsync();
             if (_acknowledge > 0)
             {
+                FailPoints.Pass("before-ack");
                 await stream.WriteAsync(new ServiceMessage { Ack = new LinkAck { Sequence = _acknowledge } });
+                FailPoints.Pass("after-ack");
                 _acknowledge = 0;
             }
 
@@ -238,8 +240,10 @@ internal sealed class LinkSender(LinkSession link, TaskEngine engine, FunctionCa
     {
         if (_frames.WrittenCount == 0)
             return;
+        FailPoints.Pass("before-dispatch");
         // The message is serialised before WriteAsync returns its task, so the buffer may be filled again once it is done.
         await stream.WriteAsync(new ServiceMessage { Tasks = new LinkTasks { Frames = UnsafeByteOperations.UnsafeWrap(_frames.WrittenMemory) } });
+        FailPoints.Pass("after-dispatch");
         _frames.ResetWrittenCount();
     }
 }

@@ -26,6 +26,9 @@ public static partial class FailPoints
             throw new InvalidOperationException($"FUNCX_FAILPOINT is '{text}'; it must be NAME or NAME:N with N from 1.");
     }
 
+    /// <summary>Whether any is chosen: what only a fail point wants to know is not looked for otherwise.</summary>
+    public static bool Armed => Chosen is not null;
+
     /// <summary>Marks a passage.</summary>
     public static void Pass(string name)
     {

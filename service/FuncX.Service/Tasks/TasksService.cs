@@ -20,6 +20,15 @@ public sealed partial class TasksService(TaskEngine engine, Submissions submissi
     {
         var outcome = await submissions.SubmitAsync(request, context.GetCaller().Owner, inline: true);
         FailPoints.Pass("before-reply-submit");
+        if (FailPoints.Armed)
+        {
+            context.GetHttpContext().Response.OnCompleted(static () =>
+            {
+                FailPoints.Pass("after-reply-submit");
+                return Task.CompletedTask;
+            });
+        }
+
         return outcome.Status == StatusCode.OK
             ? new SubmitReply { BatchId = request.BatchId, Already = outcome.Already }
             : throw new RpcException(new Status(outcome.Status, outcome.Message));
@@ -184,7 +193,10 @@ public sealed partial class TasksService(TaskEngine engine, Submissions submissi
                 {
                     output.WriteOptions = replies.TryPeek(out _) ? buffered : null;
                     if (!gone)
+                    {
                         await output.WriteAsync(next.Reply);
+                        FailPoints.Pass("after-reply-submit");
+                    }
                 }
                 catch (Exception problem) when (problem is InvalidOperationException or IOException or OperationCanceledException)
                 {

@@ -14,11 +14,7 @@ internal sealed class TurnEffects
     public void Release(bool inline)
     {
         foreach (var link in Links)
-        {
-            FailPoints.Pass("before-dispatch");
             link.Wake(inline);
-        }
-
         foreach (var group in Groups)
             group.Announce(inline);
         foreach (var done in Events)

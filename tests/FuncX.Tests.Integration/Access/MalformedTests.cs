@@ -1,42 +1,89 @@
-using System.Buffers;
-using System.Net.Security;
-using System.Net.Sockets;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
-using System.Text.Json;
+using System.Diagnostics;
+using System.Globalization;
 using FuncX.Tests.Integration.Harness;
+using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;
 
 namespace FuncX.Tests.Integration.Access;
 
+/// <summary>Ten thousand and more malformed requests, messages and frames: each is refused in words, and the process they came to is the same and no larger afterwards.</summary>
 public sealed class MalformedTests
 {
-    private const int Count = 10_000;
+    private const int Requests = 10_000;
+    private const int Links = 500;
+    private const int Connections = 1_000;
+    private const int AtOnce = 16;
+
+    /// <summary>Room for what a process keeps once it has been busy: pooled buffers, threads, compiled code.</summary>
+    private const long Growth = 32L << 20;
+
+    /// <summary>Refusals in words. The others say that nobody thought of it (UNKNOWN, INTERNAL) or that the service is gone.</summary>
+    private static readonly StatusCode[] Clear =
+    [
+        StatusCode.InvalidArgument, StatusCode.NotFound, StatusCode.FailedPrecondition, StatusCode.OutOfRange, StatusCode.ResourceExhausted,
+        StatusCode.PermissionDenied, StatusCode.Unauthenticated, StatusCode.Unimplemented, StatusCode.AlreadyExists,
+    ];
 
     [Fact]
-    public Task Ten_thousand_malformed_requests_leave_the_service_as_it_was() => Scenario.RunAsync(async cluster =>
+    public Task Malformed_requests_are_refused_in_words_and_leave_the_service_as_it_was() => Scenario.RunAsync(async cluster =>
     {
-        var random = new Random(1);
-        var before = cluster.Service.Identity;
-        using var channel = GrpcChannel.ForAddress(cluster.Service.Address);
-        var invoker = channel.CreateCallInvoker();
-        string[] methods =
-        [
-            "funcx.v1.Functions/Register", "funcx.v1.Functions/Get", "funcx.v1.Functions/List", "funcx.v1.Functions/Delete",
-            "funcx.v1.Endpoints/Register", "funcx.v1.Endpoints/Get", "funcx.v1.Endpoints/List", "funcx.v1.Endpoints/Delete",
-            "funcx.v1.Tasks/Submit", "funcx.v1.Tasks/Get", "funcx.v1.Tasks/List", "funcx.v1.Tasks/Cancel", "funcx.v1.Tasks/GetGroup",
-        ];
-        var raw = Marshallers.Create(static (byte[] bytes) => bytes, static bytes => bytes);
-        var good = Google.Protobuf.MessageExtensions.ToByteArray(ServiceApi.Request(new string('0', 64), cluster.EndpointId, "g", ["[1]", "[2]"]));
+        var random = new Random(Scenario.Seed);
+        var clock = Stopwatch.StartNew();
+        var process = cluster.Service.Identity;
+        using var channel = GrpcChannel.ForAddress(cluster.Service.Address, new GrpcChannelOptions { HttpHandler = new SocketsHttpHandler { EnableMultipleHttp2Connections = true }, DisposeHttpClient = true });
         var seen = new SortedDictionary<StatusCode, int>();
-        await Parallel.ForEachAsync(Enumerable.Range(0, Count - 1_000), new ParallelOptions { MaxDegreeOfParallelism = 32 }, async (i, _) =>
+        // The first tenth warms the process up; what follows must not make it grow.
+        await SendAsync(cluster, channel, random, seen, Requests / 10);
+        var before = ProcessTable.PrivateBytes(process.Pid);
+        await SendAsync(cluster, channel, random, seen, Requests - (Requests / 10));
+        await BreakLinksAsync(cluster, random, seen);
+        await StillWorksAsync(cluster);
+
+        process.IsAlive.ShouldBeTrue(cluster.Service.Tail);
+        var after = ProcessTable.PrivateBytes(process.Pid);
+        Note("malformed-requests", clock, before, after, string.Join(", ", seen));
+        seen.Keys.ShouldBeSubsetOf([StatusCode.OK, .. Clear]);
+        seen.Where(static entry => entry.Key != StatusCode.OK).Sum(static entry => entry.Value).ShouldBeGreaterThanOrEqualTo(Requests + Links);
+        (after - before).ShouldBeLessThan(Growth, $"the service grew from {before} to {after} bytes");
+    });
+
+    [Fact]
+    public Task Malformed_frames_cost_their_connection_and_leave_the_endpoint_as_it_was() => Scenario.RunAsync(async cluster =>
+    {
+        var clock = Stopwatch.StartNew();
+        var process = cluster.Endpoint.Identity;
+        using var mad = MadManager.Of(cluster);
+        await BreakConnectionsAsync(mad, 0, Connections / 10);
+        var before = ProcessTable.PrivateBytes(process.Pid);
+        await BreakConnectionsAsync(mad, Connections / 10, Connections - (Connections / 10));
+        await StillWorksAsync(cluster);
+
+        process.IsAlive.ShouldBeTrue(cluster.Endpoint.Tail);
+        var after = ProcessTable.PrivateBytes(process.Pid);
+        Note("malformed-frames", clock, before, after, $"{Connections} connections");
+        (after - before).ShouldBeLessThan(Growth, $"the endpoint grew from {before} to {after} bytes");
+        // The link was not disturbed by what was said behind it.
+        (await cluster.Api.EndpointAsync(cluster.EndpointId)).Epoch.ShouldBe(1u);
+    });
+
+    // Valid requests with bytes changed, cut off or prolonged, and plain noise, until so many were refused.
+    private static async Task SendAsync(LocalCluster cluster, GrpcChannel channel, Random random, SortedDictionary<StatusCode, int> seen, int refusals)
+    {
+        var invoker = channel.CreateCallInvoker();
+        var raw = Marshallers.Create(static (byte[] bytes) => bytes, static bytes => bytes);
+        var valid = ValidRequests(cluster);
+        var refused = 0;
+        await Parallel.ForEachAsync(Enumerable.Range(0, refusals * 3), new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, async (_, _) =>
         {
+            if (Volatile.Read(ref refused) >= refusals)
+                return;
             byte[] body;
             string[] names;
             lock (random)
             {
-                names = methods[random.Next(methods.Length)].Split('/');
+                var (method, good) = valid[random.Next(valid.Count)];
+                names = method.Split('/');
                 body = Mutate(random, good);
             }
 
@@ -46,94 +93,109 @@ public sealed class MalformedTests
                 await invoker.AsyncUnaryCall(
                     new Method<byte[], byte[]>(MethodType.Unary, names[0], names[1], raw, raw), null, new CallOptions(cluster.Api.Headers, DateTime.UtcNow.AddSeconds(30)), body);
             }
-            catch (RpcException refused)
+            catch (RpcException answer)
             {
-                code = refused.StatusCode;
+                code = answer.StatusCode;
+                Interlocked.Increment(ref refused);
             }
 
             lock (seen)
                 seen[code] = seen.GetValueOrDefault(code) + 1;
         });
+    }
 
-        // The link: an endpoint's own credential, then frames that cannot be.
+    private static List<(string Method, byte[] Body)> ValidRequests(LocalCluster cluster)
+    {
+        var function = new string('0', 64);
+        return
+        [
+            ("funcx.v1.Functions/Register", new RegisterFunctionRequest { Kind = FunctionKind.Python, Name = "f", Entry = "f", Code = ByteString.CopyFromUtf8("def f(): pass") }.ToByteArray()),
+            ("funcx.v1.Functions/Get", new GetFunctionRequest { Function = function, IncludeCode = true }.ToByteArray()),
+            ("funcx.v1.Functions/Delete", new DeleteFunctionRequest { FunctionId = function }.ToByteArray()),
+            ("funcx.v1.Endpoints/Get", new GetEndpointRequest { Endpoint = new string('0', 32) }.ToByteArray()),
+            ("funcx.v1.Tasks/Submit", ServiceApi.Request(function, cluster.EndpointId, "g", ["[1]", "[2]"]).ToByteArray()),
+            ("funcx.v1.Tasks/Get", new GetTaskRequest { TaskId = new TaskId(ServiceApi.NewBatch(), 1).ToString() }.ToByteArray()),
+            ("funcx.v1.Tasks/List", new ListTasksRequest { Group = "nobody's", Limit = 10 }.ToByteArray()),
+            ("funcx.v1.Tasks/Cancel", new CancelRequest { Group = "nobody's" }.ToByteArray()),
+            ("funcx.v1.Tasks/GetGroup", new GetGroupRequest { Group = "nobody's" }.ToByteArray()),
+        ];
+    }
+
+    private static byte[] Mutate(Random random, byte[] good)
+    {
+        if (random.Next(3) == 0)
+            return Noise(random, random.Next(1, 200));
+        var bytes = good.ToArray();
+        for (var changes = random.Next(1, 6); changes > 0; changes--)
+            bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
+        return random.Next(4) switch
+        {
+            0 => bytes[..random.Next(bytes.Length)],
+            1 => [.. bytes, .. Noise(random, random.Next(1, 50))],
+            _ => bytes,
+        };
+    }
+
+    // An endpoint's own credential, then messages that cannot be.
+    private static async Task BreakLinksAsync(LocalCluster cluster, Random random, SortedDictionary<StatusCode, int> seen)
+    {
         var registered = await cluster.Api.Endpoints.RegisterAsync(new RegisterEndpointRequest { Name = "garbage" }, cluster.Api.Headers);
         using var endpoint = new ServiceApi(cluster.Service.Address, registered.Credential);
-        for (var i = 0; i < 1_000; i++)
+        for (var i = 0; i < Links; i++)
         {
-            using var link = endpoint.Link.Connect(endpoint.Headers);
+            using var link = endpoint.Link.Connect(endpoint.Headers, DateTime.UtcNow.AddSeconds(30));
+            var code = StatusCode.OK;
             try
             {
-                await link.RequestStream.WriteAsync(new EndpointMessage
+                if (i % 4 != 0)
                 {
-                    Hello = new EndpointHello { Version = "test", ProtocolMinimum = 1, ProtocolMaximum = 1, EndpointId = registered.EndpointId, Instance = $"{i}" },
-                });
-                await link.RequestStream.WriteAsync(new EndpointMessage { Inventory = new EndpointInventory { Entries = Bytes(random.Next(3) * 7), Last = true } });
-                await link.RequestStream.WriteAsync(new EndpointMessage { Results = new EndpointResults { Sequence = (ulong)random.NextInt64(), Frames = Bytes(random.Next(500)) } });
-                if (random.Next(2) == 0)
-                    await link.RequestStream.CompleteAsync();
+                    await link.RequestStream.WriteAsync(new EndpointMessage
+                    {
+                        Hello = new EndpointHello { Version = "test", ProtocolMinimum = 1, ProtocolMaximum = 1, EndpointId = registered.EndpointId, Instance = $"{i}" },
+                    });
+                }
+
+                if (i % 4 == 1)
+                    await link.RequestStream.WriteAsync(new EndpointMessage { Inventory = new EndpointInventory { Entries = ByteString.CopyFrom(Noise(random, random.Next(1, 15))), Last = true } });
+                else if (i % 4 == 2)
+                    await link.RequestStream.WriteAsync(new EndpointMessage { Inventory = new EndpointInventory { Last = true } });
+                await link.RequestStream.WriteAsync(new EndpointMessage { Results = new EndpointResults { Sequence = 1, Frames = ByteString.CopyFrom(Noise(random, random.Next(1, 500))) } });
+                while (await link.ResponseStream.MoveNext(CancellationToken.None))
+                {
+                }
             }
-            catch (Exception ended) when (ended is RpcException or InvalidOperationException)
+            catch (RpcException ended)
             {
-                // The service ended the link at an earlier message.
+                code = ended.StatusCode;
             }
+            catch (InvalidOperationException)
+            {
+                // Written to after the service had ended it: the call has the status.
+                code = link.GetStatus().StatusCode;
+            }
+
+            seen[code] = seen.GetValueOrDefault(code) + 1;
         }
+    }
 
-        cluster.Service.Identity.ShouldBe(before);
-        seen.Keys.ShouldNotContain(StatusCode.Unknown, string.Join(", ", seen));
-        seen.Keys.ShouldNotContain(StatusCode.Unavailable, string.Join(", ", seen));
-        await StillWorksAsync(cluster);
-
-        Google.Protobuf.ByteString Bytes(int count)
-        {
-            var bytes = new byte[count];
-            random.NextBytes(bytes);
-            return Google.Protobuf.ByteString.CopyFrom(bytes);
-        }
-    });
-
-    [Fact]
-    public Task Ten_thousand_malformed_frames_leave_the_endpoint_as_it_was() => Scenario.RunAsync(async cluster =>
+    private static async Task BreakConnectionsAsync(MadManager mad, int first, int count)
     {
-        const int PerConnection = 25;
-        var random = new Random(2);
-        var before = cluster.Endpoint.Identity;
-        for (var i = 0; i < Count / PerConnection; i++)
+        var random = new Random(Scenario.Seed + first);
+        await Parallel.ForEachAsync(Enumerable.Range(first, count), new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, async (number, _) =>
         {
-            using var client = new TcpClient();
-            await client.ConnectAsync("127.0.0.1", cluster.Endpoint.Port);
-            try
-            {
-                // A quarter never gets through the handshake: plain bytes, no Hello, a wrong secret; the rest is a manager that went mad.
-                if (i % 8 == 0)
-                {
-                    await client.GetStream().WriteAsync(Garbage(random, PerConnection * 100));
-                    continue;
-                }
+            Random own;
+            lock (random)
+                own = new Random(random.Next());
+            var closed = number % 8 == 0 ? await mad.WithoutTlsAsync(own) : await mad.BreakAsync(own, number);
+            closed.ShouldBeTrue($"connection {number} was still open after a frame that cannot be (FUNCX_TESTS_SEED={Scenario.Seed})");
+        });
+    }
 
-                await using var tls = new SslStream(client.GetStream(), leaveInnerStreamOpen: false, (_, certificate, _, _) => IsOf(cluster, certificate));
-                await tls.AuthenticateAsClientAsync("funcx");
-                if (i % 8 != 1)
-                    await tls.WriteAsync(Hello(cluster, right: i % 8 != 2, i));
-                for (var frame = 0; frame < PerConnection; frame++)
-                    await tls.WriteAsync(Frame(random, breaks: frame == PerConnection - 1));
-                await tls.FlushAsync();
-                // Its answer, if any, up to the end of the connection.
-                using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
-                var buffer = new byte[4_096];
-                while (await tls.ReadAsync(buffer, limit.Token) > 0)
-                {
-                }
-            }
-            catch (Exception ended) when (ended is IOException or SocketException or System.Security.Authentication.AuthenticationException)
-            {
-                // It closed the connection at the first of them.
-            }
-        }
-
-        cluster.Endpoint.Identity.ShouldBe(before);
-        cluster.Endpoint.IsAlive.ShouldBeTrue(cluster.Endpoint.Tail);
-        await StillWorksAsync(cluster);
-    });
+    private static void Note(string name, Stopwatch clock, long before, long after, string seen) => Scenario.Note(
+        name,
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"seed {Scenario.Seed} (FUNCX_TESTS_SEED={Scenario.Seed} repeats it), {clock.Elapsed.TotalSeconds:0.0} s, private memory {before >> 20} -> {after >> 20} MB: {seen}"));
 
     private static async Task StillWorksAsync(LocalCluster cluster)
     {
@@ -142,69 +204,10 @@ public sealed class MalformedTests
         (await cluster.Api.WaitAsync("still-works", 200)).Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
     }
 
-    private static byte[] Mutate(Random random, byte[] good)
-    {
-        if (random.Next(3) == 0)
-            return Garbage(random, random.Next(200));
-        var bytes = good.ToArray();
-        for (var changes = random.Next(1, 6); changes > 0; changes--)
-            bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
-        return random.Next(3) == 0 ? bytes[..random.Next(bytes.Length)] : bytes;
-    }
-
-    private static byte[] Garbage(Random random, int count)
+    private static byte[] Noise(Random random, int count)
     {
         var bytes = new byte[count];
         random.NextBytes(bytes);
-        return bytes;
-    }
-
-    private static JsonDocument Rendezvous(LocalCluster cluster) =>
-        JsonDocument.Parse(File.ReadAllBytes(Directory.GetFiles(cluster.Endpoint.StateDirectory, "rendezvous.json", SearchOption.AllDirectories).Single()));
-
-    private static bool IsOf(LocalCluster cluster, X509Certificate? certificate)
-    {
-        using var rendezvous = Rendezvous(cluster);
-        return string.Equals(
-            certificate?.GetCertHashString(HashAlgorithmName.SHA256), rendezvous.RootElement.GetProperty("fingerprint").GetString(), StringComparison.OrdinalIgnoreCase);
-    }
-
-    private static ReadOnlyMemory<byte> Hello(LocalCluster cluster, bool right, int number)
-    {
-        using var json = Rendezvous(cluster);
-        var output = new ArrayBufferWriter<byte>();
-        FrameWriter.Write(output, new FrameHeader { Kind = FrameKind.Hello }, JsonSerializer.SerializeToUtf8Bytes(new
-        {
-            role = "manager",
-            version = "test",
-            protocol_minimum = 1,
-            protocol_maximum = 1,
-            secret = right ? json.RootElement.GetProperty("secret").GetString() : "wrong",
-            block = json.RootElement.GetProperty("block").GetString(),
-            manager = $"mad-{number}",
-            node = "mad",
-            pid = Environment.ProcessId,
-        }));
-        return output.WrittenMemory;
-    }
-
-    private static ReadOnlyMemory<byte> Frame(Random random, bool breaks)
-    {
-        var output = new ArrayBufferWriter<byte>();
-        FrameKind[] kinds = [FrameKind.Result, FrameKind.Returned, FrameKind.Mark, FrameKind.Segment, FrameKind.Inventory, FrameKind.Status, FrameKind.Heartbeat];
-        var header = new FrameHeader
-        {
-            Kind = kinds[random.Next(kinds.Length)],
-            Flags = (FrameFlags)random.Next(16),
-            Task = new TaskId(ServiceApi.NewBatch(), (uint)random.Next()),
-            Ticket = (uint)random.Next(),
-            Function = (uint)random.Next(10),
-            Attempt = (ushort)random.Next(5),
-        };
-        FrameWriter.Write(output, header, Garbage(random, random.Next(300)));
-        var bytes = output.WrittenSpan.ToArray();
-        if (breaks)
-            bytes[FrameHeader.KindOffset] = 200;
         return bytes;
     }
 }

@@ -52,15 +52,9 @@ public sealed class SoakTests
 
     private static Dictionary<string, long> Sizes(LocalCluster cluster) => new(StringComparer.Ordinal)
     {
-        ["service"] = PrivateBytes(cluster.Service.Identity.Pid),
-        ["endpoint"] = PrivateBytes(cluster.Endpoint.Identity.Pid),
-        ["manager"] = cluster.Endpoint.Managers().Sum(static entry => PrivateBytes(entry.Pid)),
-        ["workers"] = cluster.Endpoint.Interpreters().Workers.Sum(static entry => PrivateBytes(entry.Pid)),
+        ["service"] = ProcessTable.PrivateBytes(cluster.Service.Identity.Pid),
+        ["endpoint"] = ProcessTable.PrivateBytes(cluster.Endpoint.Identity.Pid),
+        ["manager"] = cluster.Endpoint.Managers().Sum(static entry => ProcessTable.PrivateBytes(entry.Pid)),
+        ["workers"] = cluster.Endpoint.Interpreters().Workers.Sum(static entry => ProcessTable.PrivateBytes(entry.Pid)),
     };
-
-    private static long PrivateBytes(int pid)
-    {
-        var line = File.ReadLines($"/proc/{pid}/status").First(static line => line.StartsWith("RssAnon:", StringComparison.Ordinal));
-        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
-    }
 }

@@ -1,20 +1,46 @@
+using System.Globalization;
 using FuncX.Tests.Integration.Harness;
 
 namespace FuncX.Tests.Integration.Faults;
 
-/// <summary>A process dies by SIGKILL at a named point in the middle of work and is started again.</summary>
+/// <summary>
+/// A process dies by SIGKILL at a named point in the middle of work, before or after a commit, a send or an acknowledgement, and is started again. The checker
+/// sees to it that nothing runs twice but what was lost with a manager, a zygote or a worker.
+/// </summary>
 public sealed class FailPointTests
 {
     private const int PerBatch = 50;
 
     [Theory]
+    [InlineData("before-send")]
+    [InlineData("after-send")]
+    [InlineData("after-acknowledgement")]
+    [InlineData("before-outcomes")]
+    [InlineData("after-outcomes")]
+    public Task A_client_that_dies_loses_nothing(string point) => Scenario.RunAsync(async cluster =>
+    {
+        await using var work = await Workload.StartAsync(cluster, PerBatch, 400, 3, 3, submitterEnvironment: FailAt(point, 12));
+        await work.Submitter.WaitAsync(Eventually.Patience);
+        work.Submitter.ExitCode.ShouldBe(137, "the client did not die at its fail point");
+        work.NoteDeath("client", work.Submitter.Identity.Pid);
+        InFlight(work);
+
+        await work.StartSubmitterAsync();
+
+        (await FinishAsync(work)).ShouldBe(0);
+    });
+
+    [Theory]
     [InlineData("before-commit-submit")]
     [InlineData("after-commit-submit")]
     [InlineData("before-reply-submit")]
+    [InlineData("after-reply-submit")]
     [InlineData("before-dispatch")]
+    [InlineData("after-dispatch")]
     [InlineData("before-commit-results")]
     [InlineData("after-commit-results")]
     [InlineData("before-ack")]
+    [InlineData("after-ack")]
     public Task A_service_that_dies_loses_nothing(string point) => Scenario.RunAsync(
         new EndpointOptions(),
         async cluster =>
@@ -22,10 +48,12 @@ public sealed class FailPointTests
             await using var work = await Workload.StartAsync(cluster, PerBatch, 400, 3, 3);
             await cluster.Service.WaitForExitAsync();
             cluster.Service.ExitCode.ShouldBe(137, "the service did not die at its fail point");
+            work.NoteDeath("service", cluster.Service.Identity.Pid);
+            InFlight(work);
 
             await cluster.Service.StartAsync();
 
-            await FinishAsync(work);
+            (await FinishAsync(work)).ShouldBe(0);
         },
         serviceEnvironment: FailAt(point, 4));
 
@@ -35,6 +63,7 @@ public sealed class FailPointTests
     [InlineData("before-link-send")]
     [InlineData("after-link-send")]
     [InlineData("before-manager-ack")]
+    [InlineData("after-manager-ack")]
     public Task An_endpoint_that_dies_loses_nothing(string point) => Scenario.RunAsync(
         new EndpointOptions(),
         async cluster =>
@@ -42,10 +71,12 @@ public sealed class FailPointTests
             await using var work = await Workload.StartAsync(cluster, PerBatch, 400, 3, 3);
             await cluster.Endpoint.WaitForExitAsync();
             cluster.Endpoint.ExitCode.ShouldBe(137, "the endpoint did not die at its fail point");
+            work.NoteDeath("endpoint", cluster.Endpoint.Identity.Pid);
+            await AtTheEndpointAsync(cluster, work);
 
             await cluster.Endpoint.StartAsync();
 
-            await FinishAsync(work);
+            (await FinishAsync(work)).ShouldBe(0);
         },
         endpointEnvironment: FailAt(point, 6));
 
@@ -59,13 +90,16 @@ public sealed class FailPointTests
             await using var work = await Workload.StartAsync(cluster, PerBatch, 1_000, 20, 3);
             await work.FlowsAsync();
             await cluster.Service.KillAsync();
+            work.NoteDeath("service", cluster.Service.Identity.Pid);
             await cluster.Endpoint.WaitForExitAsync();
             cluster.Endpoint.ExitCode.ShouldBe(137, "the endpoint did not die at its fail point");
+            work.NoteDeath("endpoint", cluster.Endpoint.Identity.Pid);
+            InFlight(work);
 
             await cluster.Endpoint.StartAsync();
             await cluster.Service.StartAsync();
 
-            await FinishAsync(work);
+            (await FinishAsync(work)).ShouldBe(0);
         },
         endpointEnvironment: FailAt(point, 1));
 
@@ -78,14 +112,11 @@ public sealed class FailPointTests
     {
         // Only the first manager has the fail point: those after it run as they are.
         var directory = LocalCluster.NewDirectory("wrapper");
-        var (wrapper, marker) = (Path.Combine(directory, "funcx-manager"), Path.Combine(directory, "once"));
-        await File.WriteAllTextAsync(wrapper, $$"""
-            #!/bin/sh
-            [ -e '{{marker}}' ] || { : >'{{marker}}'; export FUNCX_FAILPOINT={{point}}:6; }
+        var once = Path.Combine(directory, "once");
+        var wrapper = await WriteScriptAsync(directory, "funcx-manager", $$"""
+            [ -e '{{once}}' ] || { : >'{{once}}'; export FUNCX_FAILPOINT={{point}}:6; }
             exec '{{FuncX.Contracts.Programs.Manager}}' "$@"
-
             """);
-        File.SetUnixFileMode(wrapper, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         await Scenario.RunAsync(
             new EndpointOptions(),
             async cluster =>
@@ -93,6 +124,9 @@ public sealed class FailPointTests
                 var first = cluster.Endpoint.Managers().Single().Identity;
                 await using var work = await Workload.StartAsync(cluster, PerBatch, 400, 3, 3);
                 await Eventually.TrueAsync(() => !first.IsAlive, "the manager dies at its fail point");
+                var counts = work.Counts();
+                work.NoteDeath("manager", first.Pid, counts.Planned - counts.Outcomes);
+                await AtTheEndpointAsync(cluster, work);
 
                 await FinishAsync(work);
             },
@@ -100,12 +134,59 @@ public sealed class FailPointTests
         Directory.Delete(directory, recursive: true);
     }
 
+    [Theory]
+    [InlineData("worker", "before-worker-result:40", 1)]
+    [InlineData("worker", "after-worker-result:40", 0)]
+    // Its second worker has been made and not handed over; the first may be in the middle of a task.
+    [InlineData("zygote", "after-fork:2", 1)]
+    public async Task A_worker_or_a_zygote_that_dies_costs_what_it_was_about_to_hand_over_and_nothing_else(string kind, string point, int mostLost)
+    {
+        var directory = LocalCluster.NewDirectory("wrapper");
+        var once = Path.Combine(directory, "once");
+        var python = await WriteScriptAsync(directory, "python3", $"""
+            export FUNCX_FAILPOINT={point} FUNCX_FAILPOINT_ONCE='{once}'
+            exec /usr/bin/python3 "$@"
+            """);
+        await Scenario.RunAsync(new EndpointOptions { Python = python }, async cluster =>
+        {
+            await using var work = await Workload.StartAsync(cluster, PerBatch, 400, 3, 3);
+            var pid = 0;
+            await Eventually.TrueAsync(
+                () => File.Exists(once) && int.TryParse(File.ReadAllText(once), NumberStyles.None | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out pid),
+                $"a {kind} dies at its fail point");
+            work.NoteDeath(kind, pid);
+            await AtTheEndpointAsync(cluster, work);
+
+            (await FinishAsync(work)).ShouldBeLessThanOrEqualTo(mostLost);
+        });
+        Directory.Delete(directory, recursive: true);
+    }
+
     private static Dictionary<string, string?> FailAt(string point, int passage) => new() { ["FUNCX_FAILPOINT"] = $"{point}:{passage}" };
 
-    private static async Task FinishAsync(Workload work)
+    private static async Task<string> WriteScriptAsync(string directory, string name, string text)
+    {
+        var path = Path.Combine(directory, name);
+        await File.WriteAllTextAsync(path, $"#!/bin/sh\n{text}\n");
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return path;
+    }
+
+    private static void InFlight(Workload work)
+    {
+        var counts = work.Counts();
+        (counts.Planned - counts.Outcomes).ShouldBeGreaterThan(0, $"no work was in flight at the death: {counts}");
+    }
+
+    private static async Task AtTheEndpointAsync(LocalCluster cluster, Workload work) =>
+        (await cluster.Api.GroupAsync(work.Group)).Dispatched.ShouldBeGreaterThan(0, "no work was beyond the service at the death");
+
+    /// <summary>Gives the number of tasks that ran more than once.</summary>
+    private static async Task<int> FinishAsync(Workload work)
     {
         await work.FlowsAsync();
         var report = await work.FinishAsync(TimeSpan.FromMinutes(2));
         report.GetProperty("acknowledged").GetInt32().ShouldBeGreaterThan(PerBatch);
+        return report.GetProperty("executions").EnumerateObject().Where(static entry => entry.Name is not "1").Sum(static entry => entry.Value.GetInt32());
     }
 }

@@ -40,19 +40,35 @@ public static class Python
             return number
         """;
 
-    /// <summary>Leaves a file of its own per task that says when it started and ended, and one per process while it runs a task.</summary>
+    /// <summary>
+    /// Leaves a file of its own per task that says when and where it started and ended, and one per process while it runs a task. "Where" is the worker and
+    /// its ancestors (zygote, spawner, manager): a kill of any of them takes what the worker runs along.
+    /// </summary>
     public const string Work = """
         import os, time
+        where = None
+        def ancestry():
+            pid, found = os.getpid(), []
+            try:
+                while pid > 1:
+                    found.append(str(pid))
+                    with open(f"/proc/{pid}/stat") as stat:
+                        pid = int(stat.read().rpartition(")")[2].split()[1])
+            except OSError:
+                pass  # one of them was killed this moment
+            return ",".join(found)
         def work(directory, number, milliseconds):
+            global where
             pid = os.getpid()
+            where = where or ancestry()
             folder = f"{directory}/tasks/{number // 1000}"
             os.makedirs(folder, exist_ok=True)
             running = f"{directory}/running/{pid}"
             os.close(os.open(running, os.O_WRONLY | os.O_CREAT, 0o600))
             own = os.open(f"{folder}/{number}", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            os.write(own, f"start {number} {pid} {time.time_ns()}\n".encode())
+            os.write(own, f"start {number} {where} {time.time_ns()}\n".encode())
             time.sleep(milliseconds / 1000)
-            os.write(own, f"end {number} {pid} {time.time_ns()}\n".encode())
+            os.write(own, f"end {number} {where} {time.time_ns()}\n".encode())
             os.close(own)
             os.unlink(running)
             return number * number + 7

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace FuncX.Tests.Integration.Harness;
 
 /// <summary>A test on a cluster of its own. On failure its logs are in the message; at the end nothing of it may run any more.</summary>
@@ -36,6 +38,11 @@ public static class Scenario
 
     /// <summary>The tests run with <c>--full</c>.</summary>
     public static bool Full => Environment.GetEnvironmentVariable("FUNCX_TESTS_FULL") == "1";
+
+    /// <summary>What random choices of a test begin from; the test prints it, and <c>FUNCX_TESTS_SEED</c> repeats it.</summary>
+    public static int Seed { get; } = Environment.GetEnvironmentVariable("FUNCX_TESTS_SEED") is { Length: > 0 } given
+        ? int.Parse(given, CultureInfo.InvariantCulture)
+        : Random.Shared.Next();
 
     /// <summary>Leaves text that <c>tests/run</c> prints at its end.</summary>
     public static void Note(string name, string text)

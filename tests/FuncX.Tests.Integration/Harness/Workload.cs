@@ -12,6 +12,7 @@ public sealed class Workload : IAsyncDisposable
     private readonly string _group = $"workload-{Guid.NewGuid():N}";
     private readonly string _journal;
     private readonly string _tasks;
+    private readonly StringBuilder _kills = new();
     private Daemon? _submitter;
 
     private Workload(LocalCluster cluster, string name)
@@ -26,40 +27,71 @@ public sealed class Workload : IAsyncDisposable
 
     public string Group => _group;
 
-    public ProcessIdentity Submitter => _submitter!.Identity;
+    public Daemon Submitter => _submitter!;
 
     /// <summary>Bytes of outcomes that the submitter has written: grows as long as work flows.</summary>
     public long Progress => new FileInfo(Path.Combine(_journal, "outcomes")) is { Exists: true } file ? file.Length : 0;
 
     /// <summary>Starts submitting.</summary>
-    public static async Task<Workload> StartAsync(LocalCluster cluster, int perBatch, int window, int milliseconds, uint maxAttempts, string name = "workload")
+    public static async Task<Workload> StartAsync(
+        LocalCluster cluster,
+        int perBatch,
+        int window,
+        int milliseconds,
+        uint maxAttempts,
+        string name = "workload",
+        IReadOnlyDictionary<string, string?>? submitterEnvironment = null)
     {
         var workload = new Workload(cluster, name);
         var function = await cluster.Api.RegisterAsync(Python.Work, "work");
         new SubmitterSettings(
             cluster.Service.Address, cluster.Service.AdminTokenFile, function, cluster.EndpointId, workload._group, workload._tasks, perBatch, window, milliseconds, maxAttempts)
             .Write(Path.Combine(workload._journal, "submitter.json"));
-        await workload.StartSubmitterAsync();
+        await workload.StartSubmitterAsync(submitterEnvironment);
         return workload;
     }
 
-    public async Task StartSubmitterAsync()
+    public async Task StartSubmitterAsync(IReadOnlyDictionary<string, string?>? environment = null)
     {
         if (_submitter is not null)
             await _submitter.DisposeAsync();
         _submitter = Daemon.Start(
-            [SourceTree.Program("tests/FuncX.Tests.Submitter", "funcx-submitter"), _journal], Path.Combine(_cluster.DirectoryPath, "submitter.log"));
+            [SourceTree.Program("tests/FuncX.Tests.Submitter", "funcx-submitter"), _journal], Path.Combine(_cluster.DirectoryPath, "submitter.log"), environment);
     }
 
     public async Task KillSubmitterAsync() => await _submitter!.KillAsync();
 
-    /// <summary>Worker processes that are in the middle of a task this moment.</summary>
-    public IReadOnlyList<int> Running() =>
-    [
-        .. Directory.EnumerateFiles(Path.Combine(_tasks, "running"))
-            .Select(static path => int.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture))
-            .Where(static pid => ProcessTable.Find(pid) is { State: not ('Z' or 'X') }),
-    ];
+    /// <summary>Worker processes that are in the middle of a task this moment, each with its zygote.</summary>
+    public IReadOnlyDictionary<int, int> Running() => Directory.EnumerateFiles(Path.Combine(_tasks, "running"))
+        .Select(static path => ProcessTable.Find(int.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture)))
+        .OfType<ProcessEntry>()
+        .Where(static entry => entry.State is not ('Z' or 'X'))
+        .ToDictionary(static entry => entry.Pid, static entry => entry.Parent);
+
+    /// <summary>What the submitter has planned, was promised and was told, as its journal says.</summary>
+    public SubmitterCounts Counts()
+    {
+        // Outcomes first: none may be counted whose submission is not.
+        var outcomes = WholeLines("outcomes").Sum(static line => line.Count(static character => character == ' '));
+        var planned = new Dictionary<string, int>(StringComparer.Ordinal);
+        var accepted = 0;
+        foreach (var words in WholeLines("submissions").Select(static line => line.Split(' ')))
+        {
+            if (words[0] == "plan")
+                planned[words[1]] = int.Parse(words[3], CultureInfo.InvariantCulture);
+            else
+                accepted += planned[words[1]];
+        }
+
+        return new SubmitterCounts(planned.Values.Sum(), accepted, outcomes);
+    }
+
+    /// <summary>Tells the checker of a death.</summary>
+    /// <param name="kind">client, service, endpoint, manager, zygote, worker or superseded.</param>
+    /// <param name="pid">Who died.</param>
+    /// <param name="mayLose">Executions that may have been lost with a manager or an endpoint: what was at it. What a worker or a zygote may lose the checker knows itself.</param>
+    public void NoteDeath(string kind, int pid, long mayLose = 0) =>
+        _kills.Append(CultureInfo.InvariantCulture, $"{kind} {pid} {(DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100} {mayLose}\n");
 
     /// <summary>Waits until new outcomes reach the submitter.</summary>
     public async Task FlowsAsync(TimeSpan? within = null)
@@ -83,8 +115,10 @@ public sealed class Workload : IAsyncDisposable
         _submitter.ExitCode.ShouldBe(0, _submitter.Tail);
         var attempts = Path.Combine(_journal, "attempts");
         await WriteAttemptsAsync(attempts);
+        var kills = Path.Combine(_journal, "kills");
+        await File.WriteAllTextAsync(kills, _kills.ToString());
         var (exitCode, output) = await Daemon.RunAsync(
-            ["/usr/bin/python3", Path.Combine(SourceTree.Root, "tests/checker.py"), "--journal", _journal, "--tasks", _tasks, "--attempts", attempts],
+            ["/usr/bin/python3", Path.Combine(SourceTree.Root, "tests/checker.py"), "--journal", _journal, "--tasks", _tasks, "--attempts", attempts, "--kills", kills],
             Path.Combine(_cluster.DirectoryPath, "checker.log"),
             TimeSpan.FromMinutes(2));
         exitCode.ShouldBe(0, output);
@@ -96,6 +130,17 @@ public sealed class Workload : IAsyncDisposable
     {
         if (_submitter is not null)
             await _submitter.DisposeAsync();
+    }
+
+    private string[] WholeLines(string file)
+    {
+        var path = Path.Combine(_journal, file);
+        if (!File.Exists(path))
+            return [];
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        using var reader = new StreamReader(stream, Encoding.ASCII);
+        var text = reader.ReadToEnd();
+        return text[..(text.LastIndexOf('\n') + 1)].Split('\n', StringSplitOptions.RemoveEmptyEntries);
     }
 
     private async Task WriteAttemptsAsync(string path)

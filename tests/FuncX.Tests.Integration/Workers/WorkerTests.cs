@@ -28,6 +28,28 @@ public sealed class WorkerTests
     });
 
     [Fact]
+    public Task The_endpoints_limit_of_walltime_ends_tasks_without_one_of_their_own_and_those_that_want_more() => Scenario.RunAsync(
+        new EndpointOptions { WorkersPerNode = 4, MoreYaml = "limits: {task_walltime: 1s}" },
+        async cluster =>
+        {
+            var nap = await cluster.Api.RegisterAsync(Python.Nap, "nap");
+            await cluster.Api.SubmitAsync(ServiceApi.Request(nap, cluster.EndpointId, "none", ["[60, 0]"]));
+            await cluster.Api.SubmitAsync(ServiceApi.Request(nap, cluster.EndpointId, "more", ["[60, 0]"], new TaskOptions { WalltimeMs = 3_600_000 }));
+            await cluster.Api.SubmitAsync(ServiceApi.Request(nap, cluster.EndpointId, "less", ["[60, 0]"], new TaskOptions { WalltimeMs = 300 }));
+            await cluster.Api.SubmitAsync(ServiceApi.Request(nap, cluster.EndpointId, "short", ["[0.2, 7]"]));
+
+            foreach (var (group, limit) in (IEnumerable<(string, int)>)[("none", 1_000), ("more", 1_000), ("less", 300)])
+            {
+                var ended = (await cluster.Api.WaitAsync(group, 1)).Values.Single();
+                ended.Outcome.ShouldBe(Outcome.TimedOut, $"{group}: {ended.Text}");
+                ended.Text.ShouldContain($"walltime of {limit} ms");
+                (await cluster.Api.ListAsync(group)).Single().Attempts.ShouldBe(1u, "a task that ran out of time is not tried again");
+            }
+
+            (await cluster.Api.WaitAsync("short", 1)).Values.Single().Text.ShouldBe("7");
+        });
+
+    [Fact]
     public Task Results_of_short_tasks_do_not_wait_for_a_long_one_behind_them() => Scenario.RunAsync(new EndpointOptions { WorkersPerNode = 1 }, async cluster =>
     {
         var nap = await cluster.Api.RegisterAsync(Python.Nap, "nap");

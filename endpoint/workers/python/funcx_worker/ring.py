@@ -10,6 +10,7 @@ import threading
 import time
 from struct import Struct
 
+from . import failpoints
 from .frames import DOORBELL_FRAME, LENGTH
 
 RING_OFFSET = 4096
@@ -70,6 +71,8 @@ class ResultRing:
         if platform.machine() not in ("x86_64", "AMD64", "i686"):
             # x86 keeps stores in order: the frames, then `written`, then `started`. Elsewhere a fence stands before each.
             self.counters = _FencedCounters(self.counters, self.fence)
+        if failpoints.armed("before-worker-result", "after-worker-result"):
+            self.counters = _FailingCounters(self.counters)
 
     def fence(self):
         """A full memory fence. Releasing a lock and taking it again is a release operation followed by an acquire operation: two locked
@@ -131,6 +134,22 @@ class ResultRing:
             pause = min(pause * 1.5, 0.02)
             if hangup.poll(0):
                 os._exit(0)  # the manager is gone, and nobody will ever read the ring
+
+
+class _FailingCounters:
+    """Only when a fail point is chosen. To raise `written` is how a worker hands results to the manager."""
+
+    def __init__(self, counters):
+        self._counters, self._written = counters, 0
+
+    def __setitem__(self, index, value):
+        hands_over = index == WRITTEN and value != self._written
+        if hands_over:
+            self._written = value
+            failpoints.passed("before-worker-result")
+        self._counters[index] = value
+        if hands_over:
+            failpoints.passed("after-worker-result")
 
 
 class _FencedCounters:

@@ -8,7 +8,7 @@ import socket
 import sys
 from array import array
 
-from . import frames
+from . import failpoints, frames
 from .loop import work
 from .process import move_up, reset_signals, start_session
 from .ring import ResultRing, make_shared_memory
@@ -132,6 +132,7 @@ class Zygote:
                     self._become_worker(zygote, theirs, ring, out_write, err_write, (ours, out_read, err_read))
             else:
                 pid = self._start_fresh(theirs, ring, out_write, err_write)
+            failpoints.passed("after-fork")
         except OSError as error:
             for descriptor in descriptors:
                 os.close(descriptor)
