@@ -29,8 +29,8 @@ import sys
 
 VALUE, DONE = 1, 3
 
-# Executions per kill of a manager or an endpoint: a handful of tasks can go to a manager in the moment between counting and killing.
-MARGIN = 8
+# Executions per kill of a manager or an endpoint: what its two workers may start and finish in the moment between counting and killing.
+MARGIN = 4
 
 # A worker whose zygote or manager was killed is killed in turn, or ends when it finds its socket closed; until then it may start one more task.
 DYING_NS = 2_000_000_000

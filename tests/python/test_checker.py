@@ -76,8 +76,8 @@ class CheckerTests(unittest.TestCase):
 
     def test_managers_cost_no_more_than_was_in_flight_at_them(self):
         tasks = [[(FIRST, 1), (OTHER, 3)] for _ in range(40)]
-        self.assertEqual(self.check(tasks, [("manager", 90, 2, 32)])["errors"], 0)
-        self.assertIn("39 were in flight", self.check(tasks, [("manager", 90, 2, 31)])["first_errors"][0])
+        self.assertEqual(self.check(tasks, [("manager", 90, 2, 36)])["errors"], 0)
+        self.assertIn("39 were in flight", self.check(tasks, [("manager", 90, 2, 35)])["first_errors"][0])
 
     def test_an_ancestor_that_died_before_the_worker_saw_it_is_known_from_a_sibling(self):
         report = self.check([[(SIBLING, 1)], [("101,100", 1), (OTHER, 3)]], [("manager", 90, 2, 5)])
