@@ -181,7 +181,7 @@ public sealed class EndpointDispatchTests
         frames.ShouldHaveSingleItem().Header.Task.ShouldBe(finished.Task);
         await link.AckAsync(sequence);
         await stopping;
-        Directory.GetFiles(Path.Combine(endpoint.Directory, "spool")).ShouldBeEmpty();
+        endpoint.Spooled().ShouldBeEmpty();
     }
 
     [Fact]
