@@ -57,6 +57,13 @@ internal sealed class EndpointHarness : IAsyncDisposable
     /// <summary>Where the endpoint's results are while the service is away.</summary>
     public static string SpoolOf(string directory, string service) => SpoolDirectory.Of(directory, IdentityAt(service));
 
+    /// <summary>The spool's files, whoever's they are.</summary>
+    public IReadOnlyList<string> Spooled()
+    {
+        var spool = Path.Combine(Directory, "spool");
+        return System.IO.Directory.Exists(spool) ? System.IO.Directory.GetFiles(spool, "*", SearchOption.AllDirectories) : [];
+    }
+
     public static async Task<EndpointHarness> StartAsync(string service, string directory, Func<EndpointConfiguration, EndpointConfiguration>? change = null)
     {
         var configuration = new EndpointConfiguration
