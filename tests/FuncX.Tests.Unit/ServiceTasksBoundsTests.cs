@@ -1,9 +1,16 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using FuncX.Contracts.V1;
+using FuncX.Service.Auth;
+using FuncX.Service.Limits;
 using FuncX.Service.Links;
+using FuncX.Service.Registry;
+using FuncX.Service.Tasks;
 using FuncX.Wire;
 using Google.Protobuf;
+using Grpc.Core;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging.Abstractions;
 using Shouldly;
 using Xunit;
 
@@ -87,6 +94,24 @@ public sealed class ServiceTasksBoundsTests
     }
 
     [Fact]
+    public async Task A_submit_stream_whose_client_reads_no_replies_is_read_no_further()
+    {
+        using var harness = new EngineHarness();
+        var registry = RegistryDatabase.Open(harness.Directory);
+        var (functions, endpoints, limits) = (new FunctionCatalog(registry), new EndpointCatalog(registry, TimeProvider.System), new ServiceLimits());
+        var submissions = new Submissions(harness.Engine, new SubmissionReader(functions, endpoints, limits), functions, endpoints);
+        var service = new TasksService(harness.Engine, submissions, new TaskReader(harness.Engine, functions, endpoints), limits, NullLogger<TasksService>.Instance);
+        var requests = new ManyRequests(5_000);
+        var replies = new SlowReplies();
+        var serving = service.SubmitStream(requests, replies, new PlayedCall());
+        // One is read ahead, and one waits for a place.
+        requests.Read.ShouldBeInRange(1_024, 1_026);
+        replies.Room.SetResult();
+        await serving;
+        (requests.Read, replies.Count).ShouldBe((5_000, 5_000));
+    }
+
+    [Fact]
     public async Task A_task_that_comes_back_after_its_deadline_expires_though_its_endpoint_is_gone()
     {
         using var harness = new EngineHarness();
@@ -104,5 +129,73 @@ public sealed class ServiceTasksBoundsTests
         harness.Engine.Disconnect(link);
         harness.Time.Advance(TimeSpan.FromSeconds(2));
         EngineHarness.Outcomes(await harness.ReadAsync()).Values.ShouldBe([Outcome.Expired, Outcome.Expired]);
+    }
+
+    /// <summary>Requests that are refused at once.</summary>
+    private sealed class ManyRequests(int count) : IAsyncStreamReader<SubmitRequest>
+    {
+        public int Read { get; private set; }
+
+        public SubmitRequest Current { get; } = new();
+
+        public Task<bool> MoveNext(CancellationToken cancellationToken)
+        {
+            if (Read == count)
+                return Task.FromResult(false);
+            Read++;
+            return Task.FromResult(true);
+        }
+    }
+
+    private sealed class SlowReplies : IServerStreamWriter<SubmitReply>
+    {
+        public TaskCompletionSource Room { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public int Count { get; private set; }
+
+        public WriteOptions? WriteOptions { get; set; }
+
+        public Task WriteAsync(SubmitReply message)
+        {
+            Count++;
+            return Room.Task;
+        }
+    }
+
+    /// <summary>A call as a handler sees it.</summary>
+    private sealed class PlayedCall : ServerCallContext
+    {
+        public PlayedCall()
+        {
+            var http = new DefaultHttpContext();
+            http.Features.Set(new Caller { Owner = new OwnerId(EngineHarness.Owner), UserName = "ann", Revoked = CancellationToken.None });
+            UserStateCore = new Dictionary<object, object> { ["__HttpContext"] = http };
+        }
+
+        protected override string MethodCore => "/funcx.v1.Tasks/SubmitStream";
+
+        protected override string HostCore => "here";
+
+        protected override string PeerCore => "there";
+
+        protected override DateTime DeadlineCore => DateTime.MaxValue;
+
+        protected override Metadata RequestHeadersCore { get; } = [];
+
+        protected override CancellationToken CancellationTokenCore => CancellationToken.None;
+
+        protected override Metadata ResponseTrailersCore { get; } = [];
+
+        protected override Status StatusCore { get; set; }
+
+        protected override WriteOptions? WriteOptionsCore { get; set; }
+
+        protected override AuthContext AuthContextCore { get; } = new(null, []);
+
+        protected override IDictionary<object, object> UserStateCore { get; }
+
+        protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) => throw new NotSupportedException();
+
+        protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => Task.CompletedTask;
     }
 }

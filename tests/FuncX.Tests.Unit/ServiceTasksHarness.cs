@@ -159,6 +159,15 @@ internal sealed class EngineHarness : IDisposable
         return writer.Chunks;
     }
 
+    /// <summary>The first that a following stream of the group's results says from the beginning.</summary>
+    public async Task<ResultChunk> FollowOneAsync(string group = "g")
+    {
+        using var enough = new CancellationTokenSource();
+        var writer = new ChunkList { Written = enough.CancelAsync };
+        await Should.ThrowAsync<OperationCanceledException>(() => new ResultStream(Engine, Owner, group, writer).RunAsync(0, follow: true, enough.Token));
+        return writer.Chunks[0];
+    }
+
     /// <summary>Outcome of every task that the chunks tell of; a task told twice fails.</summary>
     public static Dictionary<TaskId, Outcome> Outcomes(IEnumerable<ResultChunk> chunks)
     {
@@ -210,12 +219,14 @@ internal sealed class EngineHarness : IDisposable
     {
         public List<ResultChunk> Chunks { get; } = [];
 
+        public Func<Task> Written { get; init; } = static () => Task.CompletedTask;
+
         public WriteOptions? WriteOptions { get; set; }
 
         public Task WriteAsync(ResultChunk message)
         {
             Chunks.Add(message);
-            return Task.CompletedTask;
+            return Written();
         }
 
         Task IAsyncStreamWriter<ResultChunk>.WriteAsync(ResultChunk message, CancellationToken cancellationToken) => WriteAsync(message);

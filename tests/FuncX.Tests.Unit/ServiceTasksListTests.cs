@@ -121,6 +121,7 @@ public sealed class ServiceTasksListTests
         expired.Message.ShouldStartWith("Results of group 'g' behind cursor ");
         var cursor = ulong.Parse(expired.Message.Split("Go on with cursor ")[1].Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);
         EngineHarness.Outcomes(await harness.ReadAsync(cursor: cursor)).ShouldBe(new Dictionary<TaskId, Outcome> { [second] = Outcome.Value });
+        EngineHarness.Outcomes([await harness.FollowOneAsync()]).Keys.ShouldBe([second]);
     }
 
     [Fact]

@@ -22,6 +22,7 @@ internal sealed class ResultStream(TaskEngine engine, int owner, string group, I
     private readonly List<ResultPosition> _positions = [];
     private readonly ulong _number = GroupState.NumberOf(owner, group);
     private ulong _position;
+    private bool _fromOldest;
 
     /// <summary>Sends what there is behind the cursor, and what comes.</summary>
     /// <returns>False: there is no such group, and the caller does not want to wait for one.</returns>
@@ -29,6 +30,8 @@ internal sealed class ResultStream(TaskEngine engine, int owner, string group, I
     public async Task<bool> RunAsync(ulong cursor, bool follow, CancellationToken ending)
     {
         _position = cursor;
+        // Who waits for what comes takes what there still is; who takes all there is, or goes on, would miss what has expired.
+        _fromOldest = follow && cursor == 0;
         if (ResultPosition.Split(cursor).Chunk > engine.Store.LastChunk)
             throw new CursorException($"Cursor {cursor} of group '{group}' lies beyond all results: it was given by another service, or by this one before its directory was restored. Begin with 0.");
         if (!follow && !await ExistsAsync())
@@ -96,9 +99,10 @@ internal sealed class ResultStream(TaskEngine engine, int owner, string group, I
             var position = _positions[index];
             if (chunk?.Chunk != position.Chunk)
                 chunk = engine.Store.ReadResults(position.Chunk);
-            if (chunk is null)
+            if (chunk is not null)
+                await SendAsync(chunk, position, index + 1 == _positions.Count, ending);
+            else if (!_fromOldest)
                 throw Expired(position.Chunk);
-            await SendAsync(chunk, position, index + 1 == _positions.Count, ending);
             _position = position.Cursor;
         }
 
@@ -114,7 +118,12 @@ internal sealed class ResultStream(TaskEngine engine, int owner, string group, I
             if (id >= floor)
                 break;
             if (engine.Store.ReadResults(id) is not { } chunk)
-                throw Expired(id);
+            {
+                if (!_fromOldest)
+                    throw Expired(id);
+                continue;
+            }
+
             var offset = 0;
             for (var ordinal = 0; offset < chunk.Sections.Length; ordinal++)
             {
