@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using FuncX.Endpoint.Core;
+using FuncX.Tests.Unit;
 using FuncX.Wire;
 
 namespace FuncX.Microbenchmarks;
@@ -10,7 +11,7 @@ public class CoreBenchmarks
 {
     private const int Tasks = 8_192;
     private readonly BatchId _batch = BatchId.New(1_700_000_000_000);
-    private readonly Outbox _outbox = new();
+    private readonly CoreOutbox _outbox = new(Tasks);
     private EndpointCore _core = null!;
     private long _now;
 
@@ -56,55 +57,5 @@ public class CoreBenchmarks
         }
 
         return _core.Completed;
-    }
-
-    /// <summary>Keeps what was sent; drops the rest.</summary>
-    private sealed class Outbox : IEndpointEffects
-    {
-        private readonly (int Manager, int Ticket)[] _sent = new (int, int)[Tasks];
-
-        public int Count { get; private set; }
-
-        public (int Manager, int Ticket) this[int index] => _sent[index];
-
-        public void Clear() => Count = 0;
-
-        public void SendTask(int manager, int ticket, int function, int owner) => _sent[Count++] = (manager, ticket);
-
-        public void CancelTask(int manager, int ticket, in TaskId task)
-        {
-        }
-
-        public void RecallTasks(int manager, int count)
-        {
-        }
-
-        public void EndTask(in EndedTask task)
-        {
-        }
-
-        public void GiveBackTask(in EndedTask task)
-        {
-        }
-
-        public void Forget(int ticket)
-        {
-        }
-
-        public void CloseManager(int manager, string reason)
-        {
-        }
-
-        public void ForgetManager(int manager)
-        {
-        }
-
-        public void RequestBlock(string block)
-        {
-        }
-
-        public void EndBlock(string block, string reason)
-        {
-        }
     }
 }

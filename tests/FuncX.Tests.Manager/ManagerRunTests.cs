@@ -293,6 +293,18 @@ public sealed class ManagerRunTests
         node.Run("environment").Value.ShouldNotContain("FUNCX_TEST_SECRET");
     }
 
+    [Theory]
+    [InlineData(null)]
+    [InlineData("export FUNCX_FROM_INIT=secret")]
+    public void Functions_see_the_accounts_environment_and_of_FuncX_only_the_nodes_name(string? init)
+    {
+        using var node = new NodeUnderTest(NodeUnderTest.Settings(init: init)).Ready();
+        node.Run("variable", "[\"CLOUD_KEY\"]").Value.ShouldBe("\"of the account\"");
+        JsonSerializer.Deserialize<string[]>(node.Run("environment").Value)!
+            .Where(name => name.Contains("FUNCX", StringComparison.OrdinalIgnoreCase)).ShouldBe(["FUNCX_NODE"]);
+        node.Run("variable", "[\"FUNCX_NODE\"]").Value.ShouldBe("\"node1\"");
+    }
+
     [Fact]
     public void A_failing_init_rejects_tasks_with_its_words()
     {

@@ -85,6 +85,7 @@ internal sealed class NodeUnderTest : IDisposable
             ArgumentList = { "--rendezvous", Endpoint.RendezvousFile, "--node", "node1", "--directory", Path.Combine(Folder, "node1"), "--patience", patience.ToString(), "--start-limit", startLimit.ToString() },
         };
         start.Environment["FUNCX_TEST_SECRET"] = "must not be seen";
+        start.Environment["CLOUD_KEY"] = "of the account";
         if (failPoint is not null)
             start.Environment["FUNCX_FAILPOINT"] = failPoint;
         if (umask is not null)

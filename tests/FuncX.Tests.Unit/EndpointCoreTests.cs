@@ -300,7 +300,7 @@ public sealed class EndpointCoreTests
     public void Decisions_allocate_nothing()
     {
         var test = new CoreUnderTest(Settings with { Prefetch = 100 });
-        var effects = new QuietEffects();
+        var effects = new CoreOutbox(1000);
         for (var i = 0; i < 8; i++)
             test.Manager($"m{i}");
         var before = 0L;
@@ -311,57 +311,12 @@ public sealed class EndpointCoreTests
                 test.Core.OnTask(new TaskArrival { Task = CoreUnderTest.Id(i), Attempt = 1, Function = 1, Owner = 1, Bytes = 100 }, test.Now);
             test.Core.Dispatch(test.Now, effects);
             for (var i = 0; i < effects.Count; i++)
-                test.Core.OnResult(effects.Sent[i].Manager, (uint)effects.Sent[i].Ticket, test.IdOf(effects.Sent[i].Ticket), 1, 10, test.Now, effects, out _);
-            effects.Count = 0;
+                test.Core.OnResult(effects[i].Manager, (uint)effects[i].Ticket, test.IdOf(effects[i].Ticket), 1, 10, test.Now, effects, out _);
+            effects.Clear();
             before = GC.GetAllocatedBytesForCurrentThread() - before;
         }
 
         before.ShouldBe(0);
         test.Core.Running.ShouldBe(0);
-    }
-
-    private sealed class QuietEffects : IEndpointEffects
-    {
-        public (int Manager, int Ticket)[] Sent { get; } = new (int, int)[4096];
-
-        public int Count { get; set; }
-
-        public void SendTask(int manager, int ticket, int function, int owner) => Sent[Count++] = (manager, ticket);
-
-        public void CancelTask(int manager, int ticket, in TaskId task)
-        {
-        }
-
-        public void RecallTasks(int manager, int count)
-        {
-        }
-
-        public void EndTask(in EndedTask task)
-        {
-        }
-
-        public void GiveBackTask(in EndedTask task)
-        {
-        }
-
-        public void Forget(int ticket)
-        {
-        }
-
-        public void CloseManager(int manager, string reason)
-        {
-        }
-
-        public void ForgetManager(int manager)
-        {
-        }
-
-        public void RequestBlock(string block)
-        {
-        }
-
-        public void EndBlock(string block, string reason)
-        {
-        }
     }
 }
