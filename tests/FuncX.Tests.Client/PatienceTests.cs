@@ -125,7 +125,7 @@ public sealed class PatienceTests
 
     private void Arm(FakeService service) => service.State.ResultStreamOpens = async () =>
     {
-        // The streams of submissions measure time too: after the first answer they are at rest.
+        // A stream of submissions measures time too when it begins: after the first answer it is at rest.
         await service.State.AcceptedAsync(1);
         _opened.Writer.TryWrite(_time.NextLook());
     };
@@ -143,7 +143,7 @@ public sealed class PatienceTests
         {
             await OpenedAsync();
             _time.Advance(TimeSpan.FromMinutes(10));
-            service.State.CutStreams();
+            service.State.CutResults();
         }
     }
 }

@@ -48,10 +48,11 @@ public sealed class FakeService : IAsyncDisposable
         var application = Interlocked.Exchange(ref _application, null);
         if (application is null)
             return;
-        State.EndStreams();
         using var now = new CancellationTokenSource();
         await now.CancelAsync();
+        // The connections first: a client that opens its next stream on one that still stands would be answered.
         await application.StopAsync(now.Token);
+        State.EndStreams();
         await application.DisposeAsync();
     }
 

@@ -15,6 +15,7 @@ public sealed class FakeState : IDisposable
     private readonly Dictionary<string, List<ResultChunk>> _groups = [];
     private readonly List<(SubmitRequest Request, TaskInfo[] Tasks)> _held = [];
     private CancellationTokenSource _streams = new();
+    private CancellationTokenSource _results = new();
     private readonly List<(int Calls, TaskCompletionSource Reached)> _awaited = [];
     private TaskCompletionSource _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ulong _cursor;
@@ -70,6 +71,8 @@ public sealed class FakeState : IDisposable
 
     public CancellationToken StreamsEnd => _streams.Token;
 
+    public CancellationToken ResultsEnd => _results.Token;
+
     public static string Value(string arguments)
     {
         using var document = JsonDocument.Parse(arguments);
@@ -82,10 +85,10 @@ public sealed class FakeState : IDisposable
 
     public void EndStreams() => _streams.Cancel();
 
-    /// <summary>Ends the streams that are open, as a service that is being stopped does; new ones go on.</summary>
-    public void CutStreams()
+    /// <summary>Ends the streams of results that are open, as a service that is being stopped does; new ones go on.</summary>
+    public void CutResults()
     {
-        using var cut = Interlocked.Exchange(ref _streams, new CancellationTokenSource());
+        using var cut = Interlocked.Exchange(ref _results, new CancellationTokenSource());
         cut.Cancel();
     }
 
@@ -113,7 +116,11 @@ public sealed class FakeState : IDisposable
         }
     }
 
-    public void Dispose() => _streams.Dispose();
+    public void Dispose()
+    {
+        _streams.Dispose();
+        _results.Dispose();
+    }
 
     public FunctionInfo AddFunction(string entry, Func<string, (TaskOutcome, string)>? behaviour = null)
     {

@@ -30,11 +30,11 @@ public sealed class FakeTasks(FakeState state) : Tasks.TasksBase
 
     public override async Task Results(ResultsRequest request, IServerStreamWriter<ResultChunk> responseStream, ServerCallContext context)
     {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(state.StreamsEnd, state.ResultsEnd, context.CancellationToken);
         state.ResultStreams++;
         if (state.ResultStreamOpens is { } opens)
             await opens();
         await context.WriteResponseHeadersAsync([]);
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(state.StreamsEnd, context.CancellationToken);
         var cursor = request.Cursor;
         var sent = 0;
         while (true)
