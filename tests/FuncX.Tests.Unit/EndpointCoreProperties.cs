@@ -17,7 +17,7 @@ public sealed class EndpointCoreProperties
     }
 
     [Property(MaxTest = 100)]
-    public void An_endpoint_that_stops_in_the_middle_sends_nothing_more_and_lets_go_of_every_attempt(NonNegativeInt seed, PositiveInt length)
+    public void An_endpoint_that_stops_in_the_middle_sends_nothing_more_and_what_runs_at_its_managers_ends(NonNegativeInt seed, PositiveInt length)
     {
         var model = new EndpointCoreModel(new Random(seed.Get));
         for (var i = 0; i < 20 + (length.Get * 5); i++)

@@ -180,8 +180,10 @@ public sealed class EndpointDispatchTests
         var (sequence, frames) = await link.ResultsAsync();
         frames.ShouldHaveSingleItem().Header.Task.ShouldBe(finished.Task);
         await link.AckAsync(sequence);
+        // As when its block ends: a listener waits for its connections.
+        await manager.DisposeAsync();
         await stopping;
-        Directory.GetFiles(EndpointHarness.SpoolOf(endpoint.Directory, service.Address)).ShouldBeEmpty();
+        endpoint.Spooled().ShouldBeEmpty();
     }
 
     [Fact]
@@ -205,6 +207,7 @@ public sealed class EndpointDispatchTests
         await manager.AnswerAsync(running, "42"u8);
         await link.AckAsync((await link.ResultsAsync()).Sequence);
 
+        await manager.DisposeAsync();
         await stopping;
         link.Credit.ShouldBe(granted);
     }

@@ -120,12 +120,9 @@ public sealed class ServiceTasksBoundsTests
         var sent = await harness.TakeAsync(link);
         sent.Tasks.Count.ShouldBe(2);
         harness.Time.Advance(TimeSpan.FromSeconds(20));
-        var frames = new ArrayBufferWriter<byte>();
-        foreach (var (task, _) in sent.Tasks)
-            FrameWriter.Write(frames, new FrameHeader { Kind = FrameKind.Returned, Attempt = 1, Task = task }, []);
         link.CreditTasks = 0;
         using var receiver = harness.Receiver(link);
-        await receiver.ReceiveAsync(new EndpointResults { Sequence = 1, Frames = ByteString.CopyFrom(frames.WrittenSpan) }, inline: true);
+        receiver.TakeBack(EngineHarness.Returned([.. sent.Tasks]));
         harness.Engine.Disconnect(link);
         harness.Time.Advance(TimeSpan.FromSeconds(2));
         EngineHarness.Outcomes(await harness.ReadAsync()).Values.ShouldBe([Outcome.Expired, Outcome.Expired]);
