@@ -16,9 +16,7 @@ namespace FuncX.Endpoint.ServiceLink;
 internal sealed partial class LinkClient(EndpointConfiguration configuration, EndpointLoop loop, EndpointIdentity identity, BufferPool pool, HopCounter hops, SpoolStore spool, SpoolWriter spoolWriter,
     EndpointExit exit, Survivors survivors, IHostApplicationLifetime lifetime, ILogger<LinkClient> logger) : BackgroundService
 {
-    // HTTP/2 keeps what has not been read yet in blocks of 16 KiB of the shared pool, which holds 32 per core: with a window of 16 MiB nearly every block was a new
-    // array, ten times as much memory as the tasks themselves cost. It grows by itself when the round trip is long.
-    private const int WindowBytes = 1 << 20;
+    private const int WindowBytes = 16 << 20;
     private static readonly TimeSpan _welcomeWithin = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan _survivorsWithin = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan _shortestPause = TimeSpan.FromMilliseconds(100);
