@@ -94,8 +94,8 @@ public sealed class PatienceTests
         var lost = _time.GetUtcNow();
 
         await service.StopAsync();
-        while (_time.GetUtcNow() - lost < TimeSpan.FromMinutes(6))
-            await _time.NextLook();
+        while (_time.GetUtcNow() - lost < TimeSpan.FromMinutes(6) && !value.IsCompleted)
+            await Task.WhenAny(_time.NextLook(), value);
         await service.RestartAsync(TimeSpan.Zero);
         service.State.Release();
 

@@ -30,6 +30,19 @@ public sealed class FakeTasks(FakeState state) : Tasks.TasksBase
 
     public override async Task Results(ResultsRequest request, IServerStreamWriter<ResultChunk> responseStream, ServerCallContext context)
     {
+        try
+        {
+            await SendResultsAsync(request, responseStream, context);
+        }
+        catch (Exception problem) when (problem is not RpcException && (context.CancellationToken.IsCancellationRequested || state.StreamsEnd.IsCancellationRequested))
+        {
+            // As the real service does: a stream that its stop cuts anywhere is not an unknown error.
+            throw new RpcException(new Status(StatusCode.Unavailable, "the service stops"));
+        }
+    }
+
+    private async Task SendResultsAsync(ResultsRequest request, IServerStreamWriter<ResultChunk> responseStream, ServerCallContext context)
+    {
         using var end = CancellationTokenSource.CreateLinkedTokenSource(state.StreamsEnd, state.ResultsEnd, context.CancellationToken);
         state.ResultStreams++;
         if (state.ResultStreamOpens is { } opens)
