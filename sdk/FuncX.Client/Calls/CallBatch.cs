@@ -6,17 +6,19 @@ using FuncX.Wire;
 namespace FuncX.Client.Calls;
 
 /// <summary>
-/// The calls of one batch and their outcomes. Only calls that somebody awaits before they end cost an object each.
+/// The calls of one batch and their outcomes. Only calls that somebody awaits before they end cost an object each: handles are kept by the hundred thousand, and
+/// everything they hold is looked at in every garbage collection.
 /// </summary>
 internal sealed class CallBatch<T> : OutgoingBatch, IPendingCalls
 {
     private readonly Lock _gate = new();
     private readonly CallSession _session;
     private readonly ResultDecoder<T> _decoder;
-    private readonly TaskCompletionSource _accepted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ICallLane? _lane;
-    private T[] _values;
-    private bool[] _ended;
+    private TaskCompletionSource? _accepted;
+    private FuncXException? _refusal;
+    private bool _isAnswered;
+    private Slot[] _slots;
     private FuncXException?[]? _failures;
     private TaskCompletionSource<T>?[]? _awaited;
     private int _missing;
@@ -27,11 +29,22 @@ internal sealed class CallBatch<T> : OutgoingBatch, IPendingCalls
         _session = session;
         _lane = lane;
         _decoder = decoder;
-        _values = new T[capacity];
-        _ended = new bool[capacity];
+        _slots = new Slot[capacity];
     }
 
-    public Task Accepted => _accepted.Task;
+    /// <summary>Ends when the service has the batch, or fails with why it does not.</summary>
+    public Task Accepted
+    {
+        get
+        {
+            lock (_gate)
+            {
+                if (_isAnswered)
+                    return _refusal is null ? Task.CompletedTask : Task.FromException(_refusal);
+                return (_accepted ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            }
+        }
+    }
 
     /// <summary>Adds one call and gives its index. Called by one thread at a time, before the batch is sealed.</summary>
     public int Append<TArg>(TArg argument, ArgumentEncoder<TArg> encoder)
@@ -39,12 +52,11 @@ internal sealed class CallBatch<T> : OutgoingBatch, IPendingCalls
         Add(argument, encoder);
         lock (_gate)
         {
-            if (Count > _values.Length)
+            if (Count > _slots.Length)
             {
-                Array.Resize(ref _values, _values.Length * 4);
-                Array.Resize(ref _ended, _values.Length);
+                Array.Resize(ref _slots, _slots.Length * 4);
                 if (_awaited is not null)
-                    Array.Resize(ref _awaited, _values.Length);
+                    Array.Resize(ref _awaited, _slots.Length);
             }
 
             _missing++;
@@ -55,20 +67,20 @@ internal sealed class CallBatch<T> : OutgoingBatch, IPendingCalls
     public bool IsCompleted(int index)
     {
         lock (_gate)
-            return _ended[index];
+            return _slots[index].Ended;
     }
 
     public Task<T> Outcome(int index)
     {
         lock (_gate)
         {
-            if (!_ended[index])
+            if (!_slots[index].Ended)
             {
-                _awaited ??= new TaskCompletionSource<T>[_values.Length];
+                _awaited ??= new TaskCompletionSource<T>[_slots.Length];
                 return (_awaited[index] ??= new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
             }
 
-            return _failures?[index] is { } failure ? Task.FromException<T>(failure) : Task.FromResult(_values[index]);
+            return _failures?[index] is { } failure ? Task.FromException<T>(failure) : Task.FromResult(_slots[index].Value);
         }
     }
 
@@ -81,9 +93,9 @@ internal sealed class CallBatch<T> : OutgoingBatch, IPendingCalls
             lock (_gate)
             {
                 // A result that came before (the service restarted between sending and being asked again) changes nothing.
-                if (index >= Count || _ended[index])
+                if (index >= Count || _slots[index].Ended)
                     continue;
-                var failure = Read(in results, out _values[index]);
+                var failure = Read(in results, out _slots[index].Value);
                 awaited = End((int)index, failure);
             }
 
@@ -101,7 +113,7 @@ internal sealed class CallBatch<T> : OutgoingBatch, IPendingCalls
             TaskCompletionSource<T>? awaited;
             lock (_gate)
             {
-                if (_ended[index])
+                if (_slots[index].Ended)
                     continue;
                 awaited = End(index, problem);
             }
@@ -112,18 +124,34 @@ internal sealed class CallBatch<T> : OutgoingBatch, IPendingCalls
 
     protected override void OnAccepted()
     {
-        _accepted.TrySetResult();
+        Answer(null)?.SetResult();
         _lane?.OnAnswered();
     }
 
     protected override void OnRefused(FuncXException problem)
     {
         _session.Forget(this);
-        _accepted.TrySetException(problem);
-        // Nobody may look at it: every handle carries the failure too. Reading it here says it is observed.
-        _ = _accepted.Task.Exception;
+        if (Answer(problem) is { } accepted)
+        {
+            accepted.SetException(problem);
+            // Nobody may look at it: every handle carries the failure too. Reading it here says it is observed.
+            _ = accepted.Task.Exception;
+        }
+
         Fail(problem);
         _lane?.OnAnswered();
+    }
+
+    private TaskCompletionSource? Answer(FuncXException? refusal)
+    {
+        lock (_gate)
+        {
+            _isAnswered = true;
+            _refusal = refusal;
+            var accepted = _accepted;
+            _accepted = null;
+            return accepted;
+        }
     }
 
     private FuncXException? Read(in ResultChunkReader results, out T value)
@@ -146,8 +174,8 @@ internal sealed class CallBatch<T> : OutgoingBatch, IPendingCalls
     private TaskCompletionSource<T>? End(int index, FuncXException? failure)
     {
         if (failure is not null)
-            (_failures ??= new FuncXException[_values.Length])[index] = failure;
-        _ended[index] = true;
+            (_failures ??= new FuncXException[_slots.Length])[index] = failure;
+        _slots[index].Ended = true;
         _missing--;
         var awaited = _awaited?[index];
         if (awaited is not null)
@@ -162,6 +190,12 @@ internal sealed class CallBatch<T> : OutgoingBatch, IPendingCalls
         if (_failures?[index] is { } failure)
             awaited.SetException(failure);
         else
-            awaited.SetResult(_values[index]);
+            awaited.SetResult(_slots[index].Value);
+    }
+
+    private struct Slot
+    {
+        public T Value;
+        public bool Ended;
     }
 }

@@ -11,18 +11,21 @@ namespace FuncX.Client.Submission;
 /// </summary>
 internal abstract class OutgoingBatch
 {
-    private readonly PooledBuffer _arguments;
+    private readonly SubmitTarget _target;
+    private PooledBuffer? _arguments;
+    private SubmitRequest? _request;
     private long _firstRefusal;
     private int _refusals;
 
     protected OutgoingBatch(SubmitTarget target, TimeProvider time, int bufferBytes)
     {
+        _target = target;
         var now = time.GetUtcNow();
         Id = BatchId.New(now.ToUnixTimeMilliseconds());
         _arguments = new PooledBuffer(bufferBytes);
         Span<byte> id = stackalloc byte[BatchId.Size];
         Id.Write(id);
-        Request = new SubmitRequest
+        _request = new SubmitRequest
         {
             BatchId = ByteString.CopyFrom(id),
             FunctionId = target.Function.Value,
@@ -35,10 +38,11 @@ internal abstract class OutgoingBatch
 
     public BatchId Id { get; }
 
-    public SubmitRequest Request { get; }
+    /// <summary>What is sent; gone once the service has answered. Handles may be kept for a long time, and then nothing of it is.</summary>
+    public SubmitRequest Request => _request ?? throw new InvalidOperationException("the service has answered this batch");
 
     /// <summary>Calls in it.</summary>
-    public int Count => Request.Lengths.Count;
+    public int Count { get; private set; }
 
     /// <summary>Bytes of arguments; kept after the arguments themselves are given back.</summary>
     public int Bytes { get; private set; }
@@ -51,15 +55,16 @@ internal abstract class OutgoingBatch
 
     public void Add<TArg>(TArg argument, ArgumentEncoder<TArg> encoder)
     {
-        var length = encoder.Encode(argument, _arguments);
+        var length = encoder.Encode(argument, _arguments!);
         Request.Lengths.Add((uint)length);
+        Count++;
         Bytes += length;
     }
 
     /// <summary>Nothing is added any more.</summary>
     public void Seal(TimeProvider time)
     {
-        Request.Bodies = UnsafeByteOperations.UnsafeWrap(_arguments.Written);
+        Request.Bodies = UnsafeByteOperations.UnsafeWrap(_arguments!.Written);
         Request.ClientSent = (time.GetUtcNow().UtcTicks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond;
     }
 
@@ -86,13 +91,16 @@ internal abstract class OutgoingBatch
         OnRefused(problem);
     }
 
+    public override string ToString() => $"{Count} call(s) of function {_target.Function.Value[..Math.Min(12, _target.Function.Value.Length)]} to endpoint {_target.Endpoint}";
+
     protected abstract void OnAccepted();
 
     protected abstract void OnRefused(FuncXException problem);
 
     private void Forget()
     {
-        Request.Bodies = ByteString.Empty;
-        _arguments.Return();
+        _request = null;
+        _arguments?.Return();
+        _arguments = null;
     }
 }

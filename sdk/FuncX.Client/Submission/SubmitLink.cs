@@ -161,23 +161,24 @@ internal sealed class SubmitLink : IAsyncDisposable
     {
         while (true)
         {
-            OutgoingBatch? batch;
+            SubmitRequest request;
             lock (_gate)
             {
                 if (!ReferenceEquals(_call, call))
                     return;
-                if (!_unsent.TryDequeue(out batch))
+                if (!_unsent.TryDequeue(out var batch))
                 {
                     _writing = false;
                     return;
                 }
 
                 _unanswered.Add(batch.Id, batch);
+                request = batch.Request;
             }
 
             try
             {
-                await call.RequestStream.WriteAsync(batch.Request);
+                await call.RequestStream.WriteAsync(request);
             }
             catch (Exception problem) when (problem is RpcException or InvalidOperationException or IOException or OperationCanceledException or ObjectDisposedException)
             {
@@ -314,6 +315,5 @@ internal sealed class SubmitLink : IAsyncDisposable
 
     private static FuncXException Disposed() => new(FuncXErrorKind.Failed, "The client was disposed before the service had answered.");
 
-    private static string Describe(OutgoingBatch batch) =>
-        $"Submitting {batch.Count} call(s) of function {batch.Request.FunctionId[..Math.Min(12, batch.Request.FunctionId.Length)]} to endpoint {batch.Request.EndpointId}";
+    private static string Describe(OutgoingBatch batch) => $"Submitting {batch}";
 }
