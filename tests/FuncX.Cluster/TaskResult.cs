@@ -14,8 +14,9 @@ public readonly record struct TaskResult(
     /// <exception cref="InvalidDataException">Its columns do not fit each other.</exception>
     public static IEnumerable<TaskResult> Decode(ResultChunk chunk)
     {
-        var batch = BatchId.Read(chunk.BatchId.Span);
         var count = chunk.Index.Count;
+        var batches = BatchesOf(chunk);
+        Check("batches", batches.Count, count);
         Check("lengths", chunk.Lengths.Count, count);
         CheckOrEmpty("outcomes", chunk.Outcomes.Count, count);
         CheckOrEmpty("stdout_lengths", chunk.StdoutLengths.Count, count);
@@ -37,7 +38,7 @@ public readonly record struct TaskResult(
             var error = Take(chunk.StderrLengths.Count == 0 ? 0 : chunk.StderrLengths[i]);
             var started = chunk.Started.Count == 0 ? 0 : chunk.BaseTime + chunk.Started[i];
             yield return new TaskResult(
-                new TaskId(batch, chunk.Index[i]),
+                new TaskId(batches[i], chunk.Index[i]),
                 chunk.Outcomes.Count == 0 ? Outcome.Value : (Outcome)chunk.Outcomes[i],
                 (ContentType)chunk.ContentTypes[chunk.ContentTypes.Count == 1 ? 0 : i],
                 value, output, error,
@@ -47,7 +48,7 @@ public readonly record struct TaskResult(
         }
 
         if (outputOffset != bodies.Length)
-            throw new InvalidDataException($"a chunk of batch {batch} has {bodies.Length} bytes of bodies, its lengths say {outputOffset}");
+            throw new InvalidDataException($"a chunk of {count} outcomes has {bodies.Length} bytes of bodies, its lengths say {outputOffset}");
 
         ReadOnlyMemory<byte> Take(uint length)
         {
@@ -59,7 +60,7 @@ public readonly record struct TaskResult(
         void Check(string column, int seen, int right)
         {
             if (seen != right)
-                throw new InvalidDataException($"a chunk of batch {batch} has {right} outcomes but {seen} in {column}");
+                throw new InvalidDataException($"a chunk has {right} outcomes but {seen} in {column}");
         }
 
         void CheckOrEmpty(string column, int seen, int right)
@@ -67,5 +68,17 @@ public readonly record struct TaskResult(
             if (seen != 0)
                 Check(column, seen, right);
         }
+    }
+
+    /// <summary>The batch of each row.</summary>
+    private static List<BatchId> BatchesOf(ResultChunk chunk)
+    {
+        var batches = new List<BatchId>();
+        var counts = chunk.Counts.Count == 0 ? [(uint)chunk.Index.Count] : chunk.Counts.ToArray();
+        if (chunk.BatchIds.Length != counts.Length * BatchId.Size)
+            throw new InvalidDataException($"a chunk has {chunk.BatchIds.Length} bytes of batch ids for {counts.Length} batches");
+        for (var index = 0; index < counts.Length; index++)
+            batches.AddRange(Enumerable.Repeat(BatchId.Read(chunk.BatchIds.Span[(index * BatchId.Size)..]), (int)counts[index]));
+        return batches;
     }
 }

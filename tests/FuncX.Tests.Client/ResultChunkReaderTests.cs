@@ -18,6 +18,9 @@ public sealed class ResultChunkReaderTests
 
         var reader = new ResultChunkReader(chunk);
 
+        reader.MoveNext().ShouldBeFalse("no batch was asked for");
+        reader.NextBatch().ShouldBeTrue();
+        reader.Batch.ShouldBe(BatchId.Read(chunk.BatchIds.Span));
         for (var index = 0; index < values.Length; index++)
         {
             reader.MoveNext().ShouldBeTrue();
@@ -29,6 +32,46 @@ public sealed class ResultChunkReaderTests
         }
 
         reader.MoveNext().ShouldBeFalse();
+        reader.MoveNext().ShouldBeFalse();
+        reader.NextBatch().ShouldBeFalse();
+    }
+
+    [Property]
+    public void Each_batch_has_its_own_results_whichever_are_passed_over(byte[][][] batches, bool[] looked, bool withOutput)
+    {
+        if (batches.Length == 0)
+            return;
+        var chunk = Chunk([.. batches.SelectMany(static values => values)], withOutput, withOutcomes: false);
+        var ids = batches.Select(static (_, number) => BatchId.New(number + 1)).ToArray();
+        var bytes = new byte[ids.Length * BatchId.Size];
+        for (var number = 0; number < ids.Length; number++)
+            ids[number].Write(bytes.AsSpan(number * BatchId.Size));
+        chunk.BatchIds = ByteString.CopyFrom(bytes);
+        chunk.Counts.AddRange(batches.Select(static values => (uint)values.Length));
+
+        var reader = new ResultChunkReader(chunk);
+
+        reader.Count.ShouldBe(batches.Sum(static values => values.Length));
+        var row = 0;
+        for (var number = 0; number < batches.Length; number++)
+        {
+            reader.NextBatch().ShouldBeTrue();
+            reader.Batch.ShouldBe(ids[number]);
+            // The consumer may not know the batch, and may stop before its last result.
+            var until = number < looked.Length && !looked[number] ? batches[number].Length / 2 : batches[number].Length;
+            for (var index = 0; index < until; index++)
+            {
+                reader.MoveNext().ShouldBeTrue();
+                reader.Value.ToArray().ShouldBe(batches[number][index]);
+                reader.StandardOutput.Length.ShouldBe(withOutput ? (row + index) % 3 : 0);
+            }
+
+            if (until == batches[number].Length)
+                reader.MoveNext().ShouldBeFalse();
+            row += batches[number].Length;
+        }
+
+        reader.NextBatch().ShouldBeFalse();
     }
 
     [Theory]
@@ -39,6 +82,9 @@ public sealed class ResultChunkReaderTests
     [InlineData("codes")]
     [InlineData("bodies")]
     [InlineData("batch")]
+    [InlineData("batches")]
+    [InlineData("counts")]
+    [InlineData("counts beyond 32 bits")]
     public void A_message_whose_columns_do_not_fit_is_refused(string column)
     {
         var chunk = Chunk([[1], [2, 3], [4]], withOutput: true, withOutcomes: true);
@@ -50,7 +96,13 @@ public sealed class ResultChunkReaderTests
             case "stdout": chunk.StdoutLengths.RemoveAt(0); break;
             case "codes": chunk.Codes.Add(0); break;
             case "bodies": chunk.Bodies = ByteString.CopyFrom([.. chunk.Bodies, 1]); break;
-            default: chunk.BatchId = ByteString.CopyFrom(1, 2); break;
+            case "batches": chunk.Counts.AddRange([1, 2]); break;
+            case "counts": chunk.Counts.Add(2); break;
+            case "counts beyond 32 bits":
+                chunk.Counts.AddRange([uint.MaxValue, 4]);
+                chunk.BatchIds = ByteString.CopyFrom([.. chunk.BatchIds, .. chunk.BatchIds]);
+                break;
+            default: chunk.BatchIds = ByteString.CopyFrom(1, 2); break;
         }
 
         Should.Throw<FuncXException>(() => new ResultChunkReader(chunk).Count);
@@ -60,7 +112,7 @@ public sealed class ResultChunkReaderTests
     {
         var id = new byte[BatchId.Size];
         BatchId.New(1).Write(id);
-        var chunk = new ResultChunk { Cursor = 1, BatchId = ByteString.CopyFrom(id) };
+        var chunk = new ResultChunk { Cursor = 1, BatchIds = ByteString.CopyFrom(id) };
         chunk.ContentTypes.Add(1);
         var bodies = new List<byte>();
         for (var index = 0; index < values.Length; index++)

@@ -377,7 +377,8 @@ public sealed class ServiceTasksEngineTests
         {
             for (var round = 0ul; round < 20; round++)
             {
-                await harness.SubmitAsync(2);
+                // Too large for two to share a message.
+                await harness.SubmitAsync(300);
                 var sent = await harness.TakeAsync(link);
                 await receiver.ReceiveAsync(EngineHarness.Message(round + 1, [.. sent.Tasks.Select(task => (task.Task, task.Attempt, TaskOutcome.Value, _value))]), inline: true);
             }
@@ -394,5 +395,46 @@ public sealed class ServiceTasksEngineTests
         harness.Restart();
         (await harness.ReadAsync()).ShouldBe(all);
         (await harness.ReadAsync(cursor: half)).ShouldBe(all[10..]);
+    }
+
+    [Fact]
+    public async Task Results_of_small_batches_share_a_message_and_those_that_say_more_have_their_own()
+    {
+        using var harness = new EngineHarness();
+        var link = await harness.ConnectAsync();
+        var expected = new List<(TaskId Task, string Value)>();
+        var sequence = 0ul;
+        using (var receiver = harness.Receiver(link))
+        {
+            foreach (var (count, outcome) in new[]
+            {
+                (2, TaskOutcome.Value), (1, TaskOutcome.Value), (3, TaskOutcome.Value), (1, TaskOutcome.Exception), (1, TaskOutcome.Value), (1, TaskOutcome.Value), (600, TaskOutcome.Value),
+                (300, TaskOutcome.Value), (200, TaskOutcome.Value), (100, TaskOutcome.Value),
+            })
+            {
+                await harness.SubmitAsync(count);
+                var sent = await harness.TakeAsync(link);
+                var results = sent.Tasks.Select(task => (task.Task, task.Attempt, outcome, Value: $"{sequence}.{task.Task.Index}")).ToList();
+                await receiver.ReceiveAsync(EngineHarness.Message(++sequence, [.. results.Select(static result => (result.Task, result.Attempt, result.outcome, System.Text.Encoding.ASCII.GetBytes(result.Value)))]), inline: true);
+                expected.AddRange(results.Select(static result => (result.Task, result.Value)));
+            }
+        }
+
+        foreach (var restarted in new[] { false, true })
+        {
+            var chunks = await harness.ReadAsync();
+            chunks.Select(static chunk => string.Join('+', chunk.Counts)).ShouldBe(["2+1+3", "", "1+1", "", "300+200", ""], $"restarted: {restarted}");
+            chunks.SelectMany(static chunk => EngineHarness.Values(chunk)).ShouldBe(expected);
+            chunks[1].Outcomes.ShouldBe([(uint)Outcome.Exception]);
+            foreach (var chunk in chunks)
+            {
+                var rest = await harness.ReadAsync(cursor: chunk.Cursor);
+                rest.SelectMany(static next => EngineHarness.Values(next)).ShouldBe(expected.Skip(expected.Count - rest.Sum(static next => next.Index.Count)));
+                rest.Sum(static next => next.Index.Count).ShouldBe(chunks.SkipWhile(next => !ReferenceEquals(next, chunk)).Skip(1).Sum(static next => next.Index.Count));
+            }
+
+            harness.Restart();
+            await harness.Engine.IndexAllAsync();
+        }
     }
 }

@@ -174,11 +174,37 @@ internal sealed class EngineHarness : IDisposable
         var outcomes = new Dictionary<TaskId, Outcome>();
         foreach (var chunk in chunks)
         {
-            for (var row = 0; row < chunk.Index.Count; row++)
-                outcomes.Add(new TaskId(BatchId.Read(chunk.BatchId.Span), chunk.Index[row]), chunk.Outcomes.Count == 0 ? Outcome.Value : (Outcome)chunk.Outcomes[row]);
+            foreach (var (task, row) in Tasks(chunk).Select(static (task, row) => (task, row)))
+                outcomes.Add(task, chunk.Outcomes.Count == 0 ? Outcome.Value : (Outcome)chunk.Outcomes[row]);
         }
 
         return outcomes;
+    }
+
+    /// <summary>Tasks of a chunk and their values as text, in order.</summary>
+    public static List<(TaskId Task, string Value)> Values(ResultChunk chunk)
+    {
+        var at = 0;
+        return [.. Tasks(chunk).Select((task, row) =>
+        {
+            var length = (int)chunk.Lengths[row];
+            at += length;
+            return (task, System.Text.Encoding.UTF8.GetString(chunk.Bodies.Span.Slice(at - length, length)));
+        })];
+    }
+
+    private static List<TaskId> Tasks(ResultChunk chunk)
+    {
+        var counts = chunk.Counts.Count == 0 ? [(uint)chunk.Index.Count] : chunk.Counts.ToArray();
+        chunk.BatchIds.Length.ShouldBe(counts.Length * BatchId.Size);
+        var tasks = new List<TaskId>();
+        for (var batch = 0; batch < counts.Length; batch++)
+        {
+            for (var row = 0; row < counts[batch]; row++)
+                tasks.Add(new TaskId(BatchId.Read(chunk.BatchIds.Span[(batch * BatchId.Size)..]), chunk.Index[tasks.Count]));
+        }
+
+        return tasks;
     }
 
     public LinkReceiver Receiver(LinkSession link) => new(link, Engine, _limits);

@@ -106,11 +106,14 @@ internal sealed class CallSession : IResultReceiver, IAsyncDisposable
     public void Take(ResultChunk chunk)
     {
         var results = new ResultChunkReader(chunk);
-        IPendingCalls? batch;
-        lock (_gate)
-            _pending.TryGetValue(results.Batch, out batch);
-        if (batch is not null && batch.Take(ref results))
-            Forget(batch);
+        while (results.NextBatch())
+        {
+            IPendingCalls? batch;
+            lock (_gate)
+                _pending.TryGetValue(results.Batch, out batch);
+            if (batch is not null && batch.Take(ref results))
+                Forget(batch);
+        }
     }
 
     public void Fail(FuncXException problem)

@@ -8,7 +8,7 @@ internal interface IPendingCalls
 {
     BatchId Id { get; }
 
-    /// <summary>Takes one message of outcomes; true when the last one is here.</summary>
+    /// <summary>Takes its outcomes of one message; true when the last one is here.</summary>
     bool Take(ref ResultChunkReader results);
 
     /// <summary>No outcome comes any more.</summary>

@@ -61,7 +61,7 @@ internal sealed class MapBatch<TResult> : OutgoingBatch
             _arrival = ArrayPool<int>.Shared.Rent(Count);
     }
 
-    /// <summary>Reads one message of results; gives how many may be taken now. A result that came before changes nothing.</summary>
+    /// <summary>Reads its results of one message; gives how many may be taken now. A result that came before changes nothing.</summary>
     public int Take(ref ResultChunkReader results, ResultDecoder<TResult> decoder)
     {
         var count = Count;

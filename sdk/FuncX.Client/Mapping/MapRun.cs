@@ -161,30 +161,20 @@ internal sealed class MapRun<TArg, TResult> : IMapOwner<TResult>, IResultReceive
     public void Take(ResultChunk chunk)
     {
         var results = new ResultChunkReader(chunk);
-        MapBatch<TResult>? batch;
-        lock (_gate)
-            _unfinished.TryGetValue(results.Batch, out batch);
-        // Another program may use the same group; and a complete batch may be told again.
-        if (batch is null)
-            return;
-        var ready = batch.Take(ref results, _setup.Decoder);
         lock (_gate)
         {
             _resultBytes += chunk.Bodies.Length;
             _resultCount += results.Count;
-            if (batch.IsComplete)
-                _unfinished.Remove(batch.Id);
-            if (ready == batch.Ready)
-                return;
-            batch.Ready = ready;
-            if (!_setup.Options.Ordered && !batch.IsListed)
-            {
-                batch.IsListed = true;
-                _toTake.Enqueue(batch);
-            }
+        }
 
-            if (_toTake.Peek() == batch)
-                Announce();
+        while (results.NextBatch())
+        {
+            MapBatch<TResult>? batch;
+            lock (_gate)
+                _unfinished.TryGetValue(results.Batch, out batch);
+            // Another program may use the same group; and a complete batch may be told again.
+            if (batch is not null)
+                Take(batch, ref results);
         }
     }
 
@@ -199,6 +189,27 @@ internal sealed class MapRun<TArg, TResult> : IMapOwner<TResult>, IResultReceive
         if (_setup.Options.CancelWhenAbandoned)
             await CancelRestAsync();
         _stop.Dispose();
+    }
+
+    private void Take(MapBatch<TResult> batch, ref ResultChunkReader results)
+    {
+        var ready = batch.Take(ref results, _setup.Decoder);
+        lock (_gate)
+        {
+            if (batch.IsComplete)
+                _unfinished.Remove(batch.Id);
+            if (ready == batch.Ready)
+                return;
+            batch.Ready = ready;
+            if (!_setup.Options.Ordered && !batch.IsListed)
+            {
+                batch.IsListed = true;
+                _toTake.Enqueue(batch);
+            }
+
+            if (_toTake.Peek() == batch)
+                Announce();
+        }
     }
 
     private bool TryTakeRun()

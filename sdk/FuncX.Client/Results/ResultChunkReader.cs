@@ -6,11 +6,13 @@ using Google.Protobuf;
 namespace FuncX.Client.Results;
 
 /// <summary>
-/// Walks the columns of a <see cref="ResultChunk"/>. A hot path: spans over the message, no allocation. The lengths of all columns are checked before the first
-/// result is given out.
+/// Walks the batches of a <see cref="ResultChunk"/> and the columns of each. A hot path: spans over the message, no allocation. The lengths of all columns are
+/// checked before the first result is given out.
 /// </summary>
 internal ref struct ResultChunkReader
 {
+    private readonly ReadOnlySpan<byte> _batches;
+    private readonly ReadOnlySpan<uint> _counts;
     private readonly ReadOnlySpan<uint> _index;
     private readonly ReadOnlySpan<uint> _outcomes;
     private readonly ReadOnlySpan<uint> _contentTypes;
@@ -22,7 +24,10 @@ internal ref struct ResultChunkReader
     private readonly ReadOnlySpan<long> _ran;
     private readonly ReadOnlyMemory<byte> _bodies;
     private readonly long _baseTime;
+    private int _batch;
+    private int _batchEnd;
     private int _at;
+    private int _next;
     private int _value;
     private int _output;
 
@@ -40,12 +45,14 @@ internal ref struct ResultChunkReader
         _ran = UnsafeCollectionOperations.AsSpan(chunk.Ran);
         _bodies = chunk.Bodies.Memory;
         _baseTime = chunk.BaseTime;
-        _at = -1;
-        if (chunk.BatchId.Length != BatchId.Size)
-            throw Malformed($"its batch id has {chunk.BatchId.Length} bytes instead of {BatchId.Size}");
-        Batch = BatchId.Read(chunk.BatchId.Span);
+        _batches = chunk.BatchIds.Span;
+        _counts = UnsafeCollectionOperations.AsSpan(chunk.Counts);
 
         var count = _index.Length;
+        if (_batches.Length != BatchId.Size * Math.Max(1, _counts.Length))
+            throw Malformed($"its batch ids have {_batches.Length} bytes for {Math.Max(1, _counts.Length)} batches");
+        if (!_counts.IsEmpty && Sum(_counts) != count)
+            throw Malformed($"its batches have {Sum(_counts)} results, and it carries {count}");
         CheckColumn(_lengths.Length, count, mayBeEmpty: false, "lengths");
         CheckColumn(_outcomes.Length, count, mayBeEmpty: true, "outcomes");
         if (_contentTypes.Length != 1)
@@ -62,8 +69,10 @@ internal ref struct ResultChunkReader
         _output = (int)values;
     }
 
-    public BatchId Batch { get; }
+    /// <summary>The batch that <see cref="NextBatch"/> came to.</summary>
+    public BatchId Batch { get; private set; }
 
+    /// <summary>Results of all batches.</summary>
     public readonly int Count => _index.Length;
 
     public readonly uint Index => _index[_at];
@@ -90,15 +99,34 @@ internal ref struct ResultChunkReader
 
     private readonly int StderrBytes => _stderr.IsEmpty ? 0 : (int)_stderr[_at];
 
+    /// <summary>Goes to the next batch, whether all results of this one were looked at or not; false: there is none.</summary>
+    public bool NextBatch()
+    {
+        while (MoveNext())
+        {
+        }
+
+        if (_batch * BatchId.Size == _batches.Length)
+            return false;
+        Batch = BatchId.Read(_batches[(_batch * BatchId.Size)..]);
+        _batchEnd += _counts.IsEmpty ? _index.Length : (int)_counts[_batch];
+        _batch++;
+        return true;
+    }
+
+    /// <summary>Goes to the next result of the batch; false: that was the last.</summary>
     public bool MoveNext()
     {
-        if (_at >= 0)
+        if (_next == _batchEnd)
+            return false;
+        if (_next > 0)
         {
             _value += (int)_lengths[_at];
             _output += StdoutBytes + StderrBytes;
         }
 
-        return ++_at < _index.Length;
+        _at = _next++;
+        return true;
     }
 
     private readonly void CheckColumn(int length, int count, bool mayBeEmpty, string name)

@@ -92,10 +92,13 @@ public sealed class TaskQueries
     {
         var results = new List<TaskResult>(chunk.Index.Count);
         var reader = new ResultChunkReader(chunk);
-        while (reader.MoveNext())
+        while (reader.NextBatch())
         {
-            results.Add(new TaskResult(
-                new TaskId(reader.Batch, reader.Index), reader.Outcome, reader.ContentType, reader.Value, reader.StandardOutput, reader.StandardError, reader.Code, chunk.Cursor));
+            while (reader.MoveNext())
+            {
+                results.Add(new TaskResult(
+                    new TaskId(reader.Batch, reader.Index), reader.Outcome, reader.ContentType, reader.Value, reader.StandardOutput, reader.StandardError, reader.Code, chunk.Cursor));
+            }
         }
 
         return results;

@@ -1,7 +1,5 @@
 using FuncX.Contracts.V1;
 using FuncX.Service.Storage;
-using Google.Protobuf;
-using Google.Protobuf.Collections;
 using Grpc.Core;
 
 namespace FuncX.Service.Tasks;
@@ -19,6 +17,7 @@ internal sealed class ResultStream(TaskEngine engine, int owner, string group, I
 
     private readonly ResultSignal _signal = new();
     private readonly ResultRows _rows = new();
+    private readonly ResultMessage _message = new(engine.Store.Segments);
     private readonly List<ResultPosition> _positions = [];
     private readonly ulong _number = GroupState.NumberOf(owner, group);
     private ulong _position;
@@ -94,18 +93,18 @@ internal sealed class ResultStream(TaskEngine engine, int owner, string group, I
         }
 
         ChunkResults? chunk = null;
-        for (var index = 0; index < _positions.Count; index++)
+        foreach (var position in _positions)
         {
-            var position = _positions[index];
             if (chunk?.Chunk != position.Chunk)
                 chunk = engine.Store.ReadResults(position.Chunk);
             if (chunk is not null)
-                await SendAsync(chunk, position, index + 1 == _positions.Count, ending);
+                await SendAsync(chunk, position, ending);
             else if (!_fromOldest)
-                throw Expired(position.Chunk);
+                throw await ExpiredAsync(position.Chunk, ending);
             _position = position.Cursor;
         }
 
+        await WriteAsync(Flushed, ending);
         return _positions.Count > 0;
     }
 
@@ -120,7 +119,7 @@ internal sealed class ResultStream(TaskEngine engine, int owner, string group, I
             if (engine.Store.ReadResults(id) is not { } chunk)
             {
                 if (!_fromOldest)
-                    throw Expired(id);
+                    throw await ExpiredAsync(id, ending);
                 continue;
             }
 
@@ -131,113 +130,40 @@ internal sealed class ResultStream(TaskEngine engine, int owner, string group, I
                 var at = new ResultPosition(id, ordinal, offset);
                 offset += ResultRows.LengthOf(section);
                 if ((id > from || ordinal >= sections) && ResultRows.IsOf(section, _number))
-                    await SendAsync(chunk, at, last: false, ending);
+                    await SendAsync(chunk, at, ending);
             }
         }
 
+        await WriteAsync(Flushed, ending);
         _position = Math.Max(_position, new ResultPosition(floor, -1, 0).Cursor);
     }
 
     /// <summary>Fewer results than the group has would look like all of them.</summary>
-    private CursorException Expired(long chunk) => new(
-        $"Results of group '{group}' behind cursor {_position} have expired. Go on with cursor {new ResultPosition(engine.Store.NextChunk(chunk) - 1, ResultPosition.MostSections, 0).Cursor} for the rest.");
+    private async ValueTask<CursorException> ExpiredAsync(long chunk, CancellationToken ending)
+    {
+        await WriteAsync(Flushed, ending);
+        return new($"Results of group '{group}' behind cursor {_position} have expired. Go on with cursor {new ResultPosition(engine.Store.NextChunk(chunk) - 1, ResultPosition.MostSections, 0).Cursor} for the rest.");
+    }
 
-    private async ValueTask SendAsync(ChunkResults chunk, ResultPosition position, bool last, CancellationToken ending)
+    /// <summary>Puts a section into the next message, and sends the one before when it does not fit in there.</summary>
+    private async ValueTask SendAsync(ChunkResults chunk, ResultPosition position, CancellationToken ending)
     {
         var section = chunk.Sections[position.Offset..];
         _rows.Read(section.Span, chunk.Time);
         if (_rows.Group != _number || _rows.Batch.Owner != owner)
             return;
-        output.WriteOptions = last ? Flushed : Buffered;
-        await output.WriteAsync(ChunkOf(section, position.Cursor), ending);
+        if (_message.TryAdd(section, _rows, position.Cursor))
+            return;
+        await WriteAsync(Buffered, ending);
+        _message.TryAdd(section, _rows, position.Cursor);
     }
 
-    private ResultChunk ChunkOf(ReadOnlyMemory<byte> section, ulong cursor)
+    /// <summary>Whoever stops sending, to wait or with an error, writes what there is.</summary>
+    private async ValueTask WriteAsync(WriteOptions options, CancellationToken ending)
     {
-        Span<byte> id = stackalloc byte[Wire.BatchId.Size];
-        _rows.Batch.Id.Write(id);
-        var chunk = new ResultChunk { Cursor = cursor, BatchId = ByteString.CopyFrom(id), BaseTime = _rows.Time(ResultTimes.WorkerStarted, 0) };
-        var count = _rows.Count;
-        Fill(chunk.Index, _rows.Index, count);
-        Fill(chunk.Lengths, _rows.ValueBytes, count);
-        chunk.Started.Capacity = chunk.Ran.Capacity = count;
-        for (var row = 0; row < count; row++)
-        {
-            var started = _rows.Time(ResultTimes.WorkerStarted, row);
-            chunk.Started.Add(started - chunk.BaseTime);
-            chunk.Ran.Add(_rows.Time(ResultTimes.WorkerEnded, row) - started);
-        }
-
-        var same = (_rows.Flags & ResultFlags.SameContentType) != 0;
-        for (var row = 0; row < (same ? 1 : count); row++)
-            chunk.ContentTypes.Add((uint)_rows.ContentType[row]);
-        if ((_rows.Flags & ResultFlags.AllValues) == 0)
-        {
-            for (var row = 0; row < count; row++)
-                chunk.Outcomes.Add((uint)_rows.Outcome[row]);
-        }
-
-        if ((_rows.Flags & ResultFlags.Codes) != 0)
-        {
-            for (var row = 0; row < count; row++)
-                chunk.Codes.Add(_rows.Code[row]);
-        }
-
-        if ((_rows.Flags & ResultFlags.Output) != 0)
-        {
-            Fill(chunk.StdoutLengths, _rows.StdoutBytes, count);
-            Fill(chunk.StderrLengths, _rows.StderrBytes, count);
-        }
-
-        chunk.Bodies = BodiesOf(section);
-        return chunk;
-    }
-
-    private ByteString BodiesOf(ReadOnlyMemory<byte> section)
-    {
-        var length = ResultRows.LengthOf(section.Span);
-        if ((_rows.Flags & (ResultFlags.Large | ResultFlags.Output)) == 0)
-            return UnsafeByteOperations.UnsafeWrap(section[_rows.BodiesOffset..length]);
-        long values = 0, all = 0;
-        for (var row = 0; row < _rows.Count; row++)
-        {
-            values += _rows.ValueBytes[row];
-            all += _rows.BodyBytes(row);
-        }
-
-        // On disk each task's value and output lie together; on the wire all values come first.
-        var bodies = new byte[all];
-        var value = 0;
-        var text = (int)values;
-        var at = _rows.BodiesOffset;
-        for (var row = 0; row < _rows.Count; row++)
-        {
-            ReadOnlySpan<byte> body;
-            if (_rows.Large[row].IsNone)
-            {
-                body = section.Span.Slice(at, _rows.BodyBytes(row));
-                at += body.Length;
-            }
-            else
-            {
-                var large = new byte[_rows.BodyBytes(row)];
-                engine.Store.Segments.Read(_rows.Large[row], large);
-                body = large;
-            }
-
-            body[.._rows.ValueBytes[row]].CopyTo(bodies.AsSpan(value));
-            body[_rows.ValueBytes[row]..].CopyTo(bodies.AsSpan(text));
-            value += _rows.ValueBytes[row];
-            text += body.Length - _rows.ValueBytes[row];
-        }
-
-        return UnsafeByteOperations.UnsafeWrap(bodies);
-    }
-
-    private static void Fill(RepeatedField<uint> field, int[] values, int count)
-    {
-        field.Capacity = count;
-        for (var index = 0; index < count; index++)
-            field.Add((uint)values[index]);
+        if (_message.Take() is not { } message)
+            return;
+        output.WriteOptions = options;
+        await output.WriteAsync(message, ending);
     }
 }

@@ -277,7 +277,7 @@ public sealed class FakeState : IDisposable
 
     private ResultChunk Chunk(ByteString batch, int[] part, TaskInfo[] tasks)
     {
-        var chunk = new ResultChunk { Cursor = _cursor += 7, BatchId = batch, BaseTime = 1_000_520 };
+        var chunk = new ResultChunk { Cursor = _cursor += 7, BatchIds = batch, BaseTime = 1_000_520 };
         chunk.ContentTypes.Add((uint)ContentType.Json);
         var bodies = new List<byte>();
         foreach (var index in part)

@@ -1,0 +1,177 @@
+using FuncX.Contracts.V1;
+using FuncX.Service.Storage;
+using Google.Protobuf;
+using Google.Protobuf.Collections;
+
+namespace FuncX.Service.Tasks;
+
+/// <summary>
+/// The next message of a stream of results. Sections of small batches share one, so that single calls which end together do not cost a message each; a large
+/// section, or one that says more than values, has one of its own, and its bodies are not copied.
+/// </summary>
+internal sealed class ResultMessage(SegmentFiles segments)
+{
+    private const int SharedRows = 512;
+    private const int SharedBytes = 64 * 1024;
+
+    private readonly List<ReadOnlyMemory<byte>> _bodies = [];
+    private ResultChunk? _chunk;
+    private byte[] _batches = new byte[Wire.BatchId.Size * 16];
+    private int _batchBytes;
+    private int _firstRows;
+    private int _bytes;
+    private bool _takesMore;
+
+    /// <summary>Adds a section; false when it does not go into this message: take that first.</summary>
+    public bool TryAdd(ReadOnlyMemory<byte> section, ResultRows rows, ulong cursor)
+    {
+        section = section[..ResultRows.LengthOf(section.Span)];
+        var plain = (rows.Flags & (ResultFlags.AllValues | ResultFlags.SameContentType | ResultFlags.Large | ResultFlags.Output | ResultFlags.Codes)) == (ResultFlags.AllValues | ResultFlags.SameContentType);
+        if (_chunk is null)
+        {
+            _takesMore = plain;
+            _firstRows = rows.Count;
+            _chunk = new ResultChunk { BaseTime = rows.Time(ResultTimes.WorkerStarted, 0) };
+        }
+        else if (!plain || !_takesMore || (uint)rows.ContentType[0] != _chunk.ContentTypes[0] || _chunk.Index.Count + rows.Count > SharedRows || _bytes + section.Length > SharedBytes)
+        {
+            return false;
+        }
+        else
+        {
+            if (_chunk.Counts.Count == 0)
+                _chunk.Counts.Add((uint)_firstRows);
+            _chunk.Counts.Add((uint)rows.Count);
+        }
+
+        _chunk.Cursor = cursor;
+        AddBatch(rows);
+        AddColumns(_chunk, rows);
+        _bytes += section.Length;
+        _bodies.Add(plain ? section[rows.BodiesOffset..] : BodiesOf(section, rows));
+        return true;
+    }
+
+    /// <summary>The message, whole; null when there is none. The next one begins empty.</summary>
+    public ResultChunk? Take()
+    {
+        if (_chunk is not { } chunk)
+            return null;
+        chunk.BatchIds = ByteString.CopyFrom(_batches, 0, _batchBytes);
+        chunk.Bodies = _bodies.Count == 1 ? UnsafeByteOperations.UnsafeWrap(_bodies[0]) : Joined();
+        _chunk = null;
+        _bodies.Clear();
+        _batchBytes = _bytes = 0;
+        return chunk;
+    }
+
+    private void AddBatch(ResultRows rows)
+    {
+        if (_batchBytes == _batches.Length)
+            Array.Resize(ref _batches, _batches.Length * 4);
+        rows.Batch.Id.Write(_batches.AsSpan(_batchBytes));
+        _batchBytes += Wire.BatchId.Size;
+    }
+
+    private static void AddColumns(ResultChunk chunk, ResultRows rows)
+    {
+        var count = rows.Count;
+        Add(chunk.Index, rows.Index, count);
+        Add(chunk.Lengths, rows.ValueBytes, count);
+        chunk.Started.Capacity = chunk.Ran.Capacity = Room(chunk.Started.Capacity, chunk.Started.Count + count);
+        for (var row = 0; row < count; row++)
+        {
+            var started = rows.Time(ResultTimes.WorkerStarted, row);
+            chunk.Started.Add(started - chunk.BaseTime);
+            chunk.Ran.Add(rows.Time(ResultTimes.WorkerEnded, row) - started);
+        }
+
+        if (chunk.ContentTypes.Count == 0)
+        {
+            var same = (rows.Flags & ResultFlags.SameContentType) != 0;
+            for (var row = 0; row < (same ? 1 : count); row++)
+                chunk.ContentTypes.Add((uint)rows.ContentType[row]);
+        }
+
+        if ((rows.Flags & ResultFlags.AllValues) == 0)
+        {
+            for (var row = 0; row < count; row++)
+                chunk.Outcomes.Add((uint)rows.Outcome[row]);
+        }
+
+        if ((rows.Flags & ResultFlags.Codes) != 0)
+        {
+            for (var row = 0; row < count; row++)
+                chunk.Codes.Add(rows.Code[row]);
+        }
+
+        if ((rows.Flags & ResultFlags.Output) != 0)
+        {
+            Add(chunk.StdoutLengths, rows.StdoutBytes, count);
+            Add(chunk.StderrLengths, rows.StderrBytes, count);
+        }
+    }
+
+    private ReadOnlyMemory<byte> BodiesOf(ReadOnlyMemory<byte> section, ResultRows rows)
+    {
+        if ((rows.Flags & (ResultFlags.Large | ResultFlags.Output)) == 0)
+            return section[rows.BodiesOffset..];
+        long values = 0, all = 0;
+        for (var row = 0; row < rows.Count; row++)
+        {
+            values += rows.ValueBytes[row];
+            all += rows.BodyBytes(row);
+        }
+
+        // On disk each task's value and output lie together; on the wire all values come first.
+        var bodies = new byte[all];
+        var value = 0;
+        var text = (int)values;
+        var at = rows.BodiesOffset;
+        for (var row = 0; row < rows.Count; row++)
+        {
+            ReadOnlySpan<byte> body;
+            if (rows.Large[row].IsNone)
+            {
+                body = section.Span.Slice(at, rows.BodyBytes(row));
+                at += body.Length;
+            }
+            else
+            {
+                var large = new byte[rows.BodyBytes(row)];
+                segments.Read(rows.Large[row], large);
+                body = large;
+            }
+
+            body[..rows.ValueBytes[row]].CopyTo(bodies.AsSpan(value));
+            body[rows.ValueBytes[row]..].CopyTo(bodies.AsSpan(text));
+            value += rows.ValueBytes[row];
+            text += body.Length - rows.ValueBytes[row];
+        }
+
+        return bodies;
+    }
+
+    private ByteString Joined()
+    {
+        var bodies = new byte[_bodies.Sum(static part => part.Length)];
+        var at = 0;
+        foreach (var part in _bodies)
+        {
+            part.Span.CopyTo(bodies.AsSpan(at));
+            at += part.Length;
+        }
+
+        return UnsafeByteOperations.UnsafeWrap(bodies);
+    }
+
+    private static void Add(RepeatedField<uint> field, int[] values, int count)
+    {
+        field.Capacity = Room(field.Capacity, field.Count + count);
+        for (var index = 0; index < count; index++)
+            field.Add((uint)values[index]);
+    }
+
+    // Exactly what the first section needs, as most messages have one; then in steps.
+    private static int Room(int room, int wanted) => wanted <= room ? room : room == 0 ? wanted : Math.Max(wanted, Math.Max(32, room * 2));
+}
