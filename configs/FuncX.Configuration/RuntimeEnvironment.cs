@@ -1,9 +1,10 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 
 namespace FuncX.Configuration;
 
 /// <summary>
-/// Settings of the .NET runtime that it takes from its environment alone and reads before any code of ours runs. A program that wants some becomes itself once more,
+/// Settings of the .NET runtime that it takes from its environment alone and reads before, or just after, the first code of ours runs. A program that wants some becomes itself once more,
 /// with them set: the process id, the open files and the arguments stay. They are not passed on to what it starts.
 /// </summary>
 public static partial class RuntimeEnvironment
@@ -19,6 +20,7 @@ public static partial class RuntimeEnvironment
             return;
         if (Environment.GetEnvironmentVariable(Marker) is { } added)
         {
+            UseSharedPool();
             Remove(added.Split(','));
             return;
         }
@@ -35,6 +37,14 @@ public static partial class RuntimeEnvironment
         BecomeItself();
         // No /proc, or no memory: it runs as well without, only not as fast.
         Remove(names);
+    }
+
+    /// <summary>The shared pool reads its setting when it first keeps more than the one array that each thread has, which could be after the setting is gone.</summary>
+    private static void UseSharedPool()
+    {
+        var (first, second) = (ArrayPool<byte>.Shared.Rent(16), ArrayPool<byte>.Shared.Rent(16));
+        ArrayPool<byte>.Shared.Return(first);
+        ArrayPool<byte>.Shared.Return(second);
     }
 
     private static void Remove(IEnumerable<string> names)
