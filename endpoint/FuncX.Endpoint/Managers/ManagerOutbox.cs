@@ -164,8 +164,9 @@ internal sealed class ManagerOutbox(Stream stream, HopCounter hops, BufferPool p
                     onRoom();
             }
         }
-        catch (Exception problem) when (problem is IOException or ObjectDisposedException or InvalidOperationException or OperationCanceledException)
+        catch (Exception problem)
         {
+            // Whatever it is: a connection that nobody writes to any more has to end, and the manager dials again.
             Close();
             onFailed(problem);
         }

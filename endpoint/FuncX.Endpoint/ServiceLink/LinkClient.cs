@@ -112,12 +112,16 @@ internal sealed partial class LinkClient(EndpointConfiguration configuration, En
         _lastProblem = "";
         LogLinked(identity.ServiceAddress, welcome.Epoch, welcome.Version);
         using var news = new SemaphoreSlim(1);
-        LinkSession? session = null;
-        session = new LinkSession(
+        Exception? sending = null;
+        var session = new LinkSession(
             call.RequestStream,
             hops,
             () => loop.Post(new ActionEvent(static _ => { })),
-            _ => over.Cancel());
+            problem =>
+            {
+                sending = problem;
+                over.Cancel();
+            });
         var spooled = await CompleteSpoolAsync();
         await loop.Run(dispatcher =>
         {
@@ -128,6 +132,11 @@ internal sealed partial class LinkClient(EndpointConfiguration configuration, En
         try
         {
             await ReceiveAsync(call.ResponseStream, session, over.Token);
+        }
+        catch (Exception end) when (sending is not null && !stopping.IsCancellationRequested && end is OperationCanceledException or RpcException { StatusCode: StatusCode.Cancelled })
+        {
+            // The end of receiving is only what came of it.
+            throw new IOException($"sending failed: {Explain(sending)}", sending);
         }
         finally
         {

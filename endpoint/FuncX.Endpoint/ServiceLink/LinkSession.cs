@@ -77,45 +77,56 @@ internal sealed class LinkSession(IClientStreamWriter<OutgoingMessage> writer, H
 
     private async Task SendAsync()
     {
-        while (TryTake(out var message))
+        try
         {
-            try
+            while (TryTake(out var message))
             {
-                if (message is HeldMessage held)
+                try
                 {
-                    FailPoints.Pass("before-link-send");
-                    await writer.WriteAsync(message);
-                    FailPoints.Pass("after-link-send");
-                    hops.ResultsSent += held.Results;
+                    await WriteAsync(message);
                 }
-                else
+                finally
                 {
-                    await writer.WriteAsync(message);
+                    message.Release();
                 }
-            }
-            catch (Exception problem) when (problem is RpcException or InvalidOperationException or IOException or OperationCanceledException or ObjectDisposedException)
-            {
-                Close();
-                onFailed(problem);
-                return;
-            }
-            finally
-            {
-                message.Release();
-            }
 
-            bool tell;
-            lock (_gate)
-            {
-                if (message is HeldMessage)
-                    _results--;
-                tell = _wantsRoom && _results < QueuedResults;
-                if (tell)
-                    _wantsRoom = false;
+                if (MakesRoom(message))
+                    onRoom();
             }
+        }
+        catch (Exception problem)
+        {
+            // Whatever it is: a link that nobody writes to any more has to end, and the next one announces everything again.
+            Close();
+            onFailed(problem);
+        }
+    }
 
-            if (tell)
-                onRoom();
+    private async ValueTask WriteAsync(OutgoingMessage message)
+    {
+        if (message is not HeldMessage held)
+        {
+            await writer.WriteAsync(message);
+            return;
+        }
+
+        FailPoints.Pass("before-link-send");
+        await writer.WriteAsync(message);
+        FailPoints.Pass("after-link-send");
+        hops.ResultsSent += held.Results;
+    }
+
+    /// <summary>A message is gone; true when the owner waits to be told.</summary>
+    private bool MakesRoom(OutgoingMessage message)
+    {
+        lock (_gate)
+        {
+            if (message is HeldMessage)
+                _results--;
+            if (!_wantsRoom || _results >= QueuedResults)
+                return false;
+            _wantsRoom = false;
+            return true;
         }
     }
 
