@@ -25,6 +25,7 @@ public sealed class FuncXClient : IAsyncDisposable
     private readonly FuncXClientOptions _options;
     private readonly TimeProvider _time;
     private readonly CallSession _session;
+    private bool _disposed;
 
     /// <summary>A client for the service at <paramref name="address"/>; nothing is sent yet.</summary>
     /// <param name="address"><c>https://HOST[:PORT]</c>; <c>http://</c> for this machine's loopback only, since the token would travel in clear.</param>
@@ -145,6 +146,8 @@ public sealed class FuncXClient : IAsyncDisposable
     /// <summary>Ends the streams. Tasks go on; their results can be read again by <see cref="Group"/>.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, true))
+            return;
         await _session.DisposeAsync();
         _service.Dispose();
     }

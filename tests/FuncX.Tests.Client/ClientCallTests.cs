@@ -246,6 +246,7 @@ public sealed class ClientCallTests
         await handle.Accepted;
 
         await client.DisposeAsync();
+        await client.DisposeAsync();
 
         (await Should.ThrowAsync<FuncXException>(() => handle.AsTask())).Message.ShouldContain(client.Group);
     }
