@@ -10,6 +10,8 @@ public static class DetachedProcess
     // The umask it would have had is told to it: our files are nobody else's business, what a user's function writes is the user's.
     private const string Script = """FUNCX_UMASK=${FUNCX_UMASK:-$(umask)}; export FUNCX_UMASK; umask 077; log=$1; shift; exec setsid "$@" </dev/null >>"$log" 2>&1""";
 
+    private const string Name = "detach";
+
     /// <summary>Starts a program.</summary>
     /// <param name="log">Absolute path; stdout and stderr are appended, mode 0600 when it is made.</param>
     /// <param name="environment">Changes the environment, which begins as this process's without its secrets.</param>
@@ -18,7 +20,7 @@ public static class DetachedProcess
     public static Process Start(string program, IEnumerable<string> arguments, string log, string workingDirectory, Action<IDictionary<string, string?>>? environment = null)
     {
         var start = new ProcessStartInfo("/bin/sh") { UseShellExecute = false, WorkingDirectory = workingDirectory };
-        foreach (var argument in (string[])["-c", Script, "detach", log, program])
+        foreach (var argument in (string[])["-c", Script, Name, log, program])
             start.ArgumentList.Add(argument);
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);
@@ -34,6 +36,10 @@ public static class DetachedProcess
             throw new BlockProviderException($"{program} could not be started: {problem.Message}", problem);
         }
     }
+
+    /// <summary>Whether these are the arguments of a process of <see cref="Start"/> that has not become its program yet.</summary>
+    public static bool IsStarting(IReadOnlyList<string> arguments) =>
+        arguments.Count > 3 && (arguments[0] == "setsid" || (arguments[1] == "-c" && arguments[2] == Script && arguments[3] == Name));
 
     /// <summary>Whether an environment variable of ours holds a secret that no child may see.</summary>
     public static bool IsSecret(string name)

@@ -131,10 +131,11 @@ public sealed partial class LocalProvider(TimeProvider time) : IBlockProvider
             {
                 // The rendezvous file's path is in the arguments of this block's managers and of nothing else that a submission starts.
                 var arguments = File.ReadAllText($"{entry}/cmdline").Split('\0');
-                if (ValueOf(arguments, "--rendezvous") != block.Rendezvous || ValueOf(arguments, "--directory") is not { } directory || ProcessRecord.Find(pid) is not { } process)
+                if (ValueOf(arguments, "--rendezvous") != block.Rendezvous || ValueOf(arguments, "--directory") is not { } directory || ProcessRecord.Find(pid, out var session) is not { } process)
                     continue;
-                // A child that it has just forked shows the same arguments until it executes something else; the manager is the one that was there before.
-                if (!found.TryGetValue(directory, out var other) || (process.StartTicks, process.Pid).CompareTo((other.StartTicks, other.Pid)) < 0)
+                // A child that it forked shows the same arguments until it executes something else, also when the manager itself is dead. What leads a session of its
+                // own is the manager, and what has not got that far is about to become it.
+                if (session == pid || DetachedProcess.IsStarting(arguments))
                     found[directory] = process;
             }
             catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)

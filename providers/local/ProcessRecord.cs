@@ -9,8 +9,12 @@ namespace FuncX.Providers.Local;
 internal readonly record struct ProcessRecord(int Pid, long StartTicks)
 {
     /// <summary>The process of that number, unless there is none or it is a zombie.</summary>
-    public static ProcessRecord? Find(int pid)
+    public static ProcessRecord? Find(int pid) => Find(pid, out _);
+
+    /// <summary>The same with the session it is in; that of a detached program has its own number.</summary>
+    public static ProcessRecord? Find(int pid, out int session)
     {
+        session = 0;
         string stat;
         try
         {
@@ -23,7 +27,7 @@ internal readonly record struct ProcessRecord(int Pid, long StartTicks)
 
         // The name in parentheses may hold spaces and parentheses: what follows begins after the last one.
         var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
-        return fields.Length > 19 && fields[0] is not ("Z" or "X") && long.TryParse(fields[19], NumberStyles.None, CultureInfo.InvariantCulture, out var ticks)
+        return fields.Length > 19 && fields[0] is not ("Z" or "X") && int.TryParse(fields[3], NumberStyles.None, CultureInfo.InvariantCulture, out session) && long.TryParse(fields[19], NumberStyles.None, CultureInfo.InvariantCulture, out var ticks)
             ? new ProcessRecord(pid, ticks)
             : null;
     }

@@ -136,6 +136,24 @@ public sealed class ProvidersTests : IDisposable
     }
 
     [Fact]
+    public async Task A_child_that_a_dead_manager_has_forked_is_not_taken_for_the_manager()
+    {
+        // It has the manager's arguments, as every child has until it executes something; this one does so for two seconds.
+        var block = await SubmitAsync($"(i=0; while [ $i -lt 40 ]; do sleep 0.05; i=$((i + 1)); done; echo child over) & {Patient}");
+        await EventuallyAsync(async () => (await LogAsync(block, 0)).Split("arguments:").Length, 2);
+        Process.GetProcessById(int.Parse(Pids(block)[0])).Kill();
+        await EventuallyAsync(async () => (await StateAsync(block)).IsEnd(), true);
+
+        (await _provider.FindAsync(block.Block, CancellationToken.None)).ShouldBeNull();
+        var repaired = await RepairAsync(block);
+
+        (await StatusAsync(repaired)).ShouldBe(new BlockStatus(BlockState.Running, ""));
+        await EventuallyAsync(async () => (await LogAsync(block, 0)).Split("arguments:").Length, 3);
+        await _provider.CancelAsync(repaired, CancellationToken.None);
+        await EventuallyAsync(async () => (await LogAsync(block, 0)).Split("child over").Length, 3);
+    }
+
+    [Fact]
     public async Task A_node_that_was_started_again_by_an_endpoint_that_died_is_taken_up_and_not_started_twice()
     {
         var block = await SubmitAsync(Patient, nodes: 2);
