@@ -134,8 +134,9 @@ public sealed partial class LocalProvider(TimeProvider time) : IBlockProvider
                 if (ValueOf(arguments, "--rendezvous") != block.Rendezvous || ValueOf(arguments, "--directory") is not { } directory || ProcessRecord.Find(pid, out var session) is not { } process)
                     continue;
                 // A child that it forked shows the same arguments until it executes something else, also when the manager itself is dead. What leads a session of its
-                // own is the manager, and what has not got that far is about to become it.
-                if (session == pid || DetachedProcess.IsStarting(arguments))
+                // own is the manager, and what has not got that far is about to become it, or was forked on the way there, and is the younger one then.
+                if ((session == pid || DetachedProcess.IsStarting(arguments))
+                    && (!found.TryGetValue(directory, out var other) || (process.StartTicks, process.Pid).CompareTo((other.StartTicks, other.Pid)) < 0))
                     found[directory] = process;
             }
             catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
