@@ -155,9 +155,12 @@ internal sealed class EngineHarness : IDisposable
     public async Task<List<ResultChunk>> ReadAsync(string group = "g", ulong cursor = 0)
     {
         var writer = new ChunkList();
-        (await new ResultStream(Engine, Owner, group, writer).RunAsync(cursor, follow: false, CancellationToken.None)).ShouldBeTrue();
+        await ReadAsync(writer, group, cursor);
         return writer.Chunks;
     }
+
+    public async Task ReadAsync(ChunkList output, string group = "g", ulong cursor = 0) =>
+        (await new ResultStream(Engine, Owner, group, output).RunAsync(cursor, follow: false, CancellationToken.None)).ShouldBeTrue();
 
     /// <summary>The first that a following stream of the group's results says from the beginning.</summary>
     public async Task<ResultChunk> FollowOneAsync(string group = "g")
@@ -241,17 +244,21 @@ internal sealed class EngineHarness : IDisposable
         public bool Superseded { get; set; }
     }
 
-    private sealed class ChunkList : IAsyncStreamWriter<ResultChunk>
+    public sealed class ChunkList : IAsyncStreamWriter<ResultChunk>
     {
         public List<ResultChunk> Chunks { get; } = [];
 
         public Func<Task> Written { get; init; } = static () => Task.CompletedTask;
+
+        /// <summary>For each message whether it was to be flushed at once.</summary>
+        public List<bool> Flushed { get; } = [];
 
         public WriteOptions? WriteOptions { get; set; }
 
         public Task WriteAsync(ResultChunk message)
         {
             Chunks.Add(message);
+            Flushed.Add(WriteOptions?.Flags.HasFlag(WriteFlags.BufferHint) != true);
             return Written();
         }
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using FuncX.Contracts.V1;
 using FuncX.Service.Storage;
 using Google.Protobuf;
@@ -6,34 +7,41 @@ using Google.Protobuf.Collections;
 namespace FuncX.Service.Tasks;
 
 /// <summary>
-/// The next message of a stream of results. Sections of small batches share one, so that single calls which end together do not cost a message each; a large
-/// section, or one that says more than values, has one of its own, and its bodies are not copied.
+/// The next message of a stream of results. Small sections of nothing but values share one, so that single calls which end together do not cost a message each:
+/// their bodies are copied together. A large section, or one that says more, has a message of its own, and its values are not copied.
 /// </summary>
 internal sealed class ResultMessage(SegmentFiles segments)
 {
     private const int SharedRows = 512;
     private const int SharedBytes = 64 * 1024;
 
-    private readonly List<ReadOnlyMemory<byte>> _bodies = [];
+    private const ResultFlags Says = ResultFlags.AllValues | ResultFlags.SameContentType | ResultFlags.Large | ResultFlags.Output | ResultFlags.Codes;
+    private const ResultFlags Plain = ResultFlags.AllValues | ResultFlags.SameContentType;
+
+    private readonly ArrayBufferWriter<byte> _shared = new();
+    private readonly ArrayBufferWriter<byte> _batches = new(Wire.BatchId.Size * 16);
     private ResultChunk? _chunk;
-    private byte[] _batches = new byte[Wire.BatchId.Size * 16];
-    private int _batchBytes;
+    private ReadOnlyMemory<byte> _own;
     private int _firstRows;
-    private int _bytes;
     private bool _takesMore;
 
-    /// <summary>Adds a section; false when it does not go into this message: take that first.</summary>
+    /// <summary>Bytes of what is in it, about.</summary>
+    public int Bytes { get; private set; }
+
+    /// <summary>Adds a section; false when it does not go into this message: take that first. One that cannot be read changes nothing.</summary>
     public bool TryAdd(ReadOnlyMemory<byte> section, ResultRows rows, ulong cursor)
     {
         section = section[..ResultRows.LengthOf(section.Span)];
-        var plain = (rows.Flags & (ResultFlags.AllValues | ResultFlags.SameContentType | ResultFlags.Large | ResultFlags.Output | ResultFlags.Codes)) == (ResultFlags.AllValues | ResultFlags.SameContentType);
+        var small = (rows.Flags & Says) == Plain && rows.Count <= SharedRows && section.Length <= SharedBytes;
         if (_chunk is null)
         {
-            _takesMore = plain;
+            if (!small)
+                _own = BodiesOf(section, rows);
+            _takesMore = small;
             _firstRows = rows.Count;
             _chunk = new ResultChunk { BaseTime = rows.Time(ResultTimes.WorkerStarted, 0) };
         }
-        else if (!plain || !_takesMore || (uint)rows.ContentType[0] != _chunk.ContentTypes[0] || _chunk.Index.Count + rows.Count > SharedRows || _bytes + section.Length > SharedBytes)
+        else if (!small || !_takesMore || (uint)rows.ContentType[0] != _chunk.ContentTypes[0] || _chunk.Index.Count + rows.Count > SharedRows || Bytes + section.Length > SharedBytes)
         {
             return false;
         }
@@ -45,10 +53,12 @@ internal sealed class ResultMessage(SegmentFiles segments)
         }
 
         _chunk.Cursor = cursor;
-        AddBatch(rows);
+        rows.Batch.Id.Write(_batches.GetSpan(Wire.BatchId.Size));
+        _batches.Advance(Wire.BatchId.Size);
         AddColumns(_chunk, rows);
-        _bytes += section.Length;
-        _bodies.Add(plain ? section[rows.BodiesOffset..] : BodiesOf(section, rows));
+        Bytes += small ? section.Length : _own.Length;
+        if (small)
+            _shared.Write(section.Span[rows.BodiesOffset..]);
         return true;
     }
 
@@ -57,20 +67,14 @@ internal sealed class ResultMessage(SegmentFiles segments)
     {
         if (_chunk is not { } chunk)
             return null;
-        chunk.BatchIds = ByteString.CopyFrom(_batches, 0, _batchBytes);
-        chunk.Bodies = _bodies.Count == 1 ? UnsafeByteOperations.UnsafeWrap(_bodies[0]) : Joined();
+        chunk.BatchIds = ByteString.CopyFrom(_batches.WrittenSpan);
+        chunk.Bodies = _takesMore ? ByteString.CopyFrom(_shared.WrittenSpan) : UnsafeByteOperations.UnsafeWrap(_own);
         _chunk = null;
-        _bodies.Clear();
-        _batchBytes = _bytes = 0;
+        _own = default;
+        _batches.ResetWrittenCount();
+        _shared.ResetWrittenCount();
+        Bytes = 0;
         return chunk;
-    }
-
-    private void AddBatch(ResultRows rows)
-    {
-        if (_batchBytes == _batches.Length)
-            Array.Resize(ref _batches, _batches.Length * 4);
-        rows.Batch.Id.Write(_batches.AsSpan(_batchBytes));
-        _batchBytes += Wire.BatchId.Size;
     }
 
     private static void AddColumns(ResultChunk chunk, ResultRows rows)
@@ -150,19 +154,6 @@ internal sealed class ResultMessage(SegmentFiles segments)
         }
 
         return bodies;
-    }
-
-    private ByteString Joined()
-    {
-        var bodies = new byte[_bodies.Sum(static part => part.Length)];
-        var at = 0;
-        foreach (var part in _bodies)
-        {
-            part.Span.CopyTo(bodies.AsSpan(at));
-            at += part.Length;
-        }
-
-        return UnsafeByteOperations.UnsafeWrap(bodies);
     }
 
     private static void Add(RepeatedField<uint> field, int[] values, int count)

@@ -12,6 +12,9 @@ internal sealed class ResultStream(TaskEngine engine, int owner, string group, I
 {
     private const int MostPositions = 1024;
 
+    /// <summary>After so much a message is flushed though more follow: what is buffered for a client is bounded by it.</summary>
+    private const int FlushBytes = 256 * 1024;
+
     private static readonly WriteOptions Buffered = new(WriteFlags.BufferHint);
     private static readonly WriteOptions Flushed = new();
 
@@ -22,6 +25,7 @@ internal sealed class ResultStream(TaskEngine engine, int owner, string group, I
     private readonly ulong _number = GroupState.NumberOf(owner, group);
     private ulong _position;
     private bool _fromOldest;
+    private int _unflushed;
 
     /// <summary>Sends what there is behind the cursor, and what comes.</summary>
     /// <returns>False: there is no such group, and the caller does not want to wait for one.</returns>
@@ -60,6 +64,12 @@ internal sealed class ResultStream(TaskEngine engine, int owner, string group, I
 
                 await _signal.WaitAsync();
             }
+        }
+        catch (Exception problem) when (problem is ChunkException or CursorException or IOException)
+        {
+            // What stands before a result that cannot be had is delivered.
+            await WriteAsync(Flushed, ending);
+            throw;
         }
         finally
         {
@@ -100,7 +110,7 @@ internal sealed class ResultStream(TaskEngine engine, int owner, string group, I
             if (chunk is not null)
                 await SendAsync(chunk, position, ending);
             else if (!_fromOldest)
-                throw await ExpiredAsync(position.Chunk, ending);
+                throw Expired(position.Chunk);
             _position = position.Cursor;
         }
 
@@ -119,7 +129,7 @@ internal sealed class ResultStream(TaskEngine engine, int owner, string group, I
             if (engine.Store.ReadResults(id) is not { } chunk)
             {
                 if (!_fromOldest)
-                    throw await ExpiredAsync(id, ending);
+                    throw Expired(id);
                 continue;
             }
 
@@ -131,6 +141,7 @@ internal sealed class ResultStream(TaskEngine engine, int owner, string group, I
                 offset += ResultRows.LengthOf(section);
                 if ((id > from || ordinal >= sections) && ResultRows.IsOf(section, _number))
                     await SendAsync(chunk, at, ending);
+                _position = at.Cursor;
             }
         }
 
@@ -139,11 +150,8 @@ internal sealed class ResultStream(TaskEngine engine, int owner, string group, I
     }
 
     /// <summary>Fewer results than the group has would look like all of them.</summary>
-    private async ValueTask<CursorException> ExpiredAsync(long chunk, CancellationToken ending)
-    {
-        await WriteAsync(Flushed, ending);
-        return new($"Results of group '{group}' behind cursor {_position} have expired. Go on with cursor {new ResultPosition(engine.Store.NextChunk(chunk) - 1, ResultPosition.MostSections, 0).Cursor} for the rest.");
-    }
+    private CursorException Expired(long chunk) =>
+        new($"Results of group '{group}' behind cursor {_position} have expired. Go on with cursor {new ResultPosition(engine.Store.NextChunk(chunk) - 1, ResultPosition.MostSections, 0).Cursor} for the rest.");
 
     /// <summary>Puts a section into the next message, and sends the one before when it does not fit in there.</summary>
     private async ValueTask SendAsync(ChunkResults chunk, ResultPosition position, CancellationToken ending)
@@ -158,11 +166,16 @@ internal sealed class ResultStream(TaskEngine engine, int owner, string group, I
         _message.TryAdd(section, _rows, position.Cursor);
     }
 
-    /// <summary>Whoever stops sending, to wait or with an error, writes what there is.</summary>
+    /// <summary>Whoever stops sending, to wait or with an error, writes what there is, flushed.</summary>
     private async ValueTask WriteAsync(WriteOptions options, CancellationToken ending)
     {
+        _unflushed += _message.Bytes;
         if (_message.Take() is not { } message)
             return;
+        if (_unflushed >= FlushBytes)
+            options = Flushed;
+        if (options == Flushed)
+            _unflushed = 0;
         output.WriteOptions = options;
         await output.WriteAsync(message, ending);
     }
