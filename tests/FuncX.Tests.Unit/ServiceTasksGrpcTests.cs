@@ -84,8 +84,10 @@ public sealed class ServiceTasksGrpcTests
 
         await stream.RequestStream.CompleteAsync();
         var replies = await stream.ResponseStream.ReadAllAsync().ToListAsync();
-        replies.Count.ShouldBe(200);
+        replies.Sum(static reply => reply.BatchIds.Length).ShouldBe(200 * BatchId.Size);
+        replies.SelectMany(static reply => reply.BatchIds.Chunk(BatchId.Size)).Select(Convert.ToHexString).ShouldBeUnique();
         var refused = replies.Where(reply => reply.ErrorCode != 0).ShouldHaveSingleItem();
+        refused.BatchIds.Length.ShouldBe(BatchId.Size);
         refused.ErrorCode.ShouldBe((int)StatusCode.InvalidArgument);
         refused.ErrorMessage.ShouldContain("the lengths sum to 3 and bodies has 4 bytes");
     }
@@ -228,7 +230,7 @@ public sealed class ServiceTasksGrpcTests
         var broken = Request(new string('0', 64), endpoint, 1);
         await stream.RequestStream.WriteAsync(broken);
         (await stream.ResponseStream.MoveNext(CancellationToken.None)).ShouldBeTrue();
-        stream.ResponseStream.Current.BatchId.ShouldBe(broken.BatchId);
+        stream.ResponseStream.Current.BatchIds.ShouldBe(broken.BatchId);
         stream.ResponseStream.Current.ErrorCode.ShouldBe((int)StatusCode.Internal);
         await stream.RequestStream.WriteAsync(Request(function, endpoint, 1));
         (await stream.ResponseStream.MoveNext(CancellationToken.None)).ShouldBeTrue();

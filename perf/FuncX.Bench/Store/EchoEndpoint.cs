@@ -58,7 +58,7 @@ internal static class EchoEndpoint
         using var call = cluster.Api.Tasks.SubmitStream(cluster.Api.Headers);
         var replies = Task.Run(async () =>
         {
-            for (var i = 0; i < tasks / perBatch; i++)
+            for (var accepted = 0; accepted < tasks / perBatch; accepted += call.ResponseStream.Current.BatchIds.Length / BatchId.Size)
             {
                 if (!await call.ResponseStream.MoveNext(CancellationToken.None) || call.ResponseStream.Current.ErrorCode != 0)
                     throw new InvalidDataException($"a batch was refused: {call.ResponseStream.Current}");

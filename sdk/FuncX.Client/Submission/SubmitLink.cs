@@ -11,6 +11,9 @@ namespace FuncX.Client.Submission;
 /// </summary>
 internal sealed class SubmitLink : IAsyncDisposable
 {
+    private static readonly WriteOptions Buffered = new(WriteFlags.BufferHint);
+    private static readonly WriteOptions Flushed = new();
+
     private readonly ServiceConnection _service;
     private readonly Tasks.TasksClient _tasks;
     private readonly bool _unary;
@@ -162,6 +165,7 @@ internal sealed class SubmitLink : IAsyncDisposable
         while (true)
         {
             SubmitRequest request;
+            WriteOptions options;
             lock (_gate)
             {
                 if (!ReferenceEquals(_call, call))
@@ -174,10 +178,12 @@ internal sealed class SubmitLink : IAsyncDisposable
 
                 _unanswered.Add(batch.Id, batch);
                 request = batch.Request;
+                options = _unsent.Count > 0 ? Buffered : Flushed;
             }
 
             try
             {
+                call.RequestStream.WriteOptions = options;
                 await call.RequestStream.WriteAsync(request);
             }
             catch (Exception problem) when (problem is RpcException or InvalidOperationException or IOException or OperationCanceledException or ObjectDisposedException)
@@ -190,10 +196,16 @@ internal sealed class SubmitLink : IAsyncDisposable
 
     private void Answer(SubmitReply reply)
     {
+        for (var ids = reply.BatchIds.Span; ids.Length >= BatchId.Size; ids = ids[BatchId.Size..])
+            Answer(BatchId.Read(ids), reply);
+    }
+
+    private void Answer(BatchId id, SubmitReply reply)
+    {
         OutgoingBatch? batch;
         lock (_gate)
         {
-            if (reply.BatchId.Length != BatchId.Size || !_unanswered.Remove(BatchId.Read(reply.BatchId.Span), out batch))
+            if (!_unanswered.Remove(id, out batch))
                 return;
         }
 

@@ -28,9 +28,10 @@ internal abstract class EngineEvent
 }
 
 /// <summary>An event whose sender waits for an answer.</summary>
-internal abstract class EngineEvent<T> : EngineEvent, IValueTaskSource<T>
+/// <param name="brief">What its sender does then is so little that it may be done on the engine's thread: a hop to another costs more.</param>
+internal abstract class EngineEvent<T>(bool brief = false) : EngineEvent, IValueTaskSource<T>
 {
-    private ManualResetValueTaskSourceCore<T> _core = new() { RunContinuationsAsynchronously = true };
+    private ManualResetValueTaskSourceCore<T> _core = new() { RunContinuationsAsynchronously = !brief };
 
     protected T Answer { get; set; } = default!;
 

@@ -7,8 +7,8 @@ using Grpc.Core;
 namespace FuncX.Service.Tasks;
 
 /// <summary>A batch that its caller waits for.</summary>
-internal sealed class SubmitEvent(SubmissionRecord record, string endpointId, string functionId, long searchedUpTo, ServiceLimits limits, string? storageProblem)
-    : EngineEvent<SubmitOutcome>
+internal sealed class SubmitEvent(SubmissionRecord record, string endpointId, string functionId, long searchedUpTo, ServiceLimits limits, string? storageProblem, bool brief)
+    : EngineEvent<SubmitOutcome>(brief)
 {
     public override void Apply(Turn turn)
     {

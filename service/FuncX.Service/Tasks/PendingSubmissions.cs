@@ -26,12 +26,12 @@ internal sealed class PendingSubmissions(int mostMessages, long mostBytes)
         return AgainAsync(bytes);
     }
 
-    public void Leave(int bytes)
+    public void Leave(int messages, long bytes)
     {
         TaskCompletionSource? room;
         lock (_gate)
         {
-            _messages--;
+            _messages -= messages;
             _bytes -= bytes;
             room = _room;
             _room = null;

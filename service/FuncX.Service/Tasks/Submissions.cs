@@ -14,7 +14,8 @@ public sealed class Submissions(TaskEngine engine, SubmissionReader reader, Func
     /// <param name="request">As it came.</param>
     /// <param name="owner">Who submits.</param>
     /// <param name="inline">Nothing else of this caller waits: the turn may run on this thread.</param>
-    public ValueTask<SubmitOutcome> SubmitAsync(SubmitRequest request, OwnerId owner, bool inline)
+    /// <param name="brief">What the caller does with the answer does not block and is little: it may run on the engine's thread.</param>
+    public ValueTask<SubmitOutcome> SubmitAsync(SubmitRequest request, OwnerId owner, bool inline, bool brief = false)
     {
         var malformed = SubmissionReader.CheckShape(request);
         if (malformed.Status != StatusCode.OK)
@@ -23,7 +24,7 @@ public sealed class Submissions(TaskEngine engine, SubmissionReader reader, Func
         if (record is null)
             return KnownOrAsync(request, owner, refused);
         var large = LargeBytes(record);
-        return large > 0 ? SubmitLargeAsync(record, request, large) : engine.SubmitAsync(record, request.EndpointId, request.FunctionId, inline);
+        return large > 0 ? SubmitLargeAsync(record, request, large) : engine.SubmitAsync(record, request.EndpointId, request.FunctionId, inline, brief);
     }
 
     /// <summary>What was accepted stays accepted: a batch that comes again is answered as before, whatever has become of its function, its endpoint or the limits.</summary>

@@ -87,12 +87,13 @@ public sealed partial class TaskEngine : IDisposable
     /// <param name="endpointId">For messages.</param>
     /// <param name="functionId">For messages.</param>
     /// <param name="inline">Nothing else of this caller waits: the turn may run on this thread.</param>
-    public ValueTask<SubmitOutcome> SubmitAsync(SubmissionRecord record, string endpointId, string functionId, bool inline)
+    /// <param name="brief">What the caller does with the answer does not block and is little: it may run on the engine's thread.</param>
+    public ValueTask<SubmitOutcome> SubmitAsync(SubmissionRecord record, string endpointId, string functionId, bool inline, bool brief = false)
     {
         var searched = _store.Index.Newest;
         if (_store.Index.Find(record.Key) is { } finished)
             return new ValueTask<SubmitOutcome>(SubmitEvent.Known(record.Key, record.Content == finished.Content));
-        var submit = new SubmitEvent(record, endpointId, functionId, searched, _limits, StorageProblem);
+        var submit = new SubmitEvent(record, endpointId, functionId, searched, _limits, StorageProblem, brief);
         Post(submit, inline);
         return submit.Task;
     }

@@ -1,4 +1,3 @@
-using System.Threading.Channels;
 using FuncX.Contracts.V1;
 using FuncX.Service.Auth;
 using FuncX.Service.Limits;
@@ -30,7 +29,7 @@ public sealed partial class TasksService(TaskEngine engine, Submissions submissi
         }
 
         return outcome.Status == StatusCode.OK
-            ? new SubmitReply { BatchId = request.BatchId, Already = outcome.Already }
+            ? new SubmitReply { BatchIds = request.BatchId, Already = outcome.Already }
             : throw new RpcException(new Status(outcome.Status, outcome.Message));
     }
 
@@ -38,13 +37,9 @@ public sealed partial class TasksService(TaskEngine engine, Submissions submissi
     {
         var caller = context.GetCaller();
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, caller.Revoked);
-        // Bounded by the pending submissions: each keeps its place until its reply is written, so a client that reads no replies is read no further.
-        var replies = Channel.CreateUnbounded<(SubmitReply Reply, int Bytes)>(new UnboundedChannelOptions { SingleReader = true });
         var pending = new PendingSubmissions(MostPending, MostPendingBytes);
-        var writing = WriteRepliesAsync(replies.Reader, responseStream, pending);
-        var answered = 0;
-        var asked = 0;
-        var all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var replies = new SubmitReplies(responseStream, pending);
+        var writing = replies.RunAsync();
         try
         {
             var moving = requestStream.MoveNext(ending.Token);
@@ -55,7 +50,7 @@ public sealed partial class TasksService(TaskEngine engine, Submissions submissi
                 // With the next batch already there a turn of its own would only hold it up.
                 var inline = !moving.IsCompleted;
                 await pending.EnterAsync(request.Bodies.Length);
-                asked++;
+                replies.Expect();
                 _ = AnswerAsync(request, inline);
             }
         }
@@ -65,36 +60,26 @@ public sealed partial class TasksService(TaskEngine engine, Submissions submissi
         }
         finally
         {
-            if (Interlocked.Add(ref answered, -asked) == 0)
-                all.TrySetResult();
-            await all.Task;
-            replies.Writer.Complete();
+            replies.ExpectNoMore();
             await writing;
         }
 
         async Task AnswerAsync(SubmitRequest request, bool inline)
         {
-            SubmitReply reply;
+            SubmitOutcome outcome;
             try
             {
-                var outcome = await submissions.SubmitAsync(request, caller.Owner, inline);
+                outcome = await submissions.SubmitAsync(request, caller.Owner, inline, brief: true);
                 FailPoints.Pass("before-reply-submit");
-                reply = new SubmitReply { BatchId = request.BatchId, Already = outcome.Already, ErrorCode = (int)outcome.Status, ErrorMessage = outcome.Message };
             }
             catch (Exception problem)
             {
                 LogUnanswered(problem);
-                reply = new SubmitReply
-                {
-                    BatchId = request.BatchId,
-                    ErrorCode = (int)StatusCode.Internal,
-                    ErrorMessage = "the service failed while it took the batch, and may have accepted it: send the same batch again to learn that. Its log has the cause.",
-                };
+                outcome = SubmitOutcome.Refused(
+                    StatusCode.Internal, "the service failed while it took the batch, and may have accepted it: send the same batch again to learn that. Its log has the cause.");
             }
 
-            replies.Writer.TryWrite((reply, request.Bodies.Length));
-            if (Interlocked.Increment(ref answered) == 0)
-                all.TrySetResult();
+            replies.Add(request.BatchId, outcome, request.Bodies.Length);
         }
     }
 
@@ -179,34 +164,6 @@ public sealed partial class TasksService(TaskEngine engine, Submissions submissi
     {
         CheckGroup(request.Group);
         return await tasks.GetGroupAsync(context.GetCaller().Owner.Number, request.Group) ?? throw UnknownGroup(request.Group);
-    }
-
-    private static async Task WriteRepliesAsync(ChannelReader<(SubmitReply Reply, int Bytes)> replies, IServerStreamWriter<SubmitReply> output, PendingSubmissions pending)
-    {
-        var buffered = new WriteOptions(WriteFlags.BufferHint);
-        var gone = false;
-        while (await replies.WaitToReadAsync())
-        {
-            while (replies.TryRead(out var next))
-            {
-                try
-                {
-                    output.WriteOptions = replies.TryPeek(out _) ? buffered : null;
-                    if (!gone)
-                    {
-                        await output.WriteAsync(next.Reply);
-                        FailPoints.Pass("after-reply-submit");
-                    }
-                }
-                catch (Exception problem) when (problem is InvalidOperationException or IOException or OperationCanceledException)
-                {
-                    // The client is gone: what was accepted stays accepted, and it asks again with the same ids.
-                    gone = true;
-                }
-
-                pending.Leave(next.Bytes);
-            }
-        }
     }
 
     private async ValueTask<TaskId?> FirstUnknownAsync(int owner, List<TaskId> ids)

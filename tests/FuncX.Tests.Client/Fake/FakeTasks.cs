@@ -8,7 +8,7 @@ public sealed class FakeTasks(FakeState state) : Tasks.TasksBase
     public override Task<SubmitReply> Submit(SubmitRequest request, ServerCallContext context)
     {
         var status = state.Submit(request, out var already);
-        return status.StatusCode == StatusCode.OK ? Task.FromResult(new SubmitReply { BatchId = request.BatchId, Already = already }) : throw new RpcException(status);
+        return status.StatusCode == StatusCode.OK ? Task.FromResult(new SubmitReply { BatchIds = request.BatchId, Already = already }) : throw new RpcException(status);
     }
 
     public override async Task SubmitStream(IAsyncStreamReader<SubmitRequest> requestStream, IServerStreamWriter<SubmitReply> responseStream, ServerCallContext context)
@@ -24,7 +24,7 @@ public sealed class FakeTasks(FakeState state) : Tasks.TasksBase
                 throw new RpcException(new Status(StatusCode.Unavailable, "the service restarts"));
             }
 
-            await responseStream.WriteAsync(new SubmitReply { BatchId = request.BatchId, Already = already, ErrorCode = (int)status.StatusCode, ErrorMessage = status.Detail });
+            await responseStream.WriteAsync(new SubmitReply { BatchIds = request.BatchId, Already = already, ErrorCode = (int)status.StatusCode, ErrorMessage = status.Detail });
         }
     }
 
