@@ -6,14 +6,25 @@ namespace FuncX.Tests.Client.Fake;
 public sealed class HurriedTime : FakeTimeProvider
 {
     private readonly Lock _gate = new();
+    private readonly Lock _moving = new();
     private TaskCompletionSource? _looked;
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
-        var timer = base.CreateTimer(callback, state, dueTime, period);
-        if (dueTime > TimeSpan.Zero)
-            ThreadPool.QueueUserWorkItem(_ => Advance(dueTime));
-        return timer;
+        lock (_moving)
+        {
+            var timer = base.CreateTimer(callback, state, dueTime, period);
+            if (dueTime > TimeSpan.Zero)
+                ThreadPool.QueueUserWorkItem(_ => Advance(dueTime));
+            return timer;
+        }
+    }
+
+    /// <summary>The clock of the base class is for one thread at a time: a wait that begins while another moves it might never be over.</summary>
+    public new void Advance(TimeSpan delta)
+    {
+        lock (_moving)
+            base.Advance(delta);
     }
 
     public override long GetTimestamp()
