@@ -143,13 +143,22 @@ public sealed class FuncXClient : IAsyncDisposable
         return ResultsAsync(setup, (run, token) => new MapSource<TArg, TResult>(setup).ReadAsync(arguments, run, token), cancellation);
     }
 
-    /// <summary>Ends the streams. Tasks go on; their results can be read again by <see cref="Group"/>.</summary>
+    /// <summary>
+    /// Ends the streams. Tasks go on; their results can be read again by <see cref="Group"/>. Handles without an outcome fail with <see cref="FuncXException"/>,
+    /// and so do calls that come later.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _disposed, true))
             return;
-        await _session.DisposeAsync();
-        _service.Dispose();
+        try
+        {
+            await _session.DisposeAsync();
+        }
+        finally
+        {
+            _service.Dispose();
+        }
     }
 
     /// <summary>A group name that nobody else uses.</summary>

@@ -131,9 +131,21 @@ internal sealed class CallSession : IResultReceiver, IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _link.DisposeAsync();
-        await _results.DisposeAsync();
-        Fail(new FuncXException(FuncXErrorKind.Failed, $"The client was disposed before the outcome came; the task goes on in group {Group}."));
+        try
+        {
+            await _link.DisposeAsync();
+        }
+        finally
+        {
+            try
+            {
+                await _results.DisposeAsync();
+            }
+            finally
+            {
+                Fail(new FuncXException(FuncXErrorKind.Failed, $"The client was disposed before the outcome came; the task goes on in group {Group}."));
+            }
+        }
     }
 
     private async ValueTask SendWhenRoomAsync<T>(CallBatch<T> batch, CancellationToken cancellation)

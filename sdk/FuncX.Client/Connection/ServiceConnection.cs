@@ -75,8 +75,14 @@ internal sealed class ServiceConnection : IDisposable
 
     public void Dispose()
     {
-        _channel.Dispose();
-        _bulk.Dispose();
+        try
+        {
+            _channel.Dispose();
+        }
+        finally
+        {
+            _bulk.Dispose();
+        }
     }
 
     private static Uri CheckAddress(Uri address)

@@ -184,8 +184,15 @@ internal sealed class MapRun<TArg, TResult> : IMapOwner<TResult>, IResultReceive
     {
         await _stop.CancelAsync();
         await _pump;
-        await _link.DisposeAsync();
-        await _results.DisposeAsync();
+        try
+        {
+            await _link.DisposeAsync();
+        }
+        finally
+        {
+            await _results.DisposeAsync();
+        }
+
         if (_setup.Options.CancelWhenAbandoned)
             await CancelRestAsync();
         _stop.Dispose();
@@ -311,9 +318,9 @@ internal sealed class MapRun<TArg, TResult> : IMapOwner<TResult>, IResultReceive
         {
             await _service.CallAsync(options => _service.Tasks.CancelAsync(request, options), "Cancelling the rest of a map", cancellation);
         }
-        catch (FuncXException)
+        catch (Exception problem) when (problem is FuncXException or ObjectDisposedException)
         {
-            // It may be unknown, or the service full; the other pieces stand for themselves.
+            // It may be unknown, or the service full, or the client gone; the other pieces stand for themselves.
         }
     }
 }

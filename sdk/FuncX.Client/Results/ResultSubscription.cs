@@ -28,11 +28,13 @@ internal sealed class ResultSubscription : IAsyncDisposable
         _receiver = receiver;
     }
 
-    /// <summary>Says that there is something to wait for now; opens the stream when it is not open.</summary>
+    /// <summary>Says that there is something to wait for now; opens the stream when it is not open. Does nothing once it is being disposed of.</summary>
     public void Await()
     {
         lock (_gate)
         {
+            if (_stop.IsCancellationRequested)
+                return;
             _running ??= Task.Run(RunAsync);
             if (_awaited.CurrentCount == 0)
                 _awaited.Release();
@@ -44,8 +46,9 @@ internal sealed class ResultSubscription : IAsyncDisposable
         await _stop.CancelAsync();
         Task? running;
         lock (_gate)
-            running = _running ??= Task.CompletedTask;
-        await running;
+            running = _running;
+        if (running is not null)
+            await running;
         _stop.Dispose();
         _awaited.Dispose();
     }

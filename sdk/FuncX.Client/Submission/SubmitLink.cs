@@ -45,19 +45,40 @@ internal sealed class SubmitLink : IAsyncDisposable
     /// <summary>What a batch takes of <see cref="Unacknowledged"/>.</summary>
     public static long Weight(OutgoingBatch batch) => batch.Bytes + (8L * batch.Count) + 256;
 
-    /// <summary>Sends a sealed batch. Its answer comes to the batch.</summary>
+    /// <summary>Sends a sealed batch. Its answer comes to the batch; once the link is being disposed of, that is a refusal at once.</summary>
     public void Send(OutgoingBatch batch)
     {
+        if (!TrySend(batch))
+            Refuse(batch, NotSent());
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        Task? running;
+        lock (_gate)
+            running = _running;
+        if (running is not null)
+            await running;
+        FailAll(Disposed());
+    }
+
+    private bool TrySend(OutgoingBatch batch)
+    {
+        if (_stop.IsCancellationRequested)
+            return false;
         if (_unary)
         {
             _ = SendAloneAsync(batch);
-            return;
+            return true;
         }
 
         AsyncDuplexStreamingCall<SubmitRequest, SubmitReply>? free = null;
         lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(_stop.IsCancellationRequested, this);
+            // Under the lock: what is queued before is found by the disposal.
+            if (_stop.IsCancellationRequested)
+                return false;
             batch.Sequence = _sequence++;
             _unsent.Enqueue(batch);
             if (_call is null)
@@ -73,17 +94,7 @@ internal sealed class SubmitLink : IAsyncDisposable
 
         if (free is not null)
             _ = WriteAsync(free);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await _stop.CancelAsync();
-        Task? running;
-        lock (_gate)
-            running = _running;
-        if (running is not null)
-            await running;
-        FailAll(Disposed());
+        return true;
     }
 
     private void Wake()
@@ -113,7 +124,7 @@ internal sealed class SubmitLink : IAsyncDisposable
             }
             catch (Exception problem)
             {
-                FailAll(new FuncXException(FuncXErrorKind.Failed, $"Submitting calls failed: {problem.Message}", problem));
+                FailAll(Explain(problem, "Submitting calls"));
             }
         }
     }
@@ -215,11 +226,10 @@ internal sealed class SubmitLink : IAsyncDisposable
             return;
         }
 
-        Unacknowledged.Leave(Weight(batch));
         if (reply.ErrorCode == 0)
-            batch.Accept();
+            Accept(batch);
         else
-            batch.Refuse(Translate(batch, new RpcException(new Status((StatusCode)reply.ErrorCode, reply.ErrorMessage))));
+            Refuse(batch, Translate(batch, new RpcException(new Status((StatusCode)reply.ErrorCode, reply.ErrorMessage))));
     }
 
     private async Task SendAgainAsync(OutgoingBatch batch, TimeSpan delay)
@@ -227,12 +237,14 @@ internal sealed class SubmitLink : IAsyncDisposable
         try
         {
             await Task.Delay(delay, _time, _stop.Token);
-            Send(batch);
         }
-        catch (Exception problem) when (problem is OperationCanceledException or ObjectDisposedException)
+        catch (OperationCanceledException)
         {
-            batch.Refuse(Disposed());
+            Refuse(batch, Disposed());
+            return;
         }
+
+        Send(batch);
     }
 
     private bool ShouldWait(OutgoingBatch batch, out TimeSpan delay)
@@ -271,10 +283,19 @@ internal sealed class SubmitLink : IAsyncDisposable
         }
 
         foreach (var batch in failed)
-        {
-            Unacknowledged.Leave(Weight(batch));
-            batch.Refuse(problem);
-        }
+            Refuse(batch, problem);
+    }
+
+    private void Accept(OutgoingBatch batch)
+    {
+        Unacknowledged.Leave(Weight(batch));
+        batch.Accept();
+    }
+
+    private void Refuse(OutgoingBatch batch, FuncXException problem)
+    {
+        Unacknowledged.Leave(Weight(batch));
+        batch.Refuse(problem);
     }
 
     // Nearly every call succeeds at once: it pays neither for the retry's machinery nor for the text of an error. False: worth repeating.
@@ -311,21 +332,28 @@ internal sealed class SubmitLink : IAsyncDisposable
         {
             problem = refused;
         }
-        catch (OperationCanceledException)
+        catch (Exception ended)
         {
-            problem = Disposed();
+            // Whatever it is: nobody awaits this, and a batch without an answer holds its lane for ever.
+            problem = Explain(ended, Describe(batch));
         }
 
-        Unacknowledged.Leave(Weight(batch));
         if (problem is null)
-            batch.Accept();
+            Accept(batch);
         else
-            batch.Refuse(problem);
+            Refuse(batch, problem);
     }
+
+    // A channel that is gone is the end of the client too: a map may outlive that one.
+    private FuncXException Explain(Exception problem, string what) => _stop.IsCancellationRequested || problem is ObjectDisposedException
+        ? Disposed()
+        : new FuncXException(FuncXErrorKind.Failed, $"{what} failed: {problem.Message}", problem);
 
     private FuncXException Translate(OutgoingBatch batch, RpcException problem) => ServiceErrors.Translate(problem, _service.Address, Describe(batch));
 
     private static FuncXException Disposed() => new(FuncXErrorKind.Failed, "The client was disposed before the service had answered.");
+
+    private static FuncXException NotSent() => new(FuncXErrorKind.Failed, "The client was disposed before the call was sent: the service does not have it.");
 
     private static string Describe(OutgoingBatch batch) => $"Submitting {batch}";
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
@@ -17,12 +18,16 @@ public sealed class FakeService : IAsyncDisposable
     public const string Token = "fxt_test";
 
     private WebApplication? _application;
+    private int _connections;
 
     private FakeService(FakeState state) => State = state;
 
     public FakeState State { get; }
 
     public int Port { get; private set; }
+
+    /// <summary>How many are connected.</summary>
+    public int Connections => Volatile.Read(ref _connections);
 
     public Uri Address => new($"http://127.0.0.1:{Port}");
 
@@ -69,7 +74,11 @@ public sealed class FakeService : IAsyncDisposable
             options.MaxReceiveMessageSize = null;
             options.Interceptors.Add<FakeAuthentication>();
         });
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, Port, listen => listen.Protocols = HttpProtocols.Http2));
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, Port, listen =>
+        {
+            listen.Protocols = HttpProtocols.Http2;
+            listen.Use(CountAsync);
+        }));
         builder.WebHost.UseShutdownTimeout(TimeSpan.Zero);
         var application = builder.Build();
         application.MapGrpcService<FakeFunctions>();
@@ -78,5 +87,18 @@ public sealed class FakeService : IAsyncDisposable
         await application.StartAsync();
         Port = new Uri(application.Urls.First()).Port;
         _application = application;
+    }
+
+    private async Task CountAsync(ConnectionContext connection, Func<Task> next)
+    {
+        Interlocked.Increment(ref _connections);
+        try
+        {
+            await next();
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _connections);
+        }
     }
 }

@@ -31,6 +31,9 @@ public sealed class FakeState : IDisposable
     /// <summary>Asked before each batch is accepted; a status other than OK refuses it.</summary>
     public Func<SubmitRequest, Status>? Refusal { get; set; }
 
+    /// <summary>Runs when a submission has come, before it is looked at; the token ends with its call.</summary>
+    public Func<SubmitRequest, CancellationToken, Task>? SubmissionArrives { get; set; }
+
     /// <summary>Results are sent in pieces of at most so many, the newest first when <see cref="Backwards"/>.</summary>
     public int ChunkSize { get; set; } = 1_000;
 

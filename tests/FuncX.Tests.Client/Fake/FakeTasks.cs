@@ -5,10 +5,12 @@ namespace FuncX.Tests.Client.Fake;
 
 public sealed class FakeTasks(FakeState state) : Tasks.TasksBase
 {
-    public override Task<SubmitReply> Submit(SubmitRequest request, ServerCallContext context)
+    public override async Task<SubmitReply> Submit(SubmitRequest request, ServerCallContext context)
     {
+        if (state.SubmissionArrives is { } arrives)
+            await arrives(request, context.CancellationToken);
         var status = state.Submit(request, out var already);
-        return status.StatusCode == StatusCode.OK ? Task.FromResult(new SubmitReply { BatchIds = request.BatchId, Already = already }) : throw new RpcException(status);
+        return status.StatusCode == StatusCode.OK ? new SubmitReply { BatchIds = request.BatchId, Already = already } : throw new RpcException(status);
     }
 
     public override async Task SubmitStream(IAsyncStreamReader<SubmitRequest> requestStream, IServerStreamWriter<SubmitReply> responseStream, ServerCallContext context)
@@ -17,6 +19,8 @@ public sealed class FakeTasks(FakeState state) : Tasks.TasksBase
         while (await requestStream.MoveNext(end.Token))
         {
             var request = requestStream.Current;
+            if (state.SubmissionArrives is { } arrives)
+                await arrives(request, end.Token);
             var status = state.Submit(request, out var already);
             if (state.ForgetReplies > 0)
             {
