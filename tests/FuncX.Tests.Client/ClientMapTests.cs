@@ -208,6 +208,39 @@ public sealed class ClientMapTests
     }
 
     [Fact]
+    public async Task Large_results_of_another_program_in_the_same_group_do_not_narrow_a_map()
+    {
+        await using var service = await FakeService.StartAsync();
+        var (function, endpoint) = (service.State.AddFunction("same"), service.State.AddEndpoint("lab"));
+        await using var other = service.Client(new FuncXClientOptions { Group = "shared" });
+        await other.SubmitManyAsync<string, string>(function, endpoint, Enumerable.Repeat(new string('x', 100_000), 10), cancellation: Token);
+        await using var client = service.Client();
+        var first = new TaskCompletionSource();
+        async IAsyncEnumerable<int> Source()
+        {
+            yield return 0;
+            await first.Task;
+            for (var number = 1; number < 400; number++)
+                yield return number;
+        }
+
+        // Results come in the order of their commits: with its own first one the map has seen the others too. 400 small calls weigh a thirtieth of what it may hold.
+        await using var values = client.MapAsync<int, int>(
+            function, endpoint, Source(), new MapOptions { Group = "shared", BatchSize = 16, WindowBytes = 1_000_000 }, cancellation: Token).GetAsyncEnumerator(Token);
+        (await values.MoveNextAsync()).ShouldBeTrue();
+        service.State.Holding = true;
+        first.SetResult();
+
+        await service.State.AcceptedAsync(10 + 400).WaitAsync(TimeSpan.FromSeconds(60), Token);
+        service.State.Release();
+        for (var number = 0; number < 400; number++)
+        {
+            values.Current.ShouldBe(number);
+            (await values.MoveNextAsync()).ShouldBe(number < 399);
+        }
+    }
+
+    [Fact]
     public async Task A_failed_task_is_one_result_of_a_map_of_results()
     {
         await using var service = await FakeService.StartAsync();

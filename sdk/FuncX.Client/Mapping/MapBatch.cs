@@ -47,6 +47,12 @@ internal sealed class MapBatch<TResult> : OutgoingBatch
     /// <summary>The service has it; written under the map's lock.</summary>
     public bool IsAccepted { get; set; }
 
+    /// <summary>Calls with an outcome.</summary>
+    public int Ended => _endedCount;
+
+    /// <summary>Bytes of their values, failures and output.</summary>
+    public long ResultBytes { get; private set; }
+
     public bool IsComplete => _endedCount == Count;
 
     public override bool WaitsWhenFull => true;
@@ -74,6 +80,7 @@ internal sealed class MapBatch<TResult> : OutgoingBatch
                 Read(index, in results, decoder);
             else
                 Fail(index, in results);
+            ResultBytes += results.Value.Length + results.StandardOutput.Length + results.StandardError.Length;
             _ended[index] = true;
             if (!_ordered)
                 _arrival[_endedCount] = index;

@@ -161,12 +161,6 @@ internal sealed class MapRun<TArg, TResult> : IMapOwner<TResult>, IResultReceive
     public void Take(ResultChunk chunk)
     {
         var results = new ResultChunkReader(chunk);
-        lock (_gate)
-        {
-            _resultBytes += chunk.Bodies.Length;
-            _resultCount += results.Count;
-        }
-
         while (results.NextBatch())
         {
             MapBatch<TResult>? batch;
@@ -200,9 +194,12 @@ internal sealed class MapRun<TArg, TResult> : IMapOwner<TResult>, IResultReceive
 
     private void Take(MapBatch<TResult> batch, ref ResultChunkReader results)
     {
+        var (bytesBefore, countBefore) = (batch.ResultBytes, batch.Ended);
         var ready = batch.Take(ref results, _setup.Decoder);
         lock (_gate)
         {
+            _resultBytes += batch.ResultBytes - bytesBefore;
+            _resultCount += batch.Ended - countBefore;
             if (batch.IsComplete)
                 _unfinished.Remove(batch.Id);
             if (ready == batch.Ready)
