@@ -40,7 +40,7 @@ internal sealed class CallBatch<T> : OutgoingBatch, IPendingCalls
             lock (_gate)
             {
                 if (_isAnswered)
-                    return _refusal is null ? Task.CompletedTask : Task.FromException(_refusal);
+                    return _refusal is null ? Task.CompletedTask : Refused(_refusal);
                 return (_accepted ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
             }
         }
@@ -134,13 +134,22 @@ internal sealed class CallBatch<T> : OutgoingBatch, IPendingCalls
         if (Answer(problem) is { } accepted)
         {
             accepted.SetException(problem);
-            // Nobody may look at it: every handle carries the failure too. Reading it here says it is observed.
-            _ = accepted.Task.Exception;
+            Observe(accepted.Task);
         }
 
         Fail(problem);
         _lane?.OnAnswered();
     }
+
+    private static Task Refused(FuncXException problem)
+    {
+        var refused = Task.FromException(problem);
+        Observe(refused);
+        return refused;
+    }
+
+    // Nobody may look at it: every handle carries the failure too. Reading it here says it is observed.
+    private static void Observe(Task refused) => _ = refused.Exception;
 
     private TaskCompletionSource? Answer(FuncXException? refusal)
     {

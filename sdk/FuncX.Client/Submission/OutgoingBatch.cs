@@ -99,6 +99,9 @@ internal abstract class OutgoingBatch
 
     private void Forget()
     {
+        // A write on a stream that is over may still be about to read it: it finds nothing, and not what the next owner of the buffer puts there.
+        if (_request is not null)
+            _request.Bodies = ByteString.Empty;
         _request = null;
         _arguments?.Return();
         _arguments = null;
