@@ -34,5 +34,8 @@ public sealed class PooledBuffer
             throw new InvalidOperationException("a buffer was released more often than it was retained");
     }
 
+    /// <summary>How many hold it; below zero after a defect.</summary>
+    internal int References => Volatile.Read(ref _references);
+
     internal void Begin() => Volatile.Write(ref _references, 1);
 }

@@ -9,7 +9,7 @@ namespace FuncX.Endpoint.Managers;
 /// One TLS connection of a manager after its handshake. Frames are decrypted straight into the pooled buffer that later goes to the service: the reader walks
 /// lengths only, hands whole frames to the loop, and waits for it before it hands over more.
 /// </summary>
-internal sealed class ManagerConnection
+internal sealed partial class ManagerConnection
 {
     private const int SmallestRead = 4 << 10;
     private const int SmallFrame = 16 << 10;
@@ -21,22 +21,24 @@ internal sealed class ManagerConnection
     private readonly EndpointLoop _loop;
     private readonly Action _abort;
     private readonly ManagerBatch _batch;
+    private readonly ILogger _logger;
     private string? _closeReason;
     private int _largestFrame = FrameHeader.Size;
 
-    public ManagerConnection(Stream stream, BufferPool pool, HopCounter hops, EndpointLoop loop, Action abort)
+    public ManagerConnection(Stream stream, BufferPool pool, HopCounter hops, EndpointLoop loop, Action abort, ILogger logger)
     {
         _stream = stream;
         _pool = pool;
         _loop = loop;
         _abort = abort;
+        _logger = logger;
         _batch = new ManagerBatch(this);
         Hops = hops;
         Outbox = new ManagerOutbox(
             stream,
             hops,
             pool,
-            problem => Close(problem is null ? "closed" : $"writing failed: {problem.Message}"),
+            OnSendingFailed,
             () => _loop.Post(new ActionEvent(dispatcher => dispatcher.Managers.OnRoom(this))));
     }
 
@@ -111,6 +113,13 @@ internal sealed class ManagerConnection
         }
     }
 
+    private void OnSendingFailed(Exception problem)
+    {
+        if (!TransportFailure.Is(problem))
+            LogDefect(_logger, Peer?.Hello.ToString() ?? "a manager", problem);
+        Close($"writing failed: {problem.Message}");
+    }
+
     // Returns the end of the last whole frame, and how many bytes the one behind it still lacks: of its header, when that is not here yet.
     private int Walk(byte[] bytes, int start, int end, out int missing)
     {
@@ -161,4 +170,7 @@ internal sealed class ManagerConnection
         _batch.Frames = new FrameSlice(buffer, start, end - start);
         await _loop.PostAndWait(_batch);
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "a defect of this program ended the sending to {Manager}; it dials again")]
+    private static partial void LogDefect(ILogger logger, string manager, Exception problem);
 }

@@ -50,7 +50,7 @@ public sealed partial class ManagerConnectionHandler(EndpointLoop loop, BufferPo
                 return;
             }
 
-            manager = new ManagerConnection(stream, pool, hops, loop, connection.Abort);
+            manager = new ManagerConnection(stream, pool, hops, loop, connection.Abort, logger);
             var welcome = new ManagerWelcome(ProtocolVersion.Product, ProtocolVersion.Maximum, 0, HeartbeatMilliseconds, _workers);
             string? impostor = null;
             await loop.Run(dispatcher => impostor = dispatcher.Managers.OnConnected(manager, hello, welcome));

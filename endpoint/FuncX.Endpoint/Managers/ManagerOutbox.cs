@@ -8,7 +8,7 @@ namespace FuncX.Endpoint.Managers;
 /// loop adds and flushes; one sender at a time writes, on the loop's own thread when there is little to send and the connection is idle. Runs of frames that lie
 /// together in a buffer are one write and are not copied. Bounded: above the high mark <see cref="Flush"/> says so, and the core sends no more until the low one.
 /// </summary>
-internal sealed class ManagerOutbox(Stream stream, HopCounter hops, BufferPool pool, Action<Exception?> onFailed, Action onRoom) : IThreadPoolWorkItem
+internal sealed class ManagerOutbox(Stream stream, HopCounter hops, BufferPool pool, Action<Exception> onFailed, Action onRoom) : IThreadPoolWorkItem
 {
     private const int HighMark = 8 << 20;
     private const int LowMark = 2 << 20;
@@ -136,9 +136,10 @@ internal sealed class ManagerOutbox(Stream stream, HopCounter hops, BufferPool p
 
     private async Task SendAsync()
     {
-        var gather = pool.Rent(GatherBytes);
+        PooledBuffer? gather = null;
         try
         {
+            gather = pool.Rent(GatherBytes);
             while (TakeBatch(out var bytes))
             {
                 var (tasks, acknowledges) = FailPoints.Armed ? (Has(FrameKind.Task), Has(FrameKind.Ack)) : default;
@@ -167,15 +168,30 @@ internal sealed class ManagerOutbox(Stream stream, HopCounter hops, BufferPool p
         catch (Exception problem)
         {
             // Whatever it is: a connection that nobody writes to any more has to end, and the manager dials again.
-            Close();
-            onFailed(problem);
+            try
+            {
+                Close();
+            }
+            finally
+            {
+                onFailed(problem);
+            }
         }
         finally
         {
-            foreach (var slice in _batch)
-                slice.Buffer.Release();
-            _batch.Clear();
-            gather.Release();
+            gather?.Release();
+            ReleaseBatch();
+        }
+    }
+
+    private void ReleaseBatch()
+    {
+        // Each leaves the list first: a release that fails is not made again.
+        while (_batch.Count > 0)
+        {
+            var buffer = _batch[^1].Buffer;
+            _batch.RemoveAt(_batch.Count - 1);
+            buffer.Release();
         }
     }
 
@@ -233,8 +249,6 @@ internal sealed class ManagerOutbox(Stream stream, HopCounter hops, BufferPool p
 
         if (gathered > 0)
             await stream.WriteAsync(gather.AsMemory(0, gathered));
-        foreach (var slice in _batch)
-            slice.Buffer.Release();
-        _batch.Clear();
+        ReleaseBatch();
     }
 }

@@ -112,16 +112,12 @@ internal sealed partial class LinkClient(EndpointConfiguration configuration, En
         _lastProblem = "";
         LogLinked(identity.ServiceAddress, welcome.Epoch, welcome.Version);
         using var news = new SemaphoreSlim(1);
-        Exception? sending = null;
+        var sending = new SendingEnd(over, logger);
         var session = new LinkSession(
             call.RequestStream,
             hops,
             () => loop.Post(new ActionEvent(static _ => { })),
-            problem =>
-            {
-                sending = problem;
-                over.Cancel();
-            });
+            sending.OnFailed);
         var spooled = await CompleteSpoolAsync();
         await loop.Run(dispatcher =>
         {
@@ -133,10 +129,10 @@ internal sealed partial class LinkClient(EndpointConfiguration configuration, En
         {
             await ReceiveAsync(call.ResponseStream, session, over.Token);
         }
-        catch (Exception end) when (sending is not null && !stopping.IsCancellationRequested && end is OperationCanceledException or RpcException { StatusCode: StatusCode.Cancelled })
+        catch (Exception end) when (sending.Problem is not null && !stopping.IsCancellationRequested && end is OperationCanceledException or RpcException { StatusCode: StatusCode.Cancelled })
         {
             // The end of receiving is only what came of it.
-            throw new IOException($"sending failed: {Explain(sending)}", sending);
+            throw new IOException($"sending failed: {Explain(sending.Problem)}", sending.Problem);
         }
         finally
         {

@@ -97,8 +97,14 @@ internal sealed class LinkSession(IClientStreamWriter<OutgoingMessage> writer, H
         catch (Exception problem)
         {
             // Whatever it is: a link that nobody writes to any more has to end, and the next one announces everything again.
-            Close();
-            onFailed(problem);
+            try
+            {
+                Close();
+            }
+            finally
+            {
+                onFailed(problem);
+            }
         }
     }
 
@@ -106,14 +112,27 @@ internal sealed class LinkSession(IClientStreamWriter<OutgoingMessage> writer, H
     {
         if (message is not HeldMessage held)
         {
-            await writer.WriteAsync(message);
+            await PassAsync(message);
             return;
         }
 
         FailPoints.Pass("before-link-send");
-        await writer.WriteAsync(message);
+        await PassAsync(message);
         FailPoints.Pass("after-link-send");
         hops.ResultsSent += held.Results;
+    }
+
+    private async ValueTask PassAsync(OutgoingMessage message)
+    {
+        try
+        {
+            await writer.WriteAsync(message);
+        }
+        catch (InvalidOperationException ended)
+        {
+            // What gRPC says of a call that the other side has ended.
+            throw new IOException(ended.Message, ended);
+        }
     }
 
     /// <summary>A message is gone; true when the owner waits to be told.</summary>
