@@ -55,8 +55,9 @@ public sealed class TaskQueries
     }
 
     /// <summary>
-    /// The outcomes of a group in the order they were committed, until all tasks known so far have ended; reconnects by itself. Pass the <see cref="TaskResult.Cursor"/>
-    /// of the last result that was dealt with to go on after it; results that came in the same message as that one are not given again.
+    /// The outcomes of a group in the order they were committed, until all tasks known so far have ended; reconnects by itself. To go on later, pass a
+    /// <see cref="TaskResult.Cursor"/> of before. All results of one message have the same, and none of them is given again: store it only after the last result with
+    /// that cursor, which is when one with another comes or the results end.
     /// </summary>
     /// <param name="follow">Go on for ever.</param>
     public async IAsyncEnumerable<TaskResult> ResultsAsync(
