@@ -1,5 +1,7 @@
 using System.Buffers;
+using System.Diagnostics;
 using System.Runtime.InteropServices;
+using System.Text;
 
 namespace FuncX.Configuration;
 
@@ -13,7 +15,10 @@ public static partial class RuntimeEnvironment
     private const string Marker = "FUNCX_RUNTIME_ENVIRONMENT";
     private const int BrokenPipe = 13; // SIGPIPE
 
-    /// <summary>Call first, while nothing is open and no other thread matters. What the user has set himself stays as it is.</summary>
+    /// <summary>
+    /// Call first, while nothing is open and no other thread matters. What the user has set himself stays as it is, and so does a run that is watched: its debugger,
+    /// profiler or startup hook has begun with this process and would not expect another beginning.
+    /// </summary>
     public static void Apply(params ReadOnlySpan<(string Name, string Value)> settings)
     {
         if (!OperatingSystem.IsLinux())
@@ -25,10 +30,12 @@ public static partial class RuntimeEnvironment
             return;
         }
 
+        if (!RuntimeEnvironmentRules.MayBeginAnew(Environment.GetEnvironmentVariable, Debugger.IsAttached, Environment.GetCommandLineArgs()))
+            return;
         List<string> names = [];
         foreach (var (name, value) in settings)
         {
-            if (Environment.GetEnvironmentVariable(name) is null && SetVariable(name, value, overwrite: 1) == 0)
+            if (!RuntimeEnvironmentRules.IsSet(name, Environment.GetEnvironmentVariable) && SetVariable(name, value, overwrite: 1) == 0)
                 names.Add(name);
         }
 
@@ -75,8 +82,10 @@ public static partial class RuntimeEnvironment
         // The runtime ignores it, and what is ignored stays so in every program that is started from then on.
         var before = SetSignal(BrokenPipe, 0);
         var starts = new nint[count + 1];
+        // By its own name, which is the one that ps shows; by the link when that name is gone.
         fixed (byte* first = words)
-        fixed (byte* program = "/proc/self/exe\0"u8)
+        fixed (byte* program = Encoding.UTF8.GetBytes(Environment.ProcessPath + '\0'))
+        fixed (byte* link = "/proc/self/exe\0"u8)
         fixed (nint* arguments = starts)
         {
             for (int index = 0, at = 0; index < count; index++)
@@ -86,6 +95,7 @@ public static partial class RuntimeEnvironment
             }
 
             _ = Execute(program, arguments);
+            _ = Execute(link, arguments);
         }
 
         SetSignal(BrokenPipe, before);
@@ -94,17 +104,14 @@ public static partial class RuntimeEnvironment
     /// <summary>The runtime takes away what it made for debuggers and tracers when it ends; a program that becomes another does not end.</summary>
     private static void RemoveSockets()
     {
-        foreach (var pattern in (ReadOnlySpan<string>)["dotnet-diagnostic-{0}-*-socket", "clr-debug-pipe-{0}-*"])
+        try
         {
-            try
-            {
-                foreach (var file in Directory.EnumerateFiles(Path.GetTempPath(), pattern.Replace("{0}", $"{Environment.ProcessId}", StringComparison.Ordinal)))
-                    File.Delete(file);
-            }
-            catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
-            {
-                // What is left there is a name without anybody behind it.
-            }
+            foreach (var name in RuntimeEnvironmentRules.Sockets(Environment.ProcessId, File.ReadAllText("/proc/self/stat")))
+                File.Delete(Path.Combine(Path.GetTempPath(), name));
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            // What is left there is a name without anybody behind it.
         }
     }
 
