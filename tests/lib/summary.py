@@ -89,6 +89,7 @@ def main():
     options.add_argument("--results", required=True)
     options.add_argument("--leftovers", required=True)
     options.add_argument("--seconds", type=int, required=True)
+    options.add_argument("--limit", type=int, required=True)
     options = options.parse_args()
 
     lines = list(read_suites(options.results))
@@ -101,6 +102,9 @@ def main():
     ran = [line for line in lines if line.outcome != "skipped"]
     if not ran:
         lines.append(Line("tests/run", "tests/run", "no test was executed", "failed", "a run without tests proves nothing", 0.0))
+    if options.seconds > options.limit:
+        reason = f"it took {options.seconds} s; it may take {options.limit} s. The slowest areas are in the table below"
+        lines.append(Line("tests/run", "tests/run", "the time of the whole run", "failed", reason, 0.0))
 
     notes = os.path.join(options.results, "notes")
     for name in sorted(os.listdir(notes)):
