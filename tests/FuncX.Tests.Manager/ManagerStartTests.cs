@@ -8,6 +8,16 @@ namespace FuncX.Tests.Manager;
 public sealed class ManagerStartTests
 {
     [Fact]
+    public void The_manager_that_these_tests_run_is_compiled_ahead_of_time()
+    {
+        using var node = new NodeUnderTest().Ready();
+        new FileInfo($"/proc/{node.Process.Id}/exe").LinkTarget.ShouldBe(ProgramUnderTest.Manager);
+        // The runtime, its compiler and its assemblies: none of it is in a program that needs none.
+        File.ReadLines($"/proc/{node.Process.Id}/maps").Select(static line => Path.GetFileName(line.Split(' ')[^1]))
+            .Where(static file => file is "libcoreclr.so" or "libclrjit.so" || file.EndsWith(".dll", StringComparison.Ordinal)).ShouldBeEmpty();
+    }
+
+    [Fact]
     public void An_init_that_hangs_is_said_while_it_lasts_and_ended_in_the_end()
     {
         using var node = new NodeUnderTest(NodeUnderTest.Settings(init: "echo waiting for the licence server\nsleep 1000"), startLimit: 3).Ready();

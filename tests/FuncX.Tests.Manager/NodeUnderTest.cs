@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using FuncX.Contracts;
 using FuncX.Wire;
 using Shouldly;
 
@@ -41,6 +40,17 @@ internal sealed class NodeUnderTest : IDisposable
         def stubborn(s):
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             time.sleep(s)
+        def told_to_end(folder, raises):
+            def told(number, frame):
+                open(folder + "/told", "w").close()
+                if raises: raise InterruptedError("told to end")
+            signal.signal(signal.SIGTERM, told)
+            # A child in the same process group that outlives SIGTERM, but says that it came.
+            subprocess.Popen(["sh", "-c", 'trap ": > $0/child-told" TERM; echo $$ > $0/child.new; mv $0/child.new $0/child; while :; do sleep 1000; done', folder])
+            while True: time.sleep(1000)
+        def wait_for(path, value):
+            while path and not os.path.exists(path): time.sleep(0.002)
+            return value
         def child():
             p = subprocess.Popen(["sleep", "1000"])
             return p.pid
@@ -74,11 +84,14 @@ internal sealed class NodeUnderTest : IDisposable
     }
 
     /// <param name="workers">The settings for a node in this folder.</param>
-    public NodeUnderTest(Func<string, object> workers, double patience = 30, int heartbeatMs = 1000, string? failPoint = null, double startLimit = 60, string? umask = null)
+    /// <param name="before">Done before the manager starts.</param>
+    public NodeUnderTest(Func<string, object> workers, double patience = 30, int heartbeatMs = 1000, string? failPoint = null, double startLimit = 60, string? umask = null,
+        Action<EndpointStandIn>? before = null)
     {
         Folder = Path.Combine(Path.GetTempPath(), $"funcx-manager-test-{Environment.ProcessId}-{Guid.NewGuid():N}");
         Endpoint = new EndpointStandIn(Folder, workers(Folder)) { HeartbeatMs = heartbeatMs };
-        var start = new ProcessStartInfo(Programs.Manager)
+        before?.Invoke(Endpoint);
+        var start = new ProcessStartInfo(ProgramUnderTest.Manager)
         {
             UseShellExecute = false,
             RedirectStandardError = true,
