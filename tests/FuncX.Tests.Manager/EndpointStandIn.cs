@@ -22,6 +22,7 @@ internal sealed class EndpointStandIn : IDisposable
     private SslStream? _stream;
     private TcpClient? _client;
     private volatile bool _closing;
+    private int _accepted;
 
     public EndpointStandIn(string directory, object workers)
     {
@@ -33,7 +34,7 @@ internal sealed class EndpointStandIn : IDisposable
         using var made = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
         _certificate = X509CertificateLoader.LoadPkcs12(made.Export(X509ContentType.Pfx), null);
         _listener.Start();
-        WriteRendezvous(_secret);
+        WriteRendezvous();
         new Thread(Accept) { IsBackground = true }.Start();
     }
 
@@ -66,7 +67,15 @@ internal sealed class EndpointStandIn : IDisposable
 
     public bool Connected => _stream is not null;
 
-    public void WriteRendezvous(string secret)
+    /// <summary>SHA-256 of the certificate that it shows, hexadecimal.</summary>
+    public string Fingerprint => Convert.ToHexStringLower(SHA256.HashData(_certificate.RawData));
+
+    /// <summary>Connections that were begun, whatever became of them.</summary>
+    public int Accepted => _accepted;
+
+    /// <summary>Writes the file anew, as the endpoint does: private, and replaced whole.</summary>
+    /// <param name="fingerprint">Another one than the certificate's.</param>
+    public void WriteRendezvous(string? fingerprint = null)
     {
         var temporary = RendezvousFile + ".new";
         using (var stream = new FileStream(temporary, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }))
@@ -74,8 +83,8 @@ internal sealed class EndpointStandIn : IDisposable
             JsonSerializer.Serialize(stream, new
             {
                 addresses = new[] { $"127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}" },
-                fingerprint = Convert.ToHexStringLower(SHA256.HashData(_certificate.RawData)),
-                secret,
+                fingerprint = fingerprint ?? Fingerprint,
+                secret = _secret,
                 block = "b1",
             });
         }
@@ -174,6 +183,7 @@ internal sealed class EndpointStandIn : IDisposable
             try
             {
                 var client = _listener.AcceptTcpClient();
+                Interlocked.Increment(ref _accepted);
                 client.NoDelay = true;
                 var stream = new SslStream(client.GetStream());
                 stream.AuthenticateAsServer(_certificate);

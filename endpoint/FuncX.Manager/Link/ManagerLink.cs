@@ -65,7 +65,7 @@ internal sealed class ManagerLink(Node node, ManagerOptions options, SlabPool sl
         var problem = "";
         try
         {
-            var rendezvous = ReadRendezvous();
+            var rendezvous = RendezvousFile.Read(options.Rendezvous);
             foreach (var address in rendezvous.Addresses)
             {
                 try
@@ -103,19 +103,7 @@ internal sealed class ManagerLink(Node node, ManagerOptions options, SlabPool sl
             await socket.ConnectAsync(address[..colon].Trim('[', ']'), int.Parse(address[(colon + 1)..]), timeout.Token);
         var stream = new SslStream(new NetworkStream(socket, ownsSocket: false), leaveInnerStreamOpen: false);
         await using var session = new LinkSession(node, stream, slabs);
-        using (var timeout = new CancellationTokenSource(s_connect))
-        {
-            await stream.AuthenticateAsClientAsync(
-                new SslClientAuthenticationOptions
-                {
-                    TargetHost = "funcx-endpoint",
-                    EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
-                    CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
-                    RemoteCertificateValidationCallback = (_, certificate, _, _) => Matches(certificate, rendezvous.Fingerprint),
-                },
-                timeout.Token);
-        }
-
+        await AuthenticateAsync(stream, rendezvous.Fingerprint);
         var welcome = await session.GreetAsync(new Hello
         {
             Role = "manager",
@@ -142,24 +130,32 @@ internal sealed class ManagerLink(Node node, ManagerOptions options, SlabPool sl
         }
     }
 
-    private Rendezvous ReadRendezvous()
+    /// <summary>Returns once the other side has proved that it is the endpoint; until then nothing is sent that it could use.</summary>
+    private static async Task AuthenticateAsync(SslStream stream, string fingerprint)
     {
-        var mode = File.GetUnixFileMode(options.Rendezvous);
-        const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
-        if ((mode & Others) != UnixFileMode.None)
-            throw new InvalidDataException($"it holds a secret but others may read or write it ({mode}); its mode must be 0600");
-        var rendezvous = JsonSerializer.Deserialize(File.ReadAllBytes(options.Rendezvous), MessageJson.Default.Rendezvous)!;
-        return rendezvous.Fingerprint.Length == 64
-            ? rendezvous
-            : throw new InvalidDataException($"its fingerprint has {rendezvous.Fingerprint.Length} characters; a SHA-256 has 64 hexadecimal digits");
-    }
-
-    private static bool Matches(X509Certificate? certificate, string fingerprint)
-    {
-        if (certificate is null)
-            return false;
-        Span<byte> wanted = stackalloc byte[32];
-        return Convert.FromHexString(fingerprint, wanted, out _, out var written) == System.Buffers.OperationStatus.Done && written == 32
-            && CryptographicOperations.FixedTimeEquals(SHA256.HashData(certificate.GetRawCertData()), wanted);
+        var wanted = Convert.FromHexString(fingerprint);
+        byte[]? seen = null;
+        using var timeout = new CancellationTokenSource(s_connect);
+        try
+        {
+            await stream.AuthenticateAsClientAsync(
+                new SslClientAuthenticationOptions
+                {
+                    TargetHost = "funcx-endpoint",
+                    EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+                    CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
+                    RemoteCertificateValidationCallback = (_, certificate, _, _) =>
+                    {
+                        seen = certificate is null ? null : SHA256.HashData(certificate.GetRawCertData());
+                        return seen is not null && CryptographicOperations.FixedTimeEquals(seen, wanted);
+                    },
+                },
+                timeout.Token);
+        }
+        catch (AuthenticationException problem) when (seen is not null && !seen.AsSpan().SequenceEqual(wanted))
+        {
+            throw new AuthenticationException(
+                $"its certificate has the fingerprint {Convert.ToHexStringLower(seen)}, and the rendezvous file names {fingerprint}: it is not the endpoint that wrote that file", problem);
+        }
     }
 }
