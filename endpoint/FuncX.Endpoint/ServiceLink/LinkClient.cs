@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using FuncX.Configuration;
 using FuncX.Contracts.V1;
 using FuncX.Endpoint.Dispatch;
@@ -11,7 +12,7 @@ namespace FuncX.Endpoint.ServiceLink;
 
 /// <summary>
 /// Keeps the link to the service: dials out, says hello and what is held, then carries tasks down and results up; when the link breaks it dials again with a jittered
-/// back-off from 0.1 to 5 s, for ever. Ends the process when a newer one of this endpoint has taken over.
+/// back-off (<see cref="LinkBackOff"/>), for ever. Ends the process when a newer one of this endpoint has taken over.
 /// </summary>
 internal sealed partial class LinkClient(EndpointConfiguration configuration, EndpointLoop loop, EndpointIdentity identity, BufferPool pool, HopCounter hops, SpoolStore spool, SpoolWriter spoolWriter,
     EndpointExit exit, Survivors survivors, IHostApplicationLifetime lifetime, ILogger<LinkClient> logger) : BackgroundService
@@ -19,8 +20,6 @@ internal sealed partial class LinkClient(EndpointConfiguration configuration, En
     private const int WindowBytes = 16 << 20;
     private static readonly TimeSpan _welcomeWithin = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan _survivorsWithin = TimeSpan.FromSeconds(20);
-    private static readonly TimeSpan _shortestPause = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan _longestPause = TimeSpan.FromSeconds(5);
 
     private string _lastProblem = "";
 
@@ -42,10 +41,10 @@ internal sealed partial class LinkClient(EndpointConfiguration configuration, En
         }
 
         using var channel = OpenChannel();
-        var pause = _shortestPause;
+        var backOff = new LinkBackOff(Random.Shared);
         while (!stoppingToken.IsCancellationRequested)
         {
-            var began = Environment.TickCount64;
+            var began = Stopwatch.GetTimestamp();
             try
             {
                 await RunLinkAsync(channel, stoppingToken);
@@ -62,10 +61,7 @@ internal sealed partial class LinkClient(EndpointConfiguration configuration, En
 
             if (exit.LeaveBlocks)
                 return;
-            if (Environment.TickCount64 - began > 10_000)
-                pause = _shortestPause;
-            await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            pause = pause * 2 > _longestPause ? _longestPause : pause * 2;
+            await Task.Delay(backOff.Next(Stopwatch.GetElapsedTime(began)), stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

@@ -11,13 +11,11 @@ using FuncX.Wire;
 namespace FuncX.Manager.Link;
 
 /// <summary>
-/// Keeps a connection to the endpoint: reads the rendezvous file anew for every try, backs off from 50 ms to 2 s, and gives up when there
+/// Keeps a connection to the endpoint: reads the rendezvous file anew for every try, backs off between them, and gives up when there
 /// was no endpoint for as long as the manager's patience.
 /// </summary>
 internal sealed class ManagerLink(Node node, ManagerOptions options, SlabPool slabs)
 {
-    private const double FirstWaitMilliseconds = 50;
-    private const double LongestWaitMilliseconds = 2000;
     private static readonly TimeSpan s_connect = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_refused = TimeSpan.FromSeconds(10);
 
@@ -28,14 +26,14 @@ internal sealed class ManagerLink(Node node, ManagerOptions options, SlabPool sl
 
     public async Task RunAsync()
     {
-        var wait = FirstWaitMilliseconds;
+        var backOff = new LinkBackOff(Random.Shared);
         while (true)
         {
             var before = _upAt;
             var problem = await TryOnceAsync();
             if (_upAt != before)
             {
-                wait = FirstWaitMilliseconds;
+                backOff.Reset();
                 _told = "";
             }
 
@@ -55,8 +53,7 @@ internal sealed class ManagerLink(Node node, ManagerOptions options, SlabPool sl
                 return;
             }
 
-            await Task.Delay(TimeSpan.FromMilliseconds(wait * (0.75 + (Random.Shared.NextDouble() * 0.5))));
-            wait = Math.Min(wait * 2, LongestWaitMilliseconds);
+            await Task.Delay(backOff.Next());
         }
     }
 

@@ -10,17 +10,11 @@ namespace FuncX.Manager.Pools;
 /// </summary>
 internal sealed class OwnerPool
 {
-    private const int TriesBeforeFailure = 3;
-    private const long KillHoldsMicroseconds = 1_000_000;
-    private const long FailureHoldsMicroseconds = 30_000_000;
-
     private readonly Node _node;
     private readonly List<WorkerProcess> _workers = [];
     private readonly List<WorkerProcess> _idle = [];
     private Zygote? _zygote;
-    private int _failures;
-    private long _retryAt;
-    private long _failedUntil;
+    private readonly StartBackOff _backOff = new();
     private string _failure = "";
     private TaskOutcome _failureOutcome;
     private int _nextWorkerSlot;
@@ -76,7 +70,7 @@ internal sealed class OwnerPool
         }
 
         _busy = busy;
-        return new PoolDemand(now < _retryAt || now < _failedUntil ? 0 : QueuedWork(), busy, idle, Starting, leaving);
+        return new PoolDemand(now < _backOff.RetryAt ? 0 : QueuedWork(), busy, idle, Starting, leaving);
     }
 
     /// <summary>Starts and gives up workers as decided.</summary>
@@ -114,7 +108,7 @@ internal sealed class OwnerPool
     {
         if (Queue.Count == 0)
             return;
-        if (now < _failedUntil)
+        if (now < _backOff.HeldUntil)
         {
             while (Queue.First is var slot && slot >= 0)
             {
@@ -145,7 +139,7 @@ internal sealed class OwnerPool
     /// <summary>A worker has answered: its next tasks go before anything else.</summary>
     public void FeedAfterAnswers(WorkerProcess worker, long now)
     {
-        if (Queue.Count > 0 && _node.MayFeed && now >= _failedUntil)
+        if (Queue.Count > 0 && _node.MayFeed && now >= _backOff.HeldUntil)
             worker.Feed(FeedPolicy.Share(Queue.Count, Math.Min(_workers.Count, _idle.Count + 1)), now);
     }
 
@@ -161,10 +155,12 @@ internal sealed class OwnerPool
     public void OnReady(WorkerProcess worker)
     {
         Starting--;
-        _failures = 0;
         _idle.Add(worker);
         Touch();
     }
+
+    /// <summary>A worker's first answer.</summary>
+    public void OnServed() => _backOff.Served();
 
     public void OnIdle(WorkerProcess worker)
     {
@@ -194,15 +190,18 @@ internal sealed class OwnerPool
         }
     }
 
-    public void OnGone(WorkerProcess worker, bool greeted, int? exit, string words)
+    public void OnGone(WorkerProcess worker, WorkerEnd end, int? exit, string words)
     {
         _workers.Remove(worker);
         _idle.Remove(worker);
-        if (!greeted)
-        {
+        if (end == WorkerEnd.BeforeHello)
             Starting--;
-            if (!worker.Orphaned)
-                Failed($"a worker of owner {Name} ended before it was ready, {ExitText.Of(exit)}{(words.Length > 0 ? $": {words}" : "")}", exit is null or < 0);
+        if (end == WorkerEnd.Served)
+            _backOff.Served();
+        else if (end != WorkerEnd.Ended && !worker.Orphaned)
+        {
+            var when = end == WorkerEnd.BeforeHello ? "before it was ready" : "before its first task";
+            Failed($"a worker of owner {Name} ended {when}, {ExitText.Of(exit)}{(words.Length > 0 ? $": {words}" : "")}", exit is null or < 0);
         }
 
         _emptySince = NodeTimer.Now;
@@ -253,8 +252,8 @@ internal sealed class OwnerPool
 
         if (Queue.Count == 0)
             return due;
-        if (now < _retryAt)
-            due = Math.Min(due, _retryAt);
+        if (now < _backOff.RetryAt)
+            due = Math.Min(due, _backOff.RetryAt);
         else
             Touch();
         return Math.Min(due, ExpireQueued());
@@ -324,26 +323,20 @@ internal sealed class OwnerPool
         _zygote.Fork(_nextWorkerSlot++);
     }
 
-    /// <summary>Workers cannot be started: try again soon, and after a few times say so to the tasks that wait.</summary>
+    /// <summary>A worker could not be started, or was of no use: try again soon, and after a few times say so to the tasks that wait.</summary>
     /// <param name="reason">What failed and how.</param>
     /// <param name="bySignal">Somebody or the kernel killed it: another attempt may do well, so its tasks are lost, not rejected.</param>
     public void Failed(string reason, bool bySignal = false)
     {
         var now = NodeTimer.Now;
         _node.Note(reason);
-        _failures++;
-        _retryAt = now + (100_000L << Math.Min(_failures, 5));
-        if (_failures == 1)
-            _retryAt = now;
-        if (_failures >= TriesBeforeFailure)
+        if (_backOff.Failed(now, bySignal, othersServe: _workers.Exists(static worker => worker.State == WorkerState.Ready && worker.TookUp)))
         {
-            _failures = 0;
             _failure = reason;
             _failureOutcome = bySignal ? TaskOutcome.AttemptLost : TaskOutcome.Rejected;
-            _failedUntil = now + (bySignal ? KillHoldsMicroseconds : FailureHoldsMicroseconds);
         }
 
-        _node.Arm(Math.Max(_retryAt, now + 1), now);
+        _node.Arm(Math.Max(_backOff.RetryAt, now + 1), now);
         Touch();
     }
 
@@ -352,7 +345,7 @@ internal sealed class OwnerPool
     {
         _failure = reason;
         _failureOutcome = TaskOutcome.Rejected;
-        _failedUntil = NodeTimer.Now + FailureHoldsMicroseconds;
+        _backOff.Refuse(NodeTimer.Now);
         Touch();
     }
 

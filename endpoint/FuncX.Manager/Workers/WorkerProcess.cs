@@ -43,6 +43,9 @@ internal sealed class WorkerProcess
     private long _finishAt = long.MaxValue;
     private bool _greeted;
     private bool _answered;
+    private bool _served;
+    private bool _retired;
+    private bool _ended;
     private bool _takingBack;
     private int _verdictSlot = -1;
     private TaskOutcome _verdict;
@@ -82,6 +85,9 @@ internal sealed class WorkerProcess
 
     /// <summary>Since when it has nothing to do, on the clock of <see cref="NodeTimer.Now"/>.</summary>
     public long IdleSince { get; private set; } = NodeTimer.Now;
+
+    /// <summary>It has begun with a task it was sent; without a ring nobody knows, and being sent one counts.</summary>
+    public bool TookUp => (_ring?.Started ?? _sent.Next) > 0;
 
     /// <summary>How many tasks it takes ahead.</summary>
     public int Window { get; private set; } = 1;
@@ -259,6 +265,7 @@ internal sealed class WorkerProcess
         if (State is WorkerState.Leaving or WorkerState.Gone)
             return;
         State = WorkerState.Leaving;
+        _retired = true;
         if (_sent.Count == 0)
             Hangup();
     }
@@ -269,6 +276,7 @@ internal sealed class WorkerProcess
         if (State == WorkerState.Gone)
             return;
         State = WorkerState.Leaving;
+        _ended = true;
         _ = Libc.Kill(-Pid, Libc.SIGTERM);
         var now = NodeTimer.Now;
         if (_killAt == long.MaxValue)
@@ -287,6 +295,7 @@ internal sealed class WorkerProcess
         _fault ??= reason;
         TakeBack();
         State = WorkerState.Leaving;
+        _ended = true;
         _ = Libc.Kill(-Pid, Libc.SIGKILL);
         if (orphaned && _socket.Closed)
         {
@@ -395,6 +404,12 @@ internal sealed class WorkerProcess
         ResultFrame.Check(prefix, bodyBytes);
         var slot = (int)ticket;
         _answered = true;
+        if (!_served)
+        {
+            _served = true;
+            Pool.OnServed();
+        }
+
         _node.Hops.ResultsFromWorkers++;
         _node.Hops.ResultBytesReceived += FrameHeader.Size + bodyBytes;
         _node.Table[slot].Function!.Observe(ResultFrame.Microseconds(prefix));
@@ -522,12 +537,13 @@ internal sealed class WorkerProcess
                 _node.Answers.Failure(slot, TaskOutcome.AttemptLost, _exit ?? 0, "WorkerLost", Obituary(), Stdout.Take(), Stderr.Take());
         }
 
+        var end = !_greeted ? WorkerEnd.BeforeHello : _retired || TookUp ? WorkerEnd.Served : _ended ? WorkerEnd.Ended : WorkerEnd.BeforeFirstTask;
         _socket.Close();
         _ring?.Unmap();
         var lastWords = Stderr.Tail(2000);
         Stdout.Close();
         Stderr.Close();
-        Pool.OnGone(this, _greeted, _exit, _fault ?? lastWords);
+        Pool.OnGone(this, end, _exit, _fault ?? lastWords);
     }
 
     // The last results are taken whatever else the ring holds.
