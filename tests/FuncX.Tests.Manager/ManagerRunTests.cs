@@ -255,23 +255,18 @@ public sealed class ManagerRunTests
     public void A_short_tasks_result_does_not_wait_for_the_long_one_behind_it()
     {
         using var node = new NodeUnderTest(NodeUnderTest.Settings(perNode: 1)).Ready();
-        for (var i = 0; i < 200; i++)
-            node.Submit("echo", "[1]");
-        node.Eventually(() => node.Endpoint.Results.Count == 200, "warm");
-        var nap = node.Function("nap");
-        var echo = node.Function("echo");
-        for (var i = 0; i < 50; i++)
-            node.Run("nap", "[0]");
-        var short1 = node.NewId();
-        var slow = node.NewId();
-        var behind = node.NewId();
-        var sent = DateTime.UtcNow;
-        node.Endpoint.Task(short1, echo, 1, "[1]");
-        node.Endpoint.Task(slow, nap, 1, "[1.5]");
-        node.Endpoint.Task(behind, echo, 1, "[2]");
-        (node.Result(short1).At - sent).TotalMilliseconds.ShouldBeLessThan(100);
-        node.Result(slow).Value.ShouldBe("1.5");
-        node.Result(behind).Value.ShouldBe("2");
+        // Known as short, so that the long one is sent ahead behind a short one.
+        for (var i = 0; i < 250; i++)
+            node.Submit("wait_for", "[\"\", 1]");
+        node.Eventually(() => node.Endpoint.Results.Count == 250, "warm");
+        var go = Path.Combine(node.Folder, "go");
+        var ids = Enumerable.Range(0, 3).Select(_ => node.NewId()).ToArray();
+        node.Endpoint.Tasks([(ids[0], "[\"\", 1]"), (ids[1], $"[\"{go}\", 2]"), (ids[2], "[\"\", 3]")], node.Function("wait_for"), 1);
+        node.Result(ids[0]).Value.ShouldBe("1");
+        node.Endpoint.First(ids[1]).ShouldBeNull("the long one waits for the file that is written next");
+        File.WriteAllText(go, "");
+        node.Result(ids[1]).Value.ShouldBe("2");
+        node.Result(ids[2]).Value.ShouldBe("3");
     }
 
     [Fact]
@@ -440,14 +435,16 @@ public sealed class ManagerRunTests
     {
         using var node = new NodeUnderTest(NodeUnderTest.Settings(perNode: 2)).Ready();
         for (var i = 0; i < 100; i++)
-            node.Run("nap", "[0]");
+            node.Run("wait_for", "[\"\", 1]");
+        // Well-known as quick, then one that ends only after all the others have come back.
+        var go = Path.Combine(node.Folder, "go");
         var slow = node.NewId();
         var quick = Enumerable.Range(0, 300).Select(_ => node.NewId()).ToArray();
-        node.Endpoint.Tasks(new[] { (slow, "[1]") }.Concat(quick.Select(id => (id, "[0]"))), node.Function("nap"), 1);
-        var watch = Stopwatch.StartNew();
+        node.Endpoint.Tasks(new[] { (slow, $"[\"{go}\", 7]") }.Concat(quick.Select(id => (id, "[\"\", 1]"))), node.Function("wait_for"), 1);
         node.Eventually(() => quick.All(id => node.Endpoint.First(id) is not null), "the quick ones");
-        watch.Elapsed.TotalMilliseconds.ShouldBeLessThan(700);
-        node.Result(slow).Value.ShouldBe("1");
+        node.Endpoint.First(slow).ShouldBeNull();
+        File.WriteAllText(go, "");
+        node.Result(slow).Value.ShouldBe("7");
         node.Endpoint.Results.Values.ShouldAllBe(answers => answers.Count == 1);
     }
 }

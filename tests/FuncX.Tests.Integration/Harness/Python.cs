@@ -15,6 +15,17 @@ public static class Python
             return value
         """;
 
+    /// <summary>Goes on once there is a file; at once without a path. Leaves one that says it waits.</summary>
+    public const string WaitFor = """
+        import os, time
+        def wait_for(path, value):
+            if path:
+                open(path + ".waits", "w").close()
+                while not os.path.exists(path):
+                    time.sleep(0.002)
+            return value
+        """;
+
     public const string Die = """
         import os, signal
         def die(x):
