@@ -15,6 +15,9 @@ public static class Programs
     /// <summary>The path of <c>funcx-manager</c>: the ahead-of-time compiled one when it was published, else the one that needs the runtime.</summary>
     public static string Manager => Find("funcx-manager", "FUNCX_MANAGER", "endpoint/FuncX.Manager");
 
+    /// <summary>False for a build that needs the .NET runtime: its assembly lies beside it.</summary>
+    public static bool IsCompiledAheadOfTime(string program) => !File.Exists(program + ".dll");
+
     private static string Find(string name, string variable, string project)
     {
         var chosen = Environment.GetEnvironmentVariable(variable);

@@ -20,6 +20,8 @@ internal static class DetachedStart
         List<string> command = ["start", "--config", arguments.ConfigFile, "--log-level", arguments.LogLevel.ToString()];
         if (arguments.TokenFile is not null)
             command.AddRange(["--token-file", arguments.TokenFile]);
+        if (arguments.MayNeedRuntime)
+            command.Add(StartCommand.JitManager);
         var program = Environment.ProcessPath ?? throw new EndpointRefusedException("the path of this program is not known; start it by its path");
         if (Path.GetFileNameWithoutExtension(program) == "dotnet")
             command.Insert(0, Assembly.GetExecutingAssembly().Location);

@@ -47,7 +47,7 @@ public sealed partial class EndpointHost : IAsyncDisposable
     /// <summary>Starts an endpoint and returns when it has stopped.</summary>
     /// <returns>An <see cref="ExitCode"/>.</returns>
     /// <exception cref="EndpointRefusedException">It cannot start.</exception>
-    public static async Task<int> RunAsync(EndpointConfiguration configuration, string? tokenFile, LogLevel logLevel)
+    public static async Task<int> RunAsync(EndpointConfiguration configuration, ManagerProgram manager, string? tokenFile, LogLevel logLevel)
     {
         using var interrupted = new CancellationTokenSource();
         // A second signal while it stops is no reason to leave blocks behind; SIGKILL is there for that.
@@ -68,7 +68,7 @@ public sealed partial class EndpointHost : IAsyncDisposable
         }
 
         using var control = new ControlSocket(configuration.StateDirectory);
-        await using var host = Build(configuration, identity, certificate, control, logLevel);
+        await using var host = Build(configuration, manager, identity, certificate, control, logLevel);
         return await host.RunAsync(interrupted.Token);
 
         void Interrupt(PosixSignalContext context)
@@ -80,7 +80,8 @@ public sealed partial class EndpointHost : IAsyncDisposable
 
     public async ValueTask DisposeAsync() => await _app.DisposeAsync();
 
-    private static EndpointHost Build(EndpointConfiguration configuration, EndpointIdentity identity, EndpointCertificate certificate, ControlSocket control, LogLevel logLevel)
+    private static EndpointHost Build(EndpointConfiguration configuration, ManagerProgram manager, EndpointIdentity identity, EndpointCertificate certificate,
+        ControlSocket control, LogLevel logLevel)
     {
         var addresses = new EndpointAddresses();
         // Empty: settings of this process come from its own file and from nowhere else, no ASPNETCORE_ variable and no appsettings.json.
@@ -88,7 +89,7 @@ public sealed partial class EndpointHost : IAsyncDisposable
         builder.Logging.AddEndpointConsole(logLevel);
         builder.Services.AddRoutingCore();
         builder.Services.AddSingleton(configuration).AddSingleton(identity).AddSingleton(certificate).AddSingleton(TimeProvider.System);
-        builder.Services.AddBlocks(configuration);
+        builder.Services.AddBlocks(configuration, manager);
         builder.Services.AddDispatch();
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true).ConfigureKestrel(kestrel =>
         {

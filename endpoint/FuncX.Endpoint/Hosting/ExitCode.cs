@@ -8,7 +8,7 @@ public static class ExitCode
     /// <summary>It could not be done; the reason is on stderr.</summary>
     public const int Failed = 1;
 
-    /// <summary>The command line or the configuration file is wrong.</summary>
+    /// <summary>The command line or the configuration file is wrong, or <c>start</c> finds no ahead-of-time compiled <c>funcx-manager</c>.</summary>
     public const int Usage = 2;
 
     /// <summary><c>status</c>, <c>stop</c>: no endpoint runs with this state directory on this machine.</summary>

@@ -1,6 +1,5 @@
 using System.Globalization;
 using FuncX.Configuration;
-using FuncX.Contracts;
 using FuncX.Endpoint.Blocks;
 using FuncX.Endpoint.Identity;
 using FuncX.Providers;
@@ -28,19 +27,9 @@ public static class HostingServices
     }
 
     /// <summary>Blocks and the provider that the configuration names.</summary>
-    public static void AddBlocks(this IServiceCollection services, EndpointConfiguration configuration)
+    public static void AddBlocks(this IServiceCollection services, EndpointConfiguration configuration, ManagerProgram manager)
     {
-        string manager;
-        try
-        {
-            manager = Programs.Manager;
-        }
-        catch (FileNotFoundException problem)
-        {
-            throw new EndpointRefusedException(problem.Message, problem);
-        }
-
-        services.AddSingleton(new ManagerProgram(manager));
+        services.AddSingleton(manager);
         services.AddSingleton<IBlockProvider>(provider => configuration.Provider.Type switch
         {
             ProviderKind.Local => new LocalProvider(provider.GetRequiredService<TimeProvider>()),

@@ -31,7 +31,7 @@ internal sealed class LocalCluster : IAsyncDisposable
     public string DirectoryPath { get; }
 
     /// <summary>True when the manager needs the .NET runtime because it was not published ahead of time.</summary>
-    public static bool ManagerIsJit => File.Exists(Programs.Manager + ".dll");
+    public static bool ManagerIsJit => !Programs.IsCompiledAheadOfTime(Programs.Manager);
 
     public FuncXClient Client => _client ?? throw new InvalidOperationException("The service was not started.");
 
@@ -53,7 +53,9 @@ internal sealed class LocalCluster : IAsyncDisposable
         var configuration = Path.Combine(DirectoryPath, "endpoint.yaml");
         await WritePrivateAsync(configuration, Configuration(name, workers, python), cancellation);
         var token = Path.Combine(DirectoryPath, "service", "admin.token");
-        _endpoint = Start("funcx-endpoint", Programs.Endpoint, "start", "--config", configuration, "--token-file", token);
+        // An endpoint refuses one that needs the runtime unless it is told; whoever tries quickstart has perhaps only built.
+        string[] jit = ManagerIsJit ? ["--jit-manager"] : [];
+        _endpoint = Start("funcx-endpoint", Programs.Endpoint, ["start", "--config", configuration, "--token-file", token, .. jit]);
         EndpointInfo? endpoint = null;
         await WaitAsync(
             _endpoint,

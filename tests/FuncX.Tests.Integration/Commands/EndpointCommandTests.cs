@@ -65,6 +65,29 @@ public sealed class EndpointCommandTests : IDisposable
         Directory.Exists(Path.Combine(_home, "state")).ShouldBeFalse();
     }
 
+    [Fact]
+    public async Task A_manager_that_is_missing_or_needs_the_runtime_is_refused_by_start()
+    {
+        var manager = Path.Combine(_home, "funcx-manager");
+        var environment = new Dictionary<string, string?> { ["FUNCX_MANAGER"] = manager };
+        var token = Write("fxt_token");
+        string[] start = ["start", "--token-file", token, "--config", Write($"name: a\nservice: http://127.0.0.1:9\nstate_dir: {_home}/state\n")];
+        (await EndpointCommand.RunAsync(_home, environment, start)).ShouldEnd(2, $"funcx-endpoint: FUNCX_MANAGER names '{manager}', which does not exist");
+
+        File.Copy("/bin/true", manager);
+        await File.WriteAllTextAsync(manager + ".dll", "");
+        string[] reason = [$"funcx-endpoint: {manager} is not compiled ahead of time ({manager}.dll lies beside it)", "Run: dotnet publish endpoint/FuncX.Manager -c Release"];
+        (await EndpointCommand.RunAsync(_home, environment, start)).ShouldEnd(2, reason);
+        (await EndpointCommand.RunAsync(_home, environment, [.. start, "--detach"])).ShouldEnd(2, reason);
+        Directory.Exists(Path.Combine(_home, "state")).ShouldBeFalse("refused before anything is made");
+
+        // What quickstart says. The port is of no service, so this is as far as it comes.
+        (await EndpointCommand.RunAsync(_home, environment, [.. start, "--jit-manager"])).ShouldEnd(1, "could not register endpoint 'a'");
+        (await EndpointCommand.RunAsync(_home, environment, [.. start, "--jit-manager", "--detach"])).ShouldEnd(1, "could not register endpoint 'a'");
+        File.Delete(manager + ".dll");
+        (await EndpointCommand.RunAsync(_home, environment, start)).ShouldEnd(1, "could not register endpoint 'a'");
+    }
+
     [Theory]
     [InlineData("start")]
     [InlineData("status", "--config", "a.yaml", "--colour")]

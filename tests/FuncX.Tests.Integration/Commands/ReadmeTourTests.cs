@@ -10,6 +10,7 @@ namespace FuncX.Tests.Integration.Commands;
 public sealed partial class ReadmeTourTests
 {
     private const string Build = "dotnet build -c Release FuncX.sln";
+    private const string Publish = "dotnet publish -c Release endpoint/FuncX.Manager";
     private const string Port = "7400";
 
     [Fact]
@@ -22,6 +23,7 @@ public sealed partial class ReadmeTourTests
         script.AddRange(Code().Matches(section).Select(static line => line.Groups[1].Value));
         // Built already, by whoever runs this; the tests run what they were built with.
         script.Remove(Build).ShouldBeTrue(section);
+        script.Remove(Publish).ShouldBeTrue(section);
         // Steps 4 and 5 are sentences.
         string[] sentences = ["funcx run square laptop 12 --json", "funcx task show TASK", "funcx endpoint show laptop", "endpoint stop --config laptop.yaml"];
         foreach (var command in sentences)
@@ -34,7 +36,7 @@ public sealed partial class ReadmeTourTests
         await File.WriteAllTextAsync(file, InThisTree(string.Join('\n', script), FreePort()));
         foreach (var entry in Directory.EnumerateFileSystemEntries(SourceTree.Root).Where(static path => Path.GetFileName(path)[0] != '.'))
             File.CreateSymbolicLink(Path.Combine(directory, Path.GetFileName(entry)), entry);
-        var environment = new Dictionary<string, string?> { ["HOME"] = directory, ["FUNCX_CONFIG_DIR"] = null, ["DOTNET_NOLOGO"] = "1", ["DOTNET_CLI_TELEMETRY_OPTOUT"] = "1" };
+        var environment = new Dictionary<string, string?> { ["HOME"] = directory, ["FUNCX_CONFIG_DIR"] = null, ["FUNCX_MANAGER"] = null, ["DOTNET_NOLOGO"] = "1", ["DOTNET_CLI_TELEMETRY_OPTOUT"] = "1" };
         await using var shell = Daemon.Start(["/bin/bash", file], Path.Combine(directory, "tour.log"), environment, directory);
         try
         {

@@ -8,7 +8,10 @@ public sealed record EndpointCommand(int ExitCode, string Output, string Errors)
 {
     /// <summary>Runs it to its end, with <paramref name="home"/> as the user's home.</summary>
     /// <exception cref="TimeoutException">It does not end.</exception>
-    public static async Task<EndpointCommand> RunAsync(string home, params string[] arguments)
+    public static Task<EndpointCommand> RunAsync(string home, params string[] arguments) => RunAsync(home, new Dictionary<string, string?>(), arguments);
+
+    /// <summary>The same, with these variables on top of this process's; null removes one.</summary>
+    public static async Task<EndpointCommand> RunAsync(string home, IReadOnlyDictionary<string, string?> environment, params string[] arguments)
     {
         var start = new ProcessStartInfo(Programs.Endpoint, arguments)
         {
@@ -20,6 +23,8 @@ public sealed record EndpointCommand(int ExitCode, string Output, string Errors)
         };
         start.Environment["HOME"] = home;
         start.Environment.Remove("FUNCX_CONFIG_DIR");
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
         using var process = Process.Start(start) ?? throw new InvalidOperationException($"{start.FileName} did not start");
         process.StandardInput.Close();
         var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
