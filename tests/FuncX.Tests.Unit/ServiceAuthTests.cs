@@ -115,38 +115,35 @@ public sealed class ServiceAuthTests
     [Fact]
     public async Task A_token_made_while_the_service_runs_works_at_once_and_dies_within_half_a_second_of_its_revocation()
     {
-        await using var running = await RunningService.StartAsync();
+        var clock = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        await using var running = await RunningService.StartAsync(clock: clock);
         var (text, id) = running.CreateToken("ann");
         running.RegisterFunction(text);
-        running.Revoke(id);
-        var began = Stopwatch.GetTimestamp();
-        while (Accepts(running, text))
-            Stopwatch.GetElapsedTime(began).ShouldBeLessThan(TimeSpan.FromSeconds(1));
-        Refused(running, RunningService.Bearer(text)).ShouldContain("revoked");
-    }
-
-    [Fact]
-    public async Task A_revocation_cancels_the_caller_of_open_calls_within_half_a_second()
-    {
-        await using var running = await RunningService.StartAsync();
-        var (text, id) = running.CreateToken("ann");
         var caller = running.Get<Authenticator>().Authenticate($"Bearer {text}", out _)!.Caller;
         var ended = new TaskCompletionSource();
         using var registration = caller.Revoked.Register(ended.SetResult);
+        await running.WatchesByAsync(clock);
         running.Revoke(id);
-        await ended.Task.WaitAsync(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
+        clock.Advance(TimeSpan.FromMilliseconds(500));
+        await ended.Task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         caller.RevokedMessage.ShouldBe($"the token {id} was revoked: by a test.");
+        Refused(running, RunningService.Bearer(text)).ShouldContain("revoked");
     }
 
     [Fact]
     public async Task The_passing_of_its_time_cancels_the_caller_of_a_token()
     {
-        await using var running = await RunningService.StartAsync();
-        var (text, _) = running.CreateToken("ann", TimeSpan.FromMilliseconds(300));
+        var clock = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        await using var running = await RunningService.StartAsync(clock: clock);
+        var (text, _) = running.CreateToken("ann", TimeSpan.FromHours(20));
         var caller = running.Get<Authenticator>().Authenticate($"Bearer {text}", out _)!.Caller;
         var ended = new TaskCompletionSource();
         using var registration = caller.Revoked.Register(ended.SetResult);
-        await ended.Task.WaitAsync(TimeSpan.FromSeconds(2), TestContext.Current.CancellationToken);
+        clock.Advance(TimeSpan.FromHours(10));
+        await running.WatchesByAsync(clock);
+        caller.Revoked.IsCancellationRequested.ShouldBeFalse();
+        clock.Advance(TimeSpan.FromHours(11));
+        await ended.Task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         caller.RevokedMessage.ShouldContain("expired");
     }
 
@@ -284,20 +281,6 @@ public sealed class ServiceAuthTests
         catch (RpcException problem)
         {
             return problem.Status;
-        }
-    }
-
-    private static bool Accepts(RunningService running, string token)
-    {
-        try
-        {
-            running.Functions.List(new ListFunctionsRequest(), RunningService.Bearer(token));
-            return true;
-        }
-        catch (RpcException problem)
-        {
-            problem.StatusCode.ShouldBe(StatusCode.Unauthenticated);
-            return false;
         }
     }
 

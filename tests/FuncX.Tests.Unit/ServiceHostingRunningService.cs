@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using FuncX.Contracts.V1;
 using FuncX.Service.Auth;
 using FuncX.Service.Hosting;
@@ -7,6 +8,7 @@ using Grpc.Core;
 using Grpc.Net.Client;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
 using Shouldly;
 
 namespace FuncX.Tests.Unit.ServiceFront;
@@ -38,10 +40,10 @@ internal sealed class RunningService : IAsyncDisposable
 
     public static string NewDirectory() => Path.Combine(Path.GetTempPath(), $"funcx-service-{Guid.NewGuid():N}");
 
-    public static async Task<RunningService> StartAsync(ServiceLimits? limits = null, string? directory = null)
+    public static async Task<RunningService> StartAsync(ServiceLimits? limits = null, string? directory = null, TimeProvider? clock = null)
     {
         var path = directory ?? NewDirectory();
-        var host = ServiceHost.Build(new ServiceSettings(path, limits ?? new ServiceLimits()) { LogLevel = LogLevel.None });
+        var host = ServiceHost.Build(new ServiceSettings(path, limits ?? new ServiceLimits()) { LogLevel = LogLevel.None, Clock = clock ?? TimeProvider.System });
         await host.StartAsync(CancellationToken.None);
         return new RunningService(host, path, ownsDirectory: directory is null);
     }
@@ -51,6 +53,21 @@ internal sealed class RunningService : IAsyncDisposable
     {
         var text = TokenText.Create(TokenText.UserPrefix);
         return (text, OtherProcess().Create(user, "test", lifetime, text).Id);
+    }
+
+    /// <summary>Comes back once the watch over revocations goes by a clock that only the test moves: from then on it looks when that clock is moved, and not before.</summary>
+    public async Task WatchesByAsync(FakeTimeProvider clock)
+    {
+        var (text, id) = CreateToken("watched");
+        var caller = Get<Authenticator>().Authenticate($"Bearer {text}", out _)!.Caller;
+        Revoke(id);
+        var began = Stopwatch.GetTimestamp();
+        while (!caller.Revoked.IsCancellationRequested)
+        {
+            Stopwatch.GetElapsedTime(began).ShouldBeLessThan(TimeSpan.FromSeconds(30));
+            clock.Advance(TimeSpan.FromMilliseconds(250));
+            await Task.Delay(5);
+        }
     }
 
     public void Revoke(string id) => OtherProcess().Revoke(id, "by a test").ShouldNotBeNull();

@@ -50,7 +50,7 @@ public sealed partial class ServiceHost : IAsyncDisposable
             builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = _stopPatience);
             builder.Services.AddSingleton(settings);
             builder.Services.AddSingleton(settings.Limits);
-            builder.Services.AddSingleton(TimeProvider.System);
+            builder.Services.AddSingleton(settings.Clock);
             builder.Services.AddGrpc(options =>
             {
                 options.MaxReceiveMessageSize = RequestMarshaller.Cap(settings.Limits.RequestBytes);

@@ -13,6 +13,9 @@ public sealed record ServiceSettings(string DataDirectory, ServiceLimits Limits)
     /// <summary>Needed on every address but loopback; used on loopback too when given.</summary>
     public CertificateSettings? Certificate { get; init; }
 
+    /// <summary>Everything that the service measures, but how long its own steps take, goes by it.</summary>
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
+
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 
     /// <summary>One line for every call. Off by default: it costs more than most calls.</summary>
