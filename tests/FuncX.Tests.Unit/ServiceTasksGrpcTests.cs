@@ -10,6 +10,7 @@ using Grpc.Net.Client;
 using Microsoft.Data.Sqlite;
 using Shouldly;
 using Xunit;
+using static FuncX.Tests.Unit.ServiceTasks.ServiceTasksPlayed;
 
 namespace FuncX.Tests.Unit.ServiceTasks;
 
@@ -55,16 +56,70 @@ public sealed class ServiceTasksGrpcTests
     public async Task Another_user_meets_neither_tasks_nor_groups()
     {
         await using var service = await RunningService.StartAsync();
-        var (function, endpoint, _) = Register(service);
+        var (function, endpoint, credential) = Register(service);
         var tasks = new Contracts.V1.Tasks.TasksClient(service.Channel);
-        var request = Request(function, endpoint, 1);
-        await tasks.SubmitAsync(request, RunningService.Bearer(service.AdminToken));
+        var bearer = RunningService.Bearer(service.AdminToken);
+        var (ended, queued) = (Request(function, endpoint, 1), Request(function, endpoint, 1));
+        await tasks.SubmitAsync(ended, bearer);
+        using (var link = await ConnectAsync(service, endpoint, credential))
+            await AnswerAsync(link, 1);
+        await tasks.SubmitAsync(queued, bearer);
         var other = RunningService.Bearer(service.CreateToken("eve").Text);
-        var id = $"{BatchId.Read(request.BatchId.Span)}-0";
-        Refusal(() => tasks.GetAsync(new GetTaskRequest { TaskId = id }, other).ResponseAsync).StatusCode.ShouldBe(StatusCode.NotFound);
-        Refusal(() => tasks.CancelAsync(new CancelRequest { TaskIds = { id } }, other).ResponseAsync).StatusCode.ShouldBe(StatusCode.NotFound);
-        Refusal(() => tasks.GetGroupAsync(new GetGroupRequest { Group = "g" }, other).ResponseAsync).Detail.ShouldBe("group 'g' was not found");
-        Refusal(() => tasks.SubmitAsync(Request(function, endpoint, 1), other).ResponseAsync).Detail.ShouldBe($"function '{function}' was not found");
+        var ownEndpoint = (await service.Endpoints.RegisterAsync(new RegisterEndpointRequest { Name = "lab" }, other)).EndpointId;
+        // The same code would have the same id.
+        var ownFunction = service.RegisterFunction(service.CreateToken("eve").Text, code: "def double(x):\n    return x + x\n").FunctionId;
+        var unknown = $"{BatchId.Read(Request(function, endpoint, 1).BatchId.Span)}-0";
+        foreach (var foreign in new[] { $"{BatchId.Read(ended.BatchId.Span)}-0", $"{BatchId.Read(queued.BatchId.Span)}-0" })
+        {
+            Same(foreign, unknown, StatusCode.NotFound, id => tasks.GetAsync(new GetTaskRequest { TaskId = id }, other).ResponseAsync);
+            Same(foreign, unknown, StatusCode.NotFound, id => tasks.CancelAsync(new CancelRequest { TaskIds = { id } }, other).ResponseAsync);
+        }
+
+        Same("g", "nobodys", StatusCode.NotFound, group => tasks.CancelAsync(new CancelRequest { Group = group }, other).ResponseAsync);
+        Same("g", "nobodys", StatusCode.NotFound, group => tasks.GetGroupAsync(new GetGroupRequest { Group = group }, other).ResponseAsync);
+        Same("g", "nobodys", StatusCode.NotFound, group => ReadAsync(tasks, new ResultsRequest { Group = group }, other));
+        Same(function, new string('0', 64), StatusCode.NotFound, id => tasks.SubmitAsync(Request(id, ownEndpoint, 1), other).ResponseAsync);
+        Same(endpoint, new string('0', endpoint.Length), StatusCode.NotFound, id => tasks.SubmitAsync(Request(ownFunction, id, 1), other).ResponseAsync);
+        foreach (var state in Enum.GetValues<TaskState>())
+        {
+            foreach (var group in new[] { "g", "nobodys" })
+                (await tasks.ListAsync(new ListTasksRequest { Group = group, State = state }, other)).ShouldBe(new ListTasksReply());
+        }
+
+        // Nothing of it has touched the owner's tasks.
+        var owners = await tasks.GetGroupAsync(new GetGroupRequest { Group = "g" }, bearer);
+        (owners.Tasks, owners.Queued + owners.Dispatched, owners.Failed).ShouldBe((2, 1, 0));
+    }
+
+    [Fact]
+    public async Task Groups_and_batches_of_one_name_are_each_users_own()
+    {
+        await using var service = await RunningService.StartAsync();
+        var (function, endpoint, credential) = Register(service);
+        var tasks = new Contracts.V1.Tasks.TasksClient(service.Channel);
+        var bearer = RunningService.Bearer(service.AdminToken);
+        var token = service.CreateToken("eve").Text;
+        var other = RunningService.Bearer(token);
+        var (ownFunction, ownEndpoint, ownCredential) = Register(service, token);
+        var request = Request(function, endpoint, 2);
+        var own = Request(ownFunction, ownEndpoint, 1);
+        own.BatchId = request.BatchId;
+        using var following = tasks.Results(new ResultsRequest { Group = "g", Follow = true }, other);
+        // The headers come once the stream listens.
+        await following.ResponseHeadersAsync;
+        await tasks.SubmitAsync(request, bearer);
+        using (var link = await ConnectAsync(service, endpoint, credential))
+            await AnswerAsync(link, 2);
+        (await ReadAsync(tasks, new ResultsRequest { Group = "g" }, bearer)).ShouldBe(2);
+        (await tasks.SubmitAsync(own, other)).Already.ShouldBeFalse();
+        using (var link = await ConnectAsync(service, ownEndpoint, ownCredential))
+            await AnswerAsync(link, 1);
+        (await following.ResponseStream.MoveNext(TestContext.Current.CancellationToken)).ShouldBeTrue();
+        following.ResponseStream.Current.Index.ShouldBe([0u]);
+        (await ReadAsync(tasks, new ResultsRequest { Group = "g" }, other)).ShouldBe(1);
+        (await tasks.ListAsync(new ListTasksRequest { Group = "g" }, other)).Tasks.ShouldHaveSingleItem().FunctionId.ShouldBe(ownFunction);
+        Refusal(() => tasks.GetAsync(new GetTaskRequest { TaskId = $"{BatchId.Read(request.BatchId.Span)}-1" }, other).ResponseAsync).StatusCode.ShouldBe(StatusCode.NotFound);
+        (await tasks.ListAsync(new ListTasksRequest { Group = "g" }, bearer)).Tasks.Select(static task => task.FunctionId).ShouldBe([function, function]);
     }
 
     [Fact]
@@ -307,80 +362,20 @@ public sealed class ServiceTasksGrpcTests
         }
     }
 
-    private static void Resize(SubmitRequest request, params int[] lengths)
+    /// <summary>How many results a stream that is not followed has.</summary>
+    private static async Task<int> ReadAsync(Contracts.V1.Tasks.TasksClient tasks, ResultsRequest request, Metadata headers)
     {
-        request.Lengths.Clear();
-        request.Lengths.AddRange(lengths.Select(static length => (uint)length));
-        request.Bodies = ByteString.CopyFrom(new byte[lengths.Sum()]);
+        using var results = tasks.Results(request, headers);
+        return (await results.ResponseStream.ReadAllAsync().ToListAsync()).Sum(static chunk => chunk.Index.Count);
     }
 
-    private static (string Function, string Endpoint, string Credential) Register(RunningService service, string? token = null)
+    /// <summary>What belongs to another is refused in the very words that what does not exist is.</summary>
+    private static void Same(string foreign, string unknown, StatusCode status, Func<string, Task> call)
     {
-        token ??= service.AdminToken;
-        var endpoint = service.Endpoints.Register(new RegisterEndpointRequest { Name = "lab" }, RunningService.Bearer(token));
-        return (service.RegisterFunction(token).FunctionId, endpoint.EndpointId, endpoint.Credential);
-    }
-
-    private static SubmitRequest Request(string function, string endpoint, int count)
-    {
-        var id = new byte[BatchId.Size];
-        BatchId.New(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()).Write(id);
-        return new SubmitRequest
-        {
-            BatchId = ByteString.CopyFrom(id),
-            FunctionId = function,
-            EndpointId = endpoint,
-            Group = "g",
-            ContentType = 1,
-            Lengths = { Enumerable.Repeat(3u, count) },
-            Bodies = ByteString.CopyFromUtf8(string.Concat(Enumerable.Repeat("[1]", count))),
-            ClientSent = 1_700_000_000_000_000,
-        };
-    }
-
-    private static async Task<AsyncDuplexStreamingCall<EndpointMessage, ServiceMessage>> ConnectAsync(RunningService service, string endpoint, string credential)
-    {
-        var link = new Link.LinkClient(service.Channel).Connect(RunningService.Bearer(credential));
-        await link.RequestStream.WriteAsync(new EndpointMessage
-        {
-            Hello = new EndpointHello { Version = "1", ProtocolMinimum = 1, ProtocolMaximum = 1, EndpointId = endpoint, Instance = Guid.NewGuid().ToString() },
-        });
-        (await link.ResponseStream.MoveNext(CancellationToken.None)).ShouldBeTrue();
-        link.ResponseStream.Current.Welcome.Name.ShouldBe("lab");
-        await link.RequestStream.WriteAsync(new EndpointMessage { Inventory = new EndpointInventory { Last = true } });
-        await link.RequestStream.WriteAsync(new EndpointMessage { Credit = new Credit { Tasks = 1000, Bytes = 1 << 20 } });
-        return link;
-    }
-
-    /// <summary>Answers tasks as they come, until so many are acknowledged.</summary>
-    private static async Task AnswerAsync(AsyncDuplexStreamingCall<EndpointMessage, ServiceMessage> link, int count)
-    {
-        var sequence = 0ul;
-        var answered = 0;
-        while (await link.ResponseStream.MoveNext(CancellationToken.None))
-        {
-            var message = link.ResponseStream.Current;
-            if (message.MessageCase == ServiceMessage.MessageOneofCase.Ack && answered == count && message.Ack.Sequence == sequence)
-                return;
-            if (message.MessageCase != ServiceMessage.MessageOneofCase.Tasks)
-                continue;
-            var frames = new ArrayBufferWriter<byte>();
-            var input = message.Tasks.Frames.Memory;
-            while (FrameReader.TryRead(input.Span, out var header, out var length))
-            {
-                input = input[length..];
-                header.Kind = FrameKind.Result;
-                var body = new byte[ResultPrefix.Size + 2];
-                new ResultPrefix { Outcome = TaskOutcome.Value, ContentType = ContentType.Json, WorkerStarted = 1, WorkerEnded = 2 }.Write(body);
-                "42"u8.CopyTo(body.AsSpan(ResultPrefix.Size));
-                FrameWriter.Write(frames, header, body);
-                answered++;
-            }
-
-            await link.RequestStream.WriteAsync(new EndpointMessage { Results = new EndpointResults { Sequence = ++sequence, Frames = ByteString.CopyFrom(frames.WrittenSpan) } });
-        }
-
-        throw new InvalidOperationException("the link ended");
+        var (one, other) = (Refusal(() => call(foreign)), Refusal(() => call(unknown)));
+        one.StatusCode.ShouldBe(status);
+        one.Detail.ShouldContain($"'{foreign}' was not found");
+        one.ShouldBe(new Status(other.StatusCode, other.Detail.Replace(unknown, foreign, StringComparison.Ordinal)));
     }
 
     private static Status Refusal(Func<Task> call) => Should.Throw<RpcException>(call).Status;
