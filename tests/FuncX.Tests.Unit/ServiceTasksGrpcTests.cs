@@ -187,32 +187,6 @@ public sealed class ServiceTasksGrpcTests
     }
 
     [Theory]
-    [InlineData("payload_bytes", "call 0 of batch {id} has 5 bytes of arguments; the limit payload_bytes is 4")]
-    [InlineData("batch_tasks", "batch {id} has 4 calls; the limit batch_tasks is 3")]
-    [InlineData("batch_bytes", "batch {id} has 12 bytes of arguments; the limit batch_bytes is 10")]
-    [InlineData("most_attempts", "batch {id}: max_attempts is 6; the limit most_attempts is 5")]
-    [InlineData("request_bytes", "the request of /funcx.v1.Tasks/Submit has ")]
-    public async Task A_submission_beyond_a_limit_is_refused_by_its_name_and_value(string limit, string words)
-    {
-        var limits = new ServiceLimits { PayloadBytes = 4, BatchTasks = 3, BatchBytes = 10, MostAttempts = 5, RequestBytes = 1 << 20 };
-        await using var service = await RunningService.StartAsync(limits);
-        var (function, endpoint, _) = Register(service);
-        var request = Request(function, endpoint, limit == "batch_tasks" ? 4 : limit == "batch_bytes" ? 3 : 1);
-        if (limit == "payload_bytes")
-            Resize(request, 5);
-        else if (limit == "batch_bytes")
-            Resize(request, 4, 4, 4);
-        else if (limit == "request_bytes")
-            Resize(request, (1 << 20) + (1 << 18));
-        request.Options = new TaskOptions { MaxAttempts = limit == "most_attempts" ? 6u : 0u };
-        var tasks = new Contracts.V1.Tasks.TasksClient(service.Channel);
-        var refused = Refusal(() => tasks.SubmitAsync(request, RunningService.Bearer(service.AdminToken)).ResponseAsync);
-        refused.Detail.ShouldContain(words.Replace("{id}", $"{BatchId.Read(request.BatchId.Span)}", StringComparison.Ordinal));
-        if (limit == "request_bytes")
-            refused.Detail.ShouldContain("the limit request_bytes is 1048576");
-    }
-
-    [Theory]
     [InlineData("range", StatusCode.FailedPrecondition, "90 to 99")]
     [InlineData("version", StatusCode.InvalidArgument, "the hello's version has 65 characters; at most 64 are right")]
     [InlineData("silence", StatusCode.DeadlineExceeded, "no hello came within 10 s")]
