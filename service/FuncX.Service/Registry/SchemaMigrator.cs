@@ -50,12 +50,23 @@ public static class SchemaMigrator
 
         if (found == known)
             return;
+        if (executed.Count == 0 && HasTables(connectionString))
+            throw new ServiceRefusedException($"{path} has tables but no record of schema versions: it was not written by funcx-service. Restore it from a backup, or move it away to begin anew.");
         var result = upgrader.PerformUpgrade();
         if (!result.Successful)
         {
             throw new ServiceRefusedException(
                 $"{path} could not be brought from schema version {found} to {known}: script {result.ErrorScript?.Name} failed: {result.Error.Message}", result.Error);
         }
+    }
+
+    private static bool HasTables(string connectionString)
+    {
+        using var connection = new SqliteConnection(connectionString);
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'SchemaVersions'";
+        return (long)command.ExecuteScalar()! > 0;
     }
 
     private static int Newest(List<string> scripts, string prefix)
