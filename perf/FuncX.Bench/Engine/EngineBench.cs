@@ -63,26 +63,29 @@ internal sealed class EngineBench : IBench
         var before1K = await CountersAsync(endpoint, "hops");
         var before1KManager = await ManagerCountersAsync(endpoint);
         await link.RunAsync(large, 1024);
-        var (allocated, copies) = (await CountersAsync(endpoint, "hops")).Since(before1K, large);
-        var (managerAllocated, managerCopies) = (await ManagerCountersAsync(endpoint)).Since(before1KManager, large);
+        var (allocated, copies, copiesOfBoth) = (await CountersAsync(endpoint, "hops")).Since(before1K, large);
+        var (managerAllocated, managerCopies, managerCopiesOfBoth) = (await ManagerCountersAsync(endpoint)).Since(before1KManager, large);
         report.Figure("allocated_bytes_per_task", Math.Max(allocated, managerAllocated));
         report.Figure("copies_per_task", Math.Max(copies, managerCopies));
         report.Note(string.Create(
             CultureInfo.InvariantCulture,
-            $"allocation and copies: the processes' own counters over {large:#,0} tasks with 1 KiB bodies both ways (bytes copied over bytes received), the larger is the figure: endpoint {allocated:0} B, {copies:0.000}; manager {managerAllocated:0} B, {managerCopies:0.000}"));
+            $"allocation and copies: the processes' own counters over {large:#,0} tasks with 1 KiB bodies both ways, the larger is the figure: endpoint {allocated:0} B, {copies:0.000}; manager {managerAllocated:0} B, {managerCopies:0.000}"));
+        report.Note(string.Create(
+            CultureInfo.InvariantCulture,
+            $"copies are of a body (bytes copied over bytes received, of arguments and of values); of both bodies of a task together endpoint {copiesOfBoth:0.00}, manager {managerCopiesOfBoth:0.00}"));
     }
 
-    private static async Task<Counters> CountersAsync(EndpointProcess endpoint, string process)
+    private static async Task<HopCost> CountersAsync(EndpointProcess endpoint, string process)
     {
         double[] numbers = new double[4];
         string[] names = ["bytes_allocated", "bytes_copied", "task_bytes_received", "result_bytes_received"];
         for (var i = 0; i < names.Length; i++)
             numbers[i] = await Processes.StatusAsync(endpoint, "dispatch", process, names[i]) ?? double.NaN;
-        return new Counters(numbers[0], numbers[1], numbers[2] + numbers[3]);
+        return new HopCost(numbers[0], numbers[1], numbers[2], numbers[3]);
     }
 
     // A manager tells its counters about once a second: wait until they say that it has passed on all that it was given.
-    private static async Task<Counters> ManagerCountersAsync(EndpointProcess endpoint)
+    private static async Task<HopCost> ManagerCountersAsync(EndpointProcess endpoint)
     {
         var all = await Processes.StatusAsync(endpoint, "dispatch", "hops", "results_received");
         await Eventually.TrueAsync(
@@ -95,11 +98,5 @@ internal sealed class EngineBench : IBench
     {
         await File.WriteAllTextAsync(path, text);
         File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-    }
-
-    private readonly record struct Counters(double Allocated, double Copied, double Received)
-    {
-        public (double Allocated, double Copies) Since(Counters before, int tasks) =>
-            ((Allocated - before.Allocated) / tasks, (Copied - before.Copied) / (Received - before.Received));
     }
 }
