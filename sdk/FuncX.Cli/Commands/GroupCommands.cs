@@ -49,7 +49,7 @@ internal static class GroupCommands
     private static Command Results(CommandLine commands)
     {
         var name = Name();
-        var cursor = WholeNumber.Option<ulong>("--cursor", "Go on after this cursor of earlier results; take it from the last that has it", 0, ulong.MaxValue, 0);
+        var cursor = WholeNumber.Option<ulong>("--cursor", "Go on after the result that says this cursor; some before it may come again", 0, ulong.MaxValue, 0);
         var command = new Command("results", "Print the outcomes of a group as JSON lines, until all tasks known so far have ended.") { name, cursor };
         commands.On(command, async (invocation, cancellation) =>
         {

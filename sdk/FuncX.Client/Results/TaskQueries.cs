@@ -56,8 +56,8 @@ public sealed class TaskQueries
 
     /// <summary>
     /// The outcomes of a group in the order they were committed, until all tasks known so far have ended; reconnects by itself. To go on later, pass a
-    /// <see cref="TaskResult.Cursor"/> of before. All results of one message have the same, and none of them is given again: store it only after the last result with
-    /// that cursor, which is when one with another comes or the results end.
+    /// <see cref="TaskResult.Cursor"/> of the last result that was taken. Nothing is left out then, but results of the same message come again unless it was the
+    /// last of them.
     /// </summary>
     /// <param name="follow">Go on for ever.</param>
     public async IAsyncEnumerable<TaskResult> ResultsAsync(
@@ -72,7 +72,7 @@ public sealed class TaskQueries
             {
                 if (chunk.Cursor > cursor)
                 {
-                    foreach (var result in Unpack(chunk))
+                    foreach (var result in Unpack(chunk, cursor))
                         yield return result;
                     cursor = chunk.Cursor;
                 }
@@ -89,7 +89,8 @@ public sealed class TaskQueries
         }
     }
 
-    private static IEnumerable<TaskResult> Unpack(ResultChunk chunk)
+    /// <summary>The results of a message. Whoever stops in the middle of it must read it again, so all but the last say <paramref name="before"/>.</summary>
+    private static List<TaskResult> Unpack(ResultChunk chunk, ulong before)
     {
         var results = new List<TaskResult>(chunk.Index.Count);
         var reader = new ResultChunkReader(chunk);
@@ -98,10 +99,12 @@ public sealed class TaskQueries
             while (reader.MoveNext())
             {
                 results.Add(new TaskResult(
-                    new TaskId(reader.Batch, reader.Index), reader.Outcome, reader.ContentType, reader.Value, reader.StandardOutput, reader.StandardError, reader.Code, chunk.Cursor));
+                    new TaskId(reader.Batch, reader.Index), reader.Outcome, reader.ContentType, reader.Value, reader.StandardOutput, reader.StandardError, reader.Code, before));
             }
         }
 
+        if (results.Count > 0)
+            results[^1] = results[^1] with { Cursor = chunk.Cursor };
         return results;
     }
 

@@ -10,7 +10,7 @@ namespace FuncX.Client.Results;
 /// <param name="StandardOutput">What the task wrote, as far as it was kept.</param>
 /// <param name="StandardError">What the task wrote, as far as it was kept.</param>
 /// <param name="Code">Exit status, or minus the signal, of a worker that died; else 0.</param>
-/// <param name="Cursor">Where to go on after the message that this result came with; every result of it has the same.</param>
+/// <param name="Cursor">Where to go on after this result. Nothing is left out then, but results that came with the same message come again unless this was the last of them.</param>
 public sealed record TaskResult(
     TaskId TaskId,
     TaskOutcome Outcome,
