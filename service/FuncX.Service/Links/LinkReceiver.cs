@@ -5,6 +5,7 @@ using FuncX.Contracts.V1;
 using FuncX.Service.Limits;
 using FuncX.Service.Storage;
 using FuncX.Service.Tasks;
+using FuncX.Service.Tasks.Events;
 using FuncX.Wire;
 
 namespace FuncX.Service.Links;

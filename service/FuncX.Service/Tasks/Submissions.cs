@@ -2,6 +2,7 @@ using FuncX.Contracts.V1;
 using FuncX.Service.Auth;
 using FuncX.Service.Registry;
 using FuncX.Service.Storage;
+using FuncX.Service.Tasks.Events;
 using FuncX.Wire;
 using Grpc.Core;
 

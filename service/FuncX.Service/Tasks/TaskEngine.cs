@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using FuncX.Service.Limits;
 using FuncX.Service.Links;
 using FuncX.Service.Storage;
+using FuncX.Service.Tasks.Events;
 using FuncX.Wire;
 using Microsoft.Data.Sqlite;
 
