@@ -42,7 +42,7 @@ internal static class Processes
         }
 
         report.Note($"funcx-endpoint {endpoint.Identity.Pid}: {Programs.Endpoint}");
-        if (File.Exists(Programs.Manager + ".dll"))
+        if (!Programs.IsCompiledAheadOfTime(Programs.Manager))
             throw new InvalidOperationException($"{Programs.Manager} is not ahead-of-time compiled, so its figures would be another program's: dotnet publish endpoint/FuncX.Manager -c Release");
         report.Note($"funcx-manager {string.Join(", ", endpoint.Managers().Select(static entry => entry.Pid))}: {Programs.Manager} (ahead-of-time compiled)");
         report.Note($"endpoint settings: {(await File.ReadAllTextAsync(endpoint.Configuration)).Trim().ReplaceLineEndings("; ")}");

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json.Nodes;
 using Shouldly;
 using Xunit;
 
@@ -71,6 +72,25 @@ public sealed class TrustTests
     [InlineData("""{"addresses": [], "fingerprint": "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz", "secret": "", "block": ""}""", "is none; a SHA-256 has 64 hexadecimal digits")]
     [InlineData("{", "open JSON object")]
     public void A_rendezvous_file_that_is_none_is_said(string text, string reason) => IsNotUsed(reason, file => File.WriteAllText(file, text));
+
+    [Theory]
+    [InlineData("127.0.0.1")]
+    [InlineData("127.0.0.1:99999999999")]
+    [InlineData("127.0.0.1:-1")]
+    public void An_address_that_is_none_is_said(string address)
+    {
+        using var node = new NodeUnderTest(_ => NodeUnderTest.Settings(), before: endpoint => Replace(endpoint, address));
+        node.Eventually(() => node.Said.Contains($"connection to endpoint {address}: '{address}' is not host:port", StringComparison.Ordinal), "a refusal");
+        node.Endpoint.WriteRendezvous();
+        node.Ready();
+
+        static void Replace(EndpointStandIn endpoint, string address)
+        {
+            var file = JsonNode.Parse(File.ReadAllText(endpoint.RendezvousFile))!;
+            file["addresses"] = new JsonArray(address);
+            File.WriteAllText(endpoint.RendezvousFile, file.ToJsonString());
+        }
+    }
 
     /// <summary>The manager says why, dials nobody, and takes the file once it is right.</summary>
     private static void IsNotUsed(string reason, Action<string> spoil)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
@@ -93,11 +94,11 @@ internal sealed class ManagerLink(Node node, ManagerOptions options, SlabPool sl
     private async Task<string> UseAsync(string address, Rendezvous rendezvous)
     {
         var colon = address.LastIndexOf(':');
-        if (colon < 0)
+        if (colon < 0 || !ushort.TryParse(address.AsSpan(colon + 1), CultureInfo.InvariantCulture, out var port))
             throw new FormatException($"'{address}' is not host:port");
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         using (var timeout = new CancellationTokenSource(s_connect))
-            await socket.ConnectAsync(address[..colon].Trim('[', ']'), int.Parse(address[(colon + 1)..]), timeout.Token);
+            await socket.ConnectAsync(address[..colon].Trim('[', ']'), port, timeout.Token);
         var stream = new SslStream(new NetworkStream(socket, ownsSocket: false), leaveInnerStreamOpen: false);
         await using var session = new LinkSession(node, stream, slabs);
         await AuthenticateAsync(stream, rendezvous.Fingerprint);
