@@ -18,6 +18,8 @@ public sealed class KillScheduleTests
         var kills = Scenario.Full ? 200 : 20;
         var seed = Scenario.Seed;
         var log = new StringBuilder().Append(CultureInfo.InvariantCulture, $"seed {seed} (FUNCX_TESTS_SEED={seed} repeats it), {kills} kills\n");
+        // Now already: a schedule that hangs or takes the test process along can be repeated too.
+        Scenario.NoteAtStart($"kill-schedule-{seed}", log.ToString());
         try
         {
             await Scenario.RunAsync(new EndpointOptions { Blocks = 2 }, cluster => RunAsync(cluster, kills, new Random(seed), log));

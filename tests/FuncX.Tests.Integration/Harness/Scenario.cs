@@ -47,8 +47,20 @@ public static class Scenario
     /// <summary>Leaves text that <c>tests/run</c> prints at its end.</summary>
     public static void Note(string name, string text)
     {
+        Keep(name, text);
+        TestContext.Current.TestOutputHelper?.WriteLine(text);
+    }
+
+    /// <summary>The same for what must be known even if the test never ends: a later note of that name replaces it. Written to standard error at once, since a test's output is shown at its end.</summary>
+    public static void NoteAtStart(string name, string text)
+    {
+        Keep(name, text);
+        Console.Error.WriteLine(text.TrimEnd());
+    }
+
+    private static void Keep(string name, string text)
+    {
         if (Environment.GetEnvironmentVariable("FUNCX_TESTS_RESULTS") is { Length: > 0 } results)
             File.WriteAllText(Path.Combine(results, "notes", name), text);
-        TestContext.Current.TestOutputHelper?.WriteLine(text);
     }
 }
