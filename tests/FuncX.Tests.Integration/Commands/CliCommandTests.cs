@@ -1,0 +1,169 @@
+using System.Text.Json;
+using FuncX.Tests.Integration.Harness;
+
+namespace FuncX.Tests.Integration.Commands;
+
+/// <summary>Commands of <c>funcx</c> as processes that speak to the real service: what they print, with <c>--json</c> and without, and what they end with. sdk/README.md lists both.</summary>
+[Collection(SharedClusterCollection.Name)]
+public sealed class CliCommandTests(SharedCluster shared)
+{
+    private const string NoTask = "0193f1c2a4b77c1e90ab12cd-17";
+
+    [Fact]
+    public async Task Functions_are_listed_shown_and_deleted()
+    {
+        // A user of its own: what the list must hold is known.
+        var user = $"u{Guid.NewGuid():N}"[..12];
+        var tokenFile = Path.Combine(shared.Cluster.DirectoryPath, $"{user}.token");
+        var token = await shared.Cluster.Service.CreateTokenAsync(user);
+        await File.WriteAllTextAsync(tokenFile, token);
+        using var api = new ServiceApi(shared.Cluster.Service.Address, token);
+        (await FunctionAsync(0, "list", "--json")).ShouldBe(["[]"]);
+        var square = await api.RegisterAsync(Python.Square, "square");
+        var nap = await api.RegisterAsync(Python.Nap, "nap");
+
+        var table = await FunctionAsync(0, "list");
+        table.Single(line => line.Contains(square, StringComparison.Ordinal)).ShouldContain(" square ");
+        table.Single(line => line.Contains(nap, StringComparison.Ordinal)).ShouldContain(" nap ");
+        table.First(static line => line.Trim().Length > 0).Split(' ', StringSplitOptions.RemoveEmptyEntries).ShouldBe(["name", "function", "id", "kind", "registered", "description"]);
+        var list = Parse(await FunctionAsync(0, "list", "--json"));
+        list.EnumerateArray().Select(static function => function.GetProperty("function_id").GetString()).ShouldBe([nap, square]);
+        list[1].EnumerateObject().Select(static property => property.Name).ShouldBe(["function_id", "name", "kind", "entry", "description", "registered_at"]);
+        Parse(await FunctionAsync(0, "list", "--limit", "1", "--json")).EnumerateArray().Single().GetProperty("name").GetString().ShouldBe("nap");
+        await FunctionAsync(2, "list", "--limit", "0");
+
+        foreach (var named in (string[])["square", square, square[..8]])
+        {
+            var shown = await FunctionAsync(0, "show", named);
+            shown[0].ShouldBe($"function     {square}");
+            shown.ShouldContain("kind         python, calls square");
+            string.Join('\n', shown).ShouldEndWith(Python.Square.TrimEnd());
+        }
+
+        var function = Parse(await FunctionAsync(0, "show", "square", "--json"));
+        (function.GetProperty("function_id").GetString(), function.GetProperty("entry").GetString(), function.GetProperty("code").GetString()).ShouldBe((square, "square", Python.Square));
+        foreach (var wrong in (string[])["cube", new string('0', 64), "01234567"])
+        {
+            (await FunctionAsync(5, "show", wrong)).ShouldBeEmpty();
+            (await FunctionAsync(5, "delete", wrong, "--json")).ShouldBeEmpty();
+        }
+
+        (await FunctionAsync(0, "delete", "square")).ShouldBe([$"Deleted function square ({square})."]);
+        await FunctionAsync(5, "show", "square");
+        await FunctionAsync(5, "delete", square);
+        Parse(await FunctionAsync(0, "delete", nap, "--json")).GetProperty("deleted").GetString().ShouldBe(nap);
+        (await FunctionAsync(0, "list", "--json")).ShouldBe(["[]"]);
+        // Another user's function is nobody's.
+        await FunctionAsync(5, "show", await shared.FunctionAsync(Python.Square));
+
+        Task<IReadOnlyList<string>> FunctionAsync(int exitCode, params string[] arguments) =>
+            CliProcess.RunAsync(shared.Cluster, exitCode, ["function", .. arguments, "--token-file", tokenFile]);
+    }
+
+    [Fact]
+    public async Task A_tasks_result_is_its_value_or_the_reason_why_there_is_none()
+    {
+        var square = await SubmitAsync(Python.Square, SharedCluster.NewGroup(), "[12]");
+        (await RunAsync(0, "task", "result", square, "--wait")).ShouldBe(["151"]);
+        var result = Parse(await RunAsync(0, "task", "result", square, "--json"));
+        result.EnumerateObject().Select(static property => property.Name).ShouldBe(["task", "outcome", "value", "stdout", "stderr"]);
+        (result.GetProperty("task").GetString(), result.GetProperty("outcome").GetString(), result.GetProperty("value").GetInt32()).ShouldBe((square, "value", 151));
+
+        var failing = await SubmitAsync(Python.Fail, SharedCluster.NewGroup(), "[12]");
+        await using (var failed = await EndAsync(1, "task", "result", failing, "--wait"))
+        {
+            failed.Output.ShouldBeEmpty();
+            failed.Errors.ShouldContain("before 12");
+            failed.Errors.ShouldContain(static line => line.Contains("raise Broken", StringComparison.Ordinal));
+        }
+
+        var failure = Parse(await RunAsync(1, "task", "result", failing, "--json"));
+        failure.GetProperty("outcome").GetString().ShouldBe("exception");
+        failure.GetProperty("stdout").GetString().ShouldBe("before 12\n");
+        failure.GetProperty("error").GetProperty("message").GetString().ShouldBe("no 12");
+
+        var sleeping = await SubmitAsync(Python.Nap, SharedCluster.NewGroup(), "[600,1]");
+        await using (var early = await EndAsync(1, "task", "result", sleeping))
+            early.Errors.ShouldHaveSingleItem().ShouldContain("has not ended yet");
+        (await RunAsync(0, "task", "cancel", sleeping)).ShouldBe(["Cancelled 1 of 1; the others had ended."]);
+        await RunAsync(1, "task", "result", sleeping, "--wait");
+        Parse(await RunAsync(1, "task", "result", sleeping, "--json")).GetProperty("outcome").GetString().ShouldBe("cancelled");
+
+        await RunAsync(5, "task", "result", NoTask);
+        await RunAsync(5, "task", "result", square.Replace("-0", "-1", StringComparison.Ordinal), "--wait");
+        await RunAsync(2, "task", "result", "12");
+    }
+
+    [Fact]
+    public async Task Tasks_are_cancelled_by_their_ids_and_those_that_have_ended_are_not()
+    {
+        var group = SharedCluster.NewGroup();
+        var ended = await SubmitAsync(Python.Square, group, "[1]");
+        await RunAsync(0, "task", "result", ended, "--wait");
+        var first = await SubmitAsync(Python.Nap, group, "[600,1]");
+        var second = await SubmitAsync(Python.Nap, group, "[600,2]");
+        var third = await SubmitAsync(Python.Nap, group, "[600,3]");
+
+        await using (var refused = await EndAsync(5, "task", "cancel", first, NoTask))
+            refused.Errors.ShouldHaveSingleItem().ShouldContain(NoTask);
+        (await shared.Api.GroupAsync(group)).Done.ShouldBe(1, "an order that was refused cancelled something");
+        (await RunAsync(0, "task", "cancel", ended, first, second)).ShouldBe(["Cancelled 2 of 3; the others had ended."]);
+        Parse(await RunAsync(0, "task", "cancel", third, ended, "--json")).GetProperty("cancelled").GetInt32().ShouldBe(1);
+        await RunAsync(2, "task", "cancel", "12");
+        await RunAsync(2, "task", "cancel");
+
+        var outcomes = (await shared.Api.WaitAsync(group, 4)).ToDictionary(static result => result.Key.ToString(), static result => result.Value.Outcome);
+        outcomes.ShouldBe(new Dictionary<string, Outcome>
+        {
+            [ended] = Outcome.Value, [first] = Outcome.Cancelled, [second] = Outcome.Cancelled, [third] = Outcome.Cancelled,
+        }, ignoreOrder: true);
+    }
+
+    [Fact]
+    public async Task A_group_is_waited_for_until_its_last_task_has_ended()
+    {
+        var group = SharedCluster.NewGroup();
+        foreach (var call in (string[])["[0.2,1]", "[0.2,2]", "[2,3]"])
+            await SubmitAsync(Python.Nap, group, call);
+
+        var table = await RunAsync(0, "group", "wait", group);
+
+        Cells(table, 0).ShouldBe(["group", "tasks", "queued", "dispatched", "done", "failed"]);
+        Cells(table, 2).ShouldBe([group, "3", "0", "0", "3", "0"]);
+        (await shared.Api.GroupAsync(group)).Done.ShouldBe(3);
+        var counts = Parse(await RunAsync(0, "group", "wait", group, "--json"));
+        counts.EnumerateObject().Select(static property => property.Name).ShouldBe(["group", "tasks", "queued", "dispatched", "done", "failed"]);
+        counts.GetProperty("done").GetInt32().ShouldBe(3);
+
+        await SubmitAsync(Python.Fail, group, "[1]");
+        Cells(await RunAsync(1, "group", "wait", group), 2).ShouldBe([group, "4", "0", "0", "4", "1"]);
+        Parse(await RunAsync(1, "group", "wait", group, "--json")).GetProperty("failed").GetInt32().ShouldBe(1);
+        await RunAsync(5, "group", "wait", "no-such-group");
+        await RunAsync(2, "group", "wait");
+    }
+
+    private static JsonElement Parse(IReadOnlyList<string> lines) => JsonSerializer.Deserialize<JsonElement>(lines.ShouldHaveSingleItem());
+
+    /// <summary>Words of a table's line, not counting empty ones.</summary>
+    private static string[] Cells(IReadOnlyList<string> table, int line) =>
+        table.Where(static text => text.Trim().Length > 0).ElementAt(line).Split(' ', StringSplitOptions.RemoveEmptyEntries);
+
+    private Task<IReadOnlyList<string>> RunAsync(int exitCode, params string[] arguments) => CliProcess.RunAsync(shared.Cluster, exitCode, arguments);
+
+    private async Task<CliProcess> EndAsync(int exitCode, params string[] arguments)
+    {
+        var process = CliProcess.Start(shared.Cluster, arguments);
+        await process.WaitAsync(Eventually.Patience);
+        process.ExitCode.ShouldBe(exitCode, process.ToString());
+        return process;
+    }
+
+    /// <summary>Submits one call.</summary>
+    /// <returns>The task's id.</returns>
+    private async Task<string> SubmitAsync(string source, string group, string arguments)
+    {
+        var batch = ServiceApi.NewBatch();
+        await shared.Api.SubmitAsync(ServiceApi.Request(await shared.FunctionAsync(source), shared.Cluster.EndpointId, group, [arguments], null, batch));
+        return new TaskId(batch, 0).ToString();
+    }
+}
