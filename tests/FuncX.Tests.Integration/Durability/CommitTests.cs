@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using FuncX.Tests.Integration.Harness;
 using Microsoft.Data.Sqlite;
@@ -6,6 +7,8 @@ namespace FuncX.Tests.Integration.Durability;
 
 public sealed class CommitTests
 {
+    private static readonly TimeSpan SyncDelay = TimeSpan.FromMilliseconds(400);
+
     [Fact]
     public async Task Every_submission_is_on_disk_before_its_reply()
     {
@@ -31,6 +34,64 @@ public sealed class CommitTests
             Scenario.Note("fdatasync", string.Create(CultureInfo.InvariantCulture, $"{Syncs(trace) - before} fdatasync/fsync for {Submissions} submissions, one at a time"));
         });
         File.Delete(trace);
+    }
+
+    /// <summary>
+    /// Counting shows that a reply and a sync go together, not which is first. Here every sync is held up before it begins: a reply that did not wait for it comes sooner.
+    /// </summary>
+    [Fact]
+    public async Task A_submission_is_answered_only_after_its_sync_has_ended()
+    {
+        await Scenario.RunAsync(await StartSlowDiskAsync(), async cluster =>
+        {
+            var function = await cluster.Api.RegisterAsync(Python.Square, "square");
+            var endpoint = (await cluster.Api.Endpoints.RegisterAsync(new RegisterEndpointRequest { Name = "never-there" }, cluster.Api.Headers)).EndpointId;
+            await cluster.Api.SubmitAsync(ServiceApi.Request(function, endpoint, "warm", ["[1]"]));
+            for (var i = 0; i < 5; i++)
+            {
+                var request = ServiceApi.Request(function, endpoint, "one", [$"[{i}]"]);
+                var clock = Stopwatch.StartNew();
+                await cluster.Api.SubmitAsync(request);
+                clock.Elapsed.ShouldBeGreaterThanOrEqualTo(SyncDelay, $"submission {i} was acknowledged before its sync was over");
+            }
+
+            // On the open stream, which clients use, as well.
+            using var stream = cluster.Api.Tasks.SubmitStream(cluster.Api.Headers);
+            for (var i = 0; i < 5; i++)
+            {
+                var request = ServiceApi.Request(function, endpoint, "stream", [$"[{i}]"]);
+                var clock = Stopwatch.StartNew();
+                await stream.RequestStream.WriteAsync(request);
+                (await stream.ResponseStream.MoveNext(CancellationToken.None)).ShouldBeTrue();
+                stream.ResponseStream.Current.ErrorCode.ShouldBe(0, stream.ResponseStream.Current.ToString());
+                clock.Elapsed.ShouldBeGreaterThanOrEqualTo(SyncDelay, $"submission {i} of the stream was acknowledged before its sync was over");
+            }
+
+            await stream.RequestStream.CompleteAsync();
+        });
+    }
+
+    [Fact]
+    public async Task A_result_is_acknowledged_to_the_endpoint_and_shown_to_the_client_only_after_its_sync_has_ended()
+    {
+        await Scenario.RunAsync(await StartSlowDiskAsync(), async cluster =>
+        {
+            await cluster.AddEndpointAsync(new EndpointOptions());
+            // The result is the time at which it was made: whoever has it, or an acknowledgement of it, has it later than this by the sync.
+            var now = await cluster.Api.RegisterAsync("import time\ndef now(x):\n    return time.time_ns()\n", "now");
+            for (var i = 1; i <= 3; i++)
+            {
+                var group = SharedCluster.NewGroup();
+                await cluster.Api.SubmitAsync(ServiceApi.Request(now, cluster.EndpointId, group, [$"[{i}]"]));
+                var shown = ShownAsync(cluster, group);
+                await Eventually.TrueAsync(async () => await CommittedAsync(cluster) >= i, $"the service has acknowledged {i} result(s)");
+                var acknowledgedAt = DateTime.UtcNow;
+                var (value, shownAt) = await shown;
+                var madeAt = DateTime.UnixEpoch.AddTicks(long.Parse(value, CultureInfo.InvariantCulture) / 100);
+                (acknowledgedAt - madeAt).ShouldBeGreaterThanOrEqualTo(SyncDelay, $"result {i} was acknowledged to the endpoint before its sync was over");
+                (shownAt - madeAt).ShouldBeGreaterThanOrEqualTo(SyncDelay, $"result {i} was shown to the client before its sync was over");
+            }
+        });
     }
 
     [Fact]
@@ -67,6 +128,29 @@ public sealed class CommitTests
             for (var i = 0; i < Tasks; i++)
                 results[new TaskId(batches[i / 1_000], (uint)(i % 1_000))].Text.ShouldBe($"{((long)i * i) + 7}");
         });
+    }
+
+    /// <summary>A service each of whose syncs is held up before it begins.</summary>
+    private static async Task<LocalCluster> StartSlowDiskAsync()
+    {
+        File.Exists("/usr/bin/strace").ShouldBeTrue("strace holds the calls up; tests/run installs it");
+        var delay = string.Create(CultureInfo.InvariantCulture, $"inject=fdatasync,fsync:delay_enter={SyncDelay.TotalMicroseconds}");
+        return await LocalCluster.StartServiceAsync(null, null, "/usr/bin/strace", "-f", "-e", "trace=fdatasync,fsync", "-e", delay, "-o", "/dev/null");
+    }
+
+    private static async Task<(string Value, DateTime At)> ShownAsync(LocalCluster cluster, string group)
+    {
+        var result = (await cluster.Api.WaitAsync(group, 1)).Values.Single();
+        var at = DateTime.UtcNow;
+        result.Outcome.ShouldBe(Outcome.Value, result.Text);
+        return (result.Text, at);
+    }
+
+    /// <summary>Results that the service has acknowledged to the endpoint, as the endpoint counts them.</summary>
+    private static async Task<long> CommittedAsync(LocalCluster cluster)
+    {
+        using var status = await cluster.Endpoint.StatusAsync();
+        return status?.RootElement.GetProperty("dispatch").GetProperty("hops").GetProperty("results_committed").GetInt64() ?? 0;
     }
 
     private static int Syncs(string trace)
