@@ -72,7 +72,9 @@ internal sealed partial class SpoolReplay(EndpointLoop loop, LinkSession session
 
         if (torn > 0)
             LogTorn(file.Path, torn);
+        FailPoints.Pass("before-spool-delete");
         store.Delete(file);
+        FailPoints.Pass("after-spool-delete");
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "the spool cannot be read: {Problem}")]

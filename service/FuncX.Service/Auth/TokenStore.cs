@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using FuncX.Service.Hosting;
 using FuncX.Service.Registry;
+using FuncX.Service.Tasks;
 using Microsoft.Data.Sqlite;
 
 namespace FuncX.Service.Auth;
@@ -24,7 +25,9 @@ public sealed class TokenStore(RegistryDatabase database, TimeProvider clock)
         var owner = FindOrAddUser(connection, transaction, userName, now);
         var expires = lifetime is { } span ? now + (span.Ticks / TimeSpan.TicksPerMicrosecond) : (long?)null;
         var id = Insert(connection, transaction, owner, endpoint: null, label, text, now, expires);
+        FailPoints.Pass("before-commit-create-token");
         transaction.Commit();
+        FailPoints.Pass("after-commit-create-token");
         return new TokenRecord(id, owner, userName, EndpointId: null, label, now, expires, LastUsedAt: null, RevokedAt: null, RevokedReason: null);
     }
 
@@ -107,7 +110,9 @@ public sealed class TokenStore(RegistryDatabase database, TimeProvider clock)
         command.Parameters.AddWithValue("$now", clock.UnixMicroseconds());
         command.Parameters.AddWithValue("$reason", reason);
         command.ExecuteNonQuery();
+        FailPoints.Pass("before-commit-revoke-token");
         transaction.Commit();
+        FailPoints.Pass("after-commit-revoke-token");
         return before;
     }
 

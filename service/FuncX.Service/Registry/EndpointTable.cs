@@ -1,4 +1,5 @@
 using FuncX.Service.Auth;
+using FuncX.Service.Tasks;
 using Microsoft.Data.Sqlite;
 
 namespace FuncX.Service.Registry;
@@ -43,7 +44,9 @@ internal sealed class EndpointTable(RegistryDatabase database)
         command.Parameters.AddWithValue("$now", endpoint.RegisteredAt);
         var inserted = endpoint with { Number = checked((int)(long)command.ExecuteScalar()!) };
         TokenStore.Insert(connection, transaction, inserted.Owner, inserted.Number, Label(inserted), credential, endpoint.RegisteredAt, expires: null);
+        FailPoints.Pass("before-commit-register-endpoint");
         transaction.Commit();
+        FailPoints.Pass("after-commit-register-endpoint");
         return inserted;
     }
 
@@ -59,7 +62,9 @@ internal sealed class EndpointTable(RegistryDatabase database)
         command.Parameters.AddWithValue("$description", endpoint.Description);
         command.Parameters.AddWithValue("$number", endpoint.Number);
         command.ExecuteNonQuery();
+        FailPoints.Pass("before-commit-renew-endpoint");
         transaction.Commit();
+        FailPoints.Pass("after-commit-renew-endpoint");
         return endpoint;
     }
 
@@ -74,7 +79,9 @@ internal sealed class EndpointTable(RegistryDatabase database)
         command.Parameters.AddWithValue("$now", now);
         command.Parameters.AddWithValue("$number", endpoint.Number);
         command.ExecuteNonQuery();
+        FailPoints.Pass("before-commit-delete-endpoint");
         transaction.Commit();
+        FailPoints.Pass("after-commit-delete-endpoint");
     }
 
     public void Seen(EndpointRecord endpoint)

@@ -1,4 +1,5 @@
 using FuncX.Service.Auth;
+using FuncX.Service.Tasks;
 using Microsoft.Data.Sqlite;
 
 namespace FuncX.Service.Registry;
@@ -55,7 +56,9 @@ internal sealed class FunctionTable(RegistryDatabase database)
         command.Parameters.AddWithValue("$now", registration.RegisteredAt);
         command.Parameters.AddWithValue("$code", registration.Code);
         var number = checked((int)(long)command.ExecuteScalar()!);
+        FailPoints.Pass("before-commit-register-function");
         transaction.Commit();
+        FailPoints.Pass("after-commit-register-function");
         return registration with { Number = number };
     }
 
@@ -71,7 +74,9 @@ internal sealed class FunctionTable(RegistryDatabase database)
         command.Parameters.AddWithValue("$number", known.Number);
         command.Parameters.AddWithValue("$now", now);
         command.ExecuteNonQuery();
+        FailPoints.Pass("before-commit-delete-function");
         transaction.Commit();
+        FailPoints.Pass("after-commit-delete-function");
         return known with { IsDeleted = true };
     }
 

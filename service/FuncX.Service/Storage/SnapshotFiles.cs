@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.IO.Hashing;
+using FuncX.Service.Tasks;
 
 namespace FuncX.Service.Storage;
 
@@ -33,7 +34,9 @@ public sealed class SnapshotFiles
             RandomAccess.FlushToDisk(file);
         }
 
+        FailPoints.Pass("before-commit-snapshot");
         File.Move(aside, path, overwrite: true);
+        FailPoints.Pass("after-commit-snapshot");
         DirectorySync.Flush(_directory);
         var old = List();
         for (var index = 2; index < old.Count; index++)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using FuncX.Service.Tasks;
 using Microsoft.Data.Sqlite;
 
 namespace FuncX.Service.Storage;
@@ -173,13 +174,17 @@ public sealed class TaskStore : IDisposable
                 return true;
             using var transaction = _database.Writer.BeginTransaction();
             passed = DeleteSome(passed, last, needed, transaction);
+            FailPoints.Pass("before-commit-prune");
             transaction.Commit();
+            FailPoints.Pass("after-commit-prune");
         }
 
         using (var transaction = _database.Writer.BeginTransaction())
         {
             Index.Delete(_database.Writer, cutoff);
+            FailPoints.Pass("before-commit-prune-index");
             transaction.Commit();
+            FailPoints.Pass("after-commit-prune-index");
         }
 
         Index.Forget(cutoff);

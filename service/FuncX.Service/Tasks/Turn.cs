@@ -32,6 +32,9 @@ internal sealed class Turn(TaskStore store)
     private readonly List<EndpointState> _ready = [];
     private readonly List<Batch> _submitted = [];
     private readonly List<(LinkSession Link, LinkItem Item)> _items = [];
+
+    /// <summary>What the turn changes beside submissions and results, for fail points; empty unless one is chosen.</summary>
+    private readonly HashSet<string> _marks = [];
     private TaskResult[] _results = new TaskResult[1024];
     private int _resultCount;
     private int _sectionCount;
@@ -69,6 +72,7 @@ internal sealed class Turn(TaskStore store)
         _ready.Clear();
         _submitted.Clear();
         _items.Clear();
+        _marks.Clear();
         Array.Clear(_results, 0, _resultCount);
         _resultCount = 0;
         _sectionCount = 0;
@@ -117,6 +121,7 @@ internal sealed class Turn(TaskStore store)
 
     public void Link(EndpointState endpoint, string instance)
     {
+        Mark("link");
         endpoint.Epoch++;
         endpoint.Instance = instance;
         _changes.Byte((byte)ChangeKind.Linked);
@@ -127,6 +132,7 @@ internal sealed class Turn(TaskStore store)
 
     public void DeleteEndpoint(EndpointState endpoint)
     {
+        Mark("end-endpoint");
         endpoint.Deleted = true;
         _changes.Byte((byte)ChangeKind.EndpointDeleted);
         _changes.Varint(endpoint.Number);
@@ -228,6 +234,13 @@ internal sealed class Turn(TaskStore store)
             EndLost(batch, index, "the endpoint was started anew and no longer had the task");
     }
 
+    /// <summary>A fail point may want to know that the turn changes something of this kind.</summary>
+    public void Mark(string kind)
+    {
+        if (FailPoints.Armed)
+            _marks.Add(kind);
+    }
+
     public void Send(LinkSession link, LinkItem item) => _items.Add((link, item));
 
     /// <summary>The endpoint may have work or credit: <see cref="Dispatch"/> looks at it.</summary>
@@ -291,11 +304,15 @@ internal sealed class Turn(TaskStore store)
             FailPoints.Pass("before-commit-submit");
         if (results)
             FailPoints.Pass("before-commit-results");
+        foreach (var kind in _marks)
+            FailPoints.Pass($"before-commit-{kind}");
         store.Append(_changes.Written, _sections.Written, _sectionCount, Now, _firstBatch, Segment);
         if (_submitted.Count > 0)
             FailPoints.Pass("after-commit-submit");
         if (results)
             FailPoints.Pass("after-commit-results");
+        foreach (var kind in _marks)
+            FailPoints.Pass($"after-commit-{kind}");
         return true;
     }
 

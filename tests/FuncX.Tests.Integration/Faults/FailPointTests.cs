@@ -23,7 +23,7 @@ public sealed class FailPointTests
         await work.Submitter.WaitAsync(Eventually.Patience);
         work.Submitter.ExitCode.ShouldBe(137, "the client did not die at its fail point");
         work.NoteDeath("client", work.Submitter.Identity.Pid);
-        InFlight(work);
+        await AtTheServiceAsync(cluster, work);
 
         await work.StartSubmitterAsync();
 
@@ -45,11 +45,12 @@ public sealed class FailPointTests
         new EndpointOptions(),
         async cluster =>
         {
-            await using var work = await Workload.StartAsync(cluster, PerBatch, 400, 3, 3);
+            // Longer tasks than elsewhere: none of these may wait for a service that is dead when the endpoint is asked.
+            await using var work = await Workload.StartAsync(cluster, PerBatch, 400, 20, 3);
             await cluster.Service.WaitForExitAsync();
             cluster.Service.ExitCode.ShouldBe(137, "the service did not die at its fail point");
             work.NoteDeath("service", cluster.Service.Identity.Pid);
-            InFlight(work);
+            await BeyondTheServiceAsync(cluster);
 
             await cluster.Service.StartAsync();
 
@@ -94,12 +95,42 @@ public sealed class FailPointTests
             await cluster.Endpoint.WaitForExitAsync();
             cluster.Endpoint.ExitCode.ShouldBe(137, "the endpoint did not die at its fail point");
             work.NoteDeath("endpoint", cluster.Endpoint.Identity.Pid);
-            InFlight(work);
 
-            await cluster.Endpoint.StartAsync();
+            // First the service: by its log it says what the endpoint had when it died.
             await cluster.Service.StartAsync();
+            await AtTheEndpointAsync(cluster, work);
+            await cluster.Endpoint.StartAsync();
 
             (await FinishAsync(work)).ShouldBe(0);
+        },
+        endpointEnvironment: FailAt(point, 1));
+
+    [Theory]
+    [InlineData("before-spool-delete")]
+    [InlineData("after-spool-delete")]
+    public Task An_endpoint_that_dies_while_it_deletes_what_it_had_spooled_loses_nothing(string point) => Scenario.RunAsync(
+        new EndpointOptions(),
+        async cluster =>
+        {
+            await using var work = await Workload.StartAsync(cluster, PerBatch, 1_000, 20, 3);
+            await work.FlowsAsync();
+            await cluster.Service.KillAsync();
+            work.NoteDeath("service", cluster.Service.Identity.Pid);
+            var spool = Path.Combine(cluster.Endpoint.StateDirectory, "spool");
+            await Eventually.TrueAsync(() => Directory.Exists(spool) && Spooled() > 0, "results are in the spool");
+
+            // Before the file is deleted the service has committed all of it, and does not so a second time.
+            await cluster.Service.StartAsync();
+            await cluster.Endpoint.WaitForExitAsync();
+            cluster.Endpoint.ExitCode.ShouldBe(137, "the endpoint did not die at its fail point");
+            work.NoteDeath("endpoint", cluster.Endpoint.Identity.Pid);
+            // At stake is what was spooled, which may be all that there was.
+            await cluster.Endpoint.StartAsync();
+
+            (await FinishAsync(work)).ShouldBe(0);
+            await Eventually.TrueAsync(() => Spooled() == 0, "the spool is empty");
+
+            long Spooled() => Directory.EnumerateFiles(spool, "*.spool", SearchOption.AllDirectories).Sum(static path => new FileInfo(path).Length);
         },
         endpointEnvironment: FailAt(point, 1));
 
@@ -137,8 +168,11 @@ public sealed class FailPointTests
     [Theory]
     [InlineData("worker", "before-worker-result:40", 1)]
     [InlineData("worker", "after-worker-result:40", 0)]
-    // Its second worker has been made and not handed over; the first may be in the middle of a task.
+    // Its second worker has not been made, or made and not handed over; the first may be in the middle of a task.
+    [InlineData("zygote", "before-fork:2", 1)]
     [InlineData("zygote", "after-fork:2", 1)]
+    // Handed over: both may be.
+    [InlineData("zygote", "after-handover:2", 2)]
     public async Task A_worker_or_a_zygote_that_dies_costs_what_it_was_about_to_hand_over_and_nothing_else(string kind, string point, int mostLost)
     {
         var directory = LocalCluster.NewDirectory("wrapper");
@@ -172,10 +206,34 @@ public sealed class FailPointTests
         return path;
     }
 
-    private static void InFlight(Workload work)
+    /// <summary>Beyond the client: accepted by the service, and no outcome in the client's journal. What it had only planned does not count.</summary>
+    private static async Task AtTheServiceAsync(LocalCluster cluster, Workload work)
     {
         var counts = work.Counts();
-        (counts.Planned - counts.Outcomes).ShouldBeGreaterThan(0, $"no work was in flight at the death: {counts}");
+        ((await cluster.Api.GroupAsync(work.Group)).Tasks - counts.Outcomes).ShouldBeGreaterThan(0, $"no work was beyond the client at its death: {counts}");
+    }
+
+    /// <summary>
+    /// Beyond the service: at the endpoint, in its queue, at its managers, or as a result that nobody has taken from it, in the end in its spool. With the service dead
+    /// nothing leaves it; what was on its way comes.
+    /// </summary>
+    private static async Task BeyondTheServiceAsync(LocalCluster cluster)
+    {
+        string[] places = ["queued", "running", "results_held", "spool_bytes"];
+        var seen = "";
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                using var status = await cluster.Endpoint.StatusAsync();
+                if (status is null)
+                    return false;
+                var dispatch = status.RootElement.GetProperty("dispatch");
+                seen = dispatch.ToString();
+                return places.Sum(place => dispatch.GetProperty(place).GetInt64()) > 0;
+            },
+            "work was beyond the service at its death",
+            TimeSpan.FromSeconds(20),
+            () => seen);
     }
 
     private static async Task AtTheEndpointAsync(LocalCluster cluster, Workload work) =>

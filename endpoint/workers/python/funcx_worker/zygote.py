@@ -125,6 +125,7 @@ class Zygote:
             descriptors += [out_read, out_write]
             err_read, err_write = os.pipe()
             descriptors += [err_read, err_write]
+            failpoints.passed("before-fork")
             if why_not is None:
                 zygote = os.getpid()
                 pid = os.fork()
@@ -144,6 +145,7 @@ class Zygote:
         if why_not is not None:
             answer["note"] = why_not
         self._send_with_descriptors(frames.control_frame(frames.FORKED, answer, ticket), (ours, ring, out_read, err_read))
+        failpoints.passed("after-handover")
         for descriptor in descriptors:
             os.close(descriptor)
 

@@ -53,6 +53,7 @@ internal sealed class CancelEvent(int owner, IReadOnlyList<TaskId> tasks, string
         if (index >= (uint)batch.Slots.Length || batch.Slots[index].State == SlotState.Done)
             return;
         Answer++;
+        turn.Mark("cancel");
         ref readonly var slot = ref batch.Slots[index];
         if (slot.State == SlotState.Queued)
         {
