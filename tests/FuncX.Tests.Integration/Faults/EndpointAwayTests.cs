@@ -12,13 +12,13 @@ public sealed class EndpointAwayTests
         var endpoint = cluster.EndpointId;
         (await cluster.Endpoint.StopAsync()).ShouldBe(0);
         await Eventually.TrueAsync(async () => !(await cluster.Api.EndpointAsync(endpoint)).Online, "the service sees that the endpoint is offline");
-        await cluster.SubmitRangeAsync(function, "offline", 500, perBatch: 100);
+        var batches = await cluster.SubmitRangeAsync(function, "offline", 500, perBatch: 100);
         (await cluster.Api.GroupAsync("offline")).Queued.ShouldBe(500);
 
         await cluster.Endpoint.StartAsync();
 
         cluster.EndpointId.ShouldBe(endpoint);
-        (await cluster.Api.WaitAsync("offline", 500)).Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
+        (await cluster.Api.WaitAsync("offline", 500)).ShouldBeSquares(batches, 500, perBatch: 100);
     });
 
     [Fact]
@@ -39,8 +39,7 @@ public sealed class EndpointAwayTests
         await cluster.Endpoint.StartAsync();
 
         cluster.Endpoint.Port.ShouldNotBe(port);
-        var results = await cluster.Api.WaitAsync("touch", 60);
-        results.Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
+        (await cluster.Api.WaitAsync("touch", 60)).ShouldBeIndexes(60);
         manager.IsAlive.ShouldBeTrue("the block's manager should have lived on");
         foreach (var file in Directory.GetFiles(files))
             (await File.ReadAllLinesAsync(file)).Length.ShouldBe(2, $"{Path.GetFileName(file)} ran more than once");
@@ -63,8 +62,7 @@ public sealed class EndpointAwayTests
             await cluster.Endpoint.StartAsync();
         }
 
-        var results = await cluster.Api.WaitAsync("killed", 52);
-        results.Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
+        (await cluster.Api.WaitAsync("killed", 52)).ShouldBeIndexes(52);
         foreach (var file in Directory.GetFiles(files))
             (await File.ReadAllLinesAsync(file)).Length.ShouldBe(2, $"{Path.GetFileName(file)} ran more than once");
     });
@@ -90,7 +88,7 @@ public sealed class EndpointAwayTests
         await cluster.Endpoint.StartAsync();
         await cluster.Service.StartAsync();
 
-        (await cluster.Api.WaitAsync("away", 100)).Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
+        (await cluster.Api.WaitAsync("away", 100)).ShouldBeIndexes(100);
         foreach (var file in Directory.GetFiles(files))
             (await File.ReadAllLinesAsync(file)).Length.ShouldBe(2, $"{Path.GetFileName(file)} ran more than once");
     });
@@ -111,8 +109,8 @@ public sealed class EndpointAwayTests
         older.ExitCode.ShouldNotBe(0);
         older.Tail.ShouldContain("superseded", Case.Insensitive);
         newer.IsAlive.ShouldBeTrue(newer.Tail);
-        await cluster.SubmitRangeAsync(function, "after", 100);
-        (await cluster.Api.WaitAsync("after", 100)).Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
+        var batches = await cluster.SubmitRangeAsync(function, "after", 100);
+        (await cluster.Api.WaitAsync("after", 100)).ShouldBeSquares(batches, 100);
         (await newer.StopAsync()).ShouldBe(0, newer.Tail);
     });
 

@@ -46,12 +46,15 @@ public sealed class FullDiskTests
 
                 disk.Clear();
 
-                (await cluster.Api.WaitAsync("before", 20)).Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
-                (await cluster.Api.WaitAsync("filling", accepted * 20)).Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
+                (await cluster.Api.WaitAsync("before", 20)).ShouldBeIndexes(20);
+                var filling = await cluster.Api.WaitAsync("filling", accepted * 20);
+                filling.Count.ShouldBe(accepted * 20);
+                foreach (var result in filling.Values)
+                    result.ShouldHaveValue("50000");
                 // The service looks at its disk about once a second: it takes tasks again by itself, not at that very moment.
                 await Eventually.TrueAsync(() => IsAcceptedAsync(cluster, function), "the service takes tasks again");
-                await cluster.SubmitRangeAsync(function, "after", 100);
-                (await cluster.Api.WaitAsync("after", 100)).Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
+                var batches = await cluster.SubmitRangeAsync(function, "after", 100);
+                (await cluster.Api.WaitAsync("after", 100)).ShouldBeSquares(batches, 100);
             },
             dataDirectory: Path.Combine(disk.Path, "service"));
     }
@@ -78,8 +81,14 @@ public sealed class FullDiskTests
             const int Tasks = 400;
             var function = await cluster.Api.RegisterAsync("def big(i):\n    return str(i % 10) * 200000\n", "big");
             disk.Fill(leaveBytes: 2 * 1024 * 1024);
+            var first = new Dictionary<BatchId, int>();
             for (var i = 0; i < Tasks; i += 20)
-                await cluster.Api.SubmitAsync(ServiceApi.Request(function, cluster.EndpointId, "spool", Enumerable.Range(i, 20).Select(static n => $"[{n}]")));
+            {
+                var batch = ServiceApi.NewBatch();
+                first.Add(batch, i);
+                await cluster.Api.SubmitAsync(ServiceApi.Request(function, cluster.EndpointId, "spool", Enumerable.Range(i, 20).Select(static n => $"[{n}]"), null, batch));
+            }
+
             await cluster.Service.KillAsync();
             await cluster.NoteSaysAsync("spool: ");
             using (var status = await cluster.Endpoint.StatusAsync())
@@ -94,7 +103,14 @@ public sealed class FullDiskTests
             await cluster.Service.StartAsync();
 
             var results = await cluster.Api.WaitAsync("spool", Tasks, TimeSpan.FromMinutes(2));
-            results.Values.ShouldAllBe(static result => result.Outcome == Outcome.Value && result.Value.Length == 200_002);
+            results.Count.ShouldBe(Tasks);
+            foreach (var (task, result) in results)
+            {
+                result.Outcome.ShouldBe(Outcome.Value, result.Text);
+                result.Value.Length.ShouldBe(200_002);
+                result.Value.Span[1..^1].ContainsAnyExcept((byte)('0' + ((first[task.Batch] + task.Index) % 10))).ShouldBeFalse($"{task} has the value of another task");
+            }
+
             cluster.Endpoint.IsAlive.ShouldBeTrue(cluster.Endpoint.Tail);
             Scenario.Note("full-spool", string.Create(CultureInfo.InvariantCulture, $"{results.Count} results of 200 kB delivered through a spool of 24 MB"));
         });
