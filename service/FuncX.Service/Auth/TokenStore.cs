@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using FuncX.Service.Hosting;
 using FuncX.Service.Registry;
-using FuncX.Service.Tasks;
 using Microsoft.Data.Sqlite;
 
 namespace FuncX.Service.Auth;

@@ -1,5 +1,4 @@
 using FuncX.Service.Auth;
-using FuncX.Service.Tasks;
 using Microsoft.Data.Sqlite;
 
 namespace FuncX.Service.Registry;

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using FuncX.Service.Tasks;
 using Microsoft.Data.Sqlite;
 
 namespace FuncX.Service.Storage;

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 
-namespace FuncX.Service.Tasks;
+namespace FuncX.Service;
 
 /// <summary>
 /// Named places where a test may have the process die: <c>FUNCX_FAILPOINT=NAME[:N]</c> kills it with SIGKILL at the Nth passage. Unless the variable is
