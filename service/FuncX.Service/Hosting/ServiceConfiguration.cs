@@ -68,7 +68,7 @@ public sealed record ServiceConfiguration
             QueuePerUser = section.Integer("queue_per_user", (int)standard.QueuePerUser, 1, int.MaxValue),
             MaxAttempts = section.Integer("max_attempts", standard.MaxAttempts, 1, 1_000),
             MostAttempts = section.Integer("most_attempts", standard.MostAttempts, 1, 1_000),
-            ResultRetention = section.Duration("result_retention", standard.ResultRetention, TimeSpan.FromMinutes(1), TimeSpan.FromDays(3_650)),
+            ResultRetention = section.Duration("result_retention", standard.ResultRetention, TimeSpan.FromSeconds(10), TimeSpan.FromDays(3_650)),
             RequestBytes = (int)section.Size("request_bytes", standard.RequestBytes, 1L << 20, Most),
             RequestsPerSecond = section.Integer("requests_per_second", standard.RequestsPerSecond, 0, 10_000_000),
             StreamsPerUser = section.Integer("streams_per_user", standard.StreamsPerUser, 1, 1_000_000),
