@@ -26,8 +26,14 @@ public sealed class AccessTests
         await SameAsync(
             id => other.Tasks.GetGroupAsync(new GetGroupRequest { Group = id }, other.Headers).ResponseAsync, "mine", "none");
         await SameAsync(
+            id => other.Tasks.CancelAsync(new CancelRequest { TaskIds = { id } }, other.Headers).ResponseAsync, task, unknownTask);
+        await SameAsync(
+            id => other.Tasks.CancelAsync(new CancelRequest { Group = id }, other.Headers).ResponseAsync, "mine", "none");
+        await SameAsync(id => FirstResultAsync(other, id), "mine", "none");
+        foreach (var group in new[] { "mine", "none" })
+            (await other.Tasks.ListAsync(new ListTasksRequest { Group = group }, other.Headers)).ShouldBe(new ListTasksReply());
+        await SameAsync(
             id => other.Tasks.SubmitAsync(ServiceApi.Request(function, id, "g", ["[1]"]), other.Headers).ResponseAsync, cluster.EndpointId, unknownEndpoint);
-        (await CancelledAsync(other, task)).ShouldBe(0);
         (await other.Endpoints.ListAsync(new ListEndpointsRequest(), other.Headers)).Endpoints.ShouldBeEmpty();
         (await other.Functions.ListAsync(new ListFunctionsRequest(), other.Headers)).Functions.ShouldBeEmpty();
 
@@ -138,16 +144,10 @@ public sealed class AccessTests
         }
     });
 
-    private static async Task<long> CancelledAsync(ServiceApi api, string task)
+    private static async Task<bool> FirstResultAsync(ServiceApi api, string group)
     {
-        try
-        {
-            return (await api.Tasks.CancelAsync(new CancelRequest { TaskIds = { task } }, api.Headers)).Cancelled;
-        }
-        catch (RpcException refused) when (refused.StatusCode == StatusCode.NotFound)
-        {
-            return 0;
-        }
+        using var results = api.Tasks.Results(new ResultsRequest { Group = group }, api.Headers);
+        return await results.ResponseStream.MoveNext(CancellationToken.None);
     }
 
     private static async Task SameAsync<T>(Func<string, Task<T>> call, string foreign, string unknown)

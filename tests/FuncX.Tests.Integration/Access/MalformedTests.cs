@@ -25,6 +25,30 @@ public sealed class MalformedTests
         StatusCode.PermissionDenied, StatusCode.Unauthenticated, StatusCode.Unimplemented, StatusCode.AlreadyExists,
     ];
 
+    /// <summary>One thing is wrong with each of these submissions; without it they are the one that is accepted.</summary>
+    private static readonly (StatusCode Status, string Words, Action<SubmitRequest> Wrong)[] WrongSubmissions =
+    [
+        (StatusCode.InvalidArgument, "batch_id has 0 bytes; 12 are right", static request => request.BatchId = ByteString.Empty),
+        (StatusCode.InvalidArgument, "batch_id has 11 bytes; 12 are right", static request => request.BatchId = ByteString.CopyFrom(request.BatchId.Span[1..])),
+        (StatusCode.InvalidArgument, "batch_id has 13 bytes; 12 are right", static request => request.BatchId = ByteString.CopyFrom([.. request.BatchId.Span, 0])),
+        (StatusCode.InvalidArgument, "group has 0 characters; 1 to 64 are right", static request => request.Group = ""),
+        (StatusCode.InvalidArgument, "group has 65 characters; 1 to 64 are right", static request => request.Group = new string('g', 65)),
+        (StatusCode.InvalidArgument, "content_type is 0; 1 (JSON), 2 (pickle) or 3 (octets) are right", static request => request.ContentType = 0),
+        (StatusCode.InvalidArgument, "content_type is 4; 1 (JSON), 2 (pickle) or 3 (octets) are right", static request => request.ContentType = 4),
+        (StatusCode.InvalidArgument, "has no calls; at least one length is needed", static request => request.Lengths.Clear()),
+        (StatusCode.InvalidArgument, "the lengths sum to 6 and bodies has 5 bytes", static request => request.Bodies = ByteString.CopyFrom(request.Bodies.Span[1..])),
+        (StatusCode.InvalidArgument, "the lengths sum to 7 and bodies has 6 bytes", static request => request.Lengths[1]++),
+        (StatusCode.InvalidArgument, "the lengths sum to 4294967298 and bodies has 6 bytes", static request => request.Lengths[0] = uint.MaxValue),
+        (StatusCode.InvalidArgument, "priority is 256; 0 to 255 are right", static request => request.Options.Priority = 256),
+        (StatusCode.InvalidArgument, "deadline is -1; Unix microseconds or 0 are right", static request => request.Options.Deadline = -1),
+        (StatusCode.InvalidArgument, "max_attempts is 1001; the limit most_attempts is 1000", static request => request.Options.MaxAttempts = 1001),
+        (StatusCode.ResourceExhausted, "has 10001 calls; the limit batch_tasks is 10000", static request => request.Lengths.AddRange(Enumerable.Repeat(0u, 9_999))),
+        (StatusCode.NotFound, "function '' was not found", static request => request.FunctionId = ""),
+        (StatusCode.NotFound, "function 'nobody's' was not found", static request => request.FunctionId = "nobody's"),
+        (StatusCode.NotFound, "endpoint '' was not found", static request => request.EndpointId = ""),
+        (StatusCode.NotFound, "endpoint 'nobody's' was not found", static request => request.EndpointId = "nobody's"),
+    ];
+
     [Fact]
     public Task Malformed_requests_are_refused_in_words_and_leave_the_service_as_it_was() => Scenario.RunAsync(async cluster =>
     {
@@ -46,6 +70,33 @@ public sealed class MalformedTests
         seen.Keys.ShouldBeSubsetOf([StatusCode.OK, .. Clear]);
         seen.Where(static entry => entry.Key != StatusCode.OK).Sum(static entry => entry.Value).ShouldBeGreaterThanOrEqualTo(Requests + Links);
         (after - before).ShouldBeLessThan(Growth, $"the service grew from {before} to {after} bytes");
+    });
+
+    [Fact]
+    public Task One_wrong_thing_in_a_submission_is_refused_in_words_of_its_own_and_no_part_of_it_is_taken() => Scenario.RunAsync(async cluster =>
+    {
+        var function = await cluster.Api.RegisterAsync(Python.Square, "square");
+        SubmitRequest Good() => ServiceApi.Request(function, cluster.EndpointId, "one-wrong-thing", ["[1]", "[2]"], new TaskOptions { Priority = 255, MaxAttempts = 1000, Deadline = 4_000_000_000_000_000 });
+        foreach (var (status, words, wrong) in WrongSubmissions)
+        {
+            var request = Good();
+            wrong(request);
+            var refused = (await Should.ThrowAsync<RpcException>(() => cluster.Api.Tasks.SubmitAsync(request, cluster.Api.Headers).ResponseAsync)).Status;
+            refused.StatusCode.ShouldBe(status, $"{words}: {refused.Detail}");
+            refused.Detail.ShouldContain(words);
+
+            // On a stream it is a reply, and the stream goes on.
+            using var stream = cluster.Api.Tasks.SubmitStream(cluster.Api.Headers);
+            await stream.RequestStream.WriteAsync(request);
+            (await stream.ResponseStream.MoveNext(CancellationToken.None)).ShouldBeTrue();
+            (stream.ResponseStream.Current.ErrorCode, stream.ResponseStream.Current.ErrorMessage).ShouldBe(((int)status, refused.Detail));
+            await stream.RequestStream.CompleteAsync();
+            (await stream.ResponseStream.MoveNext(CancellationToken.None)).ShouldBeFalse();
+        }
+
+        (await Should.ThrowAsync<RpcException>(() => cluster.Api.GroupAsync("one-wrong-thing"))).StatusCode.ShouldBe(StatusCode.NotFound);
+        await cluster.Api.Tasks.SubmitAsync(Good(), cluster.Api.Headers);
+        (await cluster.Api.WaitAsync("one-wrong-thing", 2)).Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
     });
 
     [Fact]
@@ -72,7 +123,7 @@ public sealed class MalformedTests
     {
         var invoker = channel.CreateCallInvoker();
         var raw = Marshallers.Create(static (byte[] bytes) => bytes, static bytes => bytes);
-        var valid = ValidRequests(cluster);
+        var valid = await ValidRequestsAsync(cluster);
         var refused = 0;
         await Parallel.ForEachAsync(Enumerable.Range(0, refusals * 3), new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, async (_, _) =>
         {
@@ -84,7 +135,7 @@ public sealed class MalformedTests
             {
                 var (method, good) = valid[random.Next(valid.Count)];
                 names = method.Split('/');
-                body = Mutate(random, good);
+                body = Mutate(random, good());
             }
 
             var code = StatusCode.OK;
@@ -104,20 +155,22 @@ public sealed class MalformedTests
         });
     }
 
-    private static List<(string Method, byte[] Body)> ValidRequests(LocalCluster cluster)
+    // Each would be answered with OK as it is, but for those that name what is not there. Of a submission what was changed is all that is wrong: it has a batch id
+    // of its own, and function and endpoint exist.
+    private static async Task<List<(string Method, Func<byte[]> Body)>> ValidRequestsAsync(LocalCluster cluster)
     {
-        var function = new string('0', 64);
+        var function = await cluster.Api.RegisterAsync(Python.Square, "square");
         return
         [
-            ("funcx.v1.Functions/Register", new RegisterFunctionRequest { Kind = FunctionKind.Python, Name = "f", Entry = "f", Code = ByteString.CopyFromUtf8("def f(): pass") }.ToByteArray()),
-            ("funcx.v1.Functions/Get", new GetFunctionRequest { Function = function, IncludeCode = true }.ToByteArray()),
-            ("funcx.v1.Functions/Delete", new DeleteFunctionRequest { FunctionId = function }.ToByteArray()),
-            ("funcx.v1.Endpoints/Get", new GetEndpointRequest { Endpoint = new string('0', 32) }.ToByteArray()),
-            ("funcx.v1.Tasks/Submit", ServiceApi.Request(function, cluster.EndpointId, "g", ["[1]", "[2]"]).ToByteArray()),
-            ("funcx.v1.Tasks/Get", new GetTaskRequest { TaskId = new TaskId(ServiceApi.NewBatch(), 1).ToString() }.ToByteArray()),
-            ("funcx.v1.Tasks/List", new ListTasksRequest { Group = "nobody's", Limit = 10 }.ToByteArray()),
-            ("funcx.v1.Tasks/Cancel", new CancelRequest { Group = "nobody's" }.ToByteArray()),
-            ("funcx.v1.Tasks/GetGroup", new GetGroupRequest { Group = "nobody's" }.ToByteArray()),
+            ("funcx.v1.Functions/Register", static () => new RegisterFunctionRequest { Kind = FunctionKind.Python, Name = "f", Entry = "f", Code = ByteString.CopyFromUtf8("def f(): pass") }.ToByteArray()),
+            ("funcx.v1.Functions/Get", () => new GetFunctionRequest { Function = function, IncludeCode = true }.ToByteArray()),
+            ("funcx.v1.Functions/Delete", static () => new DeleteFunctionRequest { FunctionId = new string('0', 64) }.ToByteArray()),
+            ("funcx.v1.Endpoints/Get", () => new GetEndpointRequest { Endpoint = cluster.EndpointId }.ToByteArray()),
+            ("funcx.v1.Tasks/Submit", () => ServiceApi.Request(function, cluster.EndpointId, "g", ["[1]", "[2]"]).ToByteArray()),
+            ("funcx.v1.Tasks/Get", static () => new GetTaskRequest { TaskId = new TaskId(ServiceApi.NewBatch(), 1).ToString() }.ToByteArray()),
+            ("funcx.v1.Tasks/List", static () => new ListTasksRequest { Group = "nobody's", Limit = 10 }.ToByteArray()),
+            ("funcx.v1.Tasks/Cancel", static () => new CancelRequest { Group = "nobody's" }.ToByteArray()),
+            ("funcx.v1.Tasks/GetGroup", static () => new GetGroupRequest { Group = "nobody's" }.ToByteArray()),
         ];
     }
 
