@@ -13,8 +13,10 @@ internal sealed class Terminal
         Input = input;
         IsInteractive = isInteractive;
         InputIsRedirected = inputIsRedirected;
-        People = Console(output, isInteractive && !System.Console.IsOutputRedirected, width);
-        Progress = Console(error, isInteractive, width);
+        People = Console(output, isInteractive && !System.Console.IsOutputRedirected, width, AnsiSupport.Detect);
+        // Detecting asks about standard output too: with results going to a file there would be no bar. Only what is said to be no screen is none.
+        var isScreen = Environment.GetEnvironmentVariable("TERM") is { Length: > 0 } name && name != "dumb";
+        Progress = Console(error, isInteractive, width, isScreen ? AnsiSupport.Yes : AnsiSupport.No);
     }
 
     public TextWriter Output { get; }
@@ -68,14 +70,14 @@ internal sealed class Terminal
         }
     }
 
-    private static IAnsiConsole Console(TextWriter writer, bool ansi, int? width)
+    private static IAnsiConsole Console(TextWriter writer, bool ansi, int? width, AnsiSupport support)
     {
         var console = AnsiConsole.Create(new AnsiConsoleSettings
         {
             Out = new AnsiConsoleOutput(writer),
-            Ansi = ansi ? AnsiSupport.Detect : AnsiSupport.No,
+            Ansi = ansi ? support : AnsiSupport.No,
             ColorSystem = ansi ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
-            Interactive = ansi ? InteractionSupport.Detect : InteractionSupport.No,
+            Interactive = ansi ? InteractionSupport.Yes : InteractionSupport.No,
         });
         // A pipe has no width; tables are not to be folded for it.
         if (width is not null || !ansi)

@@ -100,7 +100,7 @@ internal static class GroupCommands
             await foreach (TaskResult result in client.Tasks.ResultsAsync(group.Group, cursor, follow: false, cancellation))
             {
                 cursor = result.Cursor;
-                if (++done % 64 == 0)
+                if (++done < ProgressBar.Few || done % 256 == 0)
                     report(done);
             }
 

@@ -66,7 +66,7 @@ internal static class MapCommand
                 }
 
                 Write(invocation, result);
-                if (++count % 256 == 0)
+                if (++count < ProgressBar.Few || count % 256 == 0)
                     report(count);
             }
 

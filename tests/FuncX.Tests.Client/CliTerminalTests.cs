@@ -1,0 +1,149 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using FuncX.Tests.Client.Fake;
+using Shouldly;
+using Xunit;
+
+namespace FuncX.Tests.Client;
+
+/// <summary>The command on a real pseudo-terminal, which <c>script</c> (util-linux) opens: what a person sees on it while something long runs, and what goes to a file beside it.</summary>
+public sealed class CliTerminalTests : IAsyncLifetime
+{
+    // What takes a moment, on a machine that is busy.
+    private static readonly TimeSpan Moment = TimeSpan.FromSeconds(30);
+
+    private static readonly string Program = Path.GetFullPath(Path.Combine(
+        AppContext.BaseDirectory, "..", "..", "..", "..", "..", "sdk", "FuncX.Cli", "bin", Path.GetFileName(Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, ".."))), "net10.0", "funcx"));
+
+    private readonly string _directory = Directory.CreateTempSubdirectory("funcx-terminal-tests-").FullName;
+    private readonly StringBuilder _seen = new();
+    private FakeService _service = null!;
+    private Process? _process;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private string Results => Path.Combine(_directory, "results");
+
+    private string Errors => Path.Combine(_directory, "errors");
+
+    public async ValueTask InitializeAsync()
+    {
+        _service = await FakeService.StartAsync();
+        _service.State.AddFunction("same");
+        _service.State.AddEndpoint("lab");
+        await File.WriteAllTextAsync(Path.Combine(_directory, "token"), FakeService.Token);
+        await File.WriteAllTextAsync(Path.Combine(_directory, "in.jsonl"), "1\n2\n3\n");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is { HasExited: false })
+            _process.Kill(entireProcessTree: true);
+        _process?.Dispose();
+        await _service.DisposeAsync();
+        Directory.Delete(_directory, recursive: true);
+    }
+
+    [Fact]
+    public async Task A_map_draws_its_bar_on_the_terminal_and_its_results_elsewhere()
+    {
+        _service.State.Holding = true;
+        var process = Start($"map same lab {_directory}/in.jsonl --group seen", $"> {Results}");
+
+        await SeesAsync(process, text => text.Contains("calls", StringComparison.Ordinal) && IsBar(text) && text.Contains("0%", StringComparison.Ordinal));
+        _service.State.Release();
+
+        (await EndAsync(process)).ShouldBe(0, _seen.ToString());
+        (await File.ReadAllTextAsync(Results, Token)).ShouldBe("1\n2\n3\n");
+        _seen.ToString().ShouldContain("group seen");
+    }
+
+    [Theory]
+    [InlineData("map same lab {directory}/in.jsonl --group seen", "2> {errors}", "group seen\n")]
+    [InlineData("map same lab {directory}/in.jsonl --group seen --json", "> {results}", "")]
+    public async Task No_bar_is_drawn_where_there_is_no_terminal_or_a_program_reads(string arguments, string redirection, string errors)
+    {
+        var process = Start(arguments.Replace("{directory}", _directory, StringComparison.Ordinal), redirection.Replace("{errors}", Errors, StringComparison.Ordinal).Replace("{results}", Results, StringComparison.Ordinal));
+
+        (await EndAsync(process)).ShouldBe(0, _seen.ToString());
+        IsBar(_seen.ToString()).ShouldBeFalse(_seen.ToString());
+        // What the runtime itself says to a terminal (application keys) is no bar: nothing is drawn over, and no share is told.
+        _seen.ToString().ShouldNotContain("\u001b[?25l");
+        _seen.ToString().ShouldNotContain('%');
+        if (errors.Length > 0)
+            (await File.ReadAllTextAsync(Errors, Token)).ShouldBe(errors);
+    }
+
+    [Theory]
+    [InlineData(1, 2, "50%")]
+    [InlineData(1, 4, "25%")]
+    [InlineData(3, 4, "75%")]
+    public async Task The_bar_of_a_group_says_how_much_of_it_has_ended(int done, int tasks, string share)
+    {
+        await using var client = _service.Client(new FuncX.Client.FuncXClientOptions { Group = "seen" });
+        await SubmitAsync(done);
+        _service.State.Holding = true;
+        await SubmitAsync(tasks - done);
+        var process = Start("group wait seen", "");
+
+        await SeesAsync(process, text => IsBar(text) && text.Contains(share, StringComparison.Ordinal));
+        _service.State.Release();
+
+        (await EndAsync(process)).ShouldBe(0, _seen.ToString());
+        foreach (var other in new[] { "25%", "50%", "75%" })
+            _seen.ToString().Contains(other, StringComparison.Ordinal).ShouldBe(other == share, _seen.ToString());
+
+        async Task SubmitAsync(int count)
+        {
+            for (var call = 0; call < count; call++)
+                await (await client.SubmitAsync<int, int>(_service.State.Functions[0], _service.State.Endpoints[0], call, cancellation: Token)).Accepted;
+        }
+    }
+
+    /// <summary>The characters of Spectre.Console's bar, drawn on a line that is drawn again.</summary>
+    private static bool IsBar(string text) => text.Contains("\u2501\u2501\u2501", StringComparison.Ordinal) || text.Contains("---", StringComparison.Ordinal);
+
+    /// <summary>Runs the command with its three streams on a terminal of 120 columns, but for what is redirected.</summary>
+    private Process Start(string arguments, string redirection)
+    {
+        var command = string.Create(
+            CultureInfo.InvariantCulture, $"stty rows 40 cols 120; exec {Program} {arguments} --service {_service.Address} --token-file {_directory}/token {redirection}");
+        var start = new ProcessStartInfo("script", ["--quiet", "--return", "--flush", "--command", command, "/dev/null"])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            StandardOutputEncoding = Encoding.UTF8,
+            UseShellExecute = false,
+        };
+        start.Environment["FUNCX_CONFIG_DIR"] = _directory;
+        start.Environment["TERM"] = "xterm";
+        start.Environment["LC_ALL"] = "C.UTF-8";
+        start.Environment["SHELL"] = "/bin/sh";
+        start.Environment.Remove("NO_COLOR");
+        return _process = Process.Start(start)!;
+    }
+
+    /// <summary>Reads what appears on the terminal until it is as wanted.</summary>
+    private async Task SeesAsync(Process process, Func<string, bool> wanted)
+    {
+        var buffer = new char[4096];
+        // A bar is drawn again and again: it is not the silence that is waited for.
+        var late = Task.Delay(Moment, Token);
+        while (!wanted(_seen.ToString()))
+        {
+            var reading = process.StandardOutput.ReadAsync(buffer, Token).AsTask();
+            (await Task.WhenAny(reading, late) == reading).ShouldBeTrue($"it is not seen, but: {_seen}");
+            var read = await reading;
+            read.ShouldBeGreaterThan(0, _seen.ToString());
+            _seen.Append(buffer, 0, read);
+        }
+    }
+
+    private async Task<int> EndAsync(Process process)
+    {
+        _seen.Append(await process.StandardOutput.ReadToEndAsync(Token).WaitAsync(Moment, Token));
+        await process.WaitForExitAsync(Token);
+        return process.ExitCode;
+    }
+}
