@@ -1,4 +1,5 @@
 """The summary of tests/run on made-up results: what makes a run fail, and what the last line says."""
+import importlib.machinery
 import json
 import os
 import subprocess
@@ -55,6 +56,12 @@ class SummaryTests(unittest.TestCase):
             status, lines = self.summarise(tests)
             self.assertEqual(status, 1, lines)
             self.assertIn("a run without tests proves nothing", "\n".join(lines))
+
+    def test_both_parts_of_a_suite_count_for_its_areas(self):
+        summary = importlib.machinery.SourceFileLoader("summary", SUMMARY).load_module()
+        for part in ("", "-beside", "-alone"):
+            self.assertEqual(summary.area_of("FuncX.Tests.Integration" + part, "FuncX.Tests.Integration.Faults.KillTests"), "Integration/Faults")
+            self.assertEqual(summary.area_of("FuncX.Tests.Mpi" + part, "FuncX.Tests.Mpi.AbortTests"), "Mpi/AbortTests")
 
 
 if __name__ == "__main__":

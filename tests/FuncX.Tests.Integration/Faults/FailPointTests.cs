@@ -7,6 +7,7 @@ namespace FuncX.Tests.Integration.Faults;
 /// A process dies by SIGKILL at a named point in the middle of work, before or after a commit, a send or an acknowledgement, and is started again. The checker
 /// sees to it that nothing runs twice but what was lost with a manager, a zygote or a worker.
 /// </summary>
+[Trait(Beside.Name, Beside.Others)]
 public sealed class FailPointTests
 {
     private const int PerBatch = 50;

@@ -9,20 +9,22 @@ namespace FuncX.Tests.Integration.Faults;
 /// The client that users have, <c>MapAsync</c> of the SDK and <c>funcx map</c>, while other processes are killed with SIGKILL and started again, and killed
 /// itself. No worker dies of any of it: each call runs exactly once, by the files that calls leave.
 /// </summary>
+[Trait(Beside.Name, Beside.Others)]
 public sealed class MapUnderFaultsTests
 {
+    private static readonly int Calls = Scenario.Full ? 20_000 : 6_000;
+
     /// <summary>So few that most calls are still to be submitted at each kill.</summary>
-    private const int Window = 1_500;
+    private static readonly int Window = Calls / 15;
 
     /// <summary>Values that come between two kills.</summary>
-    private const int Step = 1_000;
+    private static readonly int Step = Calls / 20;
 
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
     public Task A_map_gives_each_value_once_while_service_and_endpoint_are_killed_three_times_each(bool ordered) => Scenario.RunAsync(async cluster =>
     {
-        const int Calls = 20_000;
         var work = new TracedWork(cluster, "map");
         var function = new FunctionId(await cluster.Api.RegisterAsync(Python.Work, "work"));
         var endpoint = new EndpointId(cluster.EndpointId);
@@ -59,7 +61,6 @@ public sealed class MapUnderFaultsTests
     [Fact]
     public Task The_map_command_prints_every_value_and_exits_0_though_the_service_was_killed_twice() => Scenario.RunAsync(async cluster =>
     {
-        const int Calls = 15_000;
         var work = new TracedWork(cluster, "map");
         var group = SharedCluster.NewGroup();
         await using var map = await StartMapAsync(cluster, work, Calls, group);
@@ -81,7 +82,7 @@ public sealed class MapUnderFaultsTests
     {
         var work = new TracedWork(cluster, "map");
         var group = SharedCluster.NewGroup();
-        await using (var map = await StartMapAsync(cluster, work, 15_000, group))
+        await using (var map = await StartMapAsync(cluster, work, Calls, group))
         {
             await InFlightAsync(cluster, group, () => map.Output.Count >= Step, () => map.HasExited);
             await map.KillAsync();
@@ -95,7 +96,7 @@ public sealed class MapUnderFaultsTests
         var counts = await cluster.Api.GroupAsync(group);
         var tasks = (int)counts.Tasks;
         (counts.Done, counts.Failed, counts.Queued, counts.Dispatched).ShouldBe((tasks, 0, 0, 0));
-        tasks.ShouldBeInRange(Step, 15_000 - 1, "the map was to be killed in the middle");
+        tasks.ShouldBeInRange(Step, Calls - 1, "the map was to be killed in the middle");
         var results = lines.Select(static line => JsonSerializer.Deserialize<JsonElement>(line)).ToList();
         results.Select(static result => result.GetProperty("task").GetString()).Distinct().Count().ShouldBe(tasks);
         // Its lines went in order, so these are the first ones of the file.

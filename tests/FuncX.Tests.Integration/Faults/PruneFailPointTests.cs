@@ -5,6 +5,7 @@ using Grpc.Core;
 namespace FuncX.Tests.Integration.Faults;
 
 /// <summary>The service dies by SIGKILL while it deletes what has expired, and is started again: what has not ended is all there, and what has expired goes.</summary>
+[Trait(Beside.Name, Beside.Others)]
 public sealed class PruneFailPointTests
 {
     private const string Offline = "offline";
