@@ -16,7 +16,7 @@ public sealed class CommitFailPointTests
     private const string Offline = "offline";
 
     [Theory]
-    [InlineData("before-commit-register-function", 1)]
+    [LongData("before-commit-register-function", 1)]
     [InlineData("after-commit-register-function", 2)]
     public Task A_registration_of_a_function_is_there_or_not(string point, int registered) => ServiceAsync($"{point}:2", async cluster =>
     {
@@ -31,7 +31,7 @@ public sealed class CommitFailPointTests
     });
 
     [Theory]
-    [InlineData("before-commit-delete-function", false)]
+    [LongData("before-commit-delete-function", false)]
     [InlineData("after-commit-delete-function", true)]
     public Task A_deletion_of_a_function_is_made_or_not(string point, bool deleted) => ServiceAsync(point, async cluster =>
     {
@@ -56,7 +56,7 @@ public sealed class CommitFailPointTests
     });
 
     [Theory]
-    [InlineData("before-commit-register-endpoint", 1)]
+    [LongData("before-commit-register-endpoint", 1)]
     [InlineData("after-commit-register-endpoint", 2)]
     public Task A_registration_of_an_endpoint_is_there_with_its_credential_or_not_at_all(string point, int registered) => ServiceAsync($"{point}:2", async cluster =>
     {
@@ -71,7 +71,7 @@ public sealed class CommitFailPointTests
     });
 
     [Theory]
-    [InlineData("before-commit-renew-endpoint", 0)]
+    [LongData("before-commit-renew-endpoint", 0)]
     [InlineData("after-commit-renew-endpoint", 1)]
     public Task A_second_registration_of_an_endpoint_leaves_it_one_live_credential(string point, long revoked) => ServiceAsync(point, async cluster =>
     {
@@ -86,9 +86,9 @@ public sealed class CommitFailPointTests
 
     // A deletion is two commits: the endpoint's, and the end of its tasks. After the first the second is made good at the start.
     [Theory]
-    [InlineData("before-commit-delete-endpoint", false)]
+    [LongData("before-commit-delete-endpoint", false)]
     [InlineData("after-commit-delete-endpoint", true)]
-    [InlineData("before-commit-end-endpoint", true)]
+    [LongData("before-commit-end-endpoint", true)]
     [InlineData("after-commit-end-endpoint", true)]
     public Task A_deletion_of_an_endpoint_is_made_with_the_end_of_its_tasks_or_not_at_all(string point, bool deleted) => ServiceAsync(point, async cluster =>
     {
@@ -118,7 +118,7 @@ public sealed class CommitFailPointTests
     });
 
     [Theory]
-    [InlineData("before-commit-cancel", 0)]
+    [LongData("before-commit-cancel", 0)]
     [InlineData("after-commit-cancel", 40)]
     public Task A_cancellation_of_queued_tasks_ends_all_of_them_or_none(string point, long cancelled) => ServiceAsync(point, async cluster =>
     {
@@ -135,7 +135,7 @@ public sealed class CommitFailPointTests
     });
 
     [Theory]
-    [InlineData("before-commit-cancel", false)]
+    [LongData("before-commit-cancel", false)]
     [InlineData("after-commit-cancel", true)]
     public Task A_cancellation_of_tasks_at_an_endpoint_reaches_it_after_the_restart_or_never_was(string point, bool cancelled) => ServiceAsync(point, async cluster =>
     {
@@ -155,7 +155,7 @@ public sealed class CommitFailPointTests
     });
 
     [Theory]
-    [InlineData("before-commit-link", 1)]
+    [LongData("before-commit-link", 1)]
     [InlineData("after-commit-link", 2)]
     public Task A_link_whose_epoch_was_not_told_is_opened_with_the_next_one(string point, uint epoch) => ServiceAsync(point, async cluster =>
     {
@@ -175,7 +175,7 @@ public sealed class CommitFailPointTests
     });
 
     [Theory]
-    [InlineData("before-commit-create-token", 1)]
+    [LongData("before-commit-create-token", 1)]
     [InlineData("after-commit-create-token", 2)]
     public Task A_token_is_made_with_its_user_or_not_at_all(string point, int tokens) => ServiceAsync(null, async cluster =>
     {
@@ -189,7 +189,7 @@ public sealed class CommitFailPointTests
     });
 
     [Theory]
-    [InlineData("before-commit-revoke-token", false)]
+    [LongData("before-commit-revoke-token", false)]
     [InlineData("after-commit-revoke-token", true)]
     public Task A_token_is_revoked_or_still_good(string point, bool revoked) => ServiceAsync(null, async cluster =>
     {
@@ -216,7 +216,7 @@ public sealed class CommitFailPointTests
     });
 
     [Theory]
-    [InlineData("before-commit-snapshot", 0)]
+    [LongData("before-commit-snapshot", 0)]
     [InlineData("after-commit-snapshot", 1)]
     public Task A_snapshot_is_whole_or_not_there(string point, int snapshots) => ServiceAsync(point, async cluster =>
     {

@@ -1,0 +1,84 @@
+using FuncX.Tests.Integration.Harness;
+
+namespace FuncX.Tests.Integration.Faults;
+
+/// <summary>The endpoint dies at a named point.</summary>
+[Trait(Beside.Name, Beside.Others)]
+public sealed class EndpointFailPointTests : FailPointScenarios
+{
+    [Theory]
+    [InlineData("before-manager-send")]
+    [InlineData("after-manager-send")]
+    [InlineData("before-link-send")]
+    [InlineData("after-link-send")]
+    [InlineData("before-manager-ack")]
+    [InlineData("after-manager-ack")]
+    public Task An_endpoint_that_dies_loses_nothing(string point) => Scenario.RunAsync(
+        new EndpointOptions(),
+        async cluster =>
+        {
+            await using var work = await Workload.StartAsync(cluster, PerBatch, 400, 3, 3);
+            await cluster.Endpoint.WaitForExitAsync();
+            cluster.Endpoint.ExitCode.ShouldBe(137, "the endpoint did not die at its fail point");
+            work.NoteDeath("endpoint", cluster.Endpoint.Identity.Pid);
+            await AtTheEndpointAsync(cluster, work);
+
+            await cluster.Endpoint.StartAsync();
+
+            (await FinishAsync(work)).ShouldBe(0);
+        },
+        endpointEnvironment: FailAt(point, 6));
+
+    [Theory]
+    [InlineData("before-spool")]
+    [InlineData("after-spool")]
+    public Task An_endpoint_that_dies_while_it_spools_loses_nothing(string point) => Scenario.RunAsync(
+        new EndpointOptions(),
+        async cluster =>
+        {
+            await using var work = await Workload.StartAsync(cluster, PerBatch, 1_000, 20, 3);
+            await work.FlowsAsync();
+            await cluster.Service.KillAsync();
+            work.NoteDeath("service", cluster.Service.Identity.Pid);
+            await cluster.Endpoint.WaitForExitAsync();
+            cluster.Endpoint.ExitCode.ShouldBe(137, "the endpoint did not die at its fail point");
+            work.NoteDeath("endpoint", cluster.Endpoint.Identity.Pid);
+
+            // First the service: by its log it says what the endpoint had when it died.
+            await cluster.Service.StartAsync();
+            await AtTheEndpointAsync(cluster, work);
+            await cluster.Endpoint.StartAsync();
+
+            (await FinishAsync(work)).ShouldBe(0);
+        },
+        endpointEnvironment: FailAt(point, 1));
+
+    [Theory]
+    [InlineData("before-spool-delete")]
+    [InlineData("after-spool-delete")]
+    public Task An_endpoint_that_dies_while_it_deletes_what_it_had_spooled_loses_nothing(string point) => Scenario.RunAsync(
+        new EndpointOptions(),
+        async cluster =>
+        {
+            await using var work = await Workload.StartAsync(cluster, PerBatch, 1_000, 20, 3);
+            await work.FlowsAsync();
+            await cluster.Service.KillAsync();
+            work.NoteDeath("service", cluster.Service.Identity.Pid);
+            var spool = Path.Combine(cluster.Endpoint.StateDirectory, "spool");
+            await Eventually.TrueAsync(() => Directory.Exists(spool) && Spooled() > 0, "results are in the spool");
+
+            // Before the file is deleted the service has committed all of it, and does not so a second time.
+            await cluster.Service.StartAsync();
+            await cluster.Endpoint.WaitForExitAsync();
+            cluster.Endpoint.ExitCode.ShouldBe(137, "the endpoint did not die at its fail point");
+            work.NoteDeath("endpoint", cluster.Endpoint.Identity.Pid);
+            // At stake is what was spooled, which may be all that there was.
+            await cluster.Endpoint.StartAsync();
+
+            (await FinishAsync(work)).ShouldBe(0);
+            await Eventually.TrueAsync(() => Spooled() == 0, "the spool is empty");
+
+            long Spooled() => Directory.EnumerateFiles(spool, "*.spool", SearchOption.AllDirectories).Sum(static path => new FileInfo(path).Length);
+        },
+        endpointEnvironment: FailAt(point, 1));
+}
