@@ -59,7 +59,7 @@ class SummaryTests(unittest.TestCase):
 
     def test_both_parts_of_a_suite_count_for_its_areas(self):
         summary = importlib.machinery.SourceFileLoader("summary", SUMMARY).load_module()
-        for part in ("", "-beside", "-alone"):
+        for part in ("", "-beside-suites", "-beside-scenarios"):
             self.assertEqual(summary.area_of("FuncX.Tests.Integration" + part, "FuncX.Tests.Integration.Faults.KillTests"), "Integration/Faults")
             self.assertEqual(summary.area_of("FuncX.Tests.Mpi" + part, "FuncX.Tests.Mpi.AbortTests"), "Mpi/AbortTests")
 

@@ -3,6 +3,7 @@ using Grpc.Core;
 
 namespace FuncX.Tests.Integration.Access;
 
+[Trait(Beside.Name, Beside.Scenarios)]
 public sealed class AccessTests
 {
     [Fact]

@@ -8,6 +8,7 @@ using Grpc.Net.Client;
 namespace FuncX.Tests.Integration.Access;
 
 /// <summary>Ten thousand and more malformed requests, messages and frames: each is refused in words, and the process they came to is the same and no larger afterwards.</summary>
+[Trait(Beside.Name, Beside.Scenarios)]
 public sealed class MalformedTests
 {
     private const int Requests = 10_000;

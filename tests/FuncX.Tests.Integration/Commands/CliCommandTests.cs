@@ -5,7 +5,7 @@ namespace FuncX.Tests.Integration.Commands;
 
 /// <summary>Commands of <c>funcx</c> as processes that speak to the real service: what they print, with <c>--json</c> and without, and what they end with. sdk/README.md lists both.</summary>
 [Collection(SharedClusterCollection.Name)]
-[Trait(Beside.Name, Beside.Others)]
+[Trait(Beside.Name, Beside.Suites)]
 public sealed class CliCommandTests(SharedCluster shared)
 {
     private const string NoTask = "0193f1c2a4b77c1e90ab12cd-17";

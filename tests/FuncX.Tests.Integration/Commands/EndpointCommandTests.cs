@@ -5,7 +5,7 @@ using FuncX.Tests.Integration.Harness;
 namespace FuncX.Tests.Integration.Commands;
 
 /// <summary>The commands of <c>funcx-endpoint</c> as processes: what they end with, and what they say. endpoint/README.md lists the exit codes.</summary>
-[Trait(Beside.Name, Beside.Others)]
+[Trait(Beside.Name, Beside.Suites)]
 public sealed class EndpointCommandTests : IDisposable
 {
     private readonly string _home = LocalCluster.NewDirectory("commands");

@@ -4,7 +4,7 @@ using FuncX.Tests.Integration.Harness;
 
 namespace FuncX.Tests.Integration.Commands;
 
-[Trait(Beside.Name, Beside.Others)]
+[Trait(Beside.Name, Beside.Suites)]
 public sealed class RuntimeEnvironmentTests
 {
     private const string Environment = "import os\ndef env():\n    return dict(os.environ)\n";

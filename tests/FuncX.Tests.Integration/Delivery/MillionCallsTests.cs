@@ -6,7 +6,7 @@ namespace FuncX.Tests.Integration.Delivery;
 
 /// <summary>A million calls (400,000 in the short run) through the real programs by a client of its own that makes its arguments as they are wanted.</summary>
 [Collection(SharedClusterCollection.Name)]
-[Trait(Beside.Name, Beside.Others)]
+[Trait(Beside.Name, Beside.Suites)]
 public sealed class MillionCallsTests(SharedCluster shared)
 {
     private static readonly int Calls = Scenario.Full ? 1_000_000 : 400_000;

@@ -5,6 +5,7 @@ using Microsoft.Data.Sqlite;
 
 namespace FuncX.Tests.Integration.Durability;
 
+[Trait(Beside.Name, Beside.Scenarios)]
 public sealed class CommitTests
 {
     private static readonly TimeSpan SyncDelay = TimeSpan.FromMilliseconds(400);

@@ -10,7 +10,7 @@ namespace FuncX.Tests.Integration.Faults;
 /// The service dies by SIGKILL before or after a commit that is no submission and no result, and is started again. Before it nothing of what was asked for is so,
 /// after it all of it, though nobody was told; asked for again it is so in either case, and what was acknowledged earlier holds.
 /// </summary>
-[Trait(Beside.Name, Beside.Others)]
+[Trait(Beside.Name, Beside.Suites)]
 public sealed class CommitFailPointTests
 {
     private const string Offline = "offline";

@@ -3,16 +3,16 @@ using FuncX.Tests.Integration.Harness;
 namespace FuncX.Tests.Integration.Faults;
 
 /// <summary>The endpoint dies at a named point.</summary>
-[Trait(Beside.Name, Beside.Others)]
+[Trait(Beside.Name, Beside.Suites)]
 public sealed class EndpointFailPointTests : FailPointScenarios
 {
     [Theory]
     [InlineData("before-manager-send")]
-    [InlineData("after-manager-send")]
-    [InlineData("before-link-send")]
+    [LongData("after-manager-send")]
+    [LongData("before-link-send")]
     [InlineData("after-link-send")]
     [InlineData("before-manager-ack")]
-    [InlineData("after-manager-ack")]
+    [LongData("after-manager-ack")]
     public Task An_endpoint_that_dies_loses_nothing(string point) => Scenario.RunAsync(
         new EndpointOptions(),
         async cluster =>
@@ -30,7 +30,7 @@ public sealed class EndpointFailPointTests : FailPointScenarios
         endpointEnvironment: FailAt(point, 6));
 
     [Theory]
-    [InlineData("before-spool")]
+    [LongData("before-spool")]
     [InlineData("after-spool")]
     public Task An_endpoint_that_dies_while_it_spools_loses_nothing(string point) => Scenario.RunAsync(
         new EndpointOptions(),
@@ -55,7 +55,7 @@ public sealed class EndpointFailPointTests : FailPointScenarios
 
     [Theory]
     [InlineData("before-spool-delete")]
-    [InlineData("after-spool-delete")]
+    [LongData("after-spool-delete")]
     public Task An_endpoint_that_dies_while_it_deletes_what_it_had_spooled_loses_nothing(string point) => Scenario.RunAsync(
         new EndpointOptions(),
         async cluster =>

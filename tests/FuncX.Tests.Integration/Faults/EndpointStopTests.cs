@@ -2,6 +2,7 @@ using FuncX.Tests.Integration.Harness;
 
 namespace FuncX.Tests.Integration.Faults;
 
+[Trait(Beside.Name, Beside.Scenarios)]
 public sealed class EndpointStopTests
 {
     /// <summary>Longer than a stop lets tasks run.</summary>

@@ -3,14 +3,14 @@ using FuncX.Tests.Integration.Harness;
 namespace FuncX.Tests.Integration.Faults;
 
 /// <summary>The client or the service dies at a named point.</summary>
-[Trait(Beside.Name, Beside.Others)]
+[Trait(Beside.Name, Beside.Suites)]
 public sealed class FailPointTests : FailPointScenarios
 {
     [Theory]
     [InlineData("before-send")]
-    [InlineData("after-send")]
+    [LongData("after-send")]
     [InlineData("after-acknowledgement")]
-    [InlineData("before-outcomes")]
+    [LongData("before-outcomes")]
     [InlineData("after-outcomes")]
     public Task A_client_that_dies_loses_nothing(string point) => Scenario.RunAsync(async cluster =>
     {
@@ -26,15 +26,15 @@ public sealed class FailPointTests : FailPointScenarios
     });
 
     [Theory]
-    [InlineData("before-commit-submit")]
+    [LongData("before-commit-submit")]
     [InlineData("after-commit-submit")]
     [InlineData("before-reply-submit")]
-    [InlineData("after-reply-submit")]
-    [InlineData("before-dispatch")]
+    [LongData("after-reply-submit")]
+    [LongData("before-dispatch")]
     [InlineData("after-dispatch")]
     [InlineData("before-commit-results")]
-    [InlineData("after-commit-results")]
-    [InlineData("before-ack")]
+    [LongData("after-commit-results")]
+    [LongData("before-ack")]
     [InlineData("after-ack")]
     public Task A_service_that_dies_loses_nothing(string point) => Scenario.RunAsync(
         new EndpointOptions(),

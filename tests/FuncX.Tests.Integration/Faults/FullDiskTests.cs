@@ -4,6 +4,7 @@ using Grpc.Core;
 
 namespace FuncX.Tests.Integration.Faults;
 
+[Trait(Beside.Name, Beside.Scenarios)]
 public sealed class FullDiskTests
 {
     [Fact]

@@ -3,6 +3,7 @@ using FuncX.Tests.Integration.Harness;
 
 namespace FuncX.Tests.Integration.Faults;
 
+[Trait(Beside.Name, Beside.Scenarios)]
 public sealed class FullSpoolStopTests
 {
     private const int Tasks = 14;

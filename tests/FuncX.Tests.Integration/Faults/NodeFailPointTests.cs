@@ -4,14 +4,14 @@ using FuncX.Tests.Integration.Harness;
 namespace FuncX.Tests.Integration.Faults;
 
 /// <summary>A manager, a zygote or a worker dies at a named point.</summary>
-[Trait(Beside.Name, Beside.Others)]
+[Trait(Beside.Name, Beside.Suites)]
 public sealed class NodeFailPointTests : FailPointScenarios
 {
     [Theory]
-    [InlineData("before-worker-send")]
+    [LongData("before-worker-send")]
     [InlineData("after-worker-send")]
     [InlineData("before-result-send")]
-    [InlineData("after-result-send")]
+    [LongData("after-result-send")]
     public async Task A_manager_that_dies_loses_nothing(string point)
     {
         // Only the first manager has the fail point: those after it run as they are.
@@ -40,9 +40,9 @@ public sealed class NodeFailPointTests : FailPointScenarios
 
     [Theory]
     [InlineData("worker", "before-worker-result:40", 1)]
-    [InlineData("worker", "after-worker-result:40", 0)]
+    [LongData("worker", "after-worker-result:40", 0)]
     // Its second worker has not been made, or made and not handed over; the first may be in the middle of a task.
-    [InlineData("zygote", "before-fork:2", 1)]
+    [LongData("zygote", "before-fork:2", 1)]
     [InlineData("zygote", "after-fork:2", 1)]
     // Handed over: both may be.
     [InlineData("zygote", "after-handover:2", 2)]

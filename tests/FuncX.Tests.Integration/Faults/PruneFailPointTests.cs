@@ -5,11 +5,13 @@ using Grpc.Core;
 namespace FuncX.Tests.Integration.Faults;
 
 /// <summary>The service dies by SIGKILL while it deletes what has expired, and is started again: what has not ended is all there, and what has expired goes.</summary>
-[Trait(Beside.Name, Beside.Others)]
+[Trait(Beside.Name, Beside.Suites)]
 public sealed class PruneFailPointTests
 {
     private const string Offline = "offline";
-    private static readonly string[] Points = ["before-commit-prune", "after-commit-prune", "before-commit-prune-index", "after-commit-prune-index"];
+    private static readonly string[] Points = Scenario.Full
+        ? ["before-commit-prune", "after-commit-prune", "before-commit-prune-index", "after-commit-prune-index"]
+        : ["after-commit-prune", "before-commit-prune-index"];
 
     // The retention passes once, for copies of one data directory.
     [Fact]

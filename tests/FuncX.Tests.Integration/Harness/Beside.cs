@@ -1,12 +1,14 @@
 namespace FuncX.Tests.Integration.Harness;
 
 /// <summary>
-/// The trait of scenarios that <c>tests/run</c> runs beside the other suites: they mostly wait for processes that start and end, and watch no times. All others
-/// run alone, one after the other.
+/// The trait of scenarios that watch no times: <c>tests/run</c> runs them beside others. Those that start and end many processes run beside the other suites,
+/// those that mostly wait beside the remaining scenarios, which run one after the other.
 /// </summary>
 public static class Beside
 {
     public const string Name = "runs";
 
-    public const string Others = "beside";
+    public const string Suites = "beside-suites";
+
+    public const string Scenarios = "beside-scenarios";
 }
