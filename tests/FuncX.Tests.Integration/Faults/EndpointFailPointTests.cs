@@ -18,9 +18,7 @@ public sealed class EndpointFailPointTests : FailPointScenarios
         async cluster =>
         {
             await using var work = await Workload.StartAsync(cluster, PerBatch, 400, 3, 3);
-            await cluster.Endpoint.WaitForExitAsync();
-            cluster.Endpoint.ExitCode.ShouldBe(137, "the endpoint did not die at its fail point");
-            work.NoteDeath("endpoint", cluster.Endpoint.Identity.Pid);
+            await DiesAsync(cluster, work);
             await AtTheEndpointAsync(cluster, work);
 
             await cluster.Endpoint.StartAsync();
@@ -37,12 +35,8 @@ public sealed class EndpointFailPointTests : FailPointScenarios
         async cluster =>
         {
             await using var work = await Workload.StartAsync(cluster, PerBatch, 1_000, 20, 3);
-            await work.FlowsAsync();
-            await cluster.Service.KillAsync();
-            work.NoteDeath("service", cluster.Service.Identity.Pid);
-            await cluster.Endpoint.WaitForExitAsync();
-            cluster.Endpoint.ExitCode.ShouldBe(137, "the endpoint did not die at its fail point");
-            work.NoteDeath("endpoint", cluster.Endpoint.Identity.Pid);
+            await KillServiceAsync(cluster, work);
+            await DiesAsync(cluster, work);
 
             // First the service: by its log it says what the endpoint had when it died.
             await cluster.Service.StartAsync();
@@ -61,17 +55,13 @@ public sealed class EndpointFailPointTests : FailPointScenarios
         async cluster =>
         {
             await using var work = await Workload.StartAsync(cluster, PerBatch, 1_000, 20, 3);
-            await work.FlowsAsync();
-            await cluster.Service.KillAsync();
-            work.NoteDeath("service", cluster.Service.Identity.Pid);
+            await KillServiceAsync(cluster, work);
             var spool = Path.Combine(cluster.Endpoint.StateDirectory, "spool");
             await Eventually.TrueAsync(() => Directory.Exists(spool) && Spooled() > 0, "results are in the spool");
 
             // Before the file is deleted the service has committed all of it, and does not so a second time.
             await cluster.Service.StartAsync();
-            await cluster.Endpoint.WaitForExitAsync();
-            cluster.Endpoint.ExitCode.ShouldBe(137, "the endpoint did not die at its fail point");
-            work.NoteDeath("endpoint", cluster.Endpoint.Identity.Pid);
+            await DiesAsync(cluster, work);
             // At stake is what was spooled, which may be all that there was.
             await cluster.Endpoint.StartAsync();
 
@@ -81,4 +71,19 @@ public sealed class EndpointFailPointTests : FailPointScenarios
             long Spooled() => Directory.EnumerateFiles(spool, "*.spool", SearchOption.AllDirectories).Sum(static path => new FileInfo(path).Length);
         },
         endpointEnvironment: FailAt(point, 1));
+
+    private static async Task DiesAsync(LocalCluster cluster, Workload work)
+    {
+        await cluster.Endpoint.WaitForExitAsync();
+        cluster.Endpoint.ExitCode.ShouldBe(137, "the endpoint did not die at its fail point");
+        work.NoteDeath("endpoint", cluster.Endpoint.Identity.Pid);
+    }
+
+    /// <summary>In the middle of work: what ends from then on is spooled.</summary>
+    private static async Task KillServiceAsync(LocalCluster cluster, Workload work)
+    {
+        await work.FlowsAsync();
+        await cluster.Service.KillAsync();
+        work.NoteDeath("service", cluster.Service.Identity.Pid);
+    }
 }
