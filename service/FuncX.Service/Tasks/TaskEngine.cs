@@ -166,7 +166,7 @@ public sealed partial class TaskEngine : IDisposable
 
     internal void Unsendable(Assignment assignment, string reason) => Post(new UnsendableEvent(assignment, reason), inline: false);
 
-    /// <summary>Looks at the state between two turns; <paramref name="look"/> must not keep what it sees, nor take long.</summary>
+    /// <summary>Looks at the state between two events; <paramref name="look"/> must not keep what it sees, nor take long. The answer comes when what it saw is durable; the same turn may still hand tasks out after it.</summary>
     public ValueTask<T> LookAsync<T>(Func<LiveState, T> look)
     {
         var wanted = new LookEvent<T>(look);
