@@ -56,14 +56,14 @@ public sealed class ServiceTasksSpaceTests
     }
 
     [Fact]
-    public void Space_that_is_given_back_is_free_and_its_neighbours_stay()
+    public async Task Space_that_is_given_back_is_free_and_its_neighbours_stay()
     {
         using var directory = new ScratchDirectory();
         using var segments = new SegmentFiles(directory.Path);
         var body = new byte[1 << 20];
         Random.Shared.NextBytes(body);
         var (first, second, third) = (segments.Append(body), segments.Append(body), segments.Append(body));
-        segments.Sync(third);
+        await segments.SyncAsync(first, third);
         segments.GiveBack(second, body.Length);
         var read = new byte[body.Length];
         segments.Read(first, read);

@@ -23,7 +23,8 @@ public static class PrivateFile
         }))
         {
             stream.Write(content);
-            stream.Flush(flushToDisk: true);
+            stream.Flush();
+            DiskSync.Flush(stream.SafeFileHandle, temporary);
         }
 
         File.Move(temporary, path, overwrite: true);

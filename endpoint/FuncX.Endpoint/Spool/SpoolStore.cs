@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.IO.Hashing;
-using System.Runtime.InteropServices;
 using FuncX.Configuration;
 using FuncX.Endpoint.Identity;
 using FuncX.Endpoint.ServiceLink;
@@ -14,7 +13,7 @@ namespace FuncX.Endpoint.Spool;
 /// still write what it holds when this one has taken its place: it begins a new file after <see cref="s_fileAge"/>, and what nobody has written to for
 /// <see cref="s_quiet"/> is complete.
 /// </summary>
-internal sealed partial class SpoolStore : IDisposable
+internal sealed class SpoolStore : IDisposable
 {
     private const long FileBytes = 64 << 20;
     private static readonly TimeSpan s_fileAge = TimeSpan.FromSeconds(20);
@@ -191,10 +190,11 @@ internal sealed partial class SpoolStore : IDisposable
         {
         }
 
+        // A new file is only durable when its directory's entry is.
+        DiskSync.FlushDirectory(_directory);
         _current = File.OpenHandle(_currentPath, FileMode.Open, FileAccess.Write, FileShare.Read);
         _currentBytes = 0;
         _currentSince = _time.GetTimestamp();
-        FlushDirectory(_directory);
         return _current;
     }
 
@@ -234,7 +234,7 @@ internal sealed partial class SpoolStore : IDisposable
 
         try
         {
-            RandomAccess.FlushToDisk(handle);
+            DiskSync.Flush(handle, _currentPath);
         }
         catch (IOException)
         {
@@ -270,26 +270,4 @@ internal sealed partial class SpoolStore : IDisposable
             Complete();
         }
     }
-
-    // A new file is only durable when its directory's entry is.
-    private static void FlushDirectory(string directory)
-    {
-        var descriptor = OpenDescriptor(directory, 0);
-        if (descriptor < 0)
-            throw new IOException($"{directory} cannot be opened to make it durable (errno {Marshal.GetLastPInvokeError()})");
-        var result = Synchronize(descriptor);
-        var error = Marshal.GetLastPInvokeError();
-        _ = CloseDescriptor(descriptor);
-        if (result != 0)
-            throw new IOException($"fsync of {directory} failed (errno {error})");
-    }
-
-    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int OpenDescriptor(string path, int flags);
-
-    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
-    private static partial int Synchronize(int descriptor);
-
-    [LibraryImport("libc", EntryPoint = "close")]
-    private static partial int CloseDescriptor(int descriptor);
 }

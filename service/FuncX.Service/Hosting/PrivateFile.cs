@@ -1,3 +1,5 @@
+using FuncX.Configuration;
+
 namespace FuncX.Service.Hosting;
 
 /// <summary>Small files that only the service's user may read.</summary>
@@ -18,7 +20,7 @@ public static class PrivateFile
         {
             writer.Write(text);
             writer.Flush();
-            stream.Flush(flushToDisk: true);
+            DiskSync.Flush(stream.SafeFileHandle, temporary);
         }
 
         File.Move(temporary, path, overwrite: true);

@@ -203,18 +203,19 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
     {
         var (results, rows) = (_results, _large);
         var ended = await engine.LookAsync(state => rows.FindAll(row => !state.Awaits(new BatchKey(results[row].Batch, results[row].Owner), results[row].Index)));
-        SegmentReference last = default;
+        SegmentReference first = default, last = default;
         foreach (var row in rows)
         {
             if (ended.Contains(row))
                 results[row].Index = -1;
             else
                 last = results[row].Large = engine.Store.Segments.Append(results[row].Body.Span);
+            first = first.IsNone ? last : first;
             results[row].Body = default;
         }
 
         if (!last.IsNone)
-            engine.Store.Segments.Sync(last);
+            await engine.Store.Segments.SyncAsync(first, last);
     }
 
     private sealed class Assembly(ResultPrefix prefix, long wholeBytes, ulong firstSequence)

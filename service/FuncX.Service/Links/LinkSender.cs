@@ -113,12 +113,15 @@ internal sealed class LinkSender(LinkSession link, TaskEngine engine, FunctionCa
         {
             assignment.Slots[index].Sent = now;
             var header = HeaderOf(batch, assignment.Slots[index], index);
-            var bytes = record.BytesOf(index);
-            if (bytes <= FrameHeader.MaxBody && (record.LargeBytes is null || record.LargeBytes[index] == 0))
+            if (record.LargeBytes is null || record.LargeBytes[index] == 0)
             {
                 FrameWriter.Write(_frames, header, Body(record, index));
             }
-            else if (!await SendLargeAsync(header, record, index, bytes))
+            else if (record.CameAt is { } at)
+            {
+                await SendLargeAsync(header, record.Came[at[index]..at[index + 1]]);
+            }
+            else if (!await SendFromDiskAsync(header, record.Large![index], record.LargeBytes[index]))
             {
                 engine.Unsendable(assignment with { From = index, Count = 1 }, "the task's arguments cannot be read back from the service's disk");
             }
@@ -128,35 +131,13 @@ internal sealed class LinkSender(LinkSession link, TaskEngine engine, FunctionCa
         }
     }
 
-    /// <summary>First frame and segments, each message on its way before the next is filled.</summary>
-    private async ValueTask<bool> SendLargeAsync(FrameHeader header, SubmissionRecord record, int index, int bytes)
+    private async ValueTask<bool> SendFromDiskAsync(FrameHeader header, SegmentReference reference, int bytes)
     {
         var rented = ArrayPool<byte>.Shared.Rent(bytes);
         try
         {
-            if (record.LargeBytes is not null && record.LargeBytes[index] > 0)
-                engine.Store.Segments.Read(record.Large![index], rented.AsSpan(0, bytes));
-            else
-                Body(record, index).CopyTo(rented);
-            if (bytes <= FrameHeader.MaxBody)
-            {
-                FrameWriter.Write(_frames, header, rented.AsSpan(0, bytes));
-                return true;
-            }
-
-            var taken = FrameHeader.MaxBody - sizeof(long);
-            WriteFirst(header, rented.AsSpan(0, taken), bytes);
-            while (taken < bytes)
-            {
-                await FlushFramesAsync();
-                var count = Math.Min(FrameHeader.MaxBody, bytes - taken);
-                var segment = header;
-                segment.Kind = FrameKind.Segment;
-                segment.Flags = taken + count == bytes ? FrameFlags.Last : FrameFlags.None;
-                FrameWriter.Write(_frames, segment, rented.AsSpan(taken, count));
-                taken += count;
-            }
-
+            engine.Store.Segments.Read(reference, rented.AsSpan(0, bytes));
+            await SendLargeAsync(header, rented.AsMemory(0, bytes));
             return true;
         }
         catch (ChunkException)
@@ -166,6 +147,29 @@ internal sealed class LinkSender(LinkSession link, TaskEngine engine, FunctionCa
         finally
         {
             ArrayPool<byte>.Shared.Return(rented);
+        }
+    }
+
+    /// <summary>One frame, or a first one and segments, each message on its way before the next is filled.</summary>
+    private async ValueTask SendLargeAsync(FrameHeader header, ReadOnlyMemory<byte> body)
+    {
+        if (body.Length <= FrameHeader.MaxBody)
+        {
+            FrameWriter.Write(_frames, header, body.Span);
+            return;
+        }
+
+        var taken = FrameHeader.MaxBody - sizeof(long);
+        WriteFirst(header, body.Span[..taken], body.Length);
+        while (taken < body.Length)
+        {
+            await FlushFramesAsync();
+            var count = Math.Min(FrameHeader.MaxBody, body.Length - taken);
+            var segment = header;
+            segment.Kind = FrameKind.Segment;
+            segment.Flags = taken + count == body.Length ? FrameFlags.Last : FrameFlags.None;
+            FrameWriter.Write(_frames, segment, body.Span.Slice(taken, count));
+            taken += count;
         }
     }
 

@@ -33,14 +33,12 @@ public sealed class RegistryDatabase
         var database = new RegistryDatabase(path, connectionString);
         try
         {
-            using (var connection = database.Connect())
-            using (var command = connection.CreateCommand())
-            {
-                command.CommandText = "PRAGMA journal_mode = WAL";
-                command.ExecuteNonQuery();
-            }
-
+            // First: what it refuses is left as it is, its journal mode too.
             SchemaMigrator.Migrate(connectionString, path, Migrations);
+            using var connection = database.Connect();
+            using var command = connection.CreateCommand();
+            command.CommandText = "PRAGMA journal_mode = WAL";
+            command.ExecuteNonQuery();
         }
         catch (SqliteException problem)
         {

@@ -1,59 +1,71 @@
 using System.Globalization;
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
+using FuncX.Configuration;
 using Microsoft.Win32.SafeHandles;
 
 namespace FuncX.Service.Storage;
 
 /// <summary>
 /// Append-only files for bodies above <see cref="LargeBody"/>: rows of that size in SQLite stall every other commit. A body is durable
-/// (<see cref="Sync"/>) before the commit that refers to it, so whatever a crash leaves behind a file's last reference is never read. Safe for any thread.
+/// (<see cref="SyncAsync"/>) before the commit that refers to it, so whatever a crash leaves behind a file's last reference is never read. A thread of
+/// its own syncs: while the disk writes, the next bodies come in. Safe for any thread.
 /// </summary>
 public sealed partial class SegmentFiles : IDisposable
 {
     /// <summary>Bodies above this many bytes go here.</summary>
     public const int LargeBody = 64 * 1024;
 
-    private const long FileBytes = 256L << 20;
-
     private const int KeepSize = 1;
     private const int PunchHole = 2;
 
     private readonly string _directory;
-    private readonly object _appending = new();
-    private readonly object _syncing = new();
+    private readonly long _fileBytes;
+    private readonly object _gate = new();
     private readonly Dictionary<int, SafeFileHandle> _reading = [];
-    private SafeFileHandle? _file;
-    private int _number;
-    private long _length;
-    private int _syncedFile;
-    private long _syncedLength;
 
-    public SegmentFiles(string directory)
+    /// <summary>The file that grows, and those before it that are not wholly on the disk yet.</summary>
+    private readonly List<Growing> _growing = [];
+
+    /// <summary>Files that were not written to the disk as they should.</summary>
+    private readonly Dictionary<int, StorageFullException> _failed = [];
+    private readonly Thread _thread;
+    private List<Waiter> _waiters = [];
+    private int _number;
+    private bool _disposed;
+
+    /// <param name="directory">Where they lie; made if it is not there.</param>
+    /// <param name="fileBytes">A file that has so much is followed by another.</param>
+    public SegmentFiles(string directory, long fileBytes = 256L << 20)
     {
         _directory = directory;
+        _fileBytes = fileBytes;
         Directory.CreateDirectory(directory);
         foreach (var path in Directory.EnumerateFiles(directory, "*.seg"))
         {
             if (int.TryParse(Path.GetFileNameWithoutExtension(path), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var number))
                 _number = Math.Max(_number, number);
         }
+
+        _thread = new Thread(SyncAsAsked) { IsBackground = true, Name = "segment sync" };
+        _thread.Start();
     }
 
-    /// <summary>Appends a body; it is not durable before <see cref="Sync"/>.</summary>
+    /// <summary>Appends a body; it is not durable before <see cref="SyncAsync"/>.</summary>
     /// <exception cref="StorageFullException">The disk refused it.</exception>
     public SegmentReference Append(ReadOnlySpan<byte> body)
     {
         var digest = XxHash3.HashToUInt64(body);
-        lock (_appending)
+        lock (_gate)
         {
             try
             {
-                if (_file is null || _length >= FileBytes)
-                    Roll();
-                var reference = new SegmentReference(_number, _length, digest);
-                RandomAccess.Write(_file!, body, _length);
-                _length += body.Length;
+                var file = _growing.LastOrDefault();
+                if (file is null || file.Length >= _fileBytes)
+                    _growing.Add(file = Create());
+                var reference = new SegmentReference(file.Number, file.Length, digest);
+                RandomAccess.Write(file.Handle, body, file.Length);
+                file.Length += body.Length;
                 return reference;
             }
             catch (IOException problem)
@@ -63,36 +75,19 @@ public sealed partial class SegmentFiles : IDisposable
         }
     }
 
-    /// <summary>Returns when everything appended up to now is on the disk. Callers that come together share one fdatasync.</summary>
-    public void Sync(SegmentReference last)
+    /// <summary>Completes when what was appended from the first to the last of these is on the disk. Callers that come together share one fdatasync.</summary>
+    /// <exception cref="StorageFullException">The disk did not write all of it.</exception>
+    public Task SyncAsync(SegmentReference first, SegmentReference last)
     {
-        lock (_syncing)
+        var waiter = new Waiter(first.File, last.File);
+        lock (_gate)
         {
-            if (last.File < _syncedFile || (last.File == _syncedFile && last.Offset < _syncedLength))
-                return;
-            SafeFileHandle file;
-            int number;
-            long length;
-            lock (_appending)
-                (file, number, length) = (_file!, _number, _length);
-            // A file is flushed when the next one begins.
-            if (number != last.File)
-                return;
-            try
-            {
-                RandomAccess.FlushToDisk(file);
-            }
-            catch (ObjectDisposedException)
-            {
-                return;
-            }
-            catch (IOException problem)
-            {
-                throw new StorageFullException($"{_directory} did not make a body durable: {problem.Message}", problem);
-            }
-
-            (_syncedFile, _syncedLength) = (number, length);
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _waiters.Add(waiter);
+            Monitor.Pulse(_gate);
         }
+
+        return waiter.Synced.Task;
     }
 
     /// <summary>Reads a body and checks it.</summary>
@@ -148,9 +143,9 @@ public sealed partial class SegmentFiles : IDisposable
             if (!int.TryParse(Path.GetFileNameWithoutExtension(path), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var number)
                 || inUse.Contains(number) || File.GetLastWriteTimeUtc(path) >= cutoff)
                 continue;
-            lock (_appending)
+            lock (_gate)
             {
-                if (number == _number && _file is not null)
+                if (_growing.Exists(file => file.Number == number))
                     continue;
                 if (_reading.Remove(number, out var handle))
                     handle.Dispose();
@@ -163,12 +158,22 @@ public sealed partial class SegmentFiles : IDisposable
         return deleted;
     }
 
+    /// <summary>Ends when what is waited for is on the disk.</summary>
     public void Dispose()
     {
-        lock (_appending)
+        lock (_gate)
         {
-            _file?.Dispose();
-            _file = null;
+            if (_disposed)
+                return;
+            _disposed = true;
+            Monitor.Pulse(_gate);
+        }
+
+        _thread.Join();
+        lock (_gate)
+        {
+            _growing.ForEach(static file => file.Handle.Dispose());
+            _growing.Clear();
             foreach (var handle in _reading.Values)
                 handle.Dispose();
             _reading.Clear();
@@ -177,24 +182,91 @@ public sealed partial class SegmentFiles : IDisposable
 
     private string PathOf(int number) => Path.Combine(_directory, number.ToString("x8", CultureInfo.InvariantCulture) + ".seg");
 
-    private void Roll()
+    private Growing Create()
     {
-        if (_file is not null)
+        var handle = File.OpenHandle(PathOf(++_number), FileMode.CreateNew, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
+        try
         {
-            RandomAccess.FlushToDisk(_file);
-            _file.Dispose();
-            _file = null;
+            DiskSync.FlushDirectory(_directory);
+            return new Growing(_number, handle);
         }
+        catch (IOException)
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
 
-        _number++;
-        _length = 0;
-        _file = File.OpenHandle(PathOf(_number), FileMode.CreateNew, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
-        DirectorySync.Flush(_directory);
+    private void SyncAsAsked()
+    {
+        List<Waiter> waiters = [];
+        List<(Growing File, long Length)> files = [];
+        while (Take(ref waiters, files))
+        {
+            foreach (var (file, length) in files)
+            {
+                try
+                {
+                    DiskSync.Flush(file.Handle, PathOf(file.Number));
+                    file.Synced = length;
+                }
+                catch (IOException problem)
+                {
+                    // The system may have forgotten what it could not write, and the next call would succeed: nothing more is trusted to this file.
+                    lock (_gate)
+                        _failed[file.Number] = new StorageFullException(problem.Message, problem);
+                }
+            }
+
+            lock (_gate)
+                Close();
+            foreach (var waiter in waiters)
+                Answer(waiter);
+        }
+    }
+
+    /// <summary>Waits until somebody asks; gives all who did, and what to sync for them. False: the end.</summary>
+    private bool Take(ref List<Waiter> waiters, List<(Growing File, long Length)> files)
+    {
+        waiters.Clear();
+        files.Clear();
+        lock (_gate)
+        {
+            while (_waiters.Count == 0 && !_disposed)
+                Monitor.Wait(_gate);
+            (waiters, _waiters) = (_waiters, waiters);
+            files.AddRange(_growing.Where(static file => file.Synced < file.Length).Select(static file => (file, file.Length)));
+            return waiters.Count > 0;
+        }
+    }
+
+    /// <summary>Closes files that take no more.</summary>
+    private void Close()
+    {
+        for (var index = _growing.Count - 1; index >= 0; index--)
+        {
+            var file = _growing[index];
+            if (!_failed.ContainsKey(file.Number) && (file.Synced < file.Length || index == _growing.Count - 1))
+                continue;
+            file.Handle.Dispose();
+            _growing.RemoveAt(index);
+        }
+    }
+
+    private void Answer(Waiter waiter)
+    {
+        StorageFullException? failed = null;
+        for (var number = waiter.First; number <= waiter.Last && failed is null; number++)
+            _failed.TryGetValue(number, out failed);
+        if (failed is null)
+            waiter.Synced.SetResult();
+        else
+            waiter.Synced.SetException(failed);
     }
 
     private SafeFileHandle OpenForReading(int number)
     {
-        lock (_appending)
+        lock (_gate)
         {
             if (!_reading.TryGetValue(number, out var handle))
             {
@@ -208,4 +280,25 @@ public sealed partial class SegmentFiles : IDisposable
 
     [LibraryImport("libc", EntryPoint = "fallocate")]
     private static partial int Allocate(SafeFileHandle file, int mode, long offset, long bytes);
+
+    private sealed class Growing(int number, SafeFileHandle handle)
+    {
+        public int Number { get; } = number;
+
+        public SafeFileHandle Handle { get; } = handle;
+
+        public long Length { get; set; }
+
+        /// <summary>How much of it is on the disk. Belongs to the thread that syncs.</summary>
+        public long Synced { get; set; }
+    }
+
+    private sealed class Waiter(int first, int last)
+    {
+        public int First { get; } = first;
+
+        public int Last { get; } = last;
+
+        public TaskCompletionSource Synced { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
 }

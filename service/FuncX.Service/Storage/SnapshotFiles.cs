@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.IO.Hashing;
+using FuncX.Configuration;
 
 namespace FuncX.Service.Storage;
 
@@ -30,13 +31,13 @@ public sealed class SnapshotFiles
         {
             RandomAccess.Write(file, snapshot, 0);
             RandomAccess.Write(file, digest, snapshot.Length);
-            RandomAccess.FlushToDisk(file);
+            DiskSync.Flush(file, aside);
         }
 
         FailPoints.Pass("before-commit-snapshot");
         File.Move(aside, path, overwrite: true);
         FailPoints.Pass("after-commit-snapshot");
-        DirectorySync.Flush(_directory);
+        DiskSync.FlushDirectory(_directory);
         var old = List();
         for (var index = 2; index < old.Count; index++)
             File.Delete(old[index].Path);

@@ -48,6 +48,15 @@ public sealed record SubmissionRecord
     /// <summary>The small bodies, one after another.</summary>
     public ReadOnlyMemory<byte> Bodies { get; init; }
 
+    /// <summary>All bodies, large ones among them, as they came: only while they are kept in memory.</summary>
+    public ReadOnlyMemory<byte> Came { get; init; }
+
+    /// <summary>Where each body begins in <see cref="Came"/>, and the end of the last.</summary>
+    public int[]? CameAt { get; init; }
+
+    /// <summary>What the record holds in memory.</summary>
+    public long MemoryBytes => Bodies.Length + Came.Length;
+
     /// <summary>Bytes of one task's arguments.</summary>
     public int BytesOf(int index) => LargeBytes is not null && LargeBytes[index] > 0 ? LargeBytes[index]
         : Offsets is null ? SameLength : Offsets[index + 1] - Offsets[index];

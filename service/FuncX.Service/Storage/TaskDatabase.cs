@@ -1,6 +1,7 @@
 using DbUp;
 using DbUp.Engine;
 using DbUp.Engine.Output;
+using FuncX.Configuration;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
@@ -100,7 +101,7 @@ public sealed class TaskDatabase : IDisposable
         if (!existed)
         {
             File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-            DirectorySync.Flush(Path.GetDirectoryName(Path.GetFullPath(path))!);
+            DiskSync.FlushDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         }
 
         GrowLog(path, logBytes);

@@ -106,7 +106,7 @@ public sealed class LiveState
             Queued = record.Count,
         };
         if (keepBodies)
-            ResidentBytes += record.Bodies.Length;
+            ResidentBytes += record.MemoryBytes;
         Insert(batch);
         batch.Endpoint.Enqueue(new Run(batch, 0, batch.Count), front: false);
         return batch;
@@ -215,7 +215,7 @@ public sealed class LiveState
     {
         if (batch.Record is not { } record)
             return;
-        ResidentBytes -= record.Bodies.Length;
+        ResidentBytes -= record.MemoryBytes;
         batch.Record = null;
     }
 

@@ -53,7 +53,7 @@ public sealed class Submissions(TaskEngine engine, SubmissionReader reader, Func
         var kept = false;
         try
         {
-            var outcome = await engine.SubmitAsync(MoveLarge(record, moved), request.EndpointId, request.FunctionId, inline: true);
+            var outcome = await engine.SubmitAsync(await MoveLargeAsync(record, moved), request.EndpointId, request.FunctionId, inline: true);
             kept = outcome == SubmitOutcome.Accepted;
             return outcome;
         }
@@ -71,19 +71,20 @@ public sealed class Submissions(TaskEngine engine, SubmissionReader reader, Func
         }
     }
 
-    private SubmissionRecord MoveLarge(SubmissionRecord record, SegmentReference[] references)
+    private async ValueTask<SubmissionRecord> MoveLargeAsync(SubmissionRecord record, SegmentReference[] references)
     {
         var offsets = record.Offsets!;
         var largeBytes = new int[record.Count];
         var small = new int[record.Count + 1];
         var bodies = new ChunkBuffer();
-        SegmentReference last = default;
+        SegmentReference first = default, last = default;
         for (var index = 0; index < record.Count; index++)
         {
             var body = record.Bodies.Span[offsets[index]..offsets[index + 1]];
             if (body.Length > SegmentFiles.LargeBody)
             {
                 last = references[index] = engine.Store.Segments.Append(body);
+                first = first.IsNone ? last : first;
                 largeBytes[index] = body.Length;
             }
             else
@@ -94,8 +95,8 @@ public sealed class Submissions(TaskEngine engine, SubmissionReader reader, Func
             small[index + 1] = bodies.Length;
         }
 
-        engine.Store.Segments.Sync(last);
-        return record with { Bodies = bodies.WrittenMemory, Offsets = small, SameLength = 0, Large = references, LargeBytes = largeBytes };
+        await engine.Store.Segments.SyncAsync(first, last);
+        return record with { Bodies = bodies.WrittenMemory, Offsets = small, SameLength = 0, Large = references, LargeBytes = largeBytes, Came = record.Bodies, CameAt = offsets };
     }
 
     private static long LargeBytes(SubmissionRecord record)

@@ -112,7 +112,7 @@ internal sealed class Turn(TaskStore store)
         var offset = ChunkHeader.Size + _changes.Length;
         _changes.Bytes(_scratch.Written);
         _changes.Bytes(record.Bodies.Span);
-        var batch = State.Add(record, State.Chunk, offset, bytes, State.ResidentBytes + record.Bodies.Length <= BodyBudget);
+        var batch = State.Add(record, State.Chunk, offset, bytes, State.ResidentBytes + record.MemoryBytes <= BodyBudget);
         batch.Committed = Now;
         _submitted.Add(batch);
         MakeReady(batch.Endpoint);

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using FuncX.Tests.Integration.Harness;
+using Grpc.Core;
 using Microsoft.Data.Sqlite;
 
 namespace FuncX.Tests.Integration.Durability;
@@ -56,6 +57,12 @@ public sealed class CommitTests
                 clock.Elapsed.ShouldBeGreaterThanOrEqualTo(SyncDelay, $"submission {i} was acknowledged before its sync was over");
             }
 
+            // Large arguments have a sync of their own before the one of the batch.
+            var large = ServiceApi.Request(function, endpoint, "large", [$"[\"{new string('x', 200_000)}\"]"]);
+            var both = Stopwatch.StartNew();
+            await cluster.Api.SubmitAsync(large);
+            both.Elapsed.ShouldBeGreaterThanOrEqualTo(2 * SyncDelay, "large arguments were acknowledged before both syncs were over");
+
             // On the open stream, which clients use, as well.
             using var stream = cluster.Api.Tasks.SubmitStream(cluster.Api.Headers);
             for (var i = 0; i < 5; i++)
@@ -92,6 +99,40 @@ public sealed class CommitTests
                 (acknowledgedAt - madeAt).ShouldBeGreaterThanOrEqualTo(SyncDelay, $"result {i} was acknowledged to the endpoint before its sync was over");
                 (shownAt - madeAt).ShouldBeGreaterThanOrEqualTo(SyncDelay, $"result {i} was shown to the client before its sync was over");
             }
+        });
+    }
+
+    /// <summary>
+    /// What the system could not write it may drop, so that the next sync of the same file succeeds and says nothing of it: a body is durable only when no sync of
+    /// its file has failed.
+    /// </summary>
+    [Fact]
+    public async Task Large_arguments_that_the_disk_does_not_take_are_refused_and_the_next_go_to_another_file()
+    {
+        File.Exists("/usr/bin/strace").ShouldBeTrue("strace makes the call fail; tests/run installs it");
+        await Scenario.RunAsync(await LocalCluster.StartAsync(new EndpointOptions()), async cluster =>
+        {
+            var size = await cluster.Api.RegisterAsync("def size(x):\n    return len(x)\n", "size");
+            await cluster.Api.SubmitAsync(Large("g", 100_000));
+
+            var thread = Directory.GetDirectories($"/proc/{cluster.Service.Identity.Pid}/task").Single(static task => File.ReadAllText(Path.Combine(task, "comm")) == "segment sync\n");
+            var again = Large("g", 200_000);
+            await using (var strace = Daemon.Start(
+                ["/usr/bin/strace", "-p", Path.GetFileName(thread), "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO:when=1"], Path.Combine(cluster.DirectoryPath, "strace.log")))
+            {
+                await Eventually.TrueAsync(() => strace.Tail.Contains("attached", StringComparison.Ordinal), "strace is attached", seen: () => strace.Tail);
+                var refused = await Should.ThrowAsync<RpcException>(async () => await cluster.Api.Tasks.SubmitAsync(again, cluster.Api.Headers));
+                refused.StatusCode.ShouldBe(StatusCode.ResourceExhausted);
+                refused.Status.Detail.ShouldContain("was not written to the disk: Input/output error");
+                await cluster.Api.SubmitAsync(Large("g", 300_000));
+            }
+
+            await cluster.Api.SubmitAsync(again);
+            var results = await cluster.Api.WaitAsync("g", 3);
+            results.Values.Select(static result => result.Text).Order(StringComparer.Ordinal).ShouldBe(["100000", "200000", "300000"]);
+            Directory.GetFiles(Path.Combine(cluster.Service.DataDirectory, "segments")).Length.ShouldBe(2);
+
+            SubmitRequest Large(string group, int length) => ServiceApi.Request(size, cluster.EndpointId, group, [$"[\"{new string('x', length)}\"]"]);
         });
     }
 
