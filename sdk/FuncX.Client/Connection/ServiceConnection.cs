@@ -96,7 +96,7 @@ internal sealed class ServiceConnection : IDisposable
 
     private static GrpcChannel Open(Uri address) => GrpcChannel.ForAddress(address, new GrpcChannelOptions
     {
-        HttpHandler = new SocketsHttpHandler
+        HttpHandler = new GatheringHandler(new SocketsHttpHandler
         {
             InitialHttp2StreamWindowSize = WindowBytes,
             EnableMultipleHttp2Connections = true,
@@ -111,7 +111,7 @@ internal sealed class ServiceConnection : IDisposable
             AllowAutoRedirect = false,
             UseCookies = false,
             ActivityHeadersPropagator = null,
-        },
+        }),
         DisposeHttpClient = true,
         MaxReceiveMessageSize = MessageBytes,
         MaxSendMessageSize = MessageBytes,
