@@ -42,13 +42,13 @@ public sealed class BackOffTests
             var backOff = new StartBackOff();
             for (var now = 5 * Second; now < 500 * Second; now = backOff.HeldUntil)
             {
-                backOff.Failed(now, bySignal, othersServe: false).ShouldBeFalse();
+                backOff.Failed(now, bySignal, othersMayServe: false).ShouldBeFalse();
                 backOff.RetryAt.ShouldBe(now);
-                backOff.Failed(now, bySignal, othersServe: false).ShouldBeFalse();
+                backOff.Failed(now, bySignal, othersMayServe: false).ShouldBeFalse();
                 backOff.RetryAt.ShouldBe(now + 400_000);
                 now = backOff.RetryAt;
                 backOff.HeldUntil.ShouldBeLessThanOrEqualTo(now);
-                backOff.Failed(now, bySignal, othersServe: false).ShouldBeTrue();
+                backOff.Failed(now, bySignal, othersMayServe: false).ShouldBeTrue();
                 (backOff.HeldUntil, backOff.RetryAt).ShouldBe((now + hold, now + hold));
             }
         }
@@ -61,14 +61,14 @@ public sealed class BackOffTests
         var now = 5 * Second;
         foreach (var pause in (long[])[0, 400, 800, 1600, 3200, 6400, 12800, 25600, .. Enumerable.Repeat(30_000L, 200)])
         {
-            backOff.Failed(now, bySignal: false, othersServe: true).ShouldBeFalse();
+            backOff.Failed(now, bySignal: false, othersMayServe: true).ShouldBeFalse();
             backOff.RetryAt.ShouldBe(now + (pause * 1000));
             now = backOff.RetryAt;
         }
 
         backOff.HeldUntil.ShouldBe(0);
         backOff.Served();
-        backOff.Failed(now, bySignal: false, othersServe: true);
+        backOff.Failed(now, bySignal: false, othersMayServe: true);
         backOff.RetryAt.ShouldBe(now);
     }
 
@@ -78,10 +78,36 @@ public sealed class BackOffTests
         var backOff = new StartBackOff();
         for (var now = Second; now < 100 * Second; now += Second)
         {
-            backOff.Failed(now, bySignal: false, othersServe: false).ShouldBeFalse();
-            backOff.Failed(now, bySignal: false, othersServe: false).ShouldBeFalse();
+            backOff.Failed(now, bySignal: false, othersMayServe: false).ShouldBeFalse();
+            backOff.Failed(now, bySignal: false, othersMayServe: false).ShouldBeFalse();
             backOff.Served();
         }
+    }
+
+    [Fact]
+    public void What_fails_together_counts_once_and_tasks_are_told_with_the_last_of_it()
+    {
+        var backOff = new StartBackOff();
+        var now = 5 * Second;
+        backOff.Failed(now, bySignal: false, othersMayServe: true).ShouldBeFalse();
+        for (var start = 0; start < 64; start++)
+            backOff.Failed(now + start, bySignal: false, othersMayServe: true).ShouldBeFalse();
+        backOff.RetryAt.ShouldBe(now + 400_000);
+        now = backOff.RetryAt;
+        for (var start = 0; start < 63; start++)
+            backOff.Failed(now + start, bySignal: false, othersMayServe: true).ShouldBeFalse();
+        backOff.RetryAt.ShouldBe(now + 800_000);
+        backOff.Failed(now + 63, bySignal: false, othersMayServe: false).ShouldBeTrue();
+        backOff.HeldUntil.ShouldBe(now + 63 + (30 * Second));
+    }
+
+    [Fact]
+    public void A_worker_that_serves_after_all_ends_what_was_held()
+    {
+        var backOff = new StartBackOff();
+        backOff.Refuse(Second);
+        backOff.Served();
+        (backOff.HeldUntil, backOff.RetryAt).ShouldBe((0, 0));
     }
 
     [Fact]
@@ -89,9 +115,9 @@ public sealed class BackOffTests
     {
         var backOff = new StartBackOff();
         backOff.Refuse(Second);
-        backOff.Failed(2 * Second, bySignal: true, othersServe: false);
-        backOff.Failed(2 * Second, bySignal: true, othersServe: false);
-        backOff.Failed(2 * Second, bySignal: true, othersServe: false);
+        backOff.Failed(2 * Second, bySignal: true, othersMayServe: false);
+        backOff.Failed(2 * Second, bySignal: true, othersMayServe: false);
+        backOff.Failed(2 * Second, bySignal: true, othersMayServe: false);
         (backOff.HeldUntil, backOff.RetryAt).ShouldBe((31 * Second, 31 * Second));
     }
 
@@ -122,6 +148,27 @@ public sealed class BackOffTests
         var times = File.ReadAllLines(starts).Select(double.Parse).ToArray();
         times.Length.ShouldBe(3);
         (times[2] - times[1]).ShouldBeGreaterThanOrEqualTo(0.4);
+    }
+
+    [Fact]
+    public void A_worker_that_starts_slowly_runs_what_waited_while_all_others_come_to_nothing()
+    {
+        using var node = new NodeUnderTest(folder => NodeUnderTest.Settings(perNode: 4, isolation: "spawn", python: Path.Combine(folder, "python")));
+        node.Write("python", $$"""
+            #!/usr/bin/python3
+            import os, sys, time
+            try:
+                os.mkdir("{{node.Folder}}/first")
+            except FileExistsError:
+                sys.exit("no licence is left")
+            # The others are tried again at once, after 0.4 s and after 0.8 s more.
+            time.sleep(2.5)
+            os.execv("/usr/bin/python3", ["/usr/bin/python3"] + sys.argv[1:])
+            """, executable: true);
+        node.Ready();
+        var tasks = Enumerable.Range(0, 40).Select(number => node.Submit("echo", $"[{number}]")).ToArray();
+        for (var number = 0; number < tasks.Length; number++)
+            node.Result(tasks[number]).Value.ShouldBe($"{number}");
     }
 
     // A node whose workers say hello and end with the words of a licence server, so many times.

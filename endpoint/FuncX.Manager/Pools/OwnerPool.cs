@@ -108,7 +108,7 @@ internal sealed class OwnerPool
     {
         if (Queue.Count == 0)
             return;
-        if (now < _backOff.HeldUntil)
+        if (now < _backOff.HeldUntil && !_workers.Exists(static worker => worker.State == WorkerState.Ready))
         {
             while (Queue.First is var slot && slot >= 0)
             {
@@ -139,7 +139,7 @@ internal sealed class OwnerPool
     /// <summary>A worker has answered: its next tasks go before anything else.</summary>
     public void FeedAfterAnswers(WorkerProcess worker, long now)
     {
-        if (Queue.Count > 0 && _node.MayFeed && now >= _backOff.HeldUntil)
+        if (Queue.Count > 0 && _node.MayFeed)
             worker.Feed(FeedPolicy.Share(Queue.Count, Math.Min(_workers.Count, _idle.Count + 1)), now);
     }
 
@@ -330,7 +330,7 @@ internal sealed class OwnerPool
     {
         var now = NodeTimer.Now;
         _node.Note(reason);
-        if (_backOff.Failed(now, bySignal, othersServe: _workers.Exists(static worker => worker.State == WorkerState.Ready && worker.TookUp)))
+        if (_backOff.Failed(now, bySignal, othersMayServe: _workers.Exists(static worker => worker.State == WorkerState.Greeting || (worker.State == WorkerState.Ready && worker.TookUp))))
         {
             _failure = reason;
             _failureOutcome = bySignal ? TaskOutcome.AttemptLost : TaskOutcome.Rejected;
