@@ -56,6 +56,7 @@ async Task<int> RunAsync(IBench[] chosen, ParseResult parsed)
         var report = new Report(bench.Name);
         report.Print($"== {bench.Name}{(settings.Quick ? " (quick: a small run, not a measurement)" : "")}");
         report.Print(Machine.Describe());
+        report.Note(MachineSpeed.Describe());
         await bench.RunAsync(settings, report);
         report.PrintFigures();
         report.Save();
