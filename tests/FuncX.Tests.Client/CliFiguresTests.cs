@@ -58,6 +58,8 @@ public sealed partial class CliFiguresTests : CommandHarness
         Set(target, name, After);
         var (changedTable, changedDocument) = await ShowAsync(endpoint.EndpointId);
 
+        changedTable.Count.ShouldBe(table.Count);
+        Figures(changedDocument).Count().ShouldBe(Figures(document).Count());
         var lines = table.Zip(changedTable).Where(static pair => pair.First != pair.Second).ToList();
         if (line is null)
             lines.ShouldBeEmpty();

@@ -86,7 +86,7 @@ public sealed class ClientDisposalTests
 
         await client.DisposeAsync();
 
-        await Should.ThrowAsync<FuncXException>(() => values.WaitAsync(Moment, Token));
+        (await Should.ThrowAsync<FuncXException>(() => values.WaitAsync(Moment, Token))).Message.ShouldContain("The client was disposed before");
     }
 
     /// <summary>Lets no submission be answered; completes with the first.</summary>

@@ -5,6 +5,11 @@ using Xunit;
 
 namespace FuncX.Tests.Client;
 
+/// <summary>Alone: what other tests hold at the same time would count in.</summary>
+[CollectionDefinition(nameof(ClientMemoryTests), DisableParallelization = true)]
+public sealed class ClientMemoryCollection;
+
+[Collection(nameof(ClientMemoryTests))]
 public sealed class ClientMemoryTests
 {
     /// <summary>A million calls: <c>MillionCallsTests</c> has the same with the real programs.</summary>
@@ -26,6 +31,7 @@ public sealed class ClientMemoryTests
         }
 
         kept.Count.ShouldBe(4);
-        (kept[3] - kept[0]).ShouldBeLessThan(4 << 20, string.Join(", ", kept));
+        // What is on its way, and with it what pools hold, differs from one look to the next. An object kept for each call would have 24 bytes at least.
+        (kept[3] - kept[0]).ShouldBeLessThan(8 << 20, string.Join(", ", kept));
     }
 }

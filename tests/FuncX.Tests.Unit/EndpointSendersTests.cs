@@ -84,6 +84,17 @@ public sealed class EndpointSendersTests
     }
 
     [Fact]
+    public async Task A_message_that_cannot_be_written_is_a_defect()
+    {
+        var session = new LinkSession(new ThrowingWriter(new InvalidOperationException("Can't write the message because the previous write is in progress.")), new HopCounter(), () => { }, _failures.Enqueue);
+
+        session.Send(new EndpointMessage());
+
+        await Eventually.True(() => !_failures.IsEmpty);
+        TransportFailure.Is(_failures.Single()).ShouldBeFalse();
+    }
+
+    [Fact]
     public async Task What_was_not_sent_goes_back_once()
     {
         using var stream = new ThrowingStream(new IOException("broken"));

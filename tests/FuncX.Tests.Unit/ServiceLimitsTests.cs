@@ -38,7 +38,7 @@ public sealed class ServiceLimitsTests
         new("most_attempts", "most_attempts: 5", "batch {id}: max_attempts is 6; the limit most_attempts is 5",
             static played => played.SubmitAsync(new TaskOptions { MaxAttempts = 5 }, 3), static played => played.SubmitAsync(new TaskOptions { MaxAttempts = 6 }, 3), StatusCode.InvalidArgument),
         new("requests_per_second", "requests_per_second: 7", "user 'ann' makes more than 7 calls per second (limit requests_per_second).",
-            static played => played.CallAsync(1), static played => played.CallAsync(1_000)),
+            static played => played.CallAsync(4), static played => played.CallAsync(1_000)),
         new("streams_per_user", "streams_per_user: 2", "user 'ann' has 2 streams open; the limit streams_per_user is 2.",
             static played => played.FollowAsync(2), static played => played.FollowToTheEndAsync()),
         new("functions_per_user", "functions_per_user: 2", "user 'ann' has 2 functions, which is the limit functions_per_user.",

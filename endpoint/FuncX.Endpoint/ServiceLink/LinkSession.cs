@@ -128,9 +128,9 @@ internal sealed class LinkSession(IClientStreamWriter<OutgoingMessage> writer, H
         {
             await writer.WriteAsync(message);
         }
-        catch (InvalidOperationException ended)
+        catch (InvalidOperationException ended) when (ended.Message.EndsWith("is complete.", StringComparison.Ordinal))
         {
-            // What gRPC says of a call that the other side has ended.
+            // What gRPC says of a call that the other side has ended; others of this type are defects.
             throw new IOException(ended.Message, ended);
         }
     }

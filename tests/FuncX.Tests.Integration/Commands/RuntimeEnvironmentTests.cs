@@ -110,7 +110,13 @@ public sealed class RuntimeEnvironmentTests
         File.ReadAllText($"/proc/{process}/comm").TrimEnd().ShouldBe(name[..Math.Min(15, name.Length)]);
     }
 
-    private static string[] Sockets(int process) => Directory.GetFiles(Path.GetTempPath(), $"dotnet-diagnostic-{process}-*-socket");
+    /// <summary>Those of this very process: one that was killed leaves its own behind, and its number comes again.</summary>
+    private static string[] Sockets(int process)
+    {
+        var state = File.ReadAllText($"/proc/{process}/stat");
+        var started = state[state.LastIndexOf(')')..].Split(' ')[20];
+        return Directory.GetFiles(Path.GetTempPath(), $"dotnet-diagnostic-{process}-{started}-socket*");
+    }
 
     private static string Variables(int process) => File.ReadAllText($"/proc/{process}/environ");
 

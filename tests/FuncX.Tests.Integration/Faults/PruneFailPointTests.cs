@@ -6,7 +6,7 @@ namespace FuncX.Tests.Integration.Faults;
 
 /// <summary>The service dies by SIGKILL while it deletes what has expired, and is started again: what has not ended is all there, and what has expired goes.</summary>
 [Trait(Beside.Name, Beside.Suites)]
-public sealed class PruneFailPointTests
+public sealed class PruneFailPointTests : FailPointScenarios
 {
     private const string Offline = "offline";
     private static readonly string[] Points = Scenario.Full
@@ -20,9 +20,7 @@ public sealed class PruneFailPointTests
         var directory = LocalCluster.NewDirectory("prune");
         var configuration = Path.Combine(directory, "service.yaml");
         await File.WriteAllTextAsync(configuration, "limits: {result_retention: 20s}\n");
-        var wrapper = Path.Combine(directory, "with-configuration");
-        await File.WriteAllTextAsync(wrapper, $"#!/bin/sh\nexec \"$@\" --config '{configuration}'\n");
-        File.SetUnixFileMode(wrapper, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var wrapper = await WriteScriptAsync(directory, "with-configuration", $"exec \"$@\" --config '{configuration}'");
         var data = Path.Combine(directory, "data");
         var expired = new TaskId(ServiceApi.NewBatch(), 0);
         List<BatchId> kept = [ServiceApi.NewBatch()];
@@ -64,12 +62,13 @@ public sealed class PruneFailPointTests
         Directory.Delete(directory, recursive: true);
     }
 
-    /// <summary>Nothing is known of the task, or only that it has ended.</summary>
+    /// <summary>A task that is known is one that waits or runs, or whose result is there.</summary>
     private static async Task<bool> HasExpiredAsync(LocalCluster cluster, TaskId task)
     {
         try
         {
-            return (await cluster.Api.Tasks.GetAsync(new GetTaskRequest { TaskId = task.ToString() }, cluster.Api.Headers)).Outcome == Outcome.Unspecified;
+            await cluster.Api.Tasks.GetAsync(new GetTaskRequest { TaskId = task.ToString() }, cluster.Api.Headers);
+            return false;
         }
         catch (RpcException gone) when (gone.StatusCode == StatusCode.NotFound)
         {
