@@ -15,6 +15,13 @@ public readonly record struct BatchId : IComparable<BatchId>
     private readonly ulong _high;
     private readonly uint _low;
 
+    /// <summary>Random bytes in stock, and how many of them are taken: the system's generator costs a microsecond, whether it gives six bytes or a thousand.</summary>
+    [ThreadStatic]
+    private static byte[]? t_random;
+
+    [ThreadStatic]
+    private static int t_taken;
+
     private BatchId(ulong high, uint low) => (_high, _low) = (high, low);
 
     /// <summary>Unix milliseconds at which the maker says it made the id. A client's clock may be wrong: never trust it for expiry.</summary>
@@ -23,8 +30,11 @@ public readonly record struct BatchId : IComparable<BatchId>
     /// <summary>Makes a new id at <paramref name="unixMilliseconds"/>.</summary>
     public static BatchId New(long unixMilliseconds)
     {
-        Span<byte> random = stackalloc byte[6];
-        RandomNumberGenerator.Fill(random);
+        t_random ??= new byte[6 * 170];
+        if (t_taken == 0)
+            RandomNumberGenerator.Fill(t_random);
+        var random = t_random.AsSpan(t_taken, 6);
+        t_taken = (t_taken + 6) % t_random.Length;
         return new BatchId(((ulong)unixMilliseconds << 16) | BinaryPrimitives.ReadUInt16BigEndian(random), BinaryPrimitives.ReadUInt32BigEndian(random[2..]));
     }
 

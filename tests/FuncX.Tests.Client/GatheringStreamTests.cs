@@ -7,12 +7,19 @@ namespace FuncX.Tests.Client;
 
 public sealed class GatheringStreamTests
 {
+    private readonly Gathering _gathering = new();
+
     [Fact]
-    public async Task Small_writes_pass_as_one_with_the_flush_and_not_before()
+    public async Task Small_writes_pass_as_one_with_the_first_flush_behind_which_nothing_comes()
     {
         var below = new Below();
-        await using var stream = new GatheringStream(below);
+        await using var stream = new GatheringStream(below, _gathering);
+        _gathering.MoreComes = true;
         await stream.WriteAsync(new byte[] { 1, 2 });
+        await stream.FlushAsync();
+        below.Writes.ShouldBeEmpty();
+        below.Flushes.ShouldBe(0);
+        _gathering.MoreComes = false;
         await stream.WriteAsync(new byte[] { 3 });
         below.Writes.ShouldBeEmpty();
         await stream.FlushAsync();
@@ -27,7 +34,7 @@ public sealed class GatheringStreamTests
     public async Task A_write_may_be_reused_by_its_owner_once_it_is_complete()
     {
         var below = new Below();
-        await using var stream = new GatheringStream(below);
+        await using var stream = new GatheringStream(below, _gathering);
         var bytes = new byte[] { 7 };
         await stream.WriteAsync(bytes);
         bytes[0] = 8;
@@ -39,7 +46,7 @@ public sealed class GatheringStreamTests
     public async Task What_cannot_be_written_is_told_to_whoever_flushes()
     {
         var below = new Below { Problem = new IOException("gone") };
-        await using var stream = new GatheringStream(below);
+        await using var stream = new GatheringStream(below, _gathering);
         await stream.WriteAsync(new byte[1]);
         (await Should.ThrowAsync<IOException>(() => stream.FlushAsync())).Message.ShouldBe("gone");
     }
@@ -49,7 +56,7 @@ public sealed class GatheringStreamTests
     {
         var random = new Random(seed);
         var below = new Below();
-        await using var stream = new GatheringStream(below);
+        await using var stream = new GatheringStream(below, _gathering);
         var expected = new List<byte>();
         for (var step = random.Next(40); step >= 0; step--)
         {
@@ -57,10 +64,12 @@ public sealed class GatheringStreamTests
             random.NextBytes(bytes);
             expected.AddRange(bytes);
             await stream.WriteAsync(bytes);
-            if (random.Next(4) == 0)
+            _gathering.MoreComes = random.Next(4) > 0;
+            if (random.Next(4) > 0)
                 await stream.FlushAsync();
         }
 
+        _gathering.MoreComes = false;
         await stream.FlushAsync();
         below.Writes.SelectMany(static write => write).SequenceEqual(expected).ShouldBeTrue();
         return true;

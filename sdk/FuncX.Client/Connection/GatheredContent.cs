@@ -6,10 +6,12 @@ namespace FuncX.Client.Connection;
 internal sealed class GatheredContent : HttpContent
 {
     private readonly HttpContent _inner;
+    private readonly Gathering _gathering;
 
-    public GatheredContent(HttpContent inner)
+    public GatheredContent(HttpContent inner, Gathering gathering)
     {
         _inner = inner;
+        _gathering = gathering;
         foreach (var (name, values) in inner.Headers.NonValidated)
             Headers.TryAddWithoutValidation(name, values);
     }
@@ -18,8 +20,9 @@ internal sealed class GatheredContent : HttpContent
 
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
-        var gathering = new GatheringStream(stream);
+        var gathering = new GatheringStream(stream, _gathering);
         await _inner.CopyToAsync(gathering, context, cancellationToken);
+        _gathering.MoreComes = false;
         await gathering.FlushAsync(cancellationToken);
     }
 

@@ -1,10 +1,10 @@
 namespace FuncX.Client.Connection;
 
 /// <summary>
-/// Keeps small writes until a flush, or until there are many, and passes them on as one. A write that it keeps completes at once. For one writer, as a request's
-/// content is; the stream below is its owner's.
+/// Keeps small writes until a flush while nothing more comes, or until there are many, and passes them on as one. What it keeps completes at once. For one writer,
+/// as a request's content is; the stream below is its owner's.
 /// </summary>
-internal sealed class GatheringStream(Stream inner) : Stream
+internal sealed class GatheringStream(Stream inner, Gathering gathering) : Stream
 {
     /// <summary>A frame of HTTP/2 holds 16 KiB; more than a few of them at once is no longer cheaper.</summary>
     private const int MostBytes = 64 * 1024;
@@ -39,7 +39,9 @@ internal sealed class GatheringStream(Stream inner) : Stream
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-    public override async Task FlushAsync(CancellationToken cancellationToken)
+    public override Task FlushAsync(CancellationToken cancellationToken) => gathering.MoreComes ? Task.CompletedTask : FlushKeptAsync(cancellationToken);
+
+    private async Task FlushKeptAsync(CancellationToken cancellationToken)
     {
         await PassKeptAsync(cancellationToken);
         await inner.FlushAsync(cancellationToken);

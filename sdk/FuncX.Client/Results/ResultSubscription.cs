@@ -76,6 +76,11 @@ internal sealed class ResultSubscription : IAsyncDisposable
             {
                 return;
             }
+            catch (ObjectDisposedException)
+            {
+                // A map may outlive its client, whose channel this one reads from.
+                _receiver.Fail(new FuncXException(FuncXErrorKind.Failed, "The client was disposed before all results had come."));
+            }
             catch (Exception problem)
             {
                 _receiver.Fail(new FuncXException(FuncXErrorKind.Failed, $"Reading the results of group {_group} failed: {problem.Message}", problem));

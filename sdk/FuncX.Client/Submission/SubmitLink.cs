@@ -6,13 +6,14 @@ using Grpc.Core;
 namespace FuncX.Client.Submission;
 
 /// <summary>
-/// Brings batches to the service over one open stream. A batch is written at once by the thread that sends it when nobody is writing; else by the one who is.
+/// Brings batches to the service over one open stream. A batch is written at once by the thread that sends it when nobody is writing and few are on their way; else
+/// by the one who is, or a moment later together with those that come in it.
 /// When the stream breaks, everything unanswered is sent again in order under the same ids, which the service recognises.
 /// </summary>
 internal sealed class SubmitLink : IAsyncDisposable
 {
-    private static readonly WriteOptions Buffered = new(WriteFlags.BufferHint);
-    private static readonly WriteOptions Flushed = new();
+    /// <summary>With so many unanswered batches more are about to come, and they are written together.</summary>
+    private const int Many = 16;
 
     private readonly ServiceConnection _service;
     private readonly Tasks.TasksClient _tasks;
@@ -24,6 +25,7 @@ internal sealed class SubmitLink : IAsyncDisposable
     private readonly Dictionary<BatchId, OutgoingBatch> _unanswered = [];
     private readonly SemaphoreSlim _wanted = new(0, 1);
     private Queue<OutgoingBatch> _unsent = new();
+    private Gathering _gathering = new();
     private AsyncDuplexStreamingCall<SubmitRequest, SubmitReply>? _call;
     private Task? _running;
     private bool _writing;
@@ -74,6 +76,7 @@ internal sealed class SubmitLink : IAsyncDisposable
         }
 
         AsyncDuplexStreamingCall<SubmitRequest, SubmitReply>? free = null;
+        bool many;
         lock (_gate)
         {
             // Under the lock: what is queued before is found by the disposal.
@@ -90,9 +93,15 @@ internal sealed class SubmitLink : IAsyncDisposable
                 _writing = true;
                 free = _call;
             }
+
+            many = _unanswered.Count >= Many;
         }
 
-        if (free is not null)
+        if (free is null)
+            return true;
+        if (many)
+            ThreadPool.UnsafeQueueUserWorkItem(new LateWriter(this, free), preferLocal: false);
+        else
             _ = WriteAsync(free);
         return true;
     }
@@ -138,10 +147,12 @@ internal sealed class SubmitLink : IAsyncDisposable
     /// <summary>One stream until it ends. Replies that came over it are progress: the next attempt starts with fresh patience.</summary>
     private async ValueTask<bool> ConnectAsync(CancellationToken cancellation)
     {
-        using var call = _tasks.SubmitStream(_service.Options(cancellation));
+        var gathering = new Gathering();
+        using var call = gathering.Open(() => _tasks.SubmitStream(_service.Options(cancellation)));
         lock (_gate)
         {
             _call = call;
+            _gathering = gathering;
             _writing = true;
         }
 
@@ -176,7 +187,6 @@ internal sealed class SubmitLink : IAsyncDisposable
         while (true)
         {
             SubmitRequest request;
-            WriteOptions options;
             lock (_gate)
             {
                 if (!ReferenceEquals(_call, call))
@@ -189,12 +199,11 @@ internal sealed class SubmitLink : IAsyncDisposable
 
                 _unanswered.Add(batch.Id, batch);
                 request = batch.Request;
-                options = _unsent.Count > 0 ? Buffered : Flushed;
+                _gathering.MoreComes = _unsent.Count > 0;
             }
 
             try
             {
-                call.RequestStream.WriteOptions = options;
                 await call.RequestStream.WriteAsync(request);
             }
             catch (Exception problem) when (problem is RpcException or InvalidOperationException or IOException or OperationCanceledException or ObjectDisposedException)
@@ -350,6 +359,37 @@ internal sealed class SubmitLink : IAsyncDisposable
         : new FuncXException(FuncXErrorKind.Failed, $"{what} failed: {problem.Message}", problem);
 
     private FuncXException Translate(OutgoingBatch batch, RpcException problem) => ServiceErrors.Translate(problem, _service.Address, Describe(batch));
+
+    private bool Grew(ref int seen)
+    {
+        lock (_gate)
+        {
+            var grew = _unsent.Count > seen;
+            seen = _unsent.Count;
+            return grew;
+        }
+    }
+
+    /// <summary>Begins to write when no more batches come in, or after a few looks: callers that were answered together are about to send again.</summary>
+    private sealed class LateWriter(SubmitLink link, AsyncDuplexStreamingCall<SubmitRequest, SubmitReply> call) : IThreadPoolWorkItem
+    {
+        private const int MostLooks = 8;
+
+        private int _looks;
+        private int _seen;
+
+        public void Execute()
+        {
+            if (_looks++ < MostLooks && link.Grew(ref _seen))
+            {
+                Thread.Yield();
+                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+                return;
+            }
+
+            _ = link.WriteAsync(call);
+        }
+    }
 
     private static FuncXException Disposed() => new(FuncXErrorKind.Failed, "The client was disposed before the service had answered.");
 

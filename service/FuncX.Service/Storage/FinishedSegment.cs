@@ -129,7 +129,7 @@ public sealed class FinishedSegment
         var chunks = new ChunkBuffer(256);
         foreach (var group in Records!.GroupBy(static record => (record.Key.Owner, record.Group)))
         {
-            var ids = new SortedSet<long>();
+            var ids = new HashSet<long>();
             long tasks = 0, failed = 0;
             var batches = 0;
             foreach (var record in group)
@@ -144,7 +144,7 @@ public sealed class FinishedSegment
             chunks.Clear();
             chunks.Varint(ids.Count);
             long previous = 0;
-            foreach (var id in ids)
+            foreach (var id in ids.Order())
             {
                 chunks.Varint(id - previous);
                 previous = id;
