@@ -48,6 +48,7 @@ public sealed partial class ServiceHost : IAsyncDisposable
             AddLog(builder.Logging, settings);
             builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => KestrelSetup.Configure(kestrel, settings));
             builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = _stopPatience);
+            builder.Services.AddSingleton<IMemoryPoolFactory<byte>, BlockPool>();
             builder.Services.AddSingleton(settings);
             builder.Services.AddSingleton(settings.Limits);
             builder.Services.AddSingleton(settings.Clock);
