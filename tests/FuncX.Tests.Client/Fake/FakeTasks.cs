@@ -38,9 +38,10 @@ public sealed class FakeTasks(FakeState state) : Tasks.TasksBase
         {
             await SendResultsAsync(request, responseStream, context);
         }
-        catch (Exception problem) when (problem is not RpcException && (context.CancellationToken.IsCancellationRequested || state.StreamsEnd.IsCancellationRequested))
+        catch (Exception problem) when (problem is OperationCanceledException
+            || (problem is not RpcException && (context.CancellationToken.IsCancellationRequested || state.StreamsEnd.IsCancellationRequested)))
         {
-            // As the real service does: a stream that its stop cuts anywhere is not an unknown error.
+            // As the real service does: a stream that is cut anywhere is not an unknown error.
             throw new RpcException(new Status(StatusCode.Unavailable, "the service stops"));
         }
     }
