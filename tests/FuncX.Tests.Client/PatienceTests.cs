@@ -17,6 +17,9 @@ public sealed class PatienceTests
     private readonly HurriedTime _time = new();
     private readonly Channel<Task> _opened = Channel.CreateUnbounded<Task>();
 
+    /// <summary>What the client is asked for.</summary>
+    private Task _outcome = Task.Delay(Timeout.Infinite, Token);
+
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -27,6 +30,7 @@ public sealed class PatienceTests
         var (function, endpoint) = (service.State.Functions[0], service.State.Endpoints[0]);
 
         var value = client.CallAsync<int, int>(function, endpoint, 7, cancellation: Token);
+        _outcome = value;
         await EndSilencesAsync(service, 3);
         service.State.Release();
 
@@ -41,6 +45,7 @@ public sealed class PatienceTests
         var (function, endpoint) = (service.State.Functions[0], service.State.Endpoints[0]);
 
         var values = client.MapAsync<int, int>(function, endpoint, Enumerable.Range(0, 10), cancellation: Token).ToListAsync(Token).AsTask();
+        _outcome = values;
         await EndSilencesAsync(service, 3);
         service.State.Release();
 
@@ -59,6 +64,7 @@ public sealed class PatienceTests
         (await client.Tasks.GetGroupAsync("slow", Token)).Queued.ShouldBe(1);
 
         var results = client.Tasks.ResultsAsync("slow", cancellation: Token).ToListAsync(Token).AsTask();
+        _outcome = results;
         await EndSilencesAsync(service, 3);
         service.State.Release();
 
@@ -71,6 +77,7 @@ public sealed class PatienceTests
         await using var service = await HoldingAsync();
         await using var client = service.Client(Patient, _time);
         var value = client.CallAsync<int, int>(service.State.Functions[0], service.State.Endpoints[0], 7, cancellation: Token);
+        _outcome = value;
         await EndSilencesAsync(service, 1);
         await OpenedAsync();
         _time.Advance(TimeSpan.FromMinutes(10));
@@ -133,7 +140,11 @@ public sealed class PatienceTests
     /// <summary>Waits until the client has a stream of results open, and knows it.</summary>
     private async Task OpenedAsync()
     {
-        var seen = await _opened.Reader.ReadAsync(Token).AsTask().WaitAsync(Moment, Token);
+        var opened = _opened.Reader.ReadAsync(Token).AsTask();
+        // A client that has given up opens no more streams, and says why.
+        if (await Task.WhenAny(opened, _outcome).WaitAsync(Moment, Token) == _outcome)
+            await _outcome;
+        var seen = await opened;
         await seen.WaitAsync(Moment, Token);
     }
 

@@ -97,16 +97,12 @@ internal sealed class ResultSubscription : IAsyncDisposable
         {
             // They come before the first result: an open stream may be silent for as long as the tasks run.
             await call.ResponseHeadersAsync;
+            _service.Retry.Reached();
             outage.Opened();
             while (await call.ResponseStream.MoveNext(cancellation))
             {
                 var chunk = call.ResponseStream.Current;
-                if (!progress)
-                {
-                    progress = true;
-                    _service.Retry.Reached();
-                }
-
+                progress = true;
                 if (chunk.Cursor <= _cursor)
                     continue;
                 _receiver.Take(chunk);

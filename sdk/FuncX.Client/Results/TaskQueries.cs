@@ -120,9 +120,9 @@ public sealed class TaskQueries
                     try
                     {
                         await call.ResponseHeadersAsync;
+                        _service.Retry.Reached();
                         outage.Opened();
                         var first = await call.ResponseStream.MoveNext(token) ? call.ResponseStream.Current : null;
-                        _service.Retry.Reached();
                         if (first is null && follow)
                             throw new RpcException(new Status(StatusCode.Unavailable, "the service ended the stream of results"));
                         return (call, first);

@@ -29,9 +29,11 @@ public sealed class HurriedTime : FakeTimeProvider
 
     public override long GetTimestamp()
     {
+        // First: a test that is told moves the clock.
+        var now = base.GetTimestamp();
         lock (_gate)
             _looked?.TrySetResult();
-        return base.GetTimestamp();
+        return now;
     }
 
     /// <summary>Completes when somebody measures time after now: how a test knows that the client has seen what it was just sent.</summary>
