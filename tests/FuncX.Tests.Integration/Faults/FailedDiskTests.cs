@@ -3,46 +3,10 @@ using Grpc.Core;
 
 namespace FuncX.Tests.Integration.Faults;
 
-/// <summary>A disk that answers "Input/output error" when it is asked to keep what was written: strace has the calls of endpoint or service fail.</summary>
+/// <summary>A disk that answers "Input/output error" when it is asked to keep what was written: strace has the service's calls fail.</summary>
 [Trait(Beside.Name, Beside.Scenarios)]
 public sealed class FailedDiskTests
 {
-    [Fact]
-    public Task Results_that_the_endpoints_disk_does_not_take_are_held_until_it_does_and_run_once() => Scenario.RunAsync(async cluster =>
-    {
-        const int Tasks = 40;
-        File.Exists("/usr/bin/strace").ShouldBeTrue("strace makes the calls fail; tests/run installs it");
-        var files = Directory.CreateDirectory(Path.Combine(cluster.DirectoryPath, "ran")).FullName;
-        var function = await cluster.Api.RegisterAsync(
-            "import os, time\ndef noted(files, i):\n    while not os.path.exists(files + '.go'):\n        time.sleep(0.01)\n    with open(f'{files}/{i}', 'a') as file:\n        file.write('ran\\n')\n    return i\n", "noted");
-        await cluster.Api.SubmitAsync(ServiceApi.Request(function, cluster.EndpointId, "held", Enumerable.Range(0, Tasks).Select(i => $"[\"{files}\", {i}]")));
-        await Eventually.TrueAsync(async () => (await cluster.Api.GroupAsync("held")).Dispatched == Tasks, "all tasks are at the endpoint");
-        await cluster.Service.KillAsync();
-
-        await using (var strace = Daemon.Start(
-            ["/usr/bin/strace", "-f", "-p", $"{cluster.Endpoint.Identity.Pid}", "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO"], Path.Combine(cluster.DirectoryPath, "strace.log")))
-        {
-            await Eventually.TrueAsync(() => strace.Tail.Contains("attached", StringComparison.Ordinal), "strace is attached", seen: () => strace.Tail);
-            await File.WriteAllTextAsync(files + ".go", "");
-            await cluster.NoteSaysAsync("spool: ");
-            using var status = await cluster.Endpoint.StatusAsync();
-            var numbers = status!.RootElement.GetProperty("dispatch");
-            numbers.GetProperty("note").GetString()!.ShouldContain("was not written to the disk: Input/output error");
-            numbers.GetProperty("results_held").GetInt64().ShouldBeGreaterThan(0);
-            numbers.GetProperty("spool_bytes").GetInt64().ShouldBe(0, "what is not on the disk is not counted as spooled");
-        }
-
-        // Once all are in the spool a kill takes none of them along.
-        await Eventually.TrueAsync(async () => await InMemoryAsync(cluster) == 0 && Directory.GetFiles(files).Length == Tasks, "all results are in the spool");
-        await cluster.Endpoint.KillAsync();
-        await cluster.Service.StartAsync();
-        await cluster.Endpoint.StartAsync();
-
-        (await cluster.Api.WaitAsync("held", Tasks)).ShouldBeIndexes(Tasks);
-        foreach (var file in Directory.GetFiles(files))
-            (await File.ReadAllLinesAsync(file)).Length.ShouldBe(1, $"task {Path.GetFileName(file)} ran more than once");
-    });
-
     [Fact]
     public Task A_service_whose_disk_fails_accepts_nothing_ends_nothing_and_goes_on_when_it_is_well() => Scenario.RunAsync(async cluster =>
     {
@@ -84,11 +48,4 @@ public sealed class FailedDiskTests
         (await cluster.Api.GroupAsync("refused")).Done.ShouldBe(10);
         (await cluster.Api.GroupAsync("before")).Done.ShouldBe(40);
     });
-
-    private static async Task<long> InMemoryAsync(LocalCluster cluster)
-    {
-        using var status = await cluster.Endpoint.StatusAsync();
-        var numbers = status!.RootElement.GetProperty("dispatch");
-        return numbers.GetProperty("results_held").GetInt64() + numbers.GetProperty("running").GetInt64();
-    }
 }
