@@ -191,7 +191,17 @@ internal sealed class SpoolStore : IDisposable
         }
 
         // A new file is only durable when its directory's entry is.
-        DiskSync.FlushDirectory(_directory);
+        try
+        {
+            DiskSync.FlushDirectory(_directory);
+        }
+        catch (IOException)
+        {
+            // Each attempt would leave an empty one.
+            File.Delete(_currentPath);
+            throw;
+        }
+
         _current = File.OpenHandle(_currentPath, FileMode.Open, FileAccess.Write, FileShare.Read);
         _currentBytes = 0;
         _currentSince = _time.GetTimestamp();

@@ -192,7 +192,9 @@ public sealed partial class SegmentFiles : IDisposable
         }
         catch (IOException)
         {
+            // Each attempt would leave an empty one.
             handle.Dispose();
+            File.Delete(PathOf(_number));
             throw;
         }
     }
