@@ -85,6 +85,12 @@ def ancestors():
     return found
 
 
+def shown(line):
+    """A failure on one line: what an assertion says may stand on several, the logs of its processes below it."""
+    rows = [row.strip() for row in line.reason.splitlines() if row.strip()] or [""]
+    return rows[-1] if line.suite.startswith("python") else " ".join(rows[:12])[:1000]
+
+
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--results", required=True)
@@ -116,7 +122,7 @@ def main():
             print(f"SKIPPED {line.name}: {line.reason}")
     for line in lines:
         if line.outcome == "failed":
-            print(f"FAILED {line.name}: {(line.reason.strip().splitlines() or [''])[-1 if line.suite.startswith('python') else 0]}")
+            print(f"FAILED {line.name}: {shown(line)}")
 
     areas = collections.defaultdict(collections.Counter)
     for line in lines:

@@ -48,6 +48,13 @@ class SummaryTests(unittest.TestCase):
         self.assertIn("FAILED a.B.test_other: AssertionError: 1 != 2", lines)
         self.assertIn("SKIPPED a.B.test_third: no GPU here", lines)
 
+    def test_a_failed_assertion_of_several_lines_is_shown_whole_but_not_what_follows_without_end(self):
+        summary = importlib.machinery.SourceFileLoader("summary", SUMMARY).load_module()
+        line = summary.Line("FuncX.Tests.Unit", "Unit/A", "a", "failed", "1\n    should be\n0\n\n    but was not\n" + "log " * 1000 + "\n" * 50 + "end", 0.1)
+        self.assertTrue(summary.shown(line).startswith("1 should be 0 but was not log log"), summary.shown(line))
+        self.assertEqual(len(summary.shown(line)), 1000)
+        self.assertEqual(summary.shown(line._replace(reason="")), "")
+
     def test_a_suite_without_its_result_file_and_a_run_without_tests_fail(self):
         status, lines = self.summarise([], kept=False)
         self.assertEqual((status, lines[-1]), (1, "0 passed, 1 failed"), lines)

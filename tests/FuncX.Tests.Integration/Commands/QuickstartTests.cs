@@ -22,10 +22,17 @@ public sealed partial class QuickstartTests
     {
         var directory = LocalCluster.NewDirectory("quickstart");
         var (exitCode, output) = await Daemon.RunAsync(
-            [SourceTree.Program("sdk/FuncX.Cli", "funcx"), "quickstart"],
+            [SourceTree.Built("sdk/FuncX.Cli", "funcx"), "quickstart"],
             Path.Combine(directory, "quickstart.log"),
             TimeSpan.FromMinutes(2),
-            new Dictionary<string, string?> { ["TMPDIR"] = directory, ["FUNCX_CONFIG_DIR"] = Path.Combine(directory, "config"), ["FUNCX_MANAGER"] = null });
+            new Dictionary<string, string?>
+            {
+                ["TMPDIR"] = directory,
+                ["FUNCX_CONFIG_DIR"] = Path.Combine(directory, "config"),
+                ["FUNCX_MANAGER"] = null,
+                ["FUNCX_SERVICE"] = null,
+                ["FUNCX_ENDPOINT"] = null,
+            });
 
         exitCode.ShouldBe(0, output);
         Rate().IsMatch(output).ShouldBeTrue(output);
@@ -42,7 +49,7 @@ public sealed partial class QuickstartTests
     public async Task A_quickstart_without_a_published_manager_says_so_and_takes_the_one_that_was_built()
     {
         var directory = LocalCluster.NewDirectory("quickstart-jit");
-        var built = SourceTree.Program("endpoint/FuncX.Manager", "linux-x64/funcx-manager");
+        var built = SourceTree.Built("endpoint/FuncX.Manager", "linux-x64/funcx-manager");
         Programs.IsCompiledAheadOfTime(built).ShouldBeFalse(built);
         var (exitCode, output) = await Daemon.RunAsync(
             [SourceTree.Program("sdk/FuncX.Cli", "funcx"), "quickstart", "--calls", "100"],

@@ -67,7 +67,7 @@ public sealed partial class ReadmeTourTests
     private static string InThisTree(string script, int port)
     {
         script = script.Replace($"127.0.0.1:{Port}", $"127.0.0.1:{port}", StringComparison.Ordinal);
-        return SourceTree.Program("sdk/FuncX.Cli", "funcx").Contains("/Release/", StringComparison.Ordinal) ? script : script.Replace("-c Release", "-c Debug", StringComparison.Ordinal);
+        return SourceTree.Built("sdk/FuncX.Cli", "funcx").Contains("/Release/", StringComparison.Ordinal) ? script : script.Replace("-c Release", "-c Debug", StringComparison.Ordinal);
     }
 
     private static int FreePort()
