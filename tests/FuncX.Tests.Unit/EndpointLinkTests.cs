@@ -72,6 +72,47 @@ public sealed class EndpointLinkTests
     }
 
     [Fact]
+    public async Task A_result_that_comes_while_the_spool_is_read_for_an_inventory_stands_in_it()
+    {
+        var service = await PlayedService.StartAsync();
+        var port = service.Port;
+        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
+        var link = await service.LinkAsync();
+        await using var manager = await endpoint.ManagerAsync();
+        await link.TellAsync();
+        await link.TasksAsync(Batch, 0, 1, 8);
+        var (task, _) = await manager.ReadAsync(FrameKind.Task);
+        link.Over.SetResult();
+        await service.DisposeAsync();
+        await Eventually.True(() => !endpoint.Loop.Snapshot.Online);
+        // A file of the spool that is read for as long as the test wants.
+        var spool = EndpointHarness.SpoolOf(endpoint.Directory, service.Address);
+        Directory.CreateDirectory(spool);
+        var file = Path.Combine(spool, "000000000001-elsewhere.spool");
+        using (var made = System.Diagnostics.Process.Start("mkfifo", [file]))
+            await made.WaitForExitAsync();
+
+        await using var back = await PlayedService.StartAsync(port);
+        var linking = back.LinkAsync(2, seconds: 30);
+        var opened = await Task.Run(() => new FileStream(file, FileMode.Open, FileAccess.Write, FileShare.ReadWrite)).WaitAsync(TimeSpan.FromSeconds(30));
+        await manager.AnswerAsync(task, "1"u8.ToArray());
+        await manager.MarkAsync(9);
+        var acknowledged = manager.ReadAsync(FrameKind.Ack, seconds: 30);
+        // Results that wait for a link are spooled once a second.
+        await Task.WhenAny(acknowledged, Task.Delay(TimeSpan.FromSeconds(3)));
+        await File.WriteAllBytesAsync(file + ".empty", []);
+        File.Move(file + ".empty", file, overwrite: true);
+        await opened.DisposeAsync();
+
+        var next = await linking;
+        next.Inventory.ShouldBe([new InventoryEntry(task.Task, 1, HeldState.Finished)]);
+        var (sequence, frames) = await next.ResultsAsync();
+        frames.ShouldHaveSingleItem().Header.Task.ShouldBe(task.Task);
+        await next.AckAsync(sequence);
+        await acknowledged;
+    }
+
+    [Fact]
     public async Task Results_made_for_one_service_are_not_sent_to_another_and_the_first_still_gets_them()
     {
         var directory = EndpointHarness.NewDirectory();

@@ -114,7 +114,7 @@ internal sealed partial class LinkClient(EndpointConfiguration configuration, En
             hops,
             () => loop.Post(new ActionEvent(static _ => { })),
             sending.OnFailed);
-        var spooled = await CompleteSpoolAsync();
+        var spooled = await ReadSpoolAsync();
         await loop.Run(dispatcher =>
         {
             dispatcher.Link.OnSpoolGrown = () => news.Release();
@@ -189,12 +189,22 @@ internal sealed partial class LinkClient(EndpointConfiguration configuration, En
         Report("the service closed the link");
     }
 
-    private async Task<List<InventoryEntry>> CompleteSpoolAsync()
+    // What the spool holds, for the inventory; nothing more goes there until the inventory is made. What is being written is in the file by the time it is complete.
+    private async Task<List<InventoryEntry>> ReadSpoolAsync()
     {
-        await CompleteFileAsync();
-        var entries = new List<InventoryEntry>();
-        SpoolReader.Describe([.. spool.Files(), .. spool.StillWritten()], pool, entries);
-        return entries;
+        await loop.Run(static dispatcher => dispatcher.Link.MaySpool = false);
+        try
+        {
+            await CompleteFileAsync();
+            var entries = new List<InventoryEntry>();
+            SpoolReader.Describe([.. spool.Files(), .. spool.StillWritten()], pool, entries);
+            return entries;
+        }
+        catch
+        {
+            await loop.Run(static dispatcher => dispatcher.Link.MaySpool = true);
+            throw;
+        }
     }
 
     private Task CompleteFileAsync()

@@ -41,6 +41,12 @@ internal sealed class LinkDesk(Dispatcher dispatcher, CodeTable code, ResultLedg
     /// <summary>Told, on the loop, when the spool has something new while the link is up.</summary>
     public Action OnSpoolGrown { get; set; } = () => { };
 
+    /// <summary>
+    /// False while the spool is read for an inventory: what went there meanwhile would be missing from the inventory, neither read nor held any more, and the service
+    /// would have it run again.
+    /// </summary>
+    public bool MaySpool { get; set; } = true;
+
     public Action<LoopEvent> Post { get; set; } = _ => { };
 
     public bool IsUp => _session is not null;
@@ -69,6 +75,7 @@ internal sealed class LinkDesk(Dispatcher dispatcher, CodeTable code, ResultLedg
         _grantedTasks = _grantedBytes = 0;
         _reported = null;
         _spoolProblem = "";
+        MaySpool = true;
         for (var ticket = 0; ticket < dispatcher.Core.TicketBound; ticket++)
         {
             if (dispatcher.Core.TryDescribe(ticket, out var entry))
@@ -158,10 +165,10 @@ internal sealed class LinkDesk(Dispatcher dispatcher, CodeTable code, ResultLedg
             SpoolHeld();
     }
 
-    /// <summary>Has everything held written to the spool, unless a writing is under way.</summary>
+    /// <summary>Has everything held written to the spool, unless a writing is under way or the spool is being read for an inventory.</summary>
     public void SpoolHeld()
     {
-        if (Spool is null || _spooling || ledger.IsEmpty || dispatcher.Now < _spoolNotBefore)
+        if (Spool is null || !MaySpool || _spooling || ledger.IsEmpty || dispatcher.Now < _spoolNotBefore)
             return;
         var messages = ledger.TakeForSpool();
         if (messages.Count == 0)

@@ -17,7 +17,8 @@ public sealed class EndpointFailPointTests : FailPointScenarios
         new EndpointOptions(),
         async cluster =>
         {
-            await using var work = await Workload.StartAsync(cluster, PerBatch, 400, 3, 3);
+            // Long tasks: however late the next batches come, the first is not through after six messages.
+            await using var work = await Workload.StartAsync(cluster, PerBatch, 400, 20, 3);
             await DiesAsync(cluster, work);
             await AtTheEndpointAsync(cluster, work);
 
