@@ -176,6 +176,10 @@ public sealed class EndpointCommandTests : IDisposable
                 await SignalAsync("CONT", pid);
             }
 
+            // A task that runs keeps it for some seconds.
+            var nap = await cluster.Api.RegisterAsync(Python.Nap, "nap");
+            await cluster.Api.SubmitAsync(ServiceApi.Request(nap, cluster.EndpointId, "nap", ["[60, 0]"]));
+            await Eventually.TrueAsync(async () => (await cluster.Api.EndpointAsync(cluster.EndpointId)).Status?.Running == 1, "the task runs");
             (await RunAsync("stop", "--timeout", "0.001", "--config", file)).ShouldEnd(5, $"endpoint 'test' (pid {pid}) is still stopping after 0.001 s");
             await Eventually.TrueAsync(() => ProcessTable.Find(pid) is null, "the endpoint has stopped");
             (await RunAsync("status", "--config", file)).ShouldEnd(3, "endpoint 'test' is not running");
