@@ -137,6 +137,27 @@ public sealed class CommitTests
     }
 
     [Fact]
+    public async Task A_file_of_large_arguments_whose_directory_cannot_be_synced_is_not_begun() => await Scenario.RunAsync(await LocalCluster.StartServiceAsync(), async cluster =>
+    {
+        var size = await cluster.Api.RegisterAsync("def size(x):\n    return len(x)\n", "size");
+        var endpoint = (await cluster.Api.Endpoints.RegisterAsync(new RegisterEndpointRequest { Name = "away" }, cluster.Api.Headers)).EndpointId;
+        var large = ServiceApi.Request(size, endpoint, "g", [$"[\"{new string('x', 100_000)}\"]"]);
+        var segments = Path.Combine(cluster.Service.DataDirectory, "segments");
+
+        await using (await FailingSync.OfAsync(cluster.Service.Identity, Path.Combine(cluster.DirectoryPath, "strace.log")))
+        {
+            var refused = await Should.ThrowAsync<RpcException>(async () => await cluster.Api.Tasks.SubmitAsync(large, cluster.Api.Headers));
+            refused.StatusCode.ShouldBe(StatusCode.ResourceExhausted);
+            refused.Status.Detail.ShouldContain($"{segments} was not written to the disk: Input/output error");
+            Directory.GetFiles(segments).ShouldBeEmpty("each attempt would leave one");
+        }
+
+        await cluster.Api.SubmitAsync(large);
+        (await cluster.Api.GroupAsync("g")).Queued.ShouldBe(1);
+        Directory.GetFiles(segments).ShouldHaveSingleItem();
+    });
+
+    [Fact]
     public Task The_store_runs_in_WAL_mode_with_full_synchronisation() => Scenario.RunAsync(async cluster =>
     {
         var store = Path.Combine(cluster.Service.DataDirectory, "tasks.db");
