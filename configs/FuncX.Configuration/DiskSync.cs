@@ -10,6 +10,7 @@ namespace FuncX.Configuration;
 public static partial class DiskSync
 {
     private const int Interrupted = 4; // EINTR
+    private const int CloseOnExecute = 0x80000; // O_CLOEXEC
 
     /// <summary>Returns when the file's bytes and its length are on the disk.</summary>
     /// <exception cref="IOException">They may not be. The system may have forgotten what it could not write: another call that succeeds says nothing of it.</exception>
@@ -27,7 +28,7 @@ public static partial class DiskSync
     /// <exception cref="IOException">They may not be.</exception>
     public static void FlushDirectory(string directory)
     {
-        using var opened = OpenDirectory(directory, 0);
+        using var opened = OpenDirectory(directory, CloseOnExecute);
         if (opened.IsInvalid)
             throw new IOException($"{directory} cannot be opened to make it durable: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
         while (Synchronize(opened) != 0)

@@ -237,8 +237,7 @@ internal sealed class SpoolStore : IDisposable
         catch (IOException refused)
         {
             problem = refused.Message;
-            CutBack(handle);
-            if (written == 0)
+            if (!CutBack(handle, _currentBytes, start) || written == 0)
                 return 0;
         }
 
@@ -248,8 +247,9 @@ internal sealed class SpoolStore : IDisposable
         }
         catch (IOException)
         {
-            _currentBytes = start;
-            CutBack(handle);
+            // The system may have forgotten what it could not write, and the next call would succeed: nothing more is trusted to this file.
+            if (CutBack(handle, start, start))
+                Leave(start);
             throw;
         }
 
@@ -268,16 +268,35 @@ internal sealed class SpoolStore : IDisposable
         return written;
     }
 
-    // A file whose end could not be written is cut back to what was promised; when even that fails the next append goes to a new one.
-    private void CutBack(SafeFileHandle handle)
+    // A file whose end could not be written is cut back to what is whole; when even that fails the next append goes to a new one, and what was not promised yet is
+    // written there once more.
+    private bool CutBack(SafeFileHandle handle, long whole, long promised)
     {
         try
         {
-            RandomAccess.SetLength(handle, _currentBytes);
+            RandomAccess.SetLength(handle, whole);
+            _currentBytes = whole;
+            return true;
         }
         catch (IOException)
         {
-            Complete();
+            Leave(promised);
+            return false;
         }
+    }
+
+    private void Leave(long promised)
+    {
+        _currentBytes = promised;
+        if (promised > 0)
+        {
+            Complete();
+            return;
+        }
+
+        // Each attempt would leave one in which nothing counts.
+        _current?.Dispose();
+        _current = null;
+        File.Delete(_currentPath);
     }
 }

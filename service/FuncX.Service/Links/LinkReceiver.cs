@@ -69,7 +69,7 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
 
     private void Done(ResultsEvent results)
     {
-        results.GiveBack(engine.Store.Segments);
+        results.GiveBack(engine);
         ArrayPool<TaskResult>.Shared.Return(results.Results, clearArray: true);
         try
         {
@@ -203,19 +203,33 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
     {
         var (results, rows) = (_results, _large);
         var ended = await engine.LookAsync(state => rows.FindAll(row => !state.Awaits(new BatchKey(results[row].Batch, results[row].Owner), results[row].Index)));
-        SegmentReference first = default, last = default;
-        foreach (var row in rows)
+        try
         {
-            if (ended.Contains(row))
-                results[row].Index = -1;
-            else
-                last = results[row].Large = engine.Store.Segments.Append(results[row].Body.Span);
-            first = first.IsNone ? last : first;
-            results[row].Body = default;
-        }
+            SegmentReference first = default, last = default;
+            foreach (var row in rows)
+            {
+                if (ended.Contains(row))
+                    results[row].Index = -1;
+                else
+                    last = results[row].Large = engine.Store.Segments.Append(results[row].Body.Span);
+                first = first.IsNone ? last : first;
+                results[row].Body = default;
+            }
 
-        if (!last.IsNone)
-            await engine.Store.Segments.SyncAsync(first, last);
+            if (!last.IsNone)
+                await engine.Store.Segments.SyncAsync(first, last);
+        }
+        catch (StorageFullException)
+        {
+            // They come again over the next link, for as long as the disk refuses them.
+            foreach (var row in rows)
+            {
+                if (!results[row].Large.IsNone)
+                    engine.Store.Segments.GiveBack(results[row].Large, results[row].BodyBytes);
+            }
+
+            throw;
+        }
     }
 
     private sealed class Assembly(ResultPrefix prefix, long wholeBytes, ulong firstSequence)

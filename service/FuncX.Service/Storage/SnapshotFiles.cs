@@ -17,6 +17,8 @@ public sealed class SnapshotFiles
     {
         _directory = directory;
         Directory.CreateDirectory(directory);
+        foreach (var unfinished in Directory.GetFiles(directory, "*.snapshot.new"))
+            File.Delete(unfinished);
     }
 
     /// <summary>Writes a snapshot and deletes all but it and the one before.</summary>
@@ -27,15 +29,25 @@ public sealed class SnapshotFiles
         var aside = path + ".new";
         Span<byte> digest = stackalloc byte[8];
         BinaryPrimitives.WriteUInt64LittleEndian(digest, XxHash3.HashToUInt64(snapshot));
-        using (var file = File.OpenHandle(aside, FileMode.Create, FileAccess.Write))
+        try
         {
-            RandomAccess.Write(file, snapshot, 0);
-            RandomAccess.Write(file, digest, snapshot.Length);
-            DiskSync.Flush(file, aside);
+            using (var file = File.OpenHandle(aside, FileMode.Create, FileAccess.Write))
+            {
+                RandomAccess.Write(file, snapshot, 0);
+                RandomAccess.Write(file, digest, snapshot.Length);
+                DiskSync.Flush(file, aside);
+            }
+
+            FailPoints.Pass("before-commit-snapshot");
+            File.Move(aside, path, overwrite: true);
+        }
+        catch (IOException)
+        {
+            // The next one has another name, and the room may be what is missing.
+            File.Delete(aside);
+            throw;
         }
 
-        FailPoints.Pass("before-commit-snapshot");
-        File.Move(aside, path, overwrite: true);
         FailPoints.Pass("after-commit-snapshot");
         DiskSync.FlushDirectory(_directory);
         var old = List();

@@ -99,11 +99,9 @@ public sealed class TaskDatabase : IDisposable
         }
 
         if (!existed)
-        {
             File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-            DiskSync.FlushDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-        }
-
+        // At every start: the one that made the file may have ended right here.
+        DiskSync.FlushDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         GrowLog(path, logBytes);
         return new TaskDatabase(path);
     }

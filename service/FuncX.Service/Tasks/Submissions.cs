@@ -66,7 +66,7 @@ public sealed class Submissions(TaskEngine engine, SubmissionReader reader, Func
             for (var index = 0; !kept && index < moved.Length; index++)
             {
                 if (!moved[index].IsNone)
-                    engine.Store.Segments.GiveBack(moved[index], record.BytesOf(index));
+                    engine.GiveBack(moved[index], record.BytesOf(index));
             }
         }
     }

@@ -31,6 +31,9 @@ public sealed partial class TaskEngine : IDisposable
     private readonly Turn _turn;
     private readonly ConcurrentQueue<EngineEvent> _inbox = new();
     private readonly ConcurrentBag<TurnEffects> _effects = [];
+
+    /// <summary>Bodies of the commit that failed.</summary>
+    private readonly ConcurrentQueue<(SegmentReference Body, int Bytes)> _doubtful = new();
     private readonly AutoResetEvent _wake = new(false);
     private readonly Thread _thread;
     private readonly ITimer _timer;
@@ -162,6 +165,18 @@ public sealed partial class TaskEngine : IDisposable
         var deleted = new EndpointDeletedEvent(number, name);
         Post(deleted, inline: false);
         return deleted.Task;
+    }
+
+    /// <summary>
+    /// Gives the space of a body that nothing durable refers to back. Not while a commit has failed: what it wrote may count after all, should this process end before
+    /// another commit has taken its place in the file.
+    /// </summary>
+    internal void GiveBack(SegmentReference body, int bytes)
+    {
+        if (_full is null)
+            _store.Segments.GiveBack(body, bytes);
+        else
+            _doubtful.Enqueue((body, bytes));
     }
 
     internal void Unsendable(Assignment assignment, string reason) => Post(new UnsendableEvent(assignment, reason), inline: false);
@@ -471,6 +486,8 @@ public sealed partial class TaskEngine : IDisposable
         }
 
         _full = null;
+        while (_doubtful.TryDequeue(out var doubtful))
+            _store.Segments.GiveBack(doubtful.Body, doubtful.Bytes);
         LogRoom(_store.Directory);
         _turn.Begin(Now);
         _inbox.Enqueue(new StartEvent());

@@ -57,8 +57,10 @@ public sealed class CommitTests
                 clock.Elapsed.ShouldBeGreaterThanOrEqualTo(SyncDelay, $"submission {i} was acknowledged before its sync was over");
             }
 
-            // Large arguments have a sync of their own before the one of the batch.
-            var large = ServiceApi.Request(function, endpoint, "large", [$"[\"{new string('x', 200_000)}\"]"]);
+            // Large arguments have a sync of their own before the one of the batch. The first also begin a file, whose directory is synced.
+            string[] arguments = [$"[\"{new string('x', 200_000)}\"]"];
+            await cluster.Api.SubmitAsync(ServiceApi.Request(function, endpoint, "warm", arguments));
+            var large = ServiceApi.Request(function, endpoint, "large", arguments);
             var both = Stopwatch.StartNew();
             await cluster.Api.SubmitAsync(large);
             both.Elapsed.ShouldBeGreaterThanOrEqualTo(2 * SyncDelay, "large arguments were acknowledged before both syncs were over");
@@ -115,12 +117,9 @@ public sealed class CommitTests
             var size = await cluster.Api.RegisterAsync("def size(x):\n    return len(x)\n", "size");
             await cluster.Api.SubmitAsync(Large("g", 100_000));
 
-            var thread = Directory.GetDirectories($"/proc/{cluster.Service.Identity.Pid}/task").Single(static task => File.ReadAllText(Path.Combine(task, "comm")) == "segment sync\n");
             var again = Large("g", 200_000);
-            await using (var strace = Daemon.Start(
-                ["/usr/bin/strace", "-p", Path.GetFileName(thread), "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:error=EIO:when=1"], Path.Combine(cluster.DirectoryPath, "strace.log")))
+            await using (await FailingSync.OfAsync(cluster.Service.Identity, "segment sync", ":when=1", Path.Combine(cluster.DirectoryPath, "strace.log")))
             {
-                await Eventually.TrueAsync(() => strace.Tail.Contains("attached", StringComparison.Ordinal), "strace is attached", seen: () => strace.Tail);
                 var refused = await Should.ThrowAsync<RpcException>(async () => await cluster.Api.Tasks.SubmitAsync(again, cluster.Api.Headers));
                 refused.StatusCode.ShouldBe(StatusCode.ResourceExhausted);
                 refused.Status.Detail.ShouldContain("was not written to the disk: Input/output error");
@@ -133,6 +132,63 @@ public sealed class CommitTests
             Directory.GetFiles(Path.Combine(cluster.Service.DataDirectory, "segments")).Length.ShouldBe(2);
 
             SubmitRequest Large(string group, int length) => ServiceApi.Request(size, cluster.EndpointId, group, [$"[\"{new string('x', length)}\"]"]);
+        });
+    }
+
+    /// <summary>The endpoint sends it again over one link after the other, for as long as the disk refuses it.</summary>
+    [Fact]
+    public async Task A_large_result_that_the_disk_does_not_take_has_no_room_each_time_it_comes()
+    {
+        await Scenario.RunAsync(await LocalCluster.StartAsync(new EndpointOptions()), async cluster =>
+        {
+            var repeat = await cluster.Api.RegisterAsync("def repeat(n):\n    return 'x' * n\n", "repeat");
+            await cluster.Api.SubmitAsync(ServiceApi.Request(repeat, cluster.EndpointId, "first", ["[100000]"]));
+            await cluster.Api.WaitAsync("first", 1);
+            var segments = Path.Combine(cluster.Service.DataDirectory, "segments");
+            await using (await FailingSync.OfAsync(cluster.Service.Identity, "segment sync", "", Path.Combine(cluster.DirectoryPath, "strace.log")))
+            {
+                await cluster.Api.SubmitAsync(ServiceApi.Request(repeat, cluster.EndpointId, "second", ["[1000000]"]));
+                await Eventually.TrueAsync(() => Directory.GetFiles(segments).Length > 4, "it has come four times");
+                // Of one that is on its way just now too.
+                (await AllocatedAsync(segments)).ShouldBeLessThan(2_500_000);
+            }
+
+            (await cluster.Api.WaitAsync("second", 1)).Values.ShouldHaveSingleItem().Text.Length.ShouldBe(1_000_002);
+        });
+
+        static async Task<long> AllocatedAsync(string directory)
+        {
+            var (exitCode, output) = await Daemon.RunAsync(["/usr/bin/du", "-s", "-B1", directory], $"{directory}.du", Eventually.Patience);
+            exitCode.ShouldBe(0, output);
+            return long.Parse(output.Split('\t')[0], CultureInfo.InvariantCulture);
+        }
+    }
+
+    /// <summary>What a failed commit has written to the log is there for the next process to read, and may be whole.</summary>
+    [Fact]
+    public async Task A_large_result_whose_commit_failed_is_there_after_a_kill()
+    {
+        await Scenario.RunAsync(await LocalCluster.StartAsync(new EndpointOptions()), async cluster =>
+        {
+            var go = Path.Combine(cluster.DirectoryPath, "go");
+            var function = await cluster.Api.RegisterAsync(
+                "import os, time\ndef late(go, n):\n    while not os.path.exists(go):\n        time.sleep(0.01)\n    return 'x' * n\n", "late");
+            await cluster.Api.SubmitAsync(ServiceApi.Request(function, cluster.EndpointId, "g", [$"[\"{go}\", 1000000]"]));
+            await Eventually.TrueAsync(async () => (await cluster.Api.GroupAsync("g")).Dispatched == 1, "the task is at the endpoint");
+            var log = Path.Combine(cluster.Service.DataDirectory, "tasks.db-wal");
+            await using (await FailingSync.OfAsync(cluster.Service.Identity, Path.Combine(cluster.DirectoryPath, "strace.log"), log))
+            {
+                await File.WriteAllTextAsync(go, "");
+                // The link is ended behind everything else that comes of it, and within a second another commit is tried.
+                await Eventually.TrueAsync(
+                    () => cluster.Service.Tail.Contains("no room in", StringComparison.Ordinal) && cluster.Service.Tail.Contains("closed: epoch 1", StringComparison.Ordinal),
+                    "the commit has failed",
+                    seen: () => cluster.Service.Tail);
+                await cluster.Service.KillAsync();
+            }
+
+            await cluster.Service.StartAsync();
+            (await cluster.Api.WaitAsync("g", 1)).Values.ShouldHaveSingleItem().Text.Length.ShouldBe(1_000_002);
         });
     }
 

@@ -12,12 +12,12 @@ internal sealed class ResultsEvent(LinkSession link, TaskResult[] results, int c
     public TaskResult[] Results => results;
 
     /// <summary>Gives back the space of large bodies that no durable result refers to.</summary>
-    public void GiveBack(SegmentFiles segments)
+    public void GiveBack(TaskEngine engine)
     {
         for (var row = 0; row < count; row++)
         {
             if (!results[row].Large.IsNone && _keptLarge?.Contains(row) != true)
-                segments.GiveBack(results[row].Large, results[row].BodyBytes);
+                engine.GiveBack(results[row].Large, results[row].BodyBytes);
         }
     }
 
