@@ -11,6 +11,7 @@ public static partial class DiskSync
 {
     private const int Interrupted = 4; // EINTR
     private const int CloseOnExecute = 0x80000; // O_CLOEXEC
+    private const int DontNeed = 4; // POSIX_FADV_DONTNEED
 
     /// <summary>Returns when the file's bytes and its length are on the disk.</summary>
     /// <exception cref="IOException">They may not be. The system may have forgotten what it could not write: another call that succeeds says nothing of it.</exception>
@@ -23,6 +24,9 @@ public static partial class DiskSync
                 throw new IOException($"{path} was not written to the disk: {Marshal.GetPInvokeErrorMessage(error)}");
         }
     }
+
+    /// <summary>Has the system forget a part of a file that is on the disk; what is not stays. Advice: one that is not taken changes nothing but memory.</summary>
+    public static void Forget(SafeFileHandle file, long offset, long bytes) => _ = Advise(file, offset, bytes, DontNeed);
 
     /// <summary>Returns when the names in a directory are on the disk: a file whose directory entry was not synced may be gone after a power cut.</summary>
     /// <exception cref="IOException">They may not be.</exception>
@@ -41,6 +45,9 @@ public static partial class DiskSync
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial SafeFileHandle OpenDirectory(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "posix_fadvise64")]
+    private static partial int Advise(SafeFileHandle file, long offset, long bytes, int advice);
 
     [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
     private static partial int SynchronizeData(SafeFileHandle file);

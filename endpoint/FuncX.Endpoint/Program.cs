@@ -21,8 +21,11 @@ public static class Program
             InitCommand.Create(),
             ValidateCommand.Create(),
             StartCommand.Create(),
+            RestartCommand.Create(),
             StopCommand.Create(),
             StatusCommand.Create(),
+            LogsCommand.Create(),
+            DeleteCommand.Create(),
         };
         var parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)

@@ -20,6 +20,12 @@ public sealed record EndpointOptions
     /// <summary>The interpreter of the workers.</summary>
     public string Python { get; init; } = "/usr/bin/python3";
 
+    /// <summary>How workers are kept apart: <c>fork</c>, <c>spawn</c> or <c>per_task</c>.</summary>
+    public string Isolation { get; init; } = "fork";
+
+    /// <summary>Further keys of <c>workers</c>, as YAML's flow style has them.</summary>
+    public string MoreWorkers { get; init; } = "";
+
     /// <summary>Further lines of YAML, at the top level.</summary>
     public string MoreYaml { get; init; } = "";
 
@@ -37,7 +43,7 @@ public sealed record EndpointOptions
         provider: {type: local, nodes: {{Nodes}}}
         blocks: {{BlocksYaml}}
         transport: tcp
-        workers: {per_node: {{WorkersPerNode}}, python: {{Python}}}
+        workers: {per_node: {{WorkersPerNode}}, python: {{Python}}, isolation: {{Isolation}}{{(MoreWorkers.Length > 0 ? $", {MoreWorkers}" : "")}}}
         {{MoreYaml}}
 
         """;

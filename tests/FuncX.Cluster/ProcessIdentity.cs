@@ -10,6 +10,8 @@ public readonly partial record struct ProcessIdentity(int Pid, ulong StartTicks)
 {
     private const int SigKill = 9;
     private const int SigTerm = 15;
+    private const int SigContinue = 18;
+    private const int SigStop = 19;
 
     /// <summary>The identity of a process that runs now.</summary>
     /// <exception cref="InvalidOperationException">It does not run.</exception>
@@ -25,6 +27,13 @@ public readonly partial record struct ProcessIdentity(int Pid, ulong StartTicks)
 
     /// <summary>SIGTERM, if it is still that process.</summary>
     public bool Terminate() => IsAlive && kill(Pid, SigTerm) == 0;
+
+    /// <summary>SIGSTOP, if it is still that process: it stands still until <see cref="Continue"/>.</summary>
+    /// <returns>Whether the signal was sent.</returns>
+    public bool Stop() => IsAlive && kill(Pid, SigStop) == 0;
+
+    /// <summary>SIGCONT, if it is still that process.</summary>
+    public bool Continue() => IsAlive && kill(Pid, SigContinue) == 0;
 
     public override string ToString() => Pid.ToString(CultureInfo.InvariantCulture);
 

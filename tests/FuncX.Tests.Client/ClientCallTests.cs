@@ -1,8 +1,14 @@
+using System.Net;
 using FuncX.Client;
 using FuncX.Contracts;
 using FuncX.Tests.Client.Fake;
 using FuncX.Wire;
 using Grpc.Core;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging;
 using Shouldly;
 using Xunit;
 
@@ -117,50 +123,75 @@ public sealed class ClientCallTests
         failure.Message.ShouldContain("\"text\"");
     }
 
-    [Fact]
-    public async Task A_refused_call_fails_at_once_with_the_services_reason()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_refused_call_fails_at_once_with_the_services_reason(bool unary)
     {
         await using var service = await FakeService.StartAsync();
         var (function, endpoint) = (service.State.AddFunction("same"), service.State.AddEndpoint("lab"));
-        service.State.Refusal = _ => new Status(StatusCode.ResourceExhausted, "queue of endpoint lab is full: 5,000,000 tasks");
-        await using var client = service.Client();
+        service.State.Refusal = _ => new Status(StatusCode.ResourceExhausted, "queue of endpoint “lab” is full: 5,000,000 tasks, 100 % of it");
+        await using var client = service.Client(new FuncXClientOptions { UnarySubmission = unary });
 
         var handle = await client.SubmitAsync<int, int>(function, endpoint, 1, cancellation: Token);
 
         (await Should.ThrowAsync<FuncXException>(() => handle.Accepted)).Kind.ShouldBe(FuncXErrorKind.Refused);
-        (await Should.ThrowAsync<FuncXException>(() => handle.AsTask())).Message.ShouldContain("5,000,000");
+        (await Should.ThrowAsync<FuncXException>(() => handle.AsTask())).Message.ShouldContain("queue of endpoint “lab” is full: 5,000,000 tasks, 100 % of it");
     }
 
-    [Fact]
-    public async Task An_unknown_function_is_not_found()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_unknown_function_is_not_found(bool unary)
     {
         await using var service = await FakeService.StartAsync();
         var endpoint = service.State.AddEndpoint("lab");
-        await using var client = service.Client();
+        await using var client = service.Client(new FuncXClientOptions { UnarySubmission = unary });
 
         var failure = await Should.ThrowAsync<FuncXException>(() => client.CallAsync<int, int>(new FunctionId("0123"), endpoint, 1, cancellation: Token));
 
         failure.Kind.ShouldBe(FuncXErrorKind.NotFound);
     }
 
-    [Fact]
-    public async Task A_wrong_token_is_not_authorised()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_wrong_token_is_not_authorised(bool unary)
     {
         await using var service = await FakeService.StartAsync();
         var (function, endpoint) = (service.State.AddFunction("same"), service.State.AddEndpoint("lab"));
-        await using var client = new FuncXClient(service.Address, "fxt_wrong");
+        await using var client = new FuncXClient(service.Address, "fxt_wrong", new FuncXClientOptions { UnarySubmission = unary });
 
         (await Should.ThrowAsync<FuncXException>(() => client.CallAsync<int, int>(function, endpoint, 1, cancellation: Token))).Kind.ShouldBe(FuncXErrorKind.NotAuthorised);
         (await Should.ThrowAsync<FuncXException>(() => client.Functions.ListAsync(cancellation: Token))).Kind.ShouldBe(FuncXErrorKind.NotAuthorised);
     }
 
-    [Fact]
-    public async Task A_service_that_is_not_there_is_unreachable_within_the_time_given()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_service_that_is_not_there_is_unreachable_within_the_time_given(bool unary)
     {
-        await using var client = new FuncXClient(new Uri("http://127.0.0.1:1"), "t", new FuncXClientOptions { ConnectTimeout = TimeSpan.FromMilliseconds(100) });
+        await using var client = new FuncXClient(new Uri("http://127.0.0.1:1"), "t", new FuncXClientOptions { ConnectTimeout = TimeSpan.FromMilliseconds(100), UnarySubmission = unary });
 
         (await Should.ThrowAsync<FuncXException>(() => client.Endpoints.ListAsync(Token))).Kind.ShouldBe(FuncXErrorKind.Unreachable);
         (await Should.ThrowAsync<FuncXException>(() => client.CallAsync<int, int>(new FunctionId("f"), new EndpointId("e"), 1, cancellation: Token))).Kind.ShouldBe(FuncXErrorKind.Unreachable);
+    }
+
+    [Fact]
+    public async Task What_answers_a_call_but_is_no_service_is_told_of()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2));
+        await using var other = builder.Build();
+        other.Run(context => context.Response.WriteAsync(new string('x', 10_000), Token));
+        await other.StartAsync(Token);
+        await using var client = new FuncXClient(
+            new Uri(other.Urls.First()), "t", new FuncXClientOptions { RetryFor = TimeSpan.FromMilliseconds(100), UnarySubmission = true });
+
+        var failure = await Should.ThrowAsync<FuncXException>(async () => await (await client.SubmitAsync<int, int>(new FunctionId("f"), new EndpointId("e"), 1, cancellation: Token)).Accepted);
+
+        failure.Message.ShouldContain("Bad gRPC response");
     }
 
     [Theory]
@@ -220,12 +251,14 @@ public sealed class ClientCallTests
         failure.Message.ShouldStartWith("A walltime is 1 ms to 49.17:02:47.2950000 (the service counts milliseconds in 32 bits).");
     }
 
-    [Fact]
-    public async Task Calls_survive_a_restart_of_the_service()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Calls_survive_a_restart_of_the_service(bool unary)
     {
         await using var service = await FakeService.StartAsync();
         var (function, endpoint) = (service.State.AddFunction("same"), service.State.AddEndpoint("lab"));
-        await using var client = service.Client();
+        await using var client = service.Client(new FuncXClientOptions { UnarySubmission = unary });
         (await client.CallAsync<int, int>(function, endpoint, 1, cancellation: Token)).ShouldBe(1);
 
         await service.StopAsync();

@@ -102,7 +102,7 @@ public sealed class PatienceTests
 
         await service.StopAsync();
         while (_time.GetUtcNow() - lost < TimeSpan.FromMinutes(6) && !value.IsCompleted)
-            await Task.WhenAny(_time.NextLook(), value);
+            await Task.WhenAny(_time.NextLook(), value).WaitAsync(Moment, Token);
         await service.RestartAsync(TimeSpan.Zero);
         service.State.Release();
 

@@ -183,7 +183,7 @@ public sealed class BackOffTests
                 file.write("%r\n" % time.time())
             if len(open("{{starts}}").readlines()) > {{deaths}}:
                 os.execv("/usr/bin/python3", ["/usr/bin/python3"] + sys.argv[1:])
-            body = json.dumps({"role": "worker", "version": "0.1.0", "protocol_minimum": 1, "protocol_maximum": 1, "pid": os.getpid(), "window": 8}).encode()
+            body = json.dumps({"role": "worker", "version": "0.1.0", "protocol_minimum": 1, "protocol_maximum": 1, "pid": os.getpid(), "window": 8, "ring": True}).encode()
             os.write(0, struct.pack("<IB59x", 64 + len(body), 1) + body)
             sys.stderr.write("no licence is left\n")
             sys.stderr.flush()

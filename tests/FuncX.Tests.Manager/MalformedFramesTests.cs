@@ -21,6 +21,7 @@ public sealed class MalformedFramesTests(ITestOutputHelper output)
     [InlineData("unknown_content", 1)]
     [InlineData("ring_that_only_wraps", 1)]
     [InlineData("ring_cut_off", 1)]
+    [InlineData("hello_again", 1)]
     [InlineData("zygote_says_null", 0)]
     [InlineData("zygote_names_pid_1", 0)]
     public void A_malformed_frame_costs_its_own_worker_and_at_most_its_task(string what, int lost)

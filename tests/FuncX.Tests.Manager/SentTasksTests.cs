@@ -48,7 +48,7 @@ public sealed class SentTasksTests
         _sent.TakeBack(before: 2, after: 4, _queue);
         Queued().ShouldBe([_slots[2], _slots[4], _slots[5]]);
         _sent.InDoubt.ShouldBeTrue();
-        _sent.Resolve(started: 4, forgotten: 1, _queue);
+        _sent.Resolve(started: 4, forgotten: 1, _queue).ShouldBeFalse();
         _sent.InDoubt.ShouldBeTrue();
         _sent.Remove(_slots[3]);
         _sent.InDoubt.ShouldBeFalse();
@@ -63,7 +63,7 @@ public sealed class SentTasksTests
         _sent.Remove(_slots[0]);
         _sent.Remove(_slots[1]);
         _sent.TakeBack(before: 2, after: 4, _queue);
-        _sent.Resolve(started, forgotten, _queue);
+        _sent.Resolve(started, forgotten, _queue).ShouldBeTrue("whoever is told feeds a worker");
         _sent.InDoubt.ShouldBeFalse();
         _sent.Count.ShouldBe(0);
         Queued().Order().ShouldBe(_slots[2..]);

@@ -39,7 +39,7 @@ def frame(kind, body=b"", flags=0, task=bytes(22), ticket=0, function=0):
 
 
 def hello(role):
-    return frame(HELLO, json.dumps({"role": role, "version": "0.1.0", "protocol_minimum": 1, "protocol_maximum": 1, "pid": os.getpid(), "window": 1}).encode())
+    return frame(HELLO, json.dumps({"role": role, "version": "0.1.0", "protocol_minimum": 1, "protocol_maximum": 1, "pid": os.getpid(), "window": 1, "ring": True}).encode())
 
 
 def answer(task, value=b"7"):
@@ -129,11 +129,16 @@ def ring_cut_off(sock, ring, task):
     sock.sendall(frame(DOORBELL) + frame(0))
 
 
+def hello_again(sock, ring, task):
+    sock.sendall(hello("worker").replace(b', "ring": true', b"              "))
+
+
 # The descriptor of the worker's ring.
 RING = []
 
 WORKER_CASES = {found.__name__: found for found in (
-    short_segmented, segmented_in_ring, segmented_that_is_short, segment_of_another, other_attempt, wild_time, unknown_content, ring_that_only_wraps, ring_cut_off)}
+    short_segmented, segmented_in_ring, segmented_that_is_short, segment_of_another, other_attempt, wild_time, unknown_content, ring_that_only_wraps, ring_cut_off,
+    hello_again)}
 
 HELLO_BODIES = [b"null", b"[]", b"7", b"{", b"", b'{"protocol_minimum": null}', b'{"protocol_minimum": 1e99}', b'{"role": "\xff\xfe"}', b"[" * 5000, b'{"window": "many"}']
 

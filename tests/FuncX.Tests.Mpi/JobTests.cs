@@ -36,7 +36,13 @@ public sealed class JobTests
     public void The_environment_variable_overrides_the_usual_names_and_each_rank_of_a_foreign_launcher_is_alone()
     {
         Launchers.SkipUnlessInstalled(Launcher.OpenMpi);
-        var job = Job.Run(Launcher.Mpich, 2, Scenarios.Program, ["identity", "finalize"], ("FUNCX_MPI_LIBRARY", "libmpi.so.40"));
+        // Two that begin alone at the same moment both make the directory of their user's sessions, and Open MPI fails where it is already there: each gets a place of its own.
+        var sessions = Directory.CreateTempSubdirectory("funcx-mpi-sessions-");
+        var alone = Path.Combine(sessions.FullName, "alone");
+        File.WriteAllText(alone, $"#!/bin/sh\nOMPI_MCA_orte_tmpdir_base=$(mktemp -d -p {sessions.FullName}) exec {Scenarios.Program} \"$@\"\n");
+        File.SetUnixFileMode(alone, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        var job = Job.Run(Launcher.Mpich, 2, alone, ["identity", "finalize"], ("FUNCX_MPI_LIBRARY", "libmpi.so.40"));
+        sessions.Delete(recursive: true);
         job.ExitCode.ShouldBe(0, job.ToString());
         job.Said("identity", 2).ShouldAllBe(static said => said.StartsWith("OpenMpi; "));
         job.Said("size", 2).ShouldBe(["1", "1"]);

@@ -55,8 +55,8 @@ public sealed partial class ConfigurationKeysTests
         ("workers.python", "workers: {python: python3.12}", true),
         ("workers.preload", "workers: {preload: [numpy]}", true),
         ("workers.isolation", "workers: {isolation: fork}", true),
-        ("workers.isolation", "workers: {isolation: spawn}", false),
-        ("workers.isolation", "workers: {isolation: per_task}", false),
+        ("workers.isolation", "workers: {isolation: spawn}", true),
+        ("workers.isolation", "workers: {isolation: per_task}", true),
         ("workers.prefetch", "workers: {prefetch: 2}", true),
         ("workers.idle", "workers: {idle: 1m}", true),
         ("workers.simulate", "workers: {simulate: true}", false),
@@ -138,7 +138,7 @@ public sealed partial class ConfigurationKeysTests
             provider: {type: slurm, walltime: 1h}
             transport: mpi
             launcher: {}
-            workers: {per_node: 1, memory_per_worker: 1GiB, cpu_affinity: block, accelerators: [0], isolation: spawn, simulate: true}
+            workers: {per_node: 1, memory_per_worker: 1GiB, cpu_affinity: block, accelerators: [0], simulate: true}
             containers: {runtime: podman, allowed: [b], binds: [/b], cache: {dir: /b}, mode: hard, warm: {b: 1}}
             stage_in: [b]
             limits: {result: 1GiB}
@@ -146,7 +146,7 @@ public sealed partial class ConfigurationKeysTests
             """;
         EndpointSupport.Unsupported(EndpointConfigurationFile.Parse("x.yaml", Everything)).Select(Named).ShouldBe(
         [
-            "provider.type", "transport", "launcher", "workers.memory_per_worker", "workers.cpu_affinity", "workers.accelerators", "workers.isolation", "workers.simulate",
+            "provider.type", "transport", "launcher", "workers.memory_per_worker", "workers.cpu_affinity", "workers.accelerators", "workers.simulate",
             "containers.runtime", "containers.allowed", "containers.binds", "containers.cache", "containers.mode", "containers.warm", "stage_in", "limits.result",
             "sharing.mode", "sharing.functions",
         ]);

@@ -4,6 +4,8 @@ using FuncX.Contracts.V1;
 using FuncX.Endpoint.Dispatch;
 using FuncX.Endpoint.Managers;
 using FuncX.Endpoint.ServiceLink;
+using FuncX.Tests.Unit.ServiceFront;
+using FuncX.Tests.Unit.ServiceTasks;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
 using Shouldly;
@@ -14,6 +16,8 @@ namespace FuncX.Tests.Unit;
 /// <summary>How the senders to managers and to the service end: what broke on the way is one thing, a defect of the endpoint another.</summary>
 public sealed class EndpointSendersTests
 {
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
+
     private readonly BufferPool _pool = new();
     private readonly ConcurrentQueue<Exception> _failures = new();
     private readonly HeardLogger _logger = new();
@@ -71,16 +75,37 @@ public sealed class EndpointSendersTests
         end.Problem.ShouldNotBeNull();
     }
 
-    [Fact]
-    public async Task A_call_that_the_service_has_ended_is_no_defect()
+    [Theory]
+    [InlineData("superseded")]
+    [InlineData("stopped")]
+    [InlineData("disposed")]
+    public async Task Writing_on_a_link_that_is_over_is_no_defect(string how)
     {
-        var session = new LinkSession(new ThrowingWriter(new InvalidOperationException("Can't write the message because the call is complete.")), new HopCounter(), () => { }, _failures.Enqueue);
+        await using var service = await RunningService.StartAsync();
+        var (_, endpoint, credential) = ServiceTasksPlayed.Register(service);
+        using var call = service.Channel.CreateCallInvoker().AsyncDuplexStreamingCall(
+            new LinkMethod(_pool, new HopCounter()).Connect(), null, new CallOptions(RunningService.Bearer(credential)));
+        await call.RequestStream.WriteAsync(new PlainMessage(new EndpointMessage
+        {
+            Hello = new EndpointHello { Version = "1", ProtocolMinimum = 1, ProtocolMaximum = 1, EndpointId = endpoint, Instance = "one" },
+        }));
+        (await call.ResponseStream.MoveNext(CancellationToken.None)).ShouldBeTrue();
+        var session = new LinkSession(call.RequestStream, new HopCounter(), () => { }, _failures.Enqueue);
 
-        session.Send(new EndpointMessage());
+        if (how == "superseded")
+            (await ServiceTasksPlayed.ConnectAsync(service, endpoint, credential)).Dispose();
+        else if (how == "stopped")
+            await service.StopAsync();
+        else
+            call.Dispose();
 
-        await Eventually.True(() => !_failures.IsEmpty);
-        TransportFailure.Is(_failures.Single()).ShouldBeTrue();
-        _failures.Single().Message.ShouldContain("the call is complete");
+        await Eventually.True(() =>
+        {
+            session.Send(new EndpointMessage { Credit = new Credit() });
+            return !_failures.IsEmpty;
+        });
+        var problem = _failures.First();
+        TransportFailure.Is(problem).ShouldBeTrue(problem.ToString());
     }
 
     [Fact]
@@ -128,6 +153,37 @@ public sealed class EndpointSendersTests
         _failures.Single().ShouldBeOfType<InvalidOperationException>();
         await Eventually.True(() => before.References == 1 && after.References == 1);
         broken.References.ShouldBe(-1);
+    }
+
+    [Fact]
+    public void A_sender_that_is_interrupted_as_it_ends_takes_nothing_from_the_next_one()
+    {
+        using var ends = new ManualResetEventSlim();
+        using var goesOn = new ManualResetEventSlim();
+        var pool = new InterruptingPool(ends, goesOn);
+        using var stream = new HeldStream();
+        var outbox = new ManagerOutbox(stream, new HopCounter(), pool, _failures.Enqueue, () => { });
+        PooledBuffer[] buffers = [pool.Rent(4096), pool.Rent(4096), pool.Rent(4096)];
+
+        var first = new Thread(() => Send(buffers[0]));
+        first.Start();
+        ends.Wait(s_patience).ShouldBeTrue();
+        stream.Held = new TaskCompletionSource();
+        Send(buffers[1], buffers[2]);
+        goesOn.Set();
+        first.Join(s_patience).ShouldBeTrue();
+        stream.Held.SetResult();
+
+        _failures.ShouldBeEmpty();
+        stream.Length.ShouldBe(3 * 4096);
+        buffers.ShouldAllBe(static buffer => buffer.References == 0);
+
+        void Send(params PooledBuffer[] frames)
+        {
+            foreach (var frame in frames)
+                outbox.AddSmall(new FrameSlice(frame, 0, 4096));
+            outbox.Flush();
+        }
     }
 
     [Fact]
@@ -198,6 +254,34 @@ public sealed class EndpointSendersTests
         public Task WriteAsync(OutgoingMessage message) => Task.FromException(problem);
 
         public Task CompleteAsync() => Task.CompletedTask;
+    }
+
+    /// <summary>Holds the first sender up when it gives its own buffer back.</summary>
+    private sealed class InterruptingPool(ManualResetEventSlim ends, ManualResetEventSlim goesOn) : BufferPool
+    {
+        internal override void Return(PooledBuffer buffer)
+        {
+            if (buffer.Array.Length == 16 << 10 && !ends.IsSet)
+            {
+                ends.Set();
+                goesOn.Wait(s_patience);
+            }
+
+            base.Return(buffer);
+        }
+    }
+
+    /// <summary>Takes as long as it is told to.</summary>
+    private sealed class HeldStream : MemoryStream
+    {
+        public TaskCompletionSource? Held { get; set; }
+
+        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            if (Held is not null)
+                await Held.Task;
+            Write(buffer.Span);
+        }
     }
 
     private sealed class ThrowingStream(Exception problem) : MemoryStream

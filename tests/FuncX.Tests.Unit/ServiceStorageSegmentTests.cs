@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.IO.MemoryMappedFiles;
+using System.Runtime.InteropServices;
 using FuncX.Service.Storage;
 using FuncX.Tests.Unit.ServiceFront;
 using Shouldly;
@@ -6,7 +8,7 @@ using Xunit;
 
 namespace FuncX.Tests.Unit.ServiceStorage;
 
-public sealed class ServiceStorageSegmentTests : IDisposable
+public sealed partial class ServiceStorageSegmentTests : IDisposable
 {
     private readonly ScratchDirectory _directory = new();
 
@@ -63,6 +65,31 @@ public sealed class ServiceStorageSegmentTests : IDisposable
         OpenFiles().ShouldBe(["00000002.seg"]);
     }
 
+    /// <summary>Only on a disk: what lies in memory alone (tmpfs) cannot be forgotten.</summary>
+    [Fact]
+    public async Task A_body_that_is_kept_in_memory_elsewhere_takes_none_of_the_system_once_it_is_on_the_disk()
+    {
+        Assert.SkipWhen(string.Equals(new DriveInfo(_directory.Path).DriveFormat, "tmpfs", StringComparison.Ordinal), "the temporary directory is a tmpfs");
+        using var segments = new SegmentFiles(_directory.Path);
+        byte[][] bodies = [.. Enumerable.Range(1, 8).Select(static number => Body(number * 1_000))];
+        var kept = bodies.Select(body => segments.Append(body, isKept: true)).ToArray();
+        ResidentPages().ShouldBeGreaterThan(kept[^1].Offset / Environment.SystemPageSize, "not on the disk yet");
+        await segments.SyncAsync(kept[0], kept[^1]);
+        ResidentPages().ShouldBeLessThanOrEqualTo(1);
+
+        foreach (var (reference, body) in kept.Zip(bodies))
+        {
+            var read = new byte[body.Length];
+            segments.Read(reference, read);
+            read.AsSpan().SequenceEqual(body).ShouldBeTrue();
+        }
+
+        var before = ResidentPages();
+        var other = segments.Append(bodies[0]);
+        await segments.SyncAsync(other, other);
+        ResidentPages().ShouldBeGreaterThanOrEqualTo(before + (bodies[0].Length / Environment.SystemPageSize) - 1);
+    }
+
     [Fact]
     public async Task Whoever_waits_at_the_end_is_answered_and_nobody_after_it()
     {
@@ -74,6 +101,19 @@ public sealed class ServiceStorageSegmentTests : IDisposable
         segments.Dispose();
         await Should.ThrowAsync<ObjectDisposedException>(() => segments.SyncAsync(reference, reference));
     }
+
+    private long ResidentPages()
+    {
+        var length = new FileInfo(Path.Combine(_directory.Path, "00000001.seg")).Length;
+        using var file = MemoryMappedFile.CreateFromFile(Path.Combine(_directory.Path, "00000001.seg"), FileMode.Open, mapName: null, length, MemoryMappedFileAccess.Read);
+        using var view = file.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read);
+        var pages = new byte[(length + Environment.SystemPageSize - 1) / Environment.SystemPageSize];
+        mincore(view.SafeMemoryMappedViewHandle.DangerousGetHandle(), (nuint)length, pages).ShouldBe(0);
+        return pages.Count(static page => (page & 1) != 0);
+    }
+
+    [LibraryImport("libc")]
+    private static partial int mincore(nint address, nuint length, byte[] pages);
 
     private List<string> OpenFiles() => [.. Directory.GetFiles("/proc/self/fd")
         .Select(static link => new FileInfo(link).LinkTarget ?? "")

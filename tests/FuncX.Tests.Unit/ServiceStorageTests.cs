@@ -190,7 +190,7 @@ public sealed class ServiceStorageTests
     public async Task Housekeeping_that_fails_does_not_end_the_service()
     {
         using var harness = new EngineHarness(limits: new Service.Limits.ServiceLimits { ResultRetention = TimeSpan.FromHours(1) });
-        await MakeExpiredAsync(harness, 10);
+        // Before anything expires: the engine's own thread prunes when it is told the time.
         using (var connection = new SqliteConnection($"Data Source={Path.Combine(harness.Directory, "tasks.db")};Pooling=False"))
         {
             connection.Open();
@@ -199,6 +199,7 @@ public sealed class ServiceStorageTests
             command.ExecuteNonQuery();
         }
 
+        await MakeExpiredAsync(harness, 10);
         for (var tick = 0; tick < 3; tick++)
         {
             harness.Time.Advance(TimeSpan.FromMinutes(40));
@@ -292,6 +293,24 @@ public sealed class ServiceStorageTests
     }
 
     /// <summary>Single commits that have all expired but the last; says how many.</summary>
+    [Fact]
+    public void A_snapshot_that_the_disk_does_not_take_leaves_nothing_and_the_one_before_stays()
+    {
+        var directory = Directory.CreateTempSubdirectory("funcx-snapshots-").FullName;
+        var files = new SnapshotFiles(directory);
+        files.Write(1, "one"u8);
+        // What is written to it answers that there is no space.
+        File.CreateSymbolicLink(Path.Combine(directory, "0000000000000002.snapshot.new"), "/dev/full");
+
+        Should.Throw<IOException>(() => files.Write(2, "two"u8));
+
+        Directory.GetFiles(directory).ShouldBe([Path.Combine(directory, "0000000000000001.snapshot")]);
+        files.Read().ShouldHaveSingleItem().Chunk.ShouldBe(1);
+        files.Write(3, "three"u8);
+        files.Read().Select(static snapshot => snapshot.Chunk).ShouldBe([3, 1]);
+        Directory.Delete(directory, recursive: true);
+    }
+
     private static async Task<long> MakeExpiredAsync(EngineHarness harness, int batches)
     {
         for (var batch = 0; batch < batches; batch++)

@@ -1,5 +1,8 @@
 using System.Buffers.Binary;
 using FuncX.Contracts.V1;
+using FuncX.Service.Links;
+using FuncX.Service.Storage;
+using FuncX.Service.Tasks;
 using FuncX.Tests.Unit.ServiceFront;
 using FuncX.Wire;
 using Google.Protobuf;
@@ -13,7 +16,12 @@ namespace FuncX.Tests.Unit.ServiceTasks;
 /// <summary>Large arguments on their way to the endpoint: from the memory of the request while that is kept, else from their file.</summary>
 public sealed class ServiceTasksLargeTests : IDisposable
 {
+    // What takes a moment, on a machine that is busy.
+    private static readonly TimeSpan Moment = TimeSpan.FromSeconds(60);
+
     private readonly string _directory = RunningService.NewDirectory();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
 
@@ -43,9 +51,13 @@ public sealed class ServiceTasksLargeTests : IDisposable
         await using (var service = await RunningService.StartAsync(directory: _directory))
         {
             registered = Register(service);
-            await SubmitAsync(service, registered, [body]);
-            Spoil();
-            await ShouldReceiveAsync(service, registered, [body]);
+            using (var link = await ConnectAsync(service, registered.Endpoint, registered.Credential, creditTasks: 0))
+            {
+                await SubmitAsync(service, registered, [body]);
+                Spoil();
+                await ShouldReceiveAsync(service, link, [body]);
+            }
+
             await SubmitAsync(service, registered, [body]);
         }
 
@@ -57,9 +69,32 @@ public sealed class ServiceTasksLargeTests : IDisposable
                 new ResultsRequest { Group = "g", Follow = true }, RunningService.Bearer(service.AdminToken));
             // The first batch was cancelled.
             for (var outcome = TaskOutcome.Cancelled; outcome != TaskOutcome.Rejected; outcome = (TaskOutcome)results.ResponseStream.Current.Outcomes.ShouldHaveSingleItem())
-                (await results.ResponseStream.MoveNext(CancellationToken.None)).ShouldBeTrue();
+                (await results.ResponseStream.MoveNext(Token).WaitAsync(Moment, Token)).ShouldBeTrue();
             results.ResponseStream.Current.Bodies.ToStringUtf8().ShouldContain("cannot be read back from the service");
         }
+    }
+
+    [Fact]
+    public void Requests_are_kept_for_their_large_bodies_while_the_endpoint_is_there_and_up_to_a_budget_of_their_own()
+    {
+        using var harness = new EngineHarness(_directory);
+        var turn = new Turn(harness.Store) { LargeBudget = 1_000 };
+        turn.Begin(1);
+
+        Kept(600).ShouldBeFalse("nobody is there to read it");
+        turn.State.Endpoint(EngineHarness.Endpoint).Link = new LinkSession(EngineHarness.Owner, "ann", "one", "1.0");
+        var first = turn.Submit(Large(600));
+        first.Record!.CameAt.ShouldNotBeNull();
+        Kept(401).ShouldBeFalse("600 and 401 are more than 1,000");
+        Kept(400).ShouldBeTrue();
+        (turn.State.LargeResidentBytes, turn.State.ResidentBytes).ShouldBe((1_000, 4 * 5));
+        turn.State.LetGo(first);
+        (turn.State.LargeResidentBytes, turn.State.ResidentBytes).ShouldBe((400, 3 * 5));
+        Kept(600).ShouldBeTrue();
+
+        bool Kept(int bytes) => turn.Submit(Large(bytes)).Record!.CameAt is not null;
+
+        SubmissionRecord Large(int came) => harness.Batch(1) with { Large = new SegmentReference[1], LargeBytes = [0], Came = new byte[came], CameAt = [0, came] };
     }
 
     private static async Task SubmitAsync(RunningService service, (string Function, string Endpoint, string Credential) registered, byte[][] bodies)
@@ -71,17 +106,22 @@ public sealed class ServiceTasksLargeTests : IDisposable
         await new Contracts.V1.Tasks.TasksClient(service.Channel).SubmitAsync(request, RunningService.Bearer(service.AdminToken));
     }
 
-    /// <summary>Takes one batch and leaves without having it: it is in line for the next link, and that one holds it.</summary>
     private static async Task ShouldReceiveAsync(RunningService service, (string Function, string Endpoint, string Credential) registered, byte[][] bodies)
     {
         using var link = await ConnectAsync(service, registered.Endpoint, registered.Credential);
+        await ShouldReceiveAsync(service, link, bodies);
+    }
+
+    /// <summary>Takes one batch, and cancels it.</summary>
+    private static async Task ShouldReceiveAsync(RunningService service, AsyncDuplexStreamingCall<EndpointMessage, ServiceMessage> link, byte[][] bodies)
+    {
         await link.RequestStream.WriteAsync(new EndpointMessage { Credit = new Credit { Tasks = 1_000, Bytes = 64 << 20 } });
         var received = new Dictionary<uint, List<byte>>();
         var whole = new Dictionary<uint, long>();
         TaskId task = default;
         while (received.Count < bodies.Length || received.Any(entry => whole.GetValueOrDefault(entry.Key, entry.Value.Count) > entry.Value.Count))
         {
-            (await link.ResponseStream.MoveNext(CancellationToken.None)).ShouldBeTrue();
+            (await link.ResponseStream.MoveNext(Token).WaitAsync(Moment, Token)).ShouldBeTrue();
             if (link.ResponseStream.Current.MessageCase != ServiceMessage.MessageOneofCase.Tasks)
                 continue;
             var input = link.ResponseStream.Current.Tasks.Frames.Memory;

@@ -42,7 +42,7 @@ internal static class ServiceTasksPlayed
         };
     }
 
-    public static async Task<AsyncDuplexStreamingCall<EndpointMessage, ServiceMessage>> ConnectAsync(RunningService service, string endpoint, string credential)
+    public static async Task<AsyncDuplexStreamingCall<EndpointMessage, ServiceMessage>> ConnectAsync(RunningService service, string endpoint, string credential, ulong creditTasks = 1_000)
     {
         var link = new Link.LinkClient(service.Channel).Connect(RunningService.Bearer(credential));
         await link.RequestStream.WriteAsync(new EndpointMessage
@@ -52,7 +52,7 @@ internal static class ServiceTasksPlayed
         (await link.ResponseStream.MoveNext(CancellationToken.None)).ShouldBeTrue();
         link.ResponseStream.Current.Welcome.Name.ShouldBe("lab");
         await link.RequestStream.WriteAsync(new EndpointMessage { Inventory = new EndpointInventory { Last = true } });
-        await link.RequestStream.WriteAsync(new EndpointMessage { Credit = new Credit { Tasks = 1000, Bytes = 1 << 20 } });
+        await link.RequestStream.WriteAsync(new EndpointMessage { Credit = new Credit { Tasks = creditTasks, Bytes = creditTasks * 1_048 } });
         return link;
     }
 

@@ -132,10 +132,10 @@ class Worker:
             os.close(ring)
             self.size = len(self.ring) - 4096
             # Struct.pack_into fills with zeros first; the worker must never see those.
-            self.numbers = memoryview(self.ring)[:152].cast("Q")
+            self.numbers = memoryview(self.ring)[:176].cast("Q")
         self.read = 0
         self.doorbells = 0
-        self.sent = 0
+        self.sent = self.skips = 0
         self.hello, = [f.json for f in self.stream.next()]
         self.segments = {}
         sock.sendall(frame(WELCOME, json.dumps(dict({"version": "0.1.0", "protocol": 1}, **(welcome or {}))).encode()))
@@ -220,8 +220,10 @@ class Worker:
 
     def skip(self, skip_from, skip_to):
         """Takes tasks back; returns the number from which on they are the manager's own."""
-        self.numbers[18] = skip_to
-        self.numbers[17] = skip_from
+        self.skips += 1
+        self.numbers[18 + self.skips % 2 * 2] = skip_from
+        self.numbers[19 + self.skips % 2 * 2] = skip_to
+        self.numbers[17] = self.skips
         self.ring[128] = 1
         os.sched_yield()
         return self.counters()[1]

@@ -13,6 +13,12 @@ public sealed class BlockDirectories(EndpointConfiguration configuration)
 
     private readonly string _root = System.IO.Path.Combine(configuration.StateDirectory, "blocks");
 
+    /// <summary>Every block that has a directory, oldest first.</summary>
+    public IReadOnlyList<string> Names =>
+        new DirectoryInfo(_root) is { Exists: true } root
+            ? [.. root.EnumerateDirectories().OrderBy(static block => block.CreationTimeUtc).Select(static block => block.Name)]
+            : [];
+
     public string PathOf(string blockId) => System.IO.Path.Combine(_root, blockId);
 
     public string RendezvousOf(string blockId) => System.IO.Path.Combine(_root, blockId, "rendezvous.json");

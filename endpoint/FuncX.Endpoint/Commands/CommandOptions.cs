@@ -12,6 +12,12 @@ internal static class CommandOptions
         HelpName = "FILE.yaml",
     };
 
+    public static Option<FileInfo?> TokenFile(string when) => new("--token-file")
+    {
+        Description = $"File (mode 0600) with your token, {when}; left out: what `funcx login` saved",
+        HelpName = "FILE",
+    };
+
     public static Option<double> Timeout(string what, double seconds)
     {
         var option = new Option<double>("--timeout")

@@ -1,4 +1,5 @@
 using System.Reflection;
+using FuncX.Configuration;
 using FuncX.Endpoint.Hosting;
 using FuncX.Endpoint.Identity;
 using FuncX.Providers;
@@ -10,11 +11,13 @@ internal static class DetachedStart
 {
     private const long LogBytes = 10 << 20;
 
+    public static string LogOf(EndpointConfiguration configuration) => Path.Combine(configuration.StateDirectory, "logs", "endpoint.log");
+
     public static async Task<int> RunAsync(StartArguments arguments, TimeProvider time, CancellationToken cancellation)
     {
         var stateDirectory = arguments.Configuration.StateDirectory;
         StateDirectory.Prepare(stateDirectory);
-        var log = Path.Combine(stateDirectory, "logs", "endpoint.log");
+        var log = LogOf(arguments.Configuration);
         Rotate(log);
         var logged = File.Exists(log) ? new FileInfo(log).Length : 0;
         List<string> command = ["start", "--config", arguments.ConfigFile, "--log-level", arguments.LogLevel.ToString()];

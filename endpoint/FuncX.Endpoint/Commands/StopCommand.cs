@@ -20,7 +20,8 @@ internal static class StopCommand
         return command;
     }
 
-    private static async Task<int> RunAsync(EndpointConfiguration configuration, TimeSpan timeout, bool force, CancellationToken cancellation)
+    /// <summary>Stops it and says how that went.</summary>
+    public static async Task<int> RunAsync(EndpointConfiguration configuration, TimeSpan timeout, bool force, CancellationToken cancellation)
     {
         using var control = new ControlClient(configuration.StateDirectory, TimeProvider.System);
         try

@@ -4,7 +4,7 @@ using Microsoft.Extensions.ObjectPool;
 namespace FuncX.Endpoint.Dispatch;
 
 /// <summary>Buffers by size class, powers of two from 1 KiB to 512 KiB; larger ones are made to measure and not kept.</summary>
-public sealed class BufferPool
+public class BufferPool
 {
     public const int Largest = 512 * 1024;
 
@@ -33,7 +33,7 @@ public sealed class BufferPool
         return buffer;
     }
 
-    internal void Return(PooledBuffer buffer) => _classes[ClassOf(buffer.Array.Length)].Return(buffer);
+    internal virtual void Return(PooledBuffer buffer) => _classes[ClassOf(buffer.Array.Length)].Return(buffer);
 
     private static int ClassOf(int bytes) => Math.Max(0, BitOperations.Log2((uint)Math.Max(1, bytes - 1)) + 1 - SmallestBits);
 

@@ -12,6 +12,8 @@ namespace FuncX.Endpoint.Identity;
 /// </summary>
 public sealed partial class EndpointRegistration(EndpointConfiguration configuration, string? tokenFile, TimeProvider time, ILogger<EndpointRegistration> logger)
 {
+    private const string HowToLogIn = "Run `funcx login`, or name a file with your token: --token-file FILE";
+
     private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(15);
 
@@ -31,12 +33,7 @@ public sealed partial class EndpointRegistration(EndpointConfiguration configura
             throw new EndpointRefusedException(problem.Message, problem);
         }
 
-        using var channel = GrpcChannel.ForAddress(configuration.Service, new GrpcChannelOptions
-        {
-            // A proxy of the site is for what is outside: this machine is reached directly.
-            HttpHandler = new SocketsHttpHandler { UseProxy = !new Uri(configuration.Service).IsLoopback, ConnectTimeout = s_answer },
-            DisposeHttpClient = true,
-        });
+        using var channel = Open(configuration.Service);
         if (file is not null && file.Service == configuration.Service && file.Name == configuration.Name)
         {
             if (!await IsRefusedAsync(channel, file.Credential, cancellation))
@@ -47,8 +44,39 @@ public sealed partial class EndpointRegistration(EndpointConfiguration configura
         return IdentityOf(await RegisterAsync(channel, cancellation));
     }
 
-    /// <summary>The user's token and where it came from.</summary>
-    private (string Token, string Source) ReadToken()
+    /// <summary>Deletes it at its service, with the user's token. One that the service does not know any more is deleted.</summary>
+    /// <exception cref="EndpointRefusedException">There is no token, or the service cannot be reached or refuses.</exception>
+    public static async Task DeleteAsync(IdentityFile identity, string? tokenFile, TimeProvider time, CancellationToken cancellation)
+    {
+        var (token, source) = ReadToken(identity.Service, tokenFile)
+            ?? throw new EndpointRefusedException($"{CredentialsFile.DefaultPath} has no token for {identity.Service}, where endpoint '{identity.Name}' is registered. {HowToLogIn}");
+        using var channel = Open(identity.Service);
+        try
+        {
+            await new Endpoints.EndpointsClient(channel).DeleteAsync(new DeleteEndpointRequest { EndpointId = identity.EndpointId }, Bearer(token),
+                time.GetUtcNow().UtcDateTime + s_answer, cancellation);
+        }
+        catch (RpcException problem) when (problem.StatusCode is StatusCode.NotFound)
+        {
+            // Deleted before, by `funcx endpoint delete` perhaps.
+        }
+        catch (RpcException problem)
+        {
+            throw new EndpointRefusedException(problem.StatusCode is StatusCode.Unauthenticated or StatusCode.PermissionDenied
+                ? $"{identity.Service} refused to delete endpoint '{identity.Name}' with the token of {source}: {problem.Status.Detail}"
+                : $"{identity.Service} could not delete endpoint '{identity.Name}' ({problem.StatusCode}): {problem.Status.Detail}", problem);
+        }
+    }
+
+    private static GrpcChannel Open(string service) => GrpcChannel.ForAddress(service, new GrpcChannelOptions
+    {
+        // A proxy of the site is for what is outside: this machine is reached directly.
+        HttpHandler = new SocketsHttpHandler { UseProxy = !new Uri(service).IsLoopback, ConnectTimeout = s_answer },
+        DisposeHttpClient = true,
+    });
+
+    /// <summary>The user's token and where it came from; null when none was named and none is saved for the service.</summary>
+    private static (string Token, string Source)? ReadToken(string service, string? tokenFile)
     {
         try
         {
@@ -64,7 +92,7 @@ public sealed partial class EndpointRegistration(EndpointConfiguration configura
             var credentials = CredentialsFile.Read(CredentialsFile.DefaultPath);
             foreach (var (address, token) in credentials.Tokens)
             {
-                if (string.Equals(address.TrimEnd('/'), configuration.Service, StringComparison.OrdinalIgnoreCase))
+                if (string.Equals(address.TrimEnd('/'), service, StringComparison.OrdinalIgnoreCase))
                     return (token, CredentialsFile.DefaultPath);
             }
         }
@@ -73,8 +101,7 @@ public sealed partial class EndpointRegistration(EndpointConfiguration configura
             throw new EndpointRefusedException(problem.Message, problem);
         }
 
-        throw new EndpointRefusedException(
-            $"endpoint '{configuration.Name}' is not registered at {configuration.Service}, and {CredentialsFile.DefaultPath} has no token for that address. Run `funcx login`, or name a file with your token: --token-file FILE");
+        return null;
     }
 
     // The credential is good for the link only: anything else answers PERMISSION_DENIED while it lives and UNAUTHENTICATED once it is dead.
@@ -95,7 +122,8 @@ public sealed partial class EndpointRegistration(EndpointConfiguration configura
 
     private async Task<IdentityFile> RegisterAsync(GrpcChannel channel, CancellationToken cancellation)
     {
-        var (token, source) = ReadToken();
+        var (token, source) = ReadToken(configuration.Service, tokenFile) ?? throw new EndpointRefusedException(
+            $"endpoint '{configuration.Name}' is not registered at {configuration.Service}, and {CredentialsFile.DefaultPath} has no token for that address. {HowToLogIn}");
         var client = new Endpoints.EndpointsClient(channel);
         var request = new RegisterEndpointRequest { Name = configuration.Name, Description = configuration.Description };
         var begun = time.GetTimestamp();

@@ -137,10 +137,11 @@ internal sealed class ManagerOutbox(Stream stream, HopCounter hops, BufferPool p
     private async Task SendAsync()
     {
         PooledBuffer? gather = null;
+        var holds = false;
         try
         {
             gather = pool.Rent(GatherBytes);
-            while (TakeBatch(out var bytes))
+            while (holds = TakeBatch(out var bytes))
             {
                 var (tasks, acknowledges) = FailPoints.Armed ? (Has(FrameKind.Task), Has(FrameKind.Ack)) : default;
                 if (tasks)
@@ -180,7 +181,10 @@ internal sealed class ManagerOutbox(Stream stream, HopCounter hops, BufferPool p
         finally
         {
             gather?.Release();
-            ReleaseBatch();
+
+            // Not when there was nothing more to take: the batch may be the next sender's by now.
+            if (holds)
+                ReleaseBatch();
         }
     }
 
@@ -195,6 +199,7 @@ internal sealed class ManagerOutbox(Stream stream, HopCounter hops, BufferPool p
         }
     }
 
+    /// <summary>False: there is nothing to send. Another sender may begin at once, and the batch is that one's.</summary>
     private bool TakeBatch(out long bytes)
     {
         bytes = 0;
@@ -206,7 +211,9 @@ internal sealed class ManagerOutbox(Stream stream, HopCounter hops, BufferPool p
                 Take(slice, ref bytes);
             if (_batch.Count == 0 && _large.TryDequeue(out var segment))
                 Take(segment, ref bytes);
-            _sending = _batch.Count > 0 && !_closed;
+            if (_closed)
+                ReleaseBatch();
+            _sending = _batch.Count > 0;
             return _sending;
         }
     }

@@ -112,27 +112,14 @@ internal sealed class LinkSession(IClientStreamWriter<OutgoingMessage> writer, H
     {
         if (message is not HeldMessage held)
         {
-            await PassAsync(message);
+            await writer.WriteAsync(message);
             return;
         }
 
         FailPoints.Pass("before-link-send");
-        await PassAsync(message);
+        await writer.WriteAsync(message);
         FailPoints.Pass("after-link-send");
         hops.ResultsSent += held.Results;
-    }
-
-    private async ValueTask PassAsync(OutgoingMessage message)
-    {
-        try
-        {
-            await writer.WriteAsync(message);
-        }
-        catch (InvalidOperationException ended) when (ended.Message.EndsWith("is complete.", StringComparison.Ordinal))
-        {
-            // What gRPC says of a call that the other side has ended; others of this type are defects.
-            throw new IOException(ended.Message, ended);
-        }
     }
 
     /// <summary>A message is gone; true when the owner waits to be told.</summary>

@@ -19,5 +19,10 @@ internal static class SpoolDirectory
         return [.. Directory.GetDirectories(root).Append(root).Where(directory => directory != Of(stateDirectory, identity) && HoldsResults(directory)).Order(StringComparer.Ordinal)];
     }
 
+    /// <summary>Bytes of results that wait in a state directory, whoever they are for.</summary>
+    public static long BytesOf(string stateDirectory) => new DirectoryInfo(Path.Combine(stateDirectory, "spool")) is { Exists: true } root
+        ? root.EnumerateFiles("*.spool", SearchOption.AllDirectories).Sum(static file => file.Length)
+        : 0;
+
     private static bool HoldsResults(string directory) => Directory.EnumerateFiles(directory, "*.spool").Any();
 }

@@ -9,6 +9,7 @@ internal static unsafe partial class Libc
     public const int EAGAIN = 11;
 
     public const int SIGKILL = 9;
+    public const int SIGSTOP = 19;
     public const int SIGTERM = 15;
 
     public const int AF_UNIX = 1;

@@ -47,6 +47,10 @@ internal sealed record Hello
     /// <summary>How many tasks a worker can be sent ahead.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int Window { get; init; }
+
+    /// <summary>A worker uses the result ring it was handed.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Ring { get; init; }
 }
 
 /// <summary>The endpoint's answer.</summary>

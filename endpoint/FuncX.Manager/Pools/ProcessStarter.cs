@@ -41,7 +41,8 @@ internal sealed unsafe class ProcessStarter(Node node, Spawner spawner)
             throw new InvalidOperationException($"making a result ring failed: {Libc.LastError()}");
         var ring = ResultRing.Map(memory);
         var started = 0;
-        Start(pool, ["--worker", "--ring", "3"], [ends.ChildSocket, ends.ChildStdout, ends.ChildStderr, memory], OnStarted, OnFailed, code => pool.OnExited(started, code));
+        string[] preload = node.Settings.Preload.Length > 0 ? ["--preload", string.Join(',', node.Settings.Preload)] : [];
+        Start(pool, ["--worker", "--ring", "3", .. preload], [ends.ChildSocket, ends.ChildStdout, ends.ChildStderr, memory], OnStarted, OnFailed, code => pool.OnExited(started, code));
         ends.CloseChild();
         _ = Libc.Close(memory);
 

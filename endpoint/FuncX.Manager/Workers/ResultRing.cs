@@ -18,6 +18,9 @@ internal sealed unsafe class ResultRing
     private readonly nuint _mapped;
     private readonly ulong _size;
     private ulong _read;
+    private ulong _skipFrom;
+    private ulong _skipTo;
+    private ulong _skips;
 
     private ResultRing(byte* memory, nuint mapped)
     {
@@ -88,27 +91,27 @@ internal sealed unsafe class ResultRing
     public void Release() => Volatile.Write(ref *(ulong*)(_base + 64), _read);
 
     /// <summary>
-    /// Makes the worker forget the tasks in [from, to) that it has not taken up. A range that still holds is only made longer: its start
-    /// must not move while the worker may be comparing with it.
+    /// Makes the worker forget the tasks below <paramref name="to"/> that it has not taken up. The range is written where none holds, and then it is said to
+    /// hold: a worker never compares with half of two ranges.
     /// </summary>
-    public void Skip(ulong from, ulong to)
+    /// <returns>How many tasks the worker had taken up before.</returns>
+    public ulong Skip(ulong to)
     {
-        var holds = Volatile.Read(ref *(_base + 128)) != 0;
-        var oldTo = *(ulong*)(_base + 144);
-        if (holds && Started < oldTo)
-        {
-            Volatile.Write(ref *(ulong*)(_base + 144), to);
-        }
-        else
-        {
-            Volatile.Write(ref *(_base + 128), 0);
-            Interlocked.MemoryBarrier();
-            Volatile.Write(ref *(ulong*)(_base + 144), to);
-            Volatile.Write(ref *(ulong*)(_base + 136), from);
-            Volatile.Write(ref *(_base + 128), 1);
-        }
+        var started = Started;
+        if (started >= to)
+            return started;
 
+        // The task it took up last it may be comparing just now: what the range before had it forget, this one must too.
+        if (started > _skipTo)
+            _skipFrom = started;
+        _skipTo = to;
+        var range = (ulong*)(_base + 144) + (++_skips % 2 * 2);
+        Volatile.Write(ref range[0], _skipFrom);
+        Volatile.Write(ref range[1], _skipTo);
+        Volatile.Write(ref *(ulong*)(_base + 136), _skips);
+        Volatile.Write(ref *(_base + 128), 1);
         Interlocked.MemoryBarrier();
+        return started;
     }
 
     public void Unmap() => _ = Libc.Munmap(_base, _mapped);

@@ -99,13 +99,15 @@ internal sealed class SentTasks(TaskTable table)
     }
 
     /// <summary>Decides the one in doubt, if what the worker has said since allows it; every answer given until then has been taken.</summary>
-    public void Resolve(ulong started, ulong forgotten, TaskQueue queue)
+    /// <returns>True when it went back into the queue.</returns>
+    public bool Resolve(ulong started, ulong forgotten, TaskQueue queue)
     {
         if (!InDoubt || (started <= _doubt + 1 && forgotten <= _holesBeforeDoubt))
-            return;
+            return false;
         var number = _doubt;
         _doubt = ulong.MaxValue;
         GiveBack(number, SlotOf(number), queue);
+        return true;
     }
 
     private void GiveBack(ulong number, int slot, TaskQueue queue)

@@ -33,14 +33,15 @@ internal sealed class WorkerProcess
 
     private readonly Node _node;
     private readonly WorkerSocket _socket;
-    private readonly ResultRing? _ring;
     private readonly SentTasks _sent;
     private readonly bool _onePerProcess;
     private readonly StartWatch _start;
+    private ResultRing? _ring;
     private long _headSince;
     private long _ringCheckAt = long.MaxValue;
     private long _killAt = long.MaxValue;
     private long _finishAt = long.MaxValue;
+    private bool _saidHello;
     private bool _greeted;
     private bool _answered;
     private bool _served;
@@ -184,8 +185,6 @@ internal sealed class WorkerProcess
             return;
         }
 
-        if (_ring is not null && _sent.InDoubt)
-            _sent.Resolve(_ring.Started, _ring.Forgotten, Pool.Queue);
         if (!_answered)
             return;
         _answered = false;
@@ -226,8 +225,12 @@ internal sealed class WorkerProcess
             _node.Answers.Forward(slot, joined);
     }
 
+    /// <exception cref="FrameException">It has said hello before: what that settled holds for its life.</exception>
     public void OnHello(Hello hello)
     {
+        if (_saidHello)
+            throw new FrameException("a second hello");
+        _saidHello = true;
         if (!ProtocolVersion.TryAgree(hello.ProtocolMinimum, hello.ProtocolMaximum, out var protocol))
         {
             var reason = ProtocolVersion.Mismatch(hello.Version, hello.ProtocolMinimum, hello.ProtocolMaximum);
@@ -236,7 +239,14 @@ internal sealed class WorkerProcess
             return;
         }
 
-        Window = _onePerProcess ? 1 : Math.Clamp(hello.Window, 1, FeedPolicy.MostTasks);
+        if (!hello.Ring)
+        {
+            _ring?.Unmap();
+            _ring = null;
+        }
+
+        // What was sent ahead to a worker without a ring could not be taken back.
+        Window = _onePerProcess || _ring is null ? 1 : Math.Clamp(hello.Window, 1, FeedPolicy.MostTasks);
         _socket.Control(FrameKind.Welcome, _node.ChildWelcome(protocol), MessageJson.Default.ChildWelcome);
         if (State != WorkerState.Greeting)
             return;
@@ -360,11 +370,7 @@ internal sealed class WorkerProcess
         }
 
         if (_sent.InDoubt)
-        {
-            _socket.Drain();
-            Collect();
-        }
-
+            ResolveDoubt();
         if (State != WorkerState.Gone && _sent.Count > 0)
             CheckTasks(now);
         if (_killAt <= now)
@@ -381,6 +387,33 @@ internal sealed class WorkerProcess
         }
 
         return Math.Min(startDue, NextDue());
+    }
+
+    // What the worker said is read before its answers are: an answer that comes later must not be overtaken. A task that comes back wants a worker, and this one may
+    // have nothing else to do: without another word from anybody both would wait for ever.
+    private void ResolveDoubt()
+    {
+        var (started, forgotten) = (_ring!.Started, _ring.Forgotten);
+        _socket.Drain();
+        Collect();
+        if (State != WorkerState.Gone && Resolve(started, forgotten))
+            AfterAnswers();
+    }
+
+    private bool Resolve(ulong started, ulong forgotten)
+    {
+        if (!_sent.Resolve(started, forgotten, Pool.Queue))
+            return false;
+
+        // It was being ended: it has not begun, and never will.
+        if (_verdictSlot >= 0 && _node.Table[_verdictSlot].Place == TaskPlace.Queued)
+        {
+            Pool.Queue.Remove(_verdictSlot);
+            _node.Answers.Failure(_verdictSlot, _verdict, 0, _verdict.ToString(), _verdictText);
+            _verdictSlot = -1;
+        }
+
+        return true;
     }
 
     // What came through the pipes belongs to this task, together with what the worker collected itself.
@@ -454,21 +487,21 @@ internal sealed class WorkerProcess
     /// <summary>Takes back what it has not started; those tasks go to the front of the queue.</summary>
     private void TakeBack()
     {
-        if (_ring is null || State == WorkerState.Gone || _sent.Count == 0)
+        if (_ring is null || State == WorkerState.Gone || _sent.Count == 0 || _takingBack)
             return;
-        var before = _ring.Started;
-        if (before >= _sent.Next || _takingBack)
+        var before = _ring.Skip(_sent.Next);
+        if (before >= _sent.Next)
             return;
-        _takingBack = true;
-        _ring.Skip(before, _sent.Next);
+        FailPoints.Pass(FailPoint.AfterSkip);
         var after = _ring.Started;
         if (after != before)
         {
+            _takingBack = true;
             _socket.Drain();
             Collect();
+            _takingBack = false;
         }
 
-        _takingBack = false;
         if (State == WorkerState.Gone)
             return;
         _sent.TakeBack(before, after, Pool.Queue);
@@ -518,6 +551,8 @@ internal sealed class WorkerProcess
         Stderr.Drain();
         _answered = false;
         CollectLast();
+        if (_ring is not null)
+            _ = Resolve(_ring.Started, _ring.Forgotten);
         State = WorkerState.Gone;
         _start.End();
 

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
+using System.Globalization;
 using FuncX.Contracts.V1;
 using FuncX.Wire;
 using Google.Protobuf;
@@ -13,12 +14,14 @@ internal static class LargeArguments
     private const int PerBatch = 8;
     private const string Source = "def measure(data):\n    return len(data) + int.from_bytes(data[:4], 'little')\n";
 
-    public static async Task<double> MeasureAsync(LocalCluster cluster, int tasks, int runs)
+    public static async Task<double> MeasureAsync(Report report, LocalCluster cluster, int tasks, int runs)
     {
         var function = await cluster.Api.RegisterAsync(Source, "measure");
         var rates = new List<double>();
-        for (var run = 0; run < runs; run++)
+        var before = Processes.Cpu(cluster.Service, cluster.Endpoint);
+        for (var run = 0; run <= runs; run++)
         {
+            // The first is the warm-up, as it is for single calls.
             var group = $"large-{Guid.NewGuid():N}";
             var first = new Dictionary<BatchId, int>();
             var clock = Stopwatch.StartNew();
@@ -38,7 +41,9 @@ internal static class LargeArguments
             rates.Add(seen * (double)Bytes / 1e6 / clock.Elapsed.TotalSeconds);
         }
 
-        return Median.Of(rates);
+        var (cost, each) = Processes.PerTask(before, Processes.Cpu(cluster.Service, cluster.Endpoint), tasks * (runs + 1));
+        report.Note(string.Create(CultureInfo.InvariantCulture, $"mb_per_s_1mib: {cost:0} us of processor per call ({each}); runs: {string.Join(", ", rates.Select(static rate => rate.ToString("0", CultureInfo.InvariantCulture)))}, the first not counted"));
+        return Median.Of(rates.Skip(1));
     }
 
     private static async Task SubmitAsync(LocalCluster cluster, string function, string group, int tasks, Dictionary<BatchId, int> first)

@@ -43,7 +43,7 @@ internal sealed class ThroughputBench : IBench
         }
 
         if (settings.Wants("mb_per_s_1mib"))
-            report.Figure("mb_per_s_1mib", await LargeArguments.MeasureAsync(cluster, settings.Quick ? 16 : 400, settings.RunsOr(3)));
+            report.Figure("mb_per_s_1mib", await LargeArguments.MeasureAsync(report, cluster, settings.Quick ? 16 : 400, settings.RunsOr(3)));
         var left = await cluster.StopAsync();
         if (left.Count > 0)
             throw new InvalidOperationException($"{left.Count} processes are left after a clean stop: {string.Join(", ", left.Select(static entry => entry.Pid))}");

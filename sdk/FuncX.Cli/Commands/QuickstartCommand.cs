@@ -12,15 +12,21 @@ internal static class QuickstartCommand
     {
         var calls = WholeNumber.Option("--calls", "Calls of the second function", 1, 10_000_000, 10_000);
         var workers = WholeNumber.Option("--workers", "Python workers", 1, MostWorkers, Math.Min(Environment.ProcessorCount, MostWorkers));
-        var keep = new Option<bool>("--keep-logs") { Description = "Leave the temporary directory with the logs." };
+        var keep = new Option<bool>("--keep") { Description = "Leave it running afterwards, for commands in another terminal, until Ctrl-C." };
+        var keepLogs = new Option<bool>("--keep-logs") { Description = "Leave the temporary directory with the logs." };
         var command = new Command("quickstart", "Start a service, an endpoint and Python workers on this machine, call functions on them, and stop everything again.")
         {
             calls,
             workers,
             keep,
+            keepLogs,
         };
         commands.On(command, (invocation, cancellation) =>
-            new Tour(invocation, invocation.Parsed.GetValue(calls), invocation.Parsed.GetValue(workers), invocation.Parsed.GetValue(keep)).RunAsync(cancellation));
+            new Tour(invocation, invocation.Parsed.GetValue(calls), invocation.Parsed.GetValue(workers))
+            {
+                KeepsRunning = invocation.Parsed.GetValue(keep),
+                KeepsLogs = invocation.Parsed.GetValue(keepLogs),
+            }.RunAsync(cancellation));
         return command;
     }
 }

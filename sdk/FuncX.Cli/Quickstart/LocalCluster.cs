@@ -70,6 +70,14 @@ internal sealed class LocalCluster : IAsyncDisposable
         return endpoint!;
     }
 
+    /// <summary>Logs whoever sets <c>FUNCX_CONFIG_DIR</c> to the directory in to its service.</summary>
+    public void WriteCredentials()
+    {
+        var address = Client.Address.GetLeftPart(UriPartial.Authority);
+        var token = Invocation.ReadToken(Path.Combine(DirectoryPath, "service", "admin.token"));
+        new CredentialsFile { Current = address, Tokens = { [address] = token } }.Write(Path.Combine(DirectoryPath, "credentials.json"));
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (_client is not null)

@@ -32,23 +32,29 @@ internal sealed class Tour
     private readonly Invocation _invocation;
     private readonly int _calls;
     private readonly int _workers;
-    private readonly bool _keep;
 
-    public Tour(Invocation invocation, int calls, int workers, bool keep)
+    public Tour(Invocation invocation, int calls, int workers)
     {
         _invocation = invocation;
         _calls = calls;
         _workers = workers;
-        _keep = keep;
     }
+
+    /// <summary>After the tour everything goes on until the user ends it.</summary>
+    public bool KeepsRunning { get; init; }
+
+    /// <summary>The directory with the logs is left.</summary>
+    public bool KeepsLogs { get; init; }
 
     public async Task<int> RunAsync(CancellationToken cancellation)
     {
         var (python, version) = await Python.FindAsync(cancellation);
-        var cluster = new LocalCluster(_keep);
+        var cluster = new LocalCluster(KeepsLogs);
         try
         {
             await TourAsync(cluster, python, version, cancellation);
+            if (KeepsRunning)
+                await KeepAsync(cluster, cancellation);
         }
         catch (Exception) when (!cancellation.IsCancellationRequested)
         {
@@ -66,7 +72,7 @@ internal sealed class Tour
             await cluster.DisposeAsync();
         }
 
-        Say(_keep ? $"Everything is stopped; {cluster.DirectoryPath} is left for you." : "Everything is stopped and removed.");
+        Say(KeepsLogs ? $"Everything is stopped; {cluster.DirectoryPath} is left for you." : "Everything is stopped and removed.");
         return ExitCodes.Ok;
     }
 
@@ -113,6 +119,20 @@ internal sealed class Tour
         {
             _invocation.Terminal.People.Write(HopTable.Create("Where the time of a single call goes (medians)", "median", hops));
             await _invocation.Terminal.Output.FlushAsync(cancellation);
+        }
+    }
+
+    private async Task KeepAsync(LocalCluster cluster, CancellationToken cancellation)
+    {
+        cluster.WriteCredentials();
+        Say($"Everything goes on until you press Ctrl-C (or end process {Environment.ProcessId}). In another terminal:");
+        Say($"  export FUNCX_CONFIG_DIR={cluster.DirectoryPath}");
+        Say("  funcx endpoint list");
+        while (!cancellation.IsCancellationRequested)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(200), cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (cluster.Processes.FirstOrDefault(process => process.HasExited) is { } ended && !cancellation.IsCancellationRequested)
+                throw new FuncXException(FuncXErrorKind.Failed, $"{ended.Name} has ended ({ended.Ending}).");
         }
     }
 

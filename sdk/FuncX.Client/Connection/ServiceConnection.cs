@@ -29,7 +29,7 @@ internal sealed class ServiceConnection : IDisposable
         Functions = new Functions.FunctionsClient(_channel);
         Endpoints = new Endpoints.EndpointsClient(_channel);
         Tasks = new Tasks.TasksClient(_channel);
-        Submit = new SubmitCalls(_channel.CreateCallInvoker(), _headers);
+        Submit = new SubmitCalls(address, _headers[0].Value, Handler(address));
         BulkTasks = new Tasks.TasksClient(_bulk);
     }
 
@@ -77,11 +77,18 @@ internal sealed class ServiceConnection : IDisposable
     {
         try
         {
-            _channel.Dispose();
+            Submit.Dispose();
         }
         finally
         {
-            _bulk.Dispose();
+            try
+            {
+                _channel.Dispose();
+            }
+            finally
+            {
+                _bulk.Dispose();
+            }
         }
     }
 
@@ -96,22 +103,7 @@ internal sealed class ServiceConnection : IDisposable
 
     private static GrpcChannel Open(Uri address) => GrpcChannel.ForAddress(address, new GrpcChannelOptions
     {
-        HttpHandler = new GatheringHandler(new SocketsHttpHandler
-        {
-            InitialHttp2StreamWindowSize = WindowBytes,
-            EnableMultipleHttp2Connections = true,
-            PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
-            KeepAlivePingDelay = TimeSpan.FromSeconds(30),
-            KeepAlivePingTimeout = TimeSpan.FromSeconds(15),
-            KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
-            ConnectTimeout = TimeSpan.FromSeconds(5),
-            AutomaticDecompression = DecompressionMethods.None,
-            UseProxy = !address.IsLoopback,
-            // Each would be a stage that every call passes: the service redirects nothing, sets no cookies and reads no trace headers.
-            AllowAutoRedirect = false,
-            UseCookies = false,
-            ActivityHeadersPropagator = null,
-        }),
+        HttpHandler = new GatheringHandler(Handler(address)),
         DisposeHttpClient = true,
         MaxReceiveMessageSize = MessageBytes,
         MaxSendMessageSize = MessageBytes,
@@ -120,4 +112,21 @@ internal sealed class ServiceConnection : IDisposable
         MaxReconnectBackoff = TimeSpan.FromSeconds(1),
         MaxRetryBufferSize = null,
     });
+
+    private static SocketsHttpHandler Handler(Uri address) => new()
+    {
+        InitialHttp2StreamWindowSize = WindowBytes,
+        EnableMultipleHttp2Connections = true,
+        PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
+        KeepAlivePingDelay = TimeSpan.FromSeconds(30),
+        KeepAlivePingTimeout = TimeSpan.FromSeconds(15),
+        KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
+        ConnectTimeout = TimeSpan.FromSeconds(5),
+        AutomaticDecompression = DecompressionMethods.None,
+        UseProxy = !address.IsLoopback,
+        // Each would be a stage that every call passes: the service redirects nothing, sets no cookies and reads no trace headers.
+        AllowAutoRedirect = false,
+        UseCookies = false,
+        ActivityHeadersPropagator = null,
+    };
 }

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using FuncX.Service.Hosting;
 using FuncX.Service.Storage;
 using Microsoft.Data.Sqlite;
@@ -9,6 +10,9 @@ internal static class CommandEdge
 {
     public const int Done = 0;
     public const int Refused = 1;
+
+    /// <summary>The data directory of a command that works on one.</summary>
+    public static Option<string> DataDirectory(string description) => new("--data-dir") { Description = description, HelpName = "DIR", Required = true };
 
     public static async Task<int> RunAsync(Func<Task> action)
     {

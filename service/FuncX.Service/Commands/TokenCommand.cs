@@ -19,11 +19,9 @@ internal static class TokenCommand
         return command;
     }
 
-    private static Option<string> DataDirectoryOption() => new("--data-dir") { Description = "The service's data directory.", HelpName = "DIR", Required = true };
-
     private static Command CreateToken()
     {
-        var dataDirectory = DataDirectoryOption();
+        var dataDirectory = CommandEdge.DataDirectory("The service's data directory.");
         var user = new Option<string>("--user") { Description = "The user; made when there is none of that name.", HelpName = "NAME", Required = true };
         var label = new Option<string>("--name") { Description = "What the token is for, for 'token list'.", HelpName = "LABEL", DefaultValueFactory = _ => "" };
         var expires = new Option<string?>("--expires") { Description = "How long it is good: 12h, 90d. Default: until revoked.", HelpName = "DURATION" };
@@ -46,7 +44,7 @@ internal static class TokenCommand
 
     private static Command ListTokens()
     {
-        var dataDirectory = DataDirectoryOption();
+        var dataDirectory = CommandEdge.DataDirectory("The service's data directory.");
         var all = new Option<bool>("--all") { Description = "Also revoked and expired ones." };
         var command = new Command("list", "List tokens, never their text.") { dataDirectory, all };
         command.SetAction((parsed, _) => CommandEdge.RunAsync(() =>
@@ -69,7 +67,7 @@ internal static class TokenCommand
 
     private static Command RevokeToken()
     {
-        var dataDirectory = DataDirectoryOption();
+        var dataDirectory = CommandEdge.DataDirectory("The service's data directory.");
         var id = new Argument<string>("id") { Description = "The token's id, from 'token list'." };
         var command = new Command("revoke", "Revoke a token: its open streams end within a second.") { dataDirectory, id };
         command.SetAction((parsed, _) => CommandEdge.RunAsync(() =>

@@ -46,6 +46,14 @@ public sealed class DataDirectory : IDisposable
         }
     }
 
+    /// <summary>Refuses a directory in which no service has kept anything.</summary>
+    /// <exception cref="ServiceRefusedException">It is such a one, or is not there.</exception>
+    public static void RefuseOther(string path)
+    {
+        if (!File.Exists(System.IO.Path.Combine(path, "tasks.db")))
+            throw new ServiceRefusedException($"{path} is no data directory of a service: there is no tasks.db in it.");
+    }
+
     /// <summary>Prepares the directory and takes it for this process.</summary>
     /// <exception cref="ServiceRefusedException">Another service holds it, or it cannot be used.</exception>
     public static DataDirectory Take(string path)

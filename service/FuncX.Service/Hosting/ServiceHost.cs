@@ -100,6 +100,8 @@ public sealed partial class ServiceHost : IAsyncDisposable
         LogRegistry(logger, registry.Path, journal, synchronous);
         if (_application.Services.GetRequiredService<FirstStart>().EnsureAdministrator(_directory.Path) is { } token)
             LogFirstStart(logger, FirstStart.Administrator, token);
+        // Opened here and not by the host, which would log whatever is wrong with it as an error of its own, with its stack.
+        _application.Services.GetRequiredService<TaskEngine>();
         try
         {
             await _application.StartAsync(cancellation);

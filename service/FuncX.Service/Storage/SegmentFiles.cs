@@ -16,6 +16,7 @@ public sealed partial class SegmentFiles : IDisposable
     /// <summary>Bodies above this many bytes go here.</summary>
     public const int LargeBody = 64 * 1024;
 
+    private const int PageBytes = 4096;
     private const int KeepSize = 1;
     private const int PunchHole = 2;
 
@@ -52,8 +53,10 @@ public sealed partial class SegmentFiles : IDisposable
     }
 
     /// <summary>Appends a body; it is not durable before <see cref="SyncAsync"/>.</summary>
+    /// <param name="body">Its bytes.</param>
+    /// <param name="isKept">Whoever appends it has it in memory for those who want it soon: the system need not.</param>
     /// <exception cref="StorageFullException">The disk refused it.</exception>
-    public SegmentReference Append(ReadOnlySpan<byte> body)
+    public SegmentReference Append(ReadOnlySpan<byte> body, bool isKept = false)
     {
         var digest = XxHash3.HashToUInt64(body);
         lock (_gate)
@@ -66,6 +69,8 @@ public sealed partial class SegmentFiles : IDisposable
                 var reference = new SegmentReference(file.Number, file.Length, digest);
                 RandomAccess.Write(file.Handle, body, file.Length);
                 file.Length += body.Length;
+                if (isKept)
+                    file.Keep(reference.Offset);
                 return reference;
             }
             catch (IOException problem)
@@ -89,6 +94,9 @@ public sealed partial class SegmentFiles : IDisposable
 
         return waiter.Synced.Task;
     }
+
+    /// <summary>False once the file of that number has expired, or is lost.</summary>
+    public bool Has(int file) => File.Exists(PathOf(file));
 
     /// <summary>Reads a body and checks it.</summary>
     /// <exception cref="ChunkException">It is missing or not what was written.</exception>
@@ -211,6 +219,7 @@ public sealed partial class SegmentFiles : IDisposable
                 {
                     DiskSync.Flush(file.Handle, PathOf(file.Number));
                     file.Synced = length;
+                    ForgetKept(file, length);
                 }
                 catch (IOException problem)
                 {
@@ -224,6 +233,23 @@ public sealed partial class SegmentFiles : IDisposable
                 Close();
             foreach (var waiter in waiters)
                 Answer(waiter);
+        }
+    }
+
+    // Their memory is used for the next ones: a page that the system takes anew for each costs a virtual machine several times the copy.
+    private void ForgetKept(Growing file, long synced)
+    {
+        while (true)
+        {
+            (long From, long To) kept;
+            lock (_gate)
+            {
+                if (!file.Kept.TryPeek(out kept) || kept.To > synced)
+                    return;
+                file.Kept.Dequeue();
+            }
+
+            DiskSync.Forget(file.Handle, kept.From, kept.To - kept.From);
         }
     }
 
@@ -291,8 +317,18 @@ public sealed partial class SegmentFiles : IDisposable
 
         public long Length { get; set; }
 
+        /// <summary>Where bodies lie that their writers keep in memory, whole pages of them.</summary>
+        public Queue<(long From, long To)> Kept { get; } = new();
+
         /// <summary>How much of it is on the disk. Belongs to the thread that syncs.</summary>
         public long Synced { get; set; }
+
+        /// <summary>What was appended last, from there on, is kept.</summary>
+        public void Keep(long from)
+        {
+            // A page that two bodies share goes with the second.
+            Kept.Enqueue((from / PageBytes * PageBytes, Length / PageBytes * PageBytes));
+        }
     }
 
     private sealed class Waiter(int first, int last)

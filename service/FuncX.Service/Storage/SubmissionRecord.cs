@@ -54,9 +54,6 @@ public sealed record SubmissionRecord
     /// <summary>Where each body begins in <see cref="Came"/>, and the end of the last.</summary>
     public int[]? CameAt { get; init; }
 
-    /// <summary>What the record holds in memory.</summary>
-    public long MemoryBytes => Bodies.Length + Came.Length;
-
     /// <summary>Bytes of one task's arguments.</summary>
     public int BytesOf(int index) => LargeBytes is not null && LargeBytes[index] > 0 ? LargeBytes[index]
         : Offsets is null ? SameLength : Offsets[index + 1] - Offsets[index];

@@ -96,6 +96,19 @@ public sealed class TaskStore : IDisposable
     /// <summary>A whole chunk, checked; null: it was pruned or never was.</summary>
     public byte[]? ReadChunk(long id) => _database.Read(id);
 
+    /// <summary>The numbers of all chunks, in order.</summary>
+    public IReadOnlyList<long> ChunkNumbers()
+    {
+        var numbers = new List<long>();
+        using var connection = _database.OpenReader();
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT id FROM chunk ORDER BY id";
+        using var reader = command.ExecuteReader();
+        while (reader.Read())
+            numbers.Add(reader.GetInt64(0));
+        return numbers;
+    }
+
     /// <summary>The result sections of a chunk; null: it was pruned or never was.</summary>
     public ChunkResults? ReadResults(long id)
     {

@@ -28,6 +28,9 @@ public sealed class LiveState
     /// <summary>Bytes of bodies kept in memory.</summary>
     public long ResidentBytes { get; private set; }
 
+    /// <summary>Bytes of requests kept in memory for the large bodies among them.</summary>
+    public long LargeResidentBytes { get; private set; }
+
     /// <summary>Finished batches that are not in the index yet, oldest first.</summary>
     public Queue<Batch> Finished => _finished;
 
@@ -106,7 +109,7 @@ public sealed class LiveState
             Queued = record.Count,
         };
         if (keepBodies)
-            ResidentBytes += record.MemoryBytes;
+            Count(record, 1);
         Insert(batch);
         batch.Endpoint.Enqueue(new Run(batch, 0, batch.Count), front: false);
         return batch;
@@ -215,7 +218,7 @@ public sealed class LiveState
     {
         if (batch.Record is not { } record)
             return;
-        ResidentBytes -= record.MemoryBytes;
+        Count(record, -1);
         batch.Record = null;
     }
 
@@ -255,6 +258,12 @@ public sealed class LiveState
 
         batch = null;
         return false;
+    }
+
+    private void Count(SubmissionRecord kept, int sign)
+    {
+        ResidentBytes += sign * (long)kept.Bodies.Length;
+        LargeResidentBytes += sign * (long)kept.Came.Length;
     }
 
     private void Insert(Batch batch)

@@ -83,7 +83,7 @@ public sealed class Submissions(TaskEngine engine, SubmissionReader reader, Func
             var body = record.Bodies.Span[offsets[index]..offsets[index + 1]];
             if (body.Length > SegmentFiles.LargeBody)
             {
-                last = references[index] = engine.Store.Segments.Append(body);
+                last = references[index] = engine.Store.Segments.Append(body, isKept: true);
                 first = first.IsNone ? last : first;
                 largeBytes[index] = body.Length;
             }

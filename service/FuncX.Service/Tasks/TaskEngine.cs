@@ -397,33 +397,7 @@ public sealed partial class TaskEngine : IDisposable
 
     private LiveState Load()
     {
-        foreach (var (chunk, bytes) in _store.Snapshots.Read())
-        {
-            // A snapshot is only taken of what is durable; one from beyond the log belongs to another file.
-            if (chunk > _store.LastChunk)
-                continue;
-            var state = SnapshotCodec.Read(bytes);
-            _safeChunk = chunk;
-            return Replay(state, chunk);
-        }
-
-        if (_store.FirstChunk > 1)
-            throw new InvalidDataException($"{_store.Directory}: the log begins with chunk {_store.FirstChunk} and no whole snapshot is in snapshots/; what came before is unknown. Restore the directory from a copy.");
-        return Replay(new LiveState(), 0);
-    }
-
-    private LiveState Replay(LiveState state, long after)
-    {
-        var replayer = new Replayer(state);
-        var next = after + 1;
-        _store.Replay(after, (chunk, header) =>
-        {
-            if (header.Id != next)
-                throw new ChunkException($"chunk {next} is missing before chunk {header.Id}");
-            replayer.Apply(chunk, header);
-            next++;
-        });
-        state.Indexed = _store.Index.Newest;
+        (var state, _safeChunk) = StateLoading.Load(_store);
         return state;
     }
 
@@ -612,6 +586,6 @@ public sealed partial class TaskEngine : IDisposable
     [LoggerMessage(Level = LogLevel.Information, Message = "there is room in {Directory} again")]
     private partial void LogRoom(string directory);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "snapshot behind chunk {Chunk} could not be written: {Problem}; the one before stays")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "snapshot behind chunk {Chunk} could not be made durable: {Problem}; the log is kept from the one before it")]
     private partial void LogSnapshot(long chunk, string problem);
 }

@@ -62,6 +62,9 @@ internal sealed class Turn(TaskStore store)
     /// <summary>Bodies kept in memory at most.</summary>
     public long BodyBudget { get; init; } = 256 << 20;
 
+    /// <summary>Requests kept in memory at most for the large bodies among them, so that small ones keep their room.</summary>
+    public long LargeBudget { get; init; } = 128 << 20;
+
     public void Begin(long now)
     {
         Now = now;
@@ -112,7 +115,10 @@ internal sealed class Turn(TaskStore store)
         var offset = ChunkHeader.Size + _changes.Length;
         _changes.Bytes(_scratch.Written);
         _changes.Bytes(record.Bodies.Span);
-        var batch = State.Add(record, State.Chunk, offset, bytes, State.ResidentBytes + record.MemoryBytes <= BodyBudget);
+        // An endpoint that is away reads large bodies from their files when it comes back.
+        if (!record.Came.IsEmpty && (State.Endpoint(record.Endpoint).Link is null || State.LargeResidentBytes + record.Came.Length > LargeBudget))
+            record = record with { Came = default, CameAt = null };
+        var batch = State.Add(record, State.Chunk, offset, bytes, State.ResidentBytes + record.Bodies.Length <= BodyBudget);
         batch.Committed = Now;
         _submitted.Add(batch);
         MakeReady(batch.Endpoint);

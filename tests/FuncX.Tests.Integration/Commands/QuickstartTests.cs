@@ -97,6 +97,38 @@ public sealed partial class QuickstartTests
         Directory.Delete(directory, recursive: true);
     }
 
+    [Theory]
+    [InlineData(false, 0, "Everything is stopped and removed.")]
+    [InlineData(true, 1, "funcx-service has ended")]
+    public async Task A_quickstart_that_keeps_running_can_be_used_until_it_is_ended(bool serviceDies, int exitCode, string said)
+    {
+        var directory = LocalCluster.NewDirectory("quickstart-keep");
+        var log = Path.Combine(directory, "quickstart.log");
+        await using var quickstart = Daemon.Start(
+            [SourceTree.Program("sdk/FuncX.Cli", "funcx"), "quickstart", "--keep", "--calls", "100"], log, new Dictionary<string, string?> { ["TMPDIR"] = directory });
+        await Eventually.TrueAsync(() => quickstart.Tail.Contains("funcx endpoint list", StringComparison.Ordinal), "quickstart keeps running", seen: () => quickstart.Tail);
+
+        var config = Exported().Match(quickstart.Tail).Groups[1].Value;
+        var (listed, endpoints) = await Daemon.RunAsync(
+            [SourceTree.Program("sdk/FuncX.Cli", "funcx"), "endpoint", "list", "--json"], Path.Combine(directory, "list.log"), TimeSpan.FromSeconds(30),
+            new Dictionary<string, string?> { ["FUNCX_CONFIG_DIR"] = config });
+        listed.ShouldBe(0, endpoints);
+        using (var document = JsonDocument.Parse(endpoints))
+            document.RootElement[0].GetProperty("online").GetBoolean().ShouldBeTrue(endpoints);
+        quickstart.HasExited.ShouldBeFalse();
+
+        if (serviceDies)
+            ProcessTable.Mentioning(config).Single(static entry => entry.Arguments[0].EndsWith("funcx-service", StringComparison.Ordinal)).Identity.Kill();
+        else
+            quickstart.Identity.Terminate();
+        await quickstart.WaitAsync(TimeSpan.FromSeconds(60));
+        quickstart.ExitCode.ShouldBe(exitCode, quickstart.Tail);
+        quickstart.Tail.ShouldContain(said);
+        ProcessTable.Mentioning(directory).ShouldBeEmpty();
+        Directory.EnumerateDirectories(directory).ShouldBeEmpty();
+        Directory.Delete(directory, recursive: true);
+    }
+
     [Fact]
     public async Task Without_python_a_quickstart_says_what_to_install()
     {
@@ -136,6 +168,9 @@ public sealed partial class QuickstartTests
 
     [GeneratedRegex(@"^square of 0 to 9,999: 10,000 calls in \d+\.\d\d s = [\d,]+ calls/s; every value checked, sum 333283335000$", RegexOptions.Multiline)]
     private static partial Regex Rate();
+
+    [GeneratedRegex(@"export FUNCX_CONFIG_DIR=(\S+)")]
+    private static partial Regex Exported();
 
     [GeneratedRegex(@"^\d+ calls one at a time: median [\d.]+ (us|ms|s), 99 % within [\d.]+ (us|ms|s)$", RegexOptions.Multiline)]
     private static partial Regex Latency();

@@ -7,6 +7,7 @@ using FuncX.Tests.Integration.Harness;
 namespace FuncX.Tests.Integration.Commands;
 
 /// <summary>The README's "Five minutes", run by a shell as they are written.</summary>
+[Trait(Beside.Name, Beside.Scenarios)]
 public sealed partial class ReadmeTourTests
 {
     private const string Build = "dotnet build -c Release FuncX.sln";

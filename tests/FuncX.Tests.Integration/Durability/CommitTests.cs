@@ -118,7 +118,7 @@ public sealed class CommitTests
             await cluster.Api.SubmitAsync(Large("g", 100_000));
 
             var again = Large("g", 200_000);
-            await using (await FailingSync.OfAsync(cluster.Service.Identity, "segment sync", ":when=1", Path.Combine(cluster.DirectoryPath, "strace.log")))
+            await using (await FailingSync.OfThreadAsync(cluster.Service.Identity, "segment sync", ":when=1", Path.Combine(cluster.DirectoryPath, "strace.log")))
             {
                 var refused = await Should.ThrowAsync<RpcException>(async () => await cluster.Api.Tasks.SubmitAsync(again, cluster.Api.Headers));
                 refused.StatusCode.ShouldBe(StatusCode.ResourceExhausted);
@@ -145,7 +145,7 @@ public sealed class CommitTests
             await cluster.Api.SubmitAsync(ServiceApi.Request(repeat, cluster.EndpointId, "first", ["[100000]"]));
             await cluster.Api.WaitAsync("first", 1);
             var segments = Path.Combine(cluster.Service.DataDirectory, "segments");
-            await using (await FailingSync.OfAsync(cluster.Service.Identity, "segment sync", "", Path.Combine(cluster.DirectoryPath, "strace.log")))
+            await using (await FailingSync.OfThreadAsync(cluster.Service.Identity, "segment sync", "", Path.Combine(cluster.DirectoryPath, "strace.log")))
             {
                 await cluster.Api.SubmitAsync(ServiceApi.Request(repeat, cluster.EndpointId, "second", ["[1000000]"]));
                 await Eventually.TrueAsync(() => Directory.GetFiles(segments).Length > 4, "it has come four times");

@@ -43,6 +43,7 @@ public sealed class FullSpoolStopTests
         var (exitCode, output) = await StopAsync(cluster, "--force");
         exitCode.ShouldBe(NotStored, output);
         output.ShouldContain("11 results that could be stored nowhere");
+        await cluster.Endpoint.WaitForExitAsync();
         cluster.Endpoint.ExitCode.ShouldBe(NotStored, cluster.Endpoint.Tail);
         cluster.Endpoint.Tail.ShouldContain("11 results were stored nowhere");
         cluster.Endpoint.Managers().ShouldBeEmpty();

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Threading.Channels;
 using FuncX.Client;
 using FuncX.Tests.Integration.Harness;
 
@@ -32,9 +33,11 @@ public sealed class MapUnderFaultsTests
         await using var client = new FuncXClient(new Uri(cluster.Service.Address), (await File.ReadAllTextAsync(cluster.Service.AdminTokenFile)).Trim());
         var values = new List<long>(Calls);
         var received = 0;
+        var numbers = Channel.CreateUnbounded<int>();
+        var calls = new HeldBack(number => numbers.Writer.WriteAsync(number), () => numbers.Writer.Complete());
         var map = Task.Run(async () =>
         {
-            var arguments = Enumerable.Range(0, Calls).Select(number => CallArguments.Of(work.DirectoryPath, number, 0));
+            var arguments = numbers.Reader.ReadAllAsync().Select(number => CallArguments.Of(work.DirectoryPath, number, 0));
             await foreach (var value in client.MapAsync<CallArguments, long>(function, endpoint, arguments, options))
             {
                 values.Add(value);
@@ -42,16 +45,15 @@ public sealed class MapUnderFaultsTests
             }
         });
 
+        await calls.GiveMostAsync();
         for (var kill = 0; kill < (Scenario.Full ? 6 : 4); kill++)
         {
             var next = Volatile.Read(ref received) + Step;
-            await InFlightAsync(cluster, options.Group, () => Volatile.Read(ref received) >= next, () => map.IsCompleted);
-            // One that has failed says more than that it is over.
-            if (map.IsFaulted)
-                await map;
+            await InFlightAsync(cluster, options.Group, calls, () => Volatile.Read(ref received) >= next, () => map.IsCompleted ? $"{map.Status} {map.Exception}" : null);
             await RestartAsync(cluster, service: kill % 2 == 0);
         }
 
+        await calls.GiveRestAsync();
         await map.WaitAsync(TimeSpan.FromMinutes(3));
         if (!ordered)
             values.Sort();
@@ -66,14 +68,17 @@ public sealed class MapUnderFaultsTests
     {
         var work = new TracedWork(cluster, "map");
         var group = SharedCluster.NewGroup();
-        await using var map = await StartMapAsync(cluster, work, Calls, group);
+        await using var map = await StartMapAsync(cluster, group);
+        var calls = Input(map, work);
+        await calls.GiveMostAsync();
         for (var kill = 0; kill < 2; kill++)
         {
             var next = map.Output.Count + Step;
-            await InFlightAsync(cluster, group, () => map.Output.Count >= next, () => map.HasExited);
+            await InFlightAsync(cluster, group, calls, () => map.Output.Count >= next, () => map.HasExited ? map.ToString() : null);
             await RestartAsync(cluster, service: true);
         }
 
+        await calls.GiveRestAsync();
         await map.WaitAsync(TimeSpan.FromMinutes(3));
         map.ExitCode.ShouldBe(0, map.ToString());
         TracedWork.AreValuesInOrder([.. map.Output.Select(static line => long.Parse(line, CultureInfo.InvariantCulture))], Calls);
@@ -86,10 +91,14 @@ public sealed class MapUnderFaultsTests
         const int Printed = 1_500;
         var work = new TracedWork(cluster, "map");
         var group = SharedCluster.NewGroup();
-        await using (var map = await StartMapAsync(cluster, work, Calls, group))
+        int given;
+        await using (var map = await StartMapAsync(cluster, group))
         {
+            var calls = Input(map, work);
+            await calls.GiveMostAsync();
             // A message has up to 512 results.
-            await InFlightAsync(cluster, group, () => map.Output.Count >= Printed, () => map.HasExited);
+            await InFlightAsync(cluster, group, calls, () => map.Output.Count >= Printed, () => map.HasExited ? map.ToString() : null);
+            given = calls.Given;
             await map.KillAsync();
             // How a user knows where to go on.
             map.Errors.ShouldContain($"group {group}");
@@ -101,7 +110,7 @@ public sealed class MapUnderFaultsTests
         var counts = await cluster.Api.GroupAsync(group);
         var tasks = (int)counts.Tasks;
         (counts.Done, counts.Failed, counts.Queued, counts.Dispatched).ShouldBe((tasks, 0, 0, 0));
-        tasks.ShouldBeInRange(Printed, Calls - 1, "the map was to be killed in the middle");
+        tasks.ShouldBeInRange(Printed, given);
         var results = lines.Select(static line => JsonSerializer.Deserialize<JsonElement>(line)).ToList();
         results.Select(static result => result.GetProperty("task").GetString()).Distinct().Count().ShouldBe(tasks);
         // Its lines went in order, so these are the first ones of the file.
@@ -121,34 +130,39 @@ public sealed class MapUnderFaultsTests
         static string TaskOf(string line) => JsonSerializer.Deserialize<JsonElement>(line).GetProperty("task").GetString()!;
     });
 
-    private static async Task<CliProcess> StartMapAsync(LocalCluster cluster, TracedWork work, int calls, string group)
+    private static async Task<CliProcess> StartMapAsync(LocalCluster cluster, string group)
     {
         var function = await cluster.Api.RegisterAsync(Python.Work, "work");
-        var file = Path.Combine(cluster.DirectoryPath, "calls.jsonl");
-        await File.WriteAllLinesAsync(file, Enumerable.Range(0, calls).Select(number => $"[\"{work.DirectoryPath}\",{number},0]"));
-        return CliProcess.Start(cluster, "map", function, cluster.EndpointId, file, "--window", $"{Window}", "--group", group);
+        return CliProcess.StartWithInput(cluster, "map", function, cluster.EndpointId, "-", "--window", $"{Window}", "--group", group);
     }
 
-    /// <summary>Waits until so much has come back and more is in flight at service and endpoint.</summary>
-    private static async Task InFlightAsync(LocalCluster cluster, string group, Func<bool> enough, Func<bool> over)
+    private static HeldBack Input(CliProcess map, TracedWork work) =>
+        new(number => new ValueTask(map.Input.WriteLineAsync($"[\"{work.DirectoryPath}\",{number},0]")), map.Input.Close);
+
+    /// <summary>Waits until so much has come back and more is in flight at service and endpoint. A map that ends before is a failure: the kill would hit nothing.</summary>
+    private static async Task InFlightAsync(LocalCluster cluster, string group, HeldBack calls, Func<bool> enough, Func<string?> ended)
     {
         var seen = "";
         await Eventually.TrueAsync(
             async () =>
             {
-                if (over() || !enough())
-                    return over();
+                if (ended() is { } how)
+                    throw new InvalidOperationException($"the map ended before the kill: {how}; seen: {seen}");
                 try
                 {
                     var counts = await cluster.Api.GroupAsync(group);
                     seen = counts.ToString();
-                    return counts.Dispatched > 0;
+                    if (counts.Dispatched > 0 && enough())
+                        return true;
+                    if (counts.Done == calls.Given)
+                        await calls.GiveMoreAsync();
                 }
                 catch (Grpc.Core.RpcException away)
                 {
                     seen = away.Status.ToString();
-                    return false;
                 }
+
+                return false;
             },
             "values come while tasks are in flight",
             TimeSpan.FromMinutes(2),
@@ -167,6 +181,33 @@ public sealed class MapUnderFaultsTests
         {
             await cluster.Endpoint.KillAsync();
             await cluster.Endpoint.StartAsync();
+        }
+    }
+
+    /// <summary>The calls of a map, of which some are left until its kills are over, however fast it is.</summary>
+    private sealed class HeldBack(Func<int, ValueTask> give, Action end)
+    {
+        public int Given { get; private set; }
+
+        public Task GiveMostAsync() => GiveAsync(Calls * 2 / 3);
+
+        /// <summary>Everything given so far is done.</summary>
+        public Task GiveMoreAsync()
+        {
+            Given.ShouldBeLessThan(Calls, "all calls are done and the kills are not");
+            return GiveAsync(Given + Step);
+        }
+
+        public async Task GiveRestAsync()
+        {
+            await GiveAsync(Calls);
+            end();
+        }
+
+        private async Task GiveAsync(int upTo)
+        {
+            while (Given < Math.Min(upTo, Calls))
+                await give(Given++);
         }
     }
 }

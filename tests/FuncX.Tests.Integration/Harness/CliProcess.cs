@@ -26,6 +26,9 @@ public sealed class CliProcess : IAsyncDisposable
     /// <summary>Only after it ended.</summary>
     public int ExitCode => _process.ExitCode;
 
+    /// <summary>Its standard input.</summary>
+    public StreamWriter Input => _process.StandardInput;
+
     /// <summary>Lines of standard output so far.</summary>
     public IReadOnlyList<string> Output => Copy(_output);
 
@@ -34,6 +37,14 @@ public sealed class CliProcess : IAsyncDisposable
 
     /// <summary>Starts it with the administrator's token, unless the arguments name another.</summary>
     public static CliProcess Start(LocalCluster cluster, params string[] arguments)
+    {
+        var process = StartWithInput(cluster, arguments);
+        process.Input.Close();
+        return process;
+    }
+
+    /// <summary>The same with <see cref="Input"/> open.</summary>
+    public static CliProcess StartWithInput(LocalCluster cluster, params string[] arguments)
     {
         string[] token = arguments.Contains("--token-file") ? [] : ["--token-file", cluster.Service.AdminTokenFile];
         var start = new ProcessStartInfo(SourceTree.Program("sdk/FuncX.Cli", "funcx"), [.. arguments, "--service", cluster.Service.Address, .. token])
@@ -45,7 +56,6 @@ public sealed class CliProcess : IAsyncDisposable
         };
         start.Environment["FUNCX_CONFIG_DIR"] = Path.Combine(cluster.DirectoryPath, "config");
         var process = Process.Start(start) ?? throw new InvalidOperationException($"{start.FileName} did not start");
-        process.StandardInput.Close();
         return new CliProcess(process, $"funcx {string.Join(' ', arguments)}");
     }
 

@@ -59,7 +59,7 @@ class Worker:
     """Runs the tasks of one socket until it closes. Never returns: the process ends with it."""
 
     def __init__(self, sock, ring, welcome, preload_failures=()):
-        """`ring` is None for a worker that answers over its socket; `preload_failures` are (module, reason)."""
+        """`ring` is None for a worker that answers over its socket; `preload_failures` as preload() gives them."""
         self._sock = sock
         self._ring = ring
         self._functions = Functions()
@@ -70,7 +70,7 @@ class Worker:
         self._inbox = Inbox(_limit(welcome, "argument_limit", DEFAULT_BODY_LIMIT))
         self._surroundings = Surroundings(self._attention)
         self._results = Results(sock, ring, self._result_limit, self._attention, self._surroundings, self._output)
-        self._preload_failures = dict(preload_failures)
+        self._preload_failures = {module: reason for module, _, reason in preload_failures}
         self._draining = False
 
     def run(self):
@@ -319,7 +319,7 @@ class Worker:
 def work(sock, ring, preload_failures=()):
     """Greets the manager and runs tasks until it closes the socket."""
     faulthandler.enable(2)
-    sock.sendall(frames.hello("worker", os.getpid(), window=WINDOW))
+    sock.sendall(frames.hello("worker", os.getpid(), window=WINDOW, ring=ring is not None))
     welcome = frames.read_welcome(sock)
     if welcome is None:
         os._exit(0)

@@ -9,6 +9,8 @@ from .frames import ProtocolError
 # Above what user code and its libraries use, so that one that closes or reuses low numbers does not meet ours.
 FIRST_OWN_DESCRIPTOR = 200
 
+F_DUPFD_CLOEXEC = getattr(fcntl, "F_DUPFD_CLOEXEC", 1030)  # PyPy's fcntl does not name it
+
 
 def take_standard_input():
     """The socket on descriptor 0, moved out of user code's way; 0 becomes /dev/null."""
@@ -24,7 +26,7 @@ def take_standard_input():
 
 def move_up(descriptor):
     """The socket of a descriptor at a high number. The low one stays open if it is 0, for /dev/null."""
-    sock = socket.socket(fileno=fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, FIRST_OWN_DESCRIPTOR))
+    sock = socket.socket(fileno=fcntl.fcntl(descriptor, F_DUPFD_CLOEXEC, FIRST_OWN_DESCRIPTOR))
     if descriptor != 0:
         os.close(descriptor)
     sock.setblocking(True)

@@ -18,6 +18,8 @@ RING_BYTES = 256 * 1024
 OBJECT_BYTES = RING_OFFSET + RING_BYTES
 READ_OFFSET = 64
 SKIP_OFFSET = 128
+SKIPS_OFFSET = 136
+SKIP_RANGES_OFFSET = 144
 
 # Indices of `counters`.
 WRITTEN, STARTED, FORGOTTEN = 0, 1, 2
@@ -41,6 +43,12 @@ def make_shared_memory():
         os.close(descriptor)
         raise
     return descriptor
+
+
+def ring_on(descriptor, sock):
+    """The ring on a descriptor, or None in an interpreter of which it is not known that it stores a counter with one move, and fences with
+    a lock, as CPython does: its worker answers over the socket."""
+    return ResultRing(descriptor, sock) if platform.python_implementation() == "CPython" else None
 
 
 class ResultRing:
@@ -84,9 +92,14 @@ class ResultRing:
 
     def skipped(self, number):
         """True when the manager has taken task `number` back. Only after `started` was published and a fence passed."""
-        self.fence()  # the byte was read before the range is
-        skip_from, skip_to = SKIP_RANGE.unpack_from(self.memory, SKIP_OFFSET + 8)
-        return skip_from <= number < skip_to
+        while True:
+            self.fence()
+            skips, = ONE_COUNTER.unpack_from(self.memory, SKIPS_OFFSET)
+            self.fence()
+            skip_from, skip_to = SKIP_RANGE.unpack_from(self.memory, SKIP_RANGES_OFFSET + skips % 2 * SKIP_RANGE.size)
+            self.fence()
+            if ONE_COUNTER.unpack_from(self.memory, SKIPS_OFFSET)[0] == skips:
+                return skip_from <= number < skip_to
 
     def forget(self):
         """Task `started` - 1 was taken back and will not be answered. The manager needs the count for the one task whose start and whose

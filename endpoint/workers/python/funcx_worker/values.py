@@ -1,5 +1,6 @@
 """Arguments and results in their encodings. JSON is strict: NaN and the infinities are no JSON, and a result with one is an exception
 that says so (a .NET client could not read it); arguments may hold them, as Python's reader accepts them."""
+import importlib
 import json
 import json.encoder
 import pickle
@@ -22,8 +23,8 @@ def _default(value):
 
 
 # JSONEncoder.encode makes one of these for every call; it is the larger part of its cost.
-_encode = json.encoder.c_make_encoder and json.encoder.c_make_encoder(
-    _markers, _default, _quote, None, ":", ",", False, False, False)
+_make_encoder = getattr(json.encoder, "c_make_encoder", None)
+_encode = _make_encoder and _make_encoder(_markers, _default, _quote, None, ":", ",", False, False, False)
 
 
 class ResultUnserialisable(Exception):
@@ -71,6 +72,25 @@ def to_json(value):
                                    % (type(value).__name__, error)) from None
 
 
+def to_pickle(value):
+    """A pickle, made with cloudpickle or dill where Python's own cannot and they are installed. Whoever reads it needs the same one."""
+    try:
+        return pickle.dumps(value, PICKLE_PROTOCOL)
+    except Exception as error:
+        reasons, cause = ["%s: %s" % (type(error).__name__, error)], error
+    for name in ("cloudpickle", "dill"):
+        try:
+            pickler = importlib.import_module(name)
+        except Exception as error:  # an installation may be broken in any way
+            reasons.append("%s is not there" % name if isinstance(error, ModuleNotFoundError) else "%s: %s" % (name, error))
+            continue
+        try:
+            return pickler.dumps(value, protocol=PICKLE_PROTOCOL)
+        except Exception as error:
+            reasons.append("%s: %s" % (name, error))
+    raise ResultUnserialisable("the result (of type %s) cannot be pickled: %s" % (type(value).__name__, "; ".join(reasons))) from cause
+
+
 def call_and_encode(content, entry, body):
     """Runs a task whose arguments are not JSON. Returns the result's content type and bytes."""
     if content == PICKLE:
@@ -80,11 +100,7 @@ def call_and_encode(content, entry, body):
             raise ArgumentsUnreadable("the arguments are not a pickle of (args, kwargs): %s: %s" % (type(error).__name__, error)) from error
         del body
         value = entry(*positional, **named)
-        try:
-            return PICKLE, pickle.dumps(value, PICKLE_PROTOCOL)
-        except Exception as error:
-            raise ResultUnserialisable("the result (of type %s) cannot be pickled: %s: %s"
-                                       % (type(value).__name__, type(error).__name__, error)) from error
+        return PICKLE, to_pickle(value)
     if content == OCTETS:
         value = entry(bytes(body))
         if value is None:

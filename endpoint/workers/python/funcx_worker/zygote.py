@@ -1,6 +1,5 @@
 """The zygote: an interpreter with the preload list imported that forks workers and reports their end."""
 import gc
-import importlib
 import os
 import select
 import signal
@@ -10,8 +9,9 @@ from array import array
 
 from . import failpoints, frames
 from .loop import work
+from .preload import preload
 from .process import move_up, reset_signals, start_session
-from .ring import ResultRing, make_shared_memory
+from .ring import make_shared_memory, ring_on
 
 # A process with one of these mapped must not fork: the child would share device or network state with its parent.
 UNFORKABLE_LIBRARIES = ("libcuda.", "libhip", "libamdhip", "libhsa-runtime", "libze_loader", "libmpi.", "libmpi_", "libmpich", "libmpicxx")
@@ -24,7 +24,8 @@ class Zygote:
         self._sock = sock
         self._script = script
         self._children = {}
-        self._preload_failures = []
+        self._modules = ()
+        self._preload_failures = ()
         self._unforkable = None
         self._prctl = _find_prctl()
 
@@ -39,15 +40,10 @@ class Zygote:
         self._serve()
 
     def _preload(self, modules):
-        """A module that cannot be imported is told to the manager and does not stop the others: tasks that do not need it run, and the
-        ImportError of one that does names the reason."""
-        for name in modules:
-            try:
-                importlib.import_module(name)
-            except BaseException as error:  # an import is foreign code
-                reason = "%s: %s" % (type(error).__name__, error)
-                self._preload_failures.append((name.partition(".")[0], reason))
-                self._note("preload of '%s' failed: %s (interpreter %s)" % (name, reason, sys.executable))
+        self._modules = modules
+        self._preload_failures = preload(modules)
+        for _, name, reason in self._preload_failures:
+            self._note("preload of '%s' failed: %s (interpreter %s)" % (name, reason, sys.executable))
 
     def _note(self, text):
         self._sock.sendall(frames.control_frame(frames.STATUS, {"note": text}))
@@ -62,7 +58,8 @@ class Zygote:
         signal.set_wakeup_fd(wake_writer, warn_on_full_buffer=False)
         # What exists now is shared with every worker: collecting garbage must not write to its pages.
         gc.collect()
-        gc.freeze()
+        if hasattr(gc, "freeze"):  # PyPy's collector has no such thing
+            gc.freeze()
         self._unforkable = _unforkable_library()
 
     def _serve(self):
@@ -181,7 +178,7 @@ class Zygote:
             high = move_up(sock)
             _reseed()
             gc.enable()
-            work(high, ResultRing(ring, high), self._preload_failures)
+            work(high, ring_on(ring, high), self._preload_failures)
         except frames.ProtocolError as error:
             os.write(2, ("funcx worker %d: %s\n" % (os.getpid(), error)).encode("utf-8", "backslashreplace"))
             code = frames.EXIT_PROTOCOL
@@ -203,6 +200,8 @@ class Zygote:
         # posix_spawn copies nothing of this process, so neither threads nor mapped libraries matter.
         os.set_inheritable(ring, True)
         arguments = [sys.executable, self._script, "--worker", "--ring", str(ring)]
+        if self._modules:
+            arguments += ["--preload", ",".join(self._modules)]
         return os.posix_spawn(sys.executable, arguments, os.environ, file_actions=[
             (os.POSIX_SPAWN_DUP2, sock, 0), (os.POSIX_SPAWN_DUP2, out_write, 1), (os.POSIX_SPAWN_DUP2, err_write, 2)])
 
