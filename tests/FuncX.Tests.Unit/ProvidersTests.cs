@@ -139,8 +139,8 @@ public sealed class ProvidersTests : IDisposable
     public async Task A_child_that_a_dead_manager_has_forked_is_not_taken_for_the_manager()
     {
         // It has the manager's arguments, as every child has until it executes something; this one does so for two seconds.
-        var block = await SubmitAsync($"(i=0; while [ $i -lt 40 ]; do sleep 0.05; i=$((i + 1)); done; echo child over) & {Patient}");
-        await EventuallyAsync(async () => (await LogAsync(block, 0)).Split("arguments:").Length, 2);
+        var block = await SubmitAsync($"(echo child begun; i=0; while [ $i -lt 40 ]; do sleep 0.05; i=$((i + 1)); done; echo child over) & {Patient}");
+        await EventuallyAsync(async () => (await LogAsync(block, 0)).Contains("child begun", StringComparison.Ordinal), true);
         Process.GetProcessById(int.Parse(Pids(block)[0])).Kill();
         await EventuallyAsync(async () => (await StateAsync(block)).IsEnd(), true);
 
