@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using FuncX.Manager;
+using FuncX.Manager.Commands;
 using FuncX.Manager.Engine;
 using FuncX.Manager.Link;
 using FuncX.Manager.Pools;
@@ -8,6 +9,8 @@ using FuncX.Wire;
 
 if (args is ["--spawner", .. var umask])
     return SpawnerProgram.Run(umask);
+if (args is ["--command-worker", var kept])
+    return CommandWorker.Run(kept);
 if (args is ["--version"])
 {
     Console.WriteLine($"funcx-manager {ProtocolVersion.Product}, protocol {ProtocolVersion.Minimum} to {ProtocolVersion.Maximum}");

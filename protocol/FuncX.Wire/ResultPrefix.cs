@@ -7,7 +7,7 @@ namespace FuncX.Wire;
 /// <code>
 ///  0 u8  outcome
 ///  1 u8  content type of the value
-///  2 i16 code            exit status, or minus the signal, of a worker that died; else 0
+///  2 i16 code            exit status, or minus the signal, of a worker that died, or of a command; else 0
 ///  4 u32 stdout bytes
 ///  8 u32 stderr bytes
 /// 12 u32 reserved, 0

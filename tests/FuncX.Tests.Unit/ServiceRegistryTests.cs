@@ -162,8 +162,37 @@ public sealed class ServiceRegistryTests(SharedService shared) : IClassFixture<S
     }
 
     [Theory]
-    [InlineData(FunctionKind.Command, "command")]
-    [InlineData(FunctionKind.Dotnet, "dotnet")]
+    [InlineData(FunctionKind.Command, "", """{"command": []}""", "'command' must be a list of 1 to 4096 texts")]
+    [InlineData(FunctionKind.Command, "", """{"command": ["a"], "walltme": 3}""", "'walltme' is no key of a command")]
+    [InlineData(FunctionKind.Command, "f", """{"command": ["a"]}""", "a command has none")]
+    [InlineData(FunctionKind.Command, "", "", "it must be the command's definition")]
+    [InlineData(FunctionKind.Dotnet, "Lab::Calls::Square", "no archive", "neither an assembly nor a zip archive")]
+    [InlineData(FunctionKind.Dotnet, "Calls.Square", "MZ", "must be Assembly::Namespace.Type::Method")]
+    [InlineData(FunctionKind.Dotnet, "Lab::Calls::Square", "", "it must be an assembly, or a zip archive")]
+    public void What_can_never_run_is_refused_when_it_is_registered(FunctionKind kind, string entry, string code, string reason)
+    {
+        var token = shared.Running.CreateToken($"user-{Guid.NewGuid():N}").Text;
+        var request = new RegisterFunctionRequest { Kind = kind, Name = "f", Entry = entry, Code = ByteString.CopyFromUtf8(code) };
+        var problem = Should.Throw<RpcException>(() => shared.Running.Functions.Register(request, RunningService.Bearer(token)));
+        problem.StatusCode.ShouldBe(StatusCode.InvalidArgument);
+        problem.Status.Detail.ShouldContain(reason);
+    }
+
+    [Fact]
+    public void Functions_of_every_kind_are_told_as_what_they_were_registered()
+    {
+        var headers = RunningService.Bearer(shared.Running.CreateToken($"user-{Guid.NewGuid():N}").Text);
+        var functions = shared.Running.Functions;
+        var command = functions.Register(new RegisterFunctionRequest { Kind = FunctionKind.Command, Name = "echo", Code = ByteString.CopyFromUtf8("""{"command": ["echo"]}""") }, headers);
+        var dotnet = functions.Register(new RegisterFunctionRequest { Kind = FunctionKind.Dotnet, Name = "net", Entry = "Lab::Calls::Square", Code = ByteString.CopyFrom(0x4d, 0x5a, 0xff) }, headers);
+        functions.Get(new GetFunctionRequest { Function = "echo" }, headers).ShouldBe(command);
+        var got = functions.Get(new GetFunctionRequest { Function = "net", IncludeCode = true }, headers);
+        (got.FunctionId, got.Kind, got.Entry).ShouldBe((dotnet.FunctionId, FunctionKind.Dotnet, "Lab::Calls::Square"));
+        got.Code.ToByteArray().ShouldBe([0x4d, 0x5a, 0xff]);
+        functions.List(new ListFunctionsRequest(), headers).Functions.Select(static function => function.Kind).ShouldBe([FunctionKind.Dotnet, FunctionKind.Command], ignoreOrder: true);
+    }
+
+    [Theory]
     [InlineData(FunctionKind.Mpi, "mpi")]
     public void Kinds_that_come_later_are_unimplemented_by_name(FunctionKind kind, string name)
     {

@@ -70,7 +70,7 @@ internal sealed class CodeTable(string directory, long memoryBytes = CodeTable.M
             ["kind"] = function.Kind,
             ["name"] = function.Name,
             ["entry"] = function.Entry,
-            ["source"] = Encoding.UTF8.GetString(function.Code.Span),
+            ["source"] = function.Kind == "dotnet" ? Convert.ToBase64String(function.Code.Span) : Encoding.UTF8.GetString(function.Code.Span),
         });
         _functionFrames.Add(new FunctionEntry(default));
         _functions.Add(function.FunctionId, number);

@@ -22,10 +22,10 @@ internal sealed unsafe class LinkInbox(Node node)
 
     // What the endpoint told on this connection, by its numbers, and what was made of it for those owners who used it.
     private readonly Dictionary<uint, Definition> _definitions = [];
-    private readonly Dictionary<(uint Function, uint Owner), NodeFunction> _functions = [];
-    private readonly Dictionary<uint, OwnerPool> _owners = [];
+    private readonly Dictionary<(uint Function, uint Owner), (NodeFunction Function, OwnerPool Pool)> _functions = [];
+    private readonly Dictionary<uint, string> _owners = [];
     private readonly Dictionary<(TaskId, uint), JoinedFrames> _joining = [];
-    private readonly Dictionary<string, OwnerPool> _byName = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Owner, WorkerKind Kind), OwnerPool> _pools = [];
     private (uint Function, uint Owner) _lastNumbers;
     private NodeFunction? _lastFunction;
     private OwnerPool? _lastPool;
@@ -173,18 +173,22 @@ internal sealed unsafe class LinkInbox(Node node)
     {
         if (!_definitions.TryGetValue(header.Function, out var definition))
             throw new FrameException($"task {header.Task} uses function number {header.Function}, which was not told before");
-        if (!_owners.TryGetValue(header.Owner, out _lastPool))
+        if (!_owners.TryGetValue(header.Owner, out var owner))
             throw new FrameException($"task {header.Task} uses owner number {header.Owner}, which was not told before");
         _lastNumbers = (header.Function, header.Owner);
-        if (_functions.TryGetValue(_lastNumbers, out _lastFunction))
-            return;
-        _lastFunction = _lastPool.Functions.Find(definition.Content, definition.Frames);
-        _functions.Add(_lastNumbers, _lastFunction);
+        if (!_functions.TryGetValue(_lastNumbers, out var known))
+        {
+            var pool = PoolOf(owner, definition.Kind);
+            known = (pool.Functions.Find(definition.Content, definition.Frames), pool);
+            _functions.Add(_lastNumbers, known);
+        }
+
+        (_lastFunction, _lastPool) = known;
     }
 
     private void Define(in FrameHeader header, ReadOnlySpan<byte> frames)
     {
-        _definitions[header.Function] = new Definition(FunctionCache.ContentOf(frames), frames.ToArray());
+        _definitions[header.Function] = new Definition(FunctionCache.ContentOf(frames), frames.ToArray(), WorkerKinds.Of(frames));
         foreach (var owner in _owners.Keys)
             _functions.Remove((header.Function, owner));
         _lastFunction = null;
@@ -206,16 +210,22 @@ internal sealed unsafe class LinkInbox(Node node)
 
     private void Name(uint number, string name)
     {
-        if (!_byName.TryGetValue(name, out var pool))
-        {
-            // A name may hold anything; its hash is a safe and private directory.
-            var directory = Path.Combine(node.Directory, "owners", Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)))[..16]);
-            Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            pool = node.AddPool(name, directory);
-            _byName[name] = pool;
-        }
+        _owners[number] = name;
+        foreach (var used in _functions.Keys.Where(used => used.Owner == number).ToArray())
+            _functions.Remove(used);
+        _lastFunction = null;
+    }
 
-        _owners[number] = pool;
+    private OwnerPool PoolOf(string owner, WorkerKind kind)
+    {
+        if (_pools.TryGetValue((owner, kind), out var pool))
+            return pool;
+        // A name may hold anything; its hash is a safe and private directory.
+        var directory = Path.Combine(node.Directory, "owners", Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(owner)))[..16]);
+        Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        pool = node.AddPool(owner, kind, directory);
+        _pools.Add((owner, kind), pool);
+        return pool;
     }
 
     private void Join(in FrameHeader header, ReadOnlySpan<byte> frame)
@@ -295,7 +305,7 @@ internal sealed unsafe class LinkInbox(Node node)
         }
     }
 
-    private sealed record Definition(string Content, byte[] Frames);
+    private sealed record Definition(string Content, byte[] Frames, WorkerKind Kind);
 
     private sealed class JoinedFrames(FrameHeader header, long whole)
     {

@@ -288,9 +288,9 @@ internal sealed unsafe class Node
             LastNote = "";
     }
 
-    public OwnerPool AddPool(string name, string directory)
+    public OwnerPool AddPool(string name, WorkerKind kind, string directory)
     {
-        var pool = new OwnerPool(this, name, directory);
+        var pool = new OwnerPool(this, name, kind, directory);
         _pools.Add(pool);
         return pool;
     }

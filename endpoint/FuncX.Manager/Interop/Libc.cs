@@ -35,6 +35,9 @@ internal static unsafe partial class Libc
     public const int O_NONBLOCK = 0x800;
     public const int O_CLOEXEC = 0x80000;
     public const int O_RDWR = 2;
+    public const int O_APPEND = 0x400;
+
+    public const short POLLIN = 1;
 
     public const int AT_FDCWD = -100;
     public const int AT_SYMLINK_NOFOLLOW = 0x100;
@@ -62,8 +65,10 @@ internal static unsafe partial class Libc
     public const int MAP_SHARED = 1;
 
     public const int P_ALL = 0;
+    public const int P_PID = 1;
     public const int WEXITED = 4;
     public const int WNOHANG = 1;
+    public const int WNOWAIT = 0x1000000;
     public const int CLD_EXITED = 1;
 
     public const int CLOCK_MONOTONIC = 1;
@@ -97,6 +102,17 @@ internal static unsafe partial class Libc
         public long ValueSeconds;
         public long ValueNanoseconds;
     }
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct PollDescriptor
+    {
+        public int Descriptor;
+        public short Events;
+        public short Happened;
+    }
+
+    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
+    public static partial int Poll(PollDescriptor* descriptors, nuint count, int timeout);
 
     [LibraryImport("libc", EntryPoint = "socketpair", SetLastError = true)]
     public static partial int SocketPair(int domain, int type, int protocol, int* pair);

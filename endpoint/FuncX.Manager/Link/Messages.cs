@@ -84,6 +84,9 @@ internal sealed record WorkerSettings
     /// <summary><c>fork</c>, <c>spawn</c> or <c>per_task</c>.</summary>
     public string Isolation { get; init; } = "fork";
 
+    /// <summary>Where the output of commands with <c>keep_output</c> stays; empty: in the node's directory.</summary>
+    public string Kept { get; init; } = "";
+
     public long IdleMs { get; init; } = 600_000;
 
     /// <summary>Most bytes of stdout and of stderr of one task.</summary>
@@ -102,6 +105,9 @@ internal sealed record ChildWelcome(string Version, int Protocol, string[] Prelo
 internal sealed record Refusal(string Reason);
 
 internal sealed record OwnerName(string Name);
+
+/// <summary>Of a function, what the manager acts on.</summary>
+internal sealed record FunctionKindName(string? Kind);
 
 internal sealed record Fork(int Slot);
 
@@ -131,6 +137,7 @@ internal sealed record StatusHops(
 [JsonSerializable(typeof(ChildWelcome))]
 [JsonSerializable(typeof(Refusal))]
 [JsonSerializable(typeof(OwnerName))]
+[JsonSerializable(typeof(FunctionKindName))]
 [JsonSerializable(typeof(Fork))]
 [JsonSerializable(typeof(Forked))]
 [JsonSerializable(typeof(Exited))]

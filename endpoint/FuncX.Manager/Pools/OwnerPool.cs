@@ -6,7 +6,7 @@ using FuncX.Wire;
 namespace FuncX.Manager.Pools;
 
 /// <summary>
-/// One owner's queue, zygote and workers. Nothing in here is ever handed to another owner. Owned by the engine's turn.
+/// One owner's queue, zygote and workers for functions of one kind. Nothing in here is ever handed to another owner. Owned by the engine's turn.
 /// </summary>
 internal sealed class OwnerPool
 {
@@ -22,16 +22,19 @@ internal sealed class OwnerPool
     private int _busy;
     private long _emptySince = NodeTimer.Now;
 
-    public OwnerPool(Node node, string name, string directory)
+    public OwnerPool(Node node, string name, WorkerKind kind, string directory)
     {
         _node = node;
         Name = name;
+        Kind = kind;
         Directory = directory;
         Queue = new TaskQueue(node.Table);
         Functions = new FunctionCache(node.FunctionNumbers);
     }
 
     public string Name { get; }
+
+    public WorkerKind Kind { get; }
 
     /// <summary>Where its workers run; only this owner's.</summary>
     public string Directory { get; }
@@ -143,8 +146,9 @@ internal sealed class OwnerPool
             worker.Feed(FeedPolicy.Share(Queue.Count, Math.Min(_workers.Count, _idle.Count + 1)), now);
     }
 
+    // A command worker runs no user code itself: every command is a process of its own whatever the isolation.
     public void OnForked(WorkerDescriptors descriptors) =>
-        _workers.Add(new WorkerProcess(_node, this, descriptors, string.Equals(_node.Settings.Isolation, "per_task", StringComparison.Ordinal)));
+        _workers.Add(new WorkerProcess(_node, this, descriptors, Kind != WorkerKind.Command && string.Equals(_node.Settings.Isolation, "per_task", StringComparison.Ordinal)));
 
     public void OnForkRefused(string reason)
     {
@@ -310,10 +314,10 @@ internal sealed class OwnerPool
             return;
         }
 
-        if (!_node.Starter.FindInterpreter(this))
+        if (!_node.Starter.FindProgram(this))
             return;
         Starting++;
-        if (string.Equals(_node.Settings.Isolation, "spawn", StringComparison.Ordinal))
+        if (Kind != WorkerKind.Python || string.Equals(_node.Settings.Isolation, "spawn", StringComparison.Ordinal))
         {
             _node.Starter.StartWorker(this);
             return;

@@ -11,15 +11,27 @@ internal sealed unsafe class ProcessStarter(Node node, Spawner spawner)
 {
     private const int RingBytes = ResultRing.HeaderBytes + (256 * 1024);
 
+    // The runtime keeps what it compiles in memory that is shared with a forked child, whose own compiling would then change it under the parent. This keeps it private.
+    private const string PrivateCode = "DOTNET_EnableWriteXorExecute=0";
+
     private static string Script => Path.Combine(AppContext.BaseDirectory, "workers", "python", "worker.py");
 
-    /// <summary>False, and the pool's tasks are rejected, when there is no such interpreter.</summary>
-    public bool FindInterpreter(OwnerPool pool)
+    private static string DotnetWorker => Path.Combine(AppContext.BaseDirectory, "workers", "dotnet", "funcx-worker");
+
+    /// <summary>False, and the pool's tasks are rejected, when the node has nothing that could run them.</summary>
+    public bool FindProgram(OwnerPool pool)
     {
-        var environment = node.Environment.ForWorkers;
-        if (Spawn.Find(node.Settings.Python, environment) is not null)
+        var reason = pool.Kind switch
+        {
+            WorkerKind.Python => Interpreter() is not null ? null
+                : $"the interpreter '{node.Settings.Python}' (workers.python) was not found on node {node.Name}; PATH is {NodeEnvironment.Value(node.Environment.ForWorkers, "PATH")}",
+            WorkerKind.Command => null,
+            WorkerKind.Dotnet => File.Exists(DotnetWorker) ? null : $"the program that runs .NET functions, {DotnetWorker}, is not there on node {node.Name}",
+            _ => $"node {node.Name} runs functions of the kinds python, command and dotnet, and this is of another",
+        };
+        if (reason is null)
             return true;
-        pool.Reject($"the interpreter '{node.Settings.Python}' (workers.python) was not found on node {node.Name}; PATH is {NodeEnvironment.Value(environment, "PATH")}");
+        pool.Reject(reason);
         return false;
     }
 
@@ -27,24 +39,24 @@ internal sealed unsafe class ProcessStarter(Node node, Spawner spawner)
     {
         var ends = new Ends();
         var zygote = new Zygote(node, pool, ends.Socket, ends.Stdout, ends.Stderr);
-        Start(pool, ["--zygote"], [ends.ChildSocket, ends.ChildStdout, ends.ChildStderr], pid => zygote.Pid = pid, zygote.OnStartFailed, zygote.OnExit);
+        Start(pool, Python("--zygote"), [ends.ChildSocket, ends.ChildStdout, ends.ChildStderr], pid => zygote.Pid = pid, zygote.OnStartFailed, zygote.OnExit);
         ends.CloseChild();
         return zygote;
     }
 
-    /// <summary>A worker of its own, with a ring as descriptor 3.</summary>
+    /// <summary>A worker of its own; one that runs Python gets a ring as descriptor 3.</summary>
     public void StartWorker(OwnerPool pool)
     {
         var ends = new Ends();
-        var memory = Libc.MemFdCreate("funcx-results", Libc.MFD_CLOEXEC | Libc.MFD_ALLOW_SEALING);
-        if (memory < 0 || Libc.Truncate(memory, RingBytes) < 0)
+        var memory = pool.Kind != WorkerKind.Python ? -1 : Libc.MemFdCreate("funcx-results", Libc.MFD_CLOEXEC | Libc.MFD_ALLOW_SEALING);
+        if (pool.Kind == WorkerKind.Python && (memory < 0 || Libc.Truncate(memory, RingBytes) < 0))
             throw new InvalidOperationException($"making a result ring failed: {Libc.LastError()}");
-        var ring = ResultRing.Map(memory);
+        var ring = memory < 0 ? null : ResultRing.Map(memory);
         var started = 0;
-        string[] preload = node.Settings.Preload.Length > 0 ? ["--preload", string.Join(',', node.Settings.Preload)] : [];
-        Start(pool, ["--worker", "--ring", "3", .. preload], [ends.ChildSocket, ends.ChildStdout, ends.ChildStderr, memory], OnStarted, OnFailed, code => pool.OnExited(started, code));
+        Start(pool, WorkerOf(pool.Kind), memory < 0 ? [ends.ChildSocket, ends.ChildStdout, ends.ChildStderr] : [ends.ChildSocket, ends.ChildStdout, ends.ChildStderr, memory], OnStarted, OnFailed, code => pool.OnExited(started, code));
         ends.CloseChild();
-        _ = Libc.Close(memory);
+        if (memory >= 0)
+            _ = Libc.Close(memory);
 
         void OnStarted(int pid)
         {
@@ -54,7 +66,7 @@ internal sealed unsafe class ProcessStarter(Node node, Spawner spawner)
 
         void OnFailed(string reason)
         {
-            ring.Unmap();
+            ring?.Unmap();
             _ = Libc.Close(ends.Socket);
             _ = Libc.Close(ends.Stdout);
             _ = Libc.Close(ends.Stderr);
@@ -62,15 +74,27 @@ internal sealed unsafe class ProcessStarter(Node node, Spawner spawner)
         }
     }
 
-    private void Start(OwnerPool pool, string[] arguments, ReadOnlySpan<int> descriptors, Action<int> started, Action<string> failed, Action<int> exited)
+    private string? Interpreter() => Spawn.Find(node.Settings.Python, node.Environment.ForWorkers);
+
+    private string[] Python(params string[] arguments) => [Interpreter() ?? node.Settings.Python, Script, .. arguments];
+
+    private string[] WorkerOf(WorkerKind kind)
     {
-        var environment = node.Environment.ForWorkers;
-        var python = Spawn.Find(node.Settings.Python, environment) ?? node.Settings.Python;
+        if (kind == WorkerKind.Dotnet)
+            return [DotnetWorker];
+        if (kind == WorkerKind.Command)
+            return [.. SpawnerProgram.This, "--command-worker", node.Settings.Kept.Length > 0 ? node.Settings.Kept : Path.Combine(node.Directory, "kept")];
+        string[] preload = node.Settings.Preload.Length > 0 ? ["--preload", string.Join(',', node.Settings.Preload)] : [];
+        return Python(["--worker", "--ring", "3", .. preload]);
+    }
+
+    private void Start(OwnerPool pool, string[] command, ReadOnlySpan<int> descriptors, Action<int> started, Action<string> failed, Action<int> exited)
+    {
         var request = new SpawnRequest
         {
-            Program = python,
-            Arguments = [python, Script, .. arguments],
-            Environment = environment,
+            Program = command[0],
+            Arguments = command,
+            Environment = pool.Kind == WorkerKind.Dotnet ? [.. node.Environment.ForWorkers, PrivateCode] : node.Environment.ForWorkers,
             Directory = pool.Directory,
         };
         spawner.Request(request, descriptors, pid =>
@@ -78,7 +102,7 @@ internal sealed unsafe class ProcessStarter(Node node, Spawner spawner)
             if (pid > 0)
                 started(pid);
             else
-                failed($"{python}: {Marshal.GetPInvokeErrorMessage(-pid)}");
+                failed($"{command[0]}: {Marshal.GetPInvokeErrorMessage(-pid)}");
         }, exited);
     }
 

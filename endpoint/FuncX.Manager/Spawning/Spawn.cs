@@ -6,7 +6,7 @@ namespace FuncX.Manager.Spawning;
 
 /// <summary>
 /// Starts a program by posix_spawn: nothing of this process is copied, so it is safe with threads and with memory registered for a network.
-/// The child leads a session of its own, has default signals, and only the descriptors it was given.
+/// The child has default signals and only the descriptors it was given.
 /// </summary>
 internal static unsafe class Spawn
 {
@@ -21,7 +21,8 @@ internal static unsafe class Spawn
     /// <summary>Returns the child's pid, or minus the error's number.</summary>
     /// <param name="request">What to start.</param>
     /// <param name="descriptors">Become 0, 1, 2, ... of the child. Their own numbers are above the count of them.</param>
-    public static int Start(SpawnRequest request, ReadOnlySpan<int> descriptors)
+    /// <param name="ownSession">It leads a session of its own; else it belongs to this process's session and group.</param>
+    public static int Start(SpawnRequest request, ReadOnlySpan<int> descriptors, bool ownSession = true)
     {
         var actions = NativeMemory.AllocZeroed(Opaque);
         var attributes = NativeMemory.AllocZeroed(Opaque);
@@ -43,7 +44,7 @@ internal static unsafe class Spawn
             var none = stackalloc byte[SignalSet];
             new Span<byte>(none, SignalSet).Clear();
             _ = Libc.AttributesMask(attributes, none);
-            _ = Libc.AttributesFlags(attributes, SetSignalDefaults | SetSignalMask | SetSession);
+            _ = Libc.AttributesFlags(attributes, (short)(SetSignalDefaults | SetSignalMask | (ownSession ? SetSession : 0)));
             int pid;
             var error = Libc.PosixSpawn(&pid, program, actions, attributes, arguments, environment);
             return error == 0 ? pid : -error;

@@ -35,11 +35,7 @@ internal sealed unsafe class Spawner
             _ = Libc.SetSockOpt(pair[i], Libc.SOL_SOCKET, Libc.SO_SNDBUF, &size, sizeof(int));
         }
 
-        var program = Environment.ProcessPath ?? "/proc/self/exe";
-        List<string> arguments = [program];
-        if (string.Equals(Path.GetFileName(program), "dotnet", StringComparison.Ordinal))
-            arguments.Add(Path.Combine(AppContext.BaseDirectory, "funcx-manager.dll"));
-        arguments.Add("--spawner");
+        List<string> arguments = [.. SpawnerProgram.This, "--spawner"];
         if (umask is not null)
             arguments.Add(umask);
         var environment = new List<string>();
@@ -49,7 +45,7 @@ internal sealed unsafe class Spawner
                 environment.Add($"{variable.Key}={variable.Value}");
         }
 
-        var request = new SpawnRequest { Program = program, Arguments = arguments, Environment = environment, Directory = "" };
+        var request = new SpawnRequest { Program = arguments[0], Arguments = arguments, Environment = environment, Directory = "" };
         var child = Libc.Fcntl(pair[1], Libc.F_DUPFD_CLOEXEC, 16);
         var error = Libc.Fcntl(2, Libc.F_DUPFD_CLOEXEC, 16);
         var pid = Spawn.Start(request, [child, error, error]);
@@ -57,7 +53,7 @@ internal sealed unsafe class Spawner
         _ = Libc.Close(error);
         _ = Libc.Close(pair[1]);
         if (pid < 0)
-            throw new InvalidOperationException($"starting the spawner ({program} --spawner) failed: {Marshal.GetPInvokeErrorMessage(-pid)}");
+            throw new InvalidOperationException($"starting the spawner ({arguments[0]} --spawner) failed: {Marshal.GetPInvokeErrorMessage(-pid)}");
         return new Spawner(pair[0], pid);
     }
 

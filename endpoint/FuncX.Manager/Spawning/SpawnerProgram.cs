@@ -15,6 +15,16 @@ internal static unsafe class SpawnerProgram
     /// <summary>Largest request: an argument list with an environment.</summary>
     public const int MaxMessage = 1 << 20;
 
+    /// <summary>How this program is started again: compiled it is one file, as a build of a working copy it may run under dotnet.</summary>
+    public static IReadOnlyList<string> This
+    {
+        get
+        {
+            var program = Environment.ProcessPath ?? "/proc/self/exe";
+            return string.Equals(Path.GetFileName(program), "dotnet", StringComparison.Ordinal) ? [program, Path.Combine(AppContext.BaseDirectory, "funcx-manager.dll")] : [program];
+        }
+    }
+
     private static readonly Lock s_gate = new();
     private static readonly HashSet<int> s_children = [];
     private static readonly SemaphoreSlim s_born = new(0);

@@ -204,7 +204,7 @@ internal sealed class WorkerProcess
         var prefix = head[FrameHeader.Size..];
         ResultFrame.CheckWhole(head, frame.Length);
         var slot = Settle(head, prefix, frame.Length - FrameHeader.Size);
-        if (Overruled(slot, prefix))
+        if (Overruled(slot, prefix, frame[ResultFrame.HeadBytes..]))
             return;
         if (Stdout.Any || Stderr.Any)
             ForwardWithOutput(slot, head, prefix, frame[ResultFrame.HeadBytes..]);
@@ -217,7 +217,7 @@ internal sealed class WorkerProcess
     public void OnJoined(JoinedResult joined)
     {
         var slot = Settle(joined.Header, joined.Body, joined.Body.Length);
-        if (Overruled(slot, joined.Body))
+        if (Overruled(slot, joined.Body, joined.Body[ResultPrefix.Size..]))
             return;
         if (Stdout.Any || Stderr.Any)
             ForwardWithOutput(slot, joined.Header, joined.Body[..ResultPrefix.Size], joined.Body[ResultPrefix.Size..]);
@@ -287,7 +287,8 @@ internal sealed class WorkerProcess
             return;
         State = WorkerState.Leaving;
         _ended = true;
-        _ = Libc.Kill(-Pid, Libc.SIGTERM);
+        // A worker of commands tells what runs in it itself: so it knows why that ends, and what went to another session ends too.
+        _ = Libc.Kill(Pool.Kind == WorkerKind.Command ? Pid : -Pid, Libc.SIGTERM);
         var now = NodeTimer.Now;
         if (_killAt == long.MaxValue)
             _killAt = now + GraceMicroseconds;
@@ -450,15 +451,19 @@ internal sealed class WorkerProcess
         return slot;
     }
 
-    // A task that was told to end and raised because of it has the outcome it was ended for.
-    private bool Overruled(int slot, ReadOnlySpan<byte> prefix)
+    // A task that was told to end and raised because of it has the outcome it was ended for, and the output that it had until then.
+    private bool Overruled(int slot, ReadOnlySpan<byte> prefix, ReadOnlySpan<byte> rest)
     {
         if (slot != _verdictSlot)
             return false;
         _verdictSlot = -1;
-        if (ResultFrame.Outcome(prefix) == TaskOutcome.Value)
+        var read = ResultPrefix.Read(prefix, ResultPrefix.Size + rest.Length);
+        if (read.Outcome == TaskOutcome.Value)
             return false;
-        _node.Answers.Failure(slot, _verdict, 0, _verdict.ToString(), _verdictText, Stdout.Take(), Stderr.Take());
+        var output = rest[^(read.StdoutBytes + read.StderrBytes)..];
+        byte[] written = [.. output[..read.StdoutBytes], .. Stdout.Take(read.StdoutBytes)];
+        byte[] complained = [.. output[read.StdoutBytes..], .. Stderr.Take(read.StderrBytes)];
+        _node.Answers.Failure(slot, _verdict, 0, _verdict.ToString(), _verdictText, written, complained);
         return true;
     }
 

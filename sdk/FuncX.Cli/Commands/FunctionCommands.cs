@@ -1,8 +1,4 @@
-using System.Buffers;
 using System.CommandLine;
-using System.Text;
-using System.Text.RegularExpressions;
-using System.Text.Unicode;
 using FuncX.Cli.Output;
 using FuncX.Contracts.V1;
 
@@ -14,6 +10,7 @@ internal static class FunctionCommands
     public static Command Create(CommandLine commands) => new("function", "Register, list, show and delete functions.")
     {
         Register(commands),
+        RegisterCommandCommand.Create(commands),
         List(commands),
         Show(commands),
         Delete(commands),
@@ -21,23 +18,30 @@ internal static class FunctionCommands
 
     private static Command Register(CommandLine commands)
     {
-        var source = new Argument<string>("file:name") { Description = "Python file and the name it defines, as work.py:fit." };
-        var name = new Option<string?>("--name") { Description = "Name for people; the Python name when left out." };
+        var source = new Argument<string>("source")
+        {
+            Description = "FILE.py:NAME, a Python file and the name it defines; LIBRARY.dll::Namespace.Type::Method, a .NET method; or FILE.json, a command's definition.",
+        };
+        var name = new Option<string?>("--name") { Description = "Name for people; the function's own, or the file's, when left out." };
         var description = new Option<string>("--description") { Description = "For people.", DefaultValueFactory = _ => "" };
-        var command = new Command("register", "Register a Python function from a file.") { source, name, description };
+        var command = new Command("register", "Register a function from a file: Python, .NET or a command.") { source, name, description };
         commands.On(command, async (invocation, cancellation) =>
         {
-            var (code, entry) = ReadSource(invocation.Parsed.GetRequiredValue(source));
+            var file = FunctionSource.Read(invocation.Parsed.GetRequiredValue(source));
             await using var client = invocation.Connect();
-            var function = await client.Functions.RegisterPythonAsync(
-                code, entry, invocation.Parsed.GetValue(name), invocation.Parsed.GetValue(description) ?? "", cancellation);
-            if (invocation.IsJson)
-                invocation.WriteJson(Document(function));
-            else
-                await invocation.Terminal.Output.WriteLineAsync(function.FunctionId);
+            await TellAsync(invocation, await file.RegisterAsync(client.Functions, invocation.Parsed.GetValue(name), invocation.Parsed.GetValue(description) ?? "", cancellation));
             return ExitCodes.Ok;
         });
         return command;
+    }
+
+    /// <summary>Says what was registered.</summary>
+    internal static async Task TellAsync(Invocation invocation, FunctionInfo function)
+    {
+        if (invocation.IsJson)
+            invocation.WriteJson(Document(function));
+        else
+            await invocation.Terminal.Output.WriteLineAsync(function.FunctionId);
     }
 
     private static Command List(CommandLine commands)
@@ -81,7 +85,7 @@ internal static class FunctionCommands
                     function.Entry,
                     function.Description,
                     function.RegisteredAt,
-                    Code = function.Code.ToStringUtf8(),
+                    Code = function.Kind == FunctionKind.Dotnet ? function.Code.ToBase64() : function.Code.ToStringUtf8(),
                 });
                 return ExitCodes.Ok;
             }
@@ -89,12 +93,12 @@ internal static class FunctionCommands
             var output = invocation.Terminal.Output;
             await output.WriteLineAsync($"function     {function.FunctionId}");
             await output.WriteLineAsync($"name         {function.Name}");
-            await output.WriteLineAsync($"kind         {Kind(function)}, calls {function.Entry}");
+            await output.WriteLineAsync($"kind         {Kind(function)}{(function.Entry.Length > 0 ? $", calls {function.Entry}" : "")}");
             if (function.Description.Length > 0)
                 await output.WriteLineAsync($"description  {function.Description}");
             await output.WriteLineAsync($"registered   {Tables.Time(function.RegisteredAt)}");
             await output.WriteLineAsync();
-            await output.WriteLineAsync(function.Code.ToStringUtf8().TrimEnd());
+            await output.WriteLineAsync(function.Kind == FunctionKind.Dotnet ? $"a package of {function.Code.Length:N0} bytes" : function.Code.ToStringUtf8().TrimEnd());
             return ExitCodes.Ok;
         });
         return command;
@@ -119,35 +123,6 @@ internal static class FunctionCommands
     }
 
     private static Argument<string> Named() => new("function") { Description = "A function's id, the first 8 or more digits of it, or its name." };
-
-    /// <summary>Splits FILE.py:NAME and reads the file.</summary>
-    internal static (string Code, string Entry) ReadSource(string source)
-    {
-        var colon = source.LastIndexOf(':');
-        if (colon <= 0 || colon == source.Length - 1)
-            throw new UsageException($"'{source}' names no function; write FILE.py:NAME, as work.py:fit.");
-        var (file, entry) = (source[..colon], source[(colon + 1)..]);
-        if (!Regex.IsMatch(entry, @"^[\p{L}_][\p{L}\p{Nd}_]*$", RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1)))
-            throw new UsageException($"'{entry}' in '{source}' is not a Python name.");
-        if (!File.Exists(file))
-            throw new UsageException($"{file} does not exist.");
-        var code = ReadUtf8(file);
-        if (!Regex.IsMatch(code, $@"\b{Regex.Escape(entry)}\b", RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1)))
-            throw new UsageException($"{file} does not define '{entry}'.");
-        return (code, entry);
-    }
-
-    /// <summary>The text of a file; bytes that are none are refused, since another text would be registered in their place.</summary>
-    private static string ReadUtf8(string file)
-    {
-        ReadOnlySpan<byte> bytes = File.ReadAllBytes(file);
-        var mark = bytes.StartsWith(Encoding.UTF8.Preamble) ? Encoding.UTF8.Preamble.Length : 0;
-        var text = new char[bytes.Length];
-        var status = Utf8.ToUtf16(bytes[mark..], text, out var read, out var written, replaceInvalidSequences: false);
-        return status == OperationStatus.Done
-            ? new string(text, 0, written)
-            : throw new UsageException($"{file} is not UTF-8 text: the byte at offset {mark + read} is 0x{bytes[mark + read]:X2}. Save it as UTF-8.");
-    }
 
     private static object Document(FunctionInfo function) =>
         new { function.FunctionId, function.Name, Kind = Kind(function), function.Entry, function.Description, function.RegisteredAt };

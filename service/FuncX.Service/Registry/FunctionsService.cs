@@ -86,7 +86,7 @@ public sealed class FunctionsService(FunctionCatalog catalog, ServiceLimits limi
     private static FunctionInfo Describe(FunctionRecord function, bool includeCode) => new()
     {
         FunctionId = function.FunctionId,
-        Kind = FunctionKind.Python,
+        Kind = Enum.Parse<FunctionKind>(function.Kind, ignoreCase: true),
         Name = function.Name,
         Entry = function.Entry,
         Description = function.Description,

@@ -20,9 +20,9 @@ internal static class Refuse
     public static RpcException Exhausted(string message) => new(new Status(StatusCode.ResourceExhausted, message));
 
     /// <summary>What a caller sent, made fit for a message: bounded, without control characters.</summary>
-    public static string Show(string text)
+    public static string Show(string text, int most = MostShown)
     {
-        var shown = text.Length <= MostShown ? text : string.Concat(text.AsSpan(0, MostShown), "...");
+        var shown = text.Length <= most ? text : string.Concat(text.AsSpan(0, most), "...");
         return string.Create(shown.Length, shown, static (span, source) =>
         {
             for (var i = 0; i < span.Length; i++)

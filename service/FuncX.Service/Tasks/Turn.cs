@@ -211,8 +211,9 @@ internal sealed class Turn(TaskStore store)
     }
 
     /// <summary>The endpoint says that an execution was lost: the task goes back to the queue, or ends when as many are lost as it may have.</summary>
-    public void LoseAttempt(Batch batch, int index)
+    public void LoseAttempt(Batch batch, in TaskResult lost)
     {
+        var index = lost.Index;
         ref var slot = ref batch.Slots[index];
         if (EndCancelled(batch, index))
             return;
@@ -222,7 +223,7 @@ internal sealed class Turn(TaskStore store)
         if (slot.Losses < batch.AllowedAttempts)
             Requeue(batch, index, (ushort)(slot.Attempt + 1));
         else
-            EndLost(batch, index, "its worker, manager or block ended");
+            EndLost(batch, lost);
     }
 
     /// <summary>
@@ -355,11 +356,49 @@ internal sealed class Turn(TaskStore store)
         return true;
     }
 
-    private void EndLost(Batch batch, int index, string reason)
+    private void EndLost(Batch batch, int index, string reason) => Finish(batch, index, TaskOutcome.Lost, new FailureBody("Lost", Losses(batch, index, reason)));
+
+    // Whoever saw the execution end knows how: that, and what it had written, is what its user wants to know.
+    private void EndLost(Batch batch, in TaskResult lost)
+    {
+        var failure = new FailureBody("Lost", "its worker, manager or block ended");
+        var output = ReadOnlyMemory<byte>.Empty;
+        if (lost.Large.IsNone && lost.ValueBytes > 0 && lost.ContentType == ContentType.Json)
+        {
+            failure = ReadFailure(lost.Body.Span[..lost.ValueBytes]) ?? failure;
+            output = lost.Body[lost.ValueBytes..];
+        }
+
+        var value = JsonSerializer.SerializeToUtf8Bytes(failure with { Message = Losses(batch, lost.Index, failure.Message) });
+        byte[] body = [.. value, .. output.Span];
+        var ended = lost;
+        ended.Outcome = TaskOutcome.Lost;
+        ended.ContentType = ContentType.Json;
+        ended.ServiceBack = Now;
+        ended.Large = default;
+        ended.Body = body;
+        ended.BodyBytes = body.Length;
+        if (output.IsEmpty)
+            (ended.StdoutBytes, ended.StderrBytes) = (0, 0);
+        Finish(batch, ended);
+    }
+
+    private static string Losses(Batch batch, int index, string reason)
     {
         ref readonly var slot = ref batch.Slots[index];
-        Finish(batch, index, TaskOutcome.Lost, new FailureBody(
-            "Lost", $"The task was handed out {slot.Attempt} times, {slot.Losses} executions are known to be lost, {batch.AllowedAttempts} may be (max_attempts). The last time {reason}."));
+        return $"The task was handed out {slot.Attempt} times, {slot.Losses} executions are known to be lost, {batch.AllowedAttempts} may be (max_attempts). The last time {reason}.";
+    }
+
+    private static FailureBody? ReadFailure(ReadOnlySpan<byte> json)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<FailureBody>(json) is { Message: not null, Type: not null } failure ? failure : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
     }
 
     private void Assign(LinkSession link, Run run)
