@@ -7,7 +7,7 @@ namespace FuncX.Cli.Quickstart;
 internal static class Python
 {
     private const string Install =
-        "Quickstart runs Python functions and needs python3 (3.8 or newer) with its standard library. "
+        "They need python3 (3.8 or newer) with its standard library. "
         + "Install it: apt-get install python3 (Debian, Ubuntu), dnf install python3 (Fedora, RHEL), zypper install python3 (SUSE).";
 
     /// <summary>The path and version of <c>python3</c>.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json;
 using FuncX.Cli.Output;
 using FuncX.Client;
 using FuncX.Contracts.V1;
@@ -14,6 +15,11 @@ internal sealed class Tour
 
     // On a machine that is busy with other things fewer calls have to do.
     private static readonly TimeSpan SingleCallsLimit = TimeSpan.FromSeconds(3);
+
+    private const string Definition = """{"command": ["date", "-u", "-d", "@{seconds}", "+%F"]}""";
+    private const long SecondsOfADay = 100_000_000;
+    private const int PrimesUpTo = 1_000_000;
+    private const int PrimesFound = 78_498;
 
     private const string Source = """
         import os, platform
@@ -48,11 +54,11 @@ internal sealed class Tour
 
     public async Task<int> RunAsync(CancellationToken cancellation)
     {
-        var (python, version) = await Python.FindAsync(cancellation);
+        var python = await FindPythonAsync(cancellation);
         var cluster = new LocalCluster(KeepsLogs);
         try
         {
-            await TourAsync(cluster, python, version, cancellation);
+            await TourAsync(cluster, python, cancellation);
             if (KeepsRunning)
                 await KeepAsync(cluster, cancellation);
         }
@@ -76,7 +82,7 @@ internal sealed class Tour
         return ExitCodes.Ok;
     }
 
-    private async Task TourAsync(LocalCluster cluster, string python, string version, CancellationToken cancellation)
+    private async Task TourAsync(LocalCluster cluster, (string Path, string Version)? python, CancellationToken cancellation)
     {
         Say($"FuncX quickstart in {cluster.DirectoryPath}");
         if (LocalCluster.ManagerIsJit)
@@ -84,16 +90,12 @@ internal sealed class Tour
         var watch = Stopwatch.StartNew();
         await cluster.StartServiceAsync(cancellation);
         Say($"service   listens on {cluster.Client.Address.GetLeftPart(UriPartial.Authority)} ({watch.Elapsed.TotalSeconds:0.0} s)");
-        var endpoint = await cluster.StartEndpointAsync("quickstart", _workers, python, cancellation);
-        Say($"endpoint  'quickstart' is online with {endpoint.Status.Workers} workers of Python {version} ({watch.Elapsed.TotalSeconds:0.0} s)");
+        var endpoint = await cluster.StartEndpointAsync("quickstart", _workers, python?.Path ?? "python3", cancellation);
+        Say($"endpoint  'quickstart' is online with {endpoint.Status.Workers} workers{(python is { } found ? $" of Python {found.Version}" : "")} ({watch.Elapsed.TotalSeconds:0.0} s)");
 
         var client = cluster.Client;
-        var greet = await client.RegisterPythonAsync(Source, "greet", cancellation: cancellation);
-        var square = await client.RegisterPythonAsync(Source, "square", cancellation: cancellation);
-        Say($"functions greet {greet.FunctionId[..12]}, square {square.FunctionId[..12]}");
-
-        var greeting = await client.CallAsync<string, string>(greet, endpoint, Environment.UserName, cancellation: cancellation);
-        Say($"greet(\"{Environment.UserName}\") = \"{greeting}\"");
+        await KindsAsync(client, endpoint, hasPython: python is not null, cancellation);
+        var square = python is not null ? await client.RegisterPythonAsync(Source, "square", cancellation: cancellation) : await DotnetAsync(client, "Square", cancellation);
 
         var (seconds, sum) = await MapAsync(client, square, endpoint, cancellation);
         var rate = _calls / seconds;
@@ -119,6 +121,47 @@ internal sealed class Tour
         {
             _invocation.Terminal.People.Write(HopTable.Create("Where the time of a single call goes (medians)", "median", hops));
             await _invocation.Terminal.Output.FlushAsync(cancellation);
+        }
+    }
+
+    /// <summary>One function of each kind.</summary>
+    private async Task KindsAsync(FuncXClient client, EndpointInfo endpoint, bool hasPython, CancellationToken cancellation)
+    {
+        if (hasPython)
+        {
+            var greet = await client.RegisterPythonAsync(Source, "greet", cancellation: cancellation);
+            var greeting = await client.CallAsync<string, string>(greet, endpoint, Environment.UserName, cancellation: cancellation);
+            Say($"python    greet(\"{Environment.UserName}\") = \"{greeting}\"");
+        }
+
+        var day = await client.Functions.RegisterCommandAsync("day", Definition, cancellation: cancellation);
+        var printed = await client.CallAsync<long, JsonElement>(day, endpoint, SecondsOfADay, cancellation: cancellation);
+        if (printed.GetProperty("returncode").GetInt32() != 0 || printed.GetProperty("stdout").GetString() != "1973-03-03\n")
+            throw new FuncXException(FuncXErrorKind.UnexpectedValue, $"date -u -d @{SecondsOfADay} +%F came back as {printed}.");
+        Say($"command   date -u -d @{SecondsOfADay} +%F printed \"{printed.GetProperty("stdout").GetString()!.TrimEnd()}\", return code {printed.GetProperty("returncode")}");
+
+        var primes = await client.CallAsync<int, int>(await DotnetAsync(client, "PrimesUpToAsync", cancellation), endpoint, PrimesUpTo, cancellation: cancellation);
+        if (primes != PrimesFound)
+            throw new FuncXException(FuncXErrorKind.UnexpectedValue, $"There are {PrimesFound} primes up to {PrimesUpTo}, and {primes} came back.");
+        Say($".NET      PrimesUpToAsync({PrimesUpTo}) = {primes}");
+    }
+
+    private static async Task<FunctionInfo> DotnetAsync(FuncXClient client, string method, CancellationToken cancellation)
+    {
+        var assembly = await File.ReadAllBytesAsync(Path.Combine(AppContext.BaseDirectory, "FuncX.Samples.dll"), cancellation);
+        return await client.Functions.RegisterDotnetAsync(assembly, $"FuncX.Samples::FuncX.Samples.Numbers::{method}", cancellation: cancellation);
+    }
+
+    private async Task<(string Path, string Version)?> FindPythonAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            return await Python.FindAsync(cancellation);
+        }
+        catch (UsageException problem)
+        {
+            Say($"Without Python functions: {problem.Message}");
+            return null;
         }
     }
 

@@ -62,6 +62,41 @@ public sealed class CliCommandTests(SharedCluster shared)
     }
 
     [Fact]
+    public async Task Functions_of_every_kind_are_registered_from_files_and_options()
+    {
+        var folder = shared.Cluster.DirectoryPath;
+        var file = Path.Combine(folder, "count.json");
+        await File.WriteAllTextAsync(file, """{"command": ["wc", "-c"], "stdin": "{text}"}""");
+        Function(await RunAsync(0, "function", "register", file, "--json")).ShouldBe(("count", "command", ""));
+        (await RunAsync(0, "run", "count", "test", "\"abc\"")).Single().ShouldContain("\"stdout\":\"3\\n\"");
+
+        Function(await RunAsync(0, "function", "register-command", "greet", "--walltime", "5", "--check", "--env", "WHO=you", "--json", "--", "sh", "-c", "echo $WHO {a}; exit {code}")).ShouldBe(("greet", "command", ""));
+        (await RunAsync(0, "run", "greet", "test", "1", "0")).Single().ShouldContain("\"stdout\":\"you 1\\n\"");
+        await RunAsync(1, "run", "greet", "test", "1", "7");
+        string.Join(' ', await RunAsync(0, "function", "show", "greet")).ShouldContain("\"walltime\":5");
+        await RunAsync(0, "function", "register-command", "both", "--shell", "--parameter", "first", "--parameter", "second", "--", "echo \"$second\" \"$first\"");
+        (await RunAsync(0, "run", "both", "test", "\"a;b\"", "\"$(id)\"")).Single().ShouldContain("\"stdout\":\"$(id) a;b\\n\"");
+
+        var library = Path.Combine(SourceTree.Root, "tests", "FuncX.Tests.Functions", "bin", "Release", "net10.0", "Lab.dll");
+        var median = Function(await RunAsync(0, "function", "register", $"{library}::FuncX.Tests.Functions.Calls::Median", "--json"));
+        median.ShouldBe(("Median", "dotnet", "Lab::FuncX.Tests.Functions.Calls::Median"));
+        (await RunAsync(0, "run", "Median", "test", "[5, 1, 9]")).ShouldBe(["5"]);
+        string.Join(' ', await RunAsync(0, "function", "show", "Median")).ShouldContain("a package of");
+
+        await RunAsync(2, "function", "register", "missing.json");
+        await RunAsync(2, "function", "register", $"{library}::OnlyType");
+        await RunAsync(2, "function", "register-command", "bad", "--env", "nothing", "--", "true");
+        await RunAsync(2, "function", "register-command", "bad", "--walltime", "soon", "--", "true");
+        await RunAsync(2, "function", "register-command", "bad", "--shell", "--", "echo", "two words");
+
+        static (string? Name, string? Kind, string? Entry) Function(IReadOnlyList<string> lines)
+        {
+            var function = Parse(lines);
+            return (function.GetProperty("name").GetString(), function.GetProperty("kind").GetString(), function.GetProperty("entry").GetString());
+        }
+    }
+
+    [Fact]
     public async Task A_tasks_result_is_its_value_or_the_reason_why_there_is_none()
     {
         var square = await SubmitAsync(Python.Square, SharedCluster.NewGroup(), "[12]");

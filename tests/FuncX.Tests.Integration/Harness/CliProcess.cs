@@ -47,7 +47,9 @@ public sealed class CliProcess : IAsyncDisposable
     public static CliProcess StartWithInput(LocalCluster cluster, params string[] arguments)
     {
         string[] token = arguments.Contains("--token-file") ? [] : ["--token-file", cluster.Service.AdminTokenFile];
-        var start = new ProcessStartInfo(SourceTree.Program("sdk/FuncX.Cli", "funcx"), [.. arguments, "--service", cluster.Service.Address, .. token])
+        // Behind -- everything belongs to a command.
+        var end = Array.IndexOf(arguments, "--") is var dashes and >= 0 ? dashes : arguments.Length;
+        var start = new ProcessStartInfo(SourceTree.Program("sdk/FuncX.Cli", "funcx"), [.. arguments[..end], "--service", cluster.Service.Address, .. token, .. arguments[end..]])
         {
             UseShellExecute = false,
             RedirectStandardInput = true,

@@ -8,7 +8,8 @@ public sealed class ProjectReferenceTests
 {
     private static readonly Dictionary<string, string[]> Allowed = new(StringComparer.Ordinal)
     {
-        ["FuncX.Cli"] = ["FuncX.Client"],
+        ["FuncX.Cli"] = ["FuncX.Client", "FuncX.Samples"],
+        ["FuncX.Samples"] = [],
         ["FuncX.Client"] = ["FuncX.Contracts"],
         ["FuncX.Service"] = ["FuncX.Contracts", "FuncX.Configuration", "FuncX.Definitions"],
         ["FuncX.Endpoint"] =
