@@ -6,33 +6,33 @@ namespace FuncX.Workers;
 /// <summary>A function as a worker is told of it.</summary>
 public sealed record FunctionMessage
 {
-    public string Id { get; init; } = "";
+    public string Id { get; set; } = "";
 
-    public string Kind { get; init; } = "";
+    public string Kind { get; set; } = "";
 
-    public string Name { get; init; } = "";
+    public string Name { get; set; } = "";
 
-    public string Entry { get; init; } = "";
+    public string Entry { get; set; } = "";
 
-    public string Source { get; init; } = "";
+    public string Source { get; set; } = "";
 }
 
 internal sealed record WorkerHello(string Role, string Version, int ProtocolMinimum, int ProtocolMaximum, int Pid, string Runtime);
 
 internal sealed record RefusedMessage(string Reason = "");
 
-/// <summary>The manager's welcome: the limits that hold for every task.</summary>
+/// <summary>The manager's welcome: the limits that hold for every task. Settable, since generated readers give no default to what can only be initialised.</summary>
 public sealed record WorkerWelcome
 {
-    public int Protocol { get; init; }
+    public int Protocol { get; set; }
 
     /// <summary>Most bytes of stdout, and of stderr, of one task.</summary>
-    public long OutputLimit { get; init; } = 1 << 20;
+    public long OutputLimit { get; set; } = 1 << 20;
 
     /// <summary>Most bytes of one result.</summary>
-    public long ResultLimit { get; init; } = 10L << 30;
+    public long ResultLimit { get; set; } = 10L << 30;
 
-    public long ArgumentLimit { get; init; } = 10L << 30;
+    public long ArgumentLimit { get; set; } = 10L << 30;
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]

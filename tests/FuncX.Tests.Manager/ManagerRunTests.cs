@@ -291,12 +291,12 @@ public sealed class ManagerRunTests
     [Theory]
     [InlineData(null)]
     [InlineData("export FUNCX_FROM_INIT=secret")]
-    public void Functions_see_the_accounts_environment_and_of_FuncX_only_the_nodes_name(string? init)
+    public void Functions_see_the_accounts_environment_and_of_FuncX_only_the_nodes_name_and_their_place(string? init)
     {
         using var node = new NodeUnderTest(NodeUnderTest.Settings(init: init)).Ready();
         node.Run("variable", "[\"CLOUD_KEY\"]").Value.ShouldBe("\"of the account\"");
         JsonSerializer.Deserialize<string[]>(node.Run("environment").Value)!
-            .Where(name => name.Contains("FUNCX", StringComparison.OrdinalIgnoreCase)).ShouldBe(["FUNCX_NODE"]);
+            .Where(name => name.Contains("FUNCX", StringComparison.OrdinalIgnoreCase)).ShouldBe(["FUNCX_NODE", "FUNCX_WORKER_SLOT"]);
         node.Run("variable", "[\"FUNCX_NODE\"]").Value.ShouldBe("\"node1\"");
     }
 

@@ -48,9 +48,9 @@ public sealed partial class ConfigurationKeysTests
         ("workers.cores_per_worker", "workers: {cores_per_worker: 2}", true),
         ("workers.memory_per_worker", "workers: {memory_per_worker: 1GiB}", false),
         ("workers.cpu_affinity", "workers: {cpu_affinity: none}", true),
-        ("workers.cpu_affinity", "workers: {cpu_affinity: block}", false),
-        ("workers.cpu_affinity", "workers: {cpu_affinity: alternating}", false),
-        ("workers.accelerators", "workers: {accelerators: [0]}", false),
+        ("workers.cpu_affinity", "workers: {cpu_affinity: block}", true),
+        ("workers.cpu_affinity", "workers: {cpu_affinity: alternating}", true),
+        ("workers.accelerators", "workers: {accelerators: [0]}", true),
         ("workers.init", "workers: {init: b}", true),
         ("workers.python", "workers: {python: python3.12}", true),
         ("workers.preload", "workers: {preload: [numpy]}", true),
@@ -146,7 +146,7 @@ public sealed partial class ConfigurationKeysTests
             """;
         EndpointSupport.Unsupported(EndpointConfigurationFile.Parse("x.yaml", Everything)).Select(Named).ShouldBe(
         [
-            "provider.type", "transport", "launcher", "workers.memory_per_worker", "workers.cpu_affinity", "workers.accelerators", "workers.simulate",
+            "provider.type", "transport", "launcher", "workers.memory_per_worker", "workers.simulate",
             "containers.runtime", "containers.allowed", "containers.binds", "containers.cache", "containers.mode", "containers.warm", "stage_in", "limits.result",
             "sharing.mode", "sharing.functions",
         ]);

@@ -16,8 +16,6 @@ public static class EndpointSupport
         Refuse(configuration.Transport != TransportKind.Tcp, "transport", SnakeCase.Of(configuration.Transport), "transport: tcp");
         Refuse(configuration.Launcher is not null, "launcher", "named", "no launcher; leave the key out");
         Refuse(workers.MemoryPerWorker is not null, "workers.memory_per_worker", Quantities.Write(workers.MemoryPerWorker ?? 0), "no limit; leave the key out");
-        Refuse(workers.CpuAffinity != CpuAffinity.None, "workers.cpu_affinity", SnakeCase.Of(workers.CpuAffinity), "cpu_affinity: none");
-        Refuse(workers.Accelerators.Count > 0, "workers.accelerators", $"[{string.Join(", ", workers.Accelerators)}]", "no accelerators; leave the key out");
         Refuse(workers.Simulate, "workers.simulate", "true", "simulate: false");
         Refuse(containers.Runtime != ContainerRuntime.None, "containers.runtime", SnakeCase.Of(containers.Runtime), "runtime: none");
         Refuse(containers.Allowed is not ["*"], "containers.allowed", $"[{string.Join(", ", containers.Allowed)}]", "allowed: [\"*\"]");

@@ -93,6 +93,9 @@ internal sealed unsafe class Node
 
     public ProcessStarter Starter { get; }
 
+    /// <summary>The node's places for workers; those of the first welcome hold.</summary>
+    public WorkerSlots Slots { get; private set; } = new(new WorkerSettings(), []);
+
     public IReadOnlyList<OwnerPool> Pools => _pools;
 
     /// <summary>Tasks that come now are given back.</summary>
@@ -153,7 +156,12 @@ internal sealed unsafe class Node
                     CoresPerWorker = Math.Max(1, welcome.Workers.CoresPerWorker),
                     OutputLimit = Math.Clamp(welcome.Workers.OutputLimit, 0, ResultPrefix.LargestOutput),
                     ResultLimit = Math.Clamp(welcome.Workers.ResultLimit, 0, LargestValue),
+                    // What a welcome leaves out comes as null.
+                    Accelerators = welcome.Workers.Accelerators ?? [],
+                    CpuAffinity = welcome.Workers.CpuAffinity ?? "none",
+                    Kept = welcome.Workers.Kept ?? "",
                 };
+                Slots = new WorkerSlots(Settings, CpuMask.Current());
             }
 
             _configured = true;

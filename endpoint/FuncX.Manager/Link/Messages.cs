@@ -81,6 +81,12 @@ internal sealed record WorkerSettings
 
     public string[] Preload { get; init; } = [];
 
+    /// <summary><c>none</c>, <c>block</c> or <c>alternating</c>.</summary>
+    public string CpuAffinity { get; init; } = "none";
+
+    /// <summary>Devices of a node, as the libraries that use them name them.</summary>
+    public string[] Accelerators { get; init; } = [];
+
     /// <summary><c>fork</c>, <c>spawn</c> or <c>per_task</c>.</summary>
     public string Isolation { get; init; } = "fork";
 
@@ -109,7 +115,11 @@ internal sealed record OwnerName(string Name);
 /// <summary>Of a function, what the manager acts on.</summary>
 internal sealed record FunctionKindName(string? Kind);
 
-internal sealed record Fork(int Slot);
+/// <summary>A worker that is asked for, and what is its place's alone.</summary>
+internal sealed record Fork(
+    int Slot,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int[]? Cpus,
+    Dictionary<string, string> Environment);
 
 internal sealed record Forked(int Pid, int Slot, string? Note);
 

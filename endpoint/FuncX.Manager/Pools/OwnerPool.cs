@@ -17,7 +17,7 @@ internal sealed class OwnerPool
     private readonly StartBackOff _backOff = new();
     private string _failure = "";
     private TaskOutcome _failureOutcome;
-    private int _nextWorkerSlot;
+    private readonly HashSet<int> _startingSlots = [];
     private int _rotation;
     private int _busy;
     private long _emptySince = NodeTimer.Now;
@@ -147,12 +147,20 @@ internal sealed class OwnerPool
     }
 
     // A command worker runs no user code itself: every command is a process of its own whatever the isolation.
-    public void OnForked(WorkerDescriptors descriptors) =>
-        _workers.Add(new WorkerProcess(_node, this, descriptors, Kind != WorkerKind.Command && string.Equals(_node.Settings.Isolation, "per_task", StringComparison.Ordinal)));
+    public void OnForked(WorkerDescriptors descriptors, int slot)
+    {
+        _startingSlots.Remove(slot);
+        _workers.Add(new WorkerProcess(_node, this, descriptors, slot, Kind != WorkerKind.Command && string.Equals(_node.Settings.Isolation, "per_task", StringComparison.Ordinal)));
+    }
 
-    public void OnForkRefused(string reason)
+    /// <summary>Was a worker asked for that is to have this place?</summary>
+    public bool IsStarting(int slot) => _startingSlots.Contains(slot);
+
+    public void OnForkRefused(string reason, int slot)
     {
         Starting--;
+        if (_startingSlots.Remove(slot))
+            _node.Slots.Release(slot);
         Failed($"no worker for owner {Name}: {reason}");
     }
 
@@ -198,6 +206,7 @@ internal sealed class OwnerPool
     {
         _workers.Remove(worker);
         _idle.Remove(worker);
+        _node.Slots.Release(worker.Slot);
         if (end == WorkerEnd.BeforeHello)
             Starting--;
         if (end == WorkerEnd.Served)
@@ -218,6 +227,9 @@ internal sealed class OwnerPool
             return;
         _zygote = null;
         Starting = 0;
+        foreach (var slot in _startingSlots)
+            _node.Slots.Release(slot);
+        _startingSlots.Clear();
         foreach (var worker in _workers.ToArray())
         {
             Starting += worker.State == WorkerState.Greeting ? 1 : 0;
@@ -317,14 +329,16 @@ internal sealed class OwnerPool
         if (!_node.Starter.FindProgram(this))
             return;
         Starting++;
+        var slot = _node.Slots.Take();
+        _startingSlots.Add(slot.Number);
         if (Kind != WorkerKind.Python || string.Equals(_node.Settings.Isolation, "spawn", StringComparison.Ordinal))
         {
-            _node.Starter.StartWorker(this);
+            _node.Starter.StartWorker(this, slot);
             return;
         }
 
         _zygote ??= _node.Starter.StartZygote(this);
-        _zygote.Fork(_nextWorkerSlot++);
+        _zygote.Fork(slot);
     }
 
     /// <summary>A worker could not be started, or was of no use: try again soon, and after a few times say so to the tasks that wait.</summary>

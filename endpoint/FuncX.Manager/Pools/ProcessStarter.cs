@@ -39,13 +39,13 @@ internal sealed unsafe class ProcessStarter(Node node, Spawner spawner)
     {
         var ends = new Ends();
         var zygote = new Zygote(node, pool, ends.Socket, ends.Stdout, ends.Stderr);
-        Start(pool, Python("--zygote"), [ends.ChildSocket, ends.ChildStdout, ends.ChildStderr], pid => zygote.Pid = pid, zygote.OnStartFailed, zygote.OnExit);
+        Start(pool, null, Python("--zygote"), [ends.ChildSocket, ends.ChildStdout, ends.ChildStderr], pid => zygote.Pid = pid, zygote.OnStartFailed, zygote.OnExit);
         ends.CloseChild();
         return zygote;
     }
 
     /// <summary>A worker of its own; one that runs Python gets a ring as descriptor 3.</summary>
-    public void StartWorker(OwnerPool pool)
+    public void StartWorker(OwnerPool pool, WorkerSlot slot)
     {
         var ends = new Ends();
         var memory = pool.Kind != WorkerKind.Python ? -1 : Libc.MemFdCreate("funcx-results", Libc.MFD_CLOEXEC | Libc.MFD_ALLOW_SEALING);
@@ -53,7 +53,7 @@ internal sealed unsafe class ProcessStarter(Node node, Spawner spawner)
             throw new InvalidOperationException($"making a result ring failed: {Libc.LastError()}");
         var ring = memory < 0 ? null : ResultRing.Map(memory);
         var started = 0;
-        Start(pool, WorkerOf(pool.Kind), memory < 0 ? [ends.ChildSocket, ends.ChildStdout, ends.ChildStderr] : [ends.ChildSocket, ends.ChildStdout, ends.ChildStderr, memory], OnStarted, OnFailed, code => pool.OnExited(started, code));
+        Start(pool, slot, WorkerOf(pool.Kind), memory < 0 ? [ends.ChildSocket, ends.ChildStdout, ends.ChildStderr] : [ends.ChildSocket, ends.ChildStdout, ends.ChildStderr, memory], OnStarted, OnFailed, code => pool.OnExited(started, code));
         ends.CloseChild();
         if (memory >= 0)
             _ = Libc.Close(memory);
@@ -61,7 +61,7 @@ internal sealed unsafe class ProcessStarter(Node node, Spawner spawner)
         void OnStarted(int pid)
         {
             started = pid;
-            pool.OnForked(new WorkerDescriptors(pid, ends.Socket, ring, ends.Stdout, ends.Stderr));
+            pool.OnForked(new WorkerDescriptors(pid, ends.Socket, ring, ends.Stdout, ends.Stderr), slot.Number);
         }
 
         void OnFailed(string reason)
@@ -70,13 +70,26 @@ internal sealed unsafe class ProcessStarter(Node node, Spawner spawner)
             _ = Libc.Close(ends.Socket);
             _ = Libc.Close(ends.Stdout);
             _ = Libc.Close(ends.Stderr);
-            pool.OnForkRefused($"it could not be started: {reason}");
+            pool.OnForkRefused($"it could not be started: {reason}", slot.Number);
         }
     }
 
     private string? Interpreter() => Spawn.Find(node.Settings.Python, node.Environment.ForWorkers);
 
     private string[] Python(params string[] arguments) => [Interpreter() ?? node.Settings.Python, Script, .. arguments];
+
+    private IReadOnlyList<string> EnvironmentOf(WorkerKind kind, WorkerSlot? slot)
+    {
+        var common = node.Environment.ForWorkers;
+        if (slot is null)
+            return common;
+        return
+        [
+            .. common.Where(variable => !slot.Variables.Any(own => variable.StartsWith(own.Key + "=", StringComparison.Ordinal))),
+            .. slot.Environment,
+            .. kind == WorkerKind.Dotnet ? [PrivateCode] : (string[])[],
+        ];
+    }
 
     private string[] WorkerOf(WorkerKind kind)
     {
@@ -88,14 +101,15 @@ internal sealed unsafe class ProcessStarter(Node node, Spawner spawner)
         return Python(["--worker", "--ring", "3", .. preload]);
     }
 
-    private void Start(OwnerPool pool, string[] command, ReadOnlySpan<int> descriptors, Action<int> started, Action<string> failed, Action<int> exited)
+    private void Start(OwnerPool pool, WorkerSlot? slot, string[] command, ReadOnlySpan<int> descriptors, Action<int> started, Action<string> failed, Action<int> exited)
     {
         var request = new SpawnRequest
         {
             Program = command[0],
             Arguments = command,
-            Environment = pool.Kind == WorkerKind.Dotnet ? [.. node.Environment.ForWorkers, PrivateCode] : node.Environment.ForWorkers,
+            Environment = EnvironmentOf(pool.Kind, slot),
             Directory = pool.Directory,
+            Cpus = slot?.Cpus ?? [],
         };
         spawner.Request(request, descriptors, pid =>
         {

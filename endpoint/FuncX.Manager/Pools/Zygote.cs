@@ -26,7 +26,7 @@ internal sealed class Zygote : IPollHandler
     private int _asked;
     private string _told = "";
     private readonly byte[] _input = new byte[64 * 1024];
-    private readonly Queue<int> _early = new();
+    private readonly Queue<WorkerSlot> _early = new();
     private int _length;
     private string? _refusal;
     private bool _closed;
@@ -50,7 +50,7 @@ internal sealed class Zygote : IPollHandler
     public bool Greeted { get; private set; }
 
     /// <summary>Asks for a worker; before the greeting the request waits.</summary>
-    public void Fork(int slot)
+    public void Fork(WorkerSlot slot)
     {
         if (_asked++ == 0)
             _start.Begin();
@@ -203,10 +203,13 @@ internal sealed class Zygote : IPollHandler
                 break;
             case FrameKind.Forked when Greeted && _asked > 0:
                 var forked = MessageBody.Read(header.Kind, body, MessageJson.Default.Forked);
+                var slot = (int)header.Ticket;
+                if (!_pool.IsStarting(slot))
+                    throw new FrameException($"a zygote sent a worker for place {slot}, which nobody asked for");
                 var descriptors = WorkerDescriptors.Take(forked.Pid, _descriptors.TryDequeue(out var set) ? set : []);
                 Answered();
                 Tell(forked.Note);
-                _pool.OnForked(descriptors);
+                _pool.OnForked(descriptors, slot);
                 break;
             case FrameKind.Exited:
                 var exited = MessageBody.Read(header.Kind, body, MessageJson.Default.Exited);
@@ -218,7 +221,7 @@ internal sealed class Zygote : IPollHandler
             case FrameKind.Refused when _asked > 0:
                 var refusal = MessageBody.Read(header.Kind, body, MessageJson.Default.Refusal);
                 Answered();
-                _pool.OnForkRefused(refusal.Reason);
+                _pool.OnForkRefused(refusal.Reason, (int)header.Ticket);
                 break;
             case FrameKind.Status:
                 _node.Note($"owner {_pool.Name}: {MessageBody.Read(header.Kind, body, MessageJson.Default.ZygoteStatus).Note}");
@@ -244,9 +247,10 @@ internal sealed class Zygote : IPollHandler
             Ask(slot);
     }
 
-    private void Ask(int slot)
+    private void Ask(WorkerSlot slot)
     {
-        if (!_closed && !Send(FrameKind.Fork, new Fork(slot), MessageJson.Default.Fork, (uint)slot))
+        var fork = new Fork(slot.Number, slot.Cpus, new Dictionary<string, string>(slot.Variables, StringComparer.Ordinal));
+        if (!_closed && !Send(FrameKind.Fork, fork, MessageJson.Default.Fork, (uint)slot.Number))
             Fail("it does not read its socket");
     }
 

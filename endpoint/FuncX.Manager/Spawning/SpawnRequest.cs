@@ -16,7 +16,10 @@ internal sealed record SpawnRequest
 
     public required string Directory { get; init; }
 
-    // little endian: id u32 | program | count u32, arguments | count u32, environment | directory; a text is length u32 and UTF-8
+    /// <summary>CPUs that it may run on; empty: those of the spawner.</summary>
+    public IReadOnlyList<int> Cpus { get; init; } = [];
+
+    // little endian: id u32 | program | count u32, arguments | count u32, environment | directory | count u32, CPUs u32; a text is length u32 and UTF-8
     public byte[] Encode(uint id)
     {
         using var stream = new MemoryStream();
@@ -26,6 +29,9 @@ internal sealed record SpawnRequest
         Write(writer, Arguments);
         Write(writer, Environment);
         Write(writer, Directory);
+        writer.Write(Cpus.Count);
+        foreach (var cpu in Cpus)
+            writer.Write(cpu);
         writer.Flush();
         return stream.ToArray();
     }
@@ -40,6 +46,7 @@ internal sealed record SpawnRequest
             Arguments = ReadTexts(ref bytes),
             Environment = ReadTexts(ref bytes),
             Directory = ReadText(ref bytes),
+            Cpus = ReadNumbers(ref bytes),
         };
     }
 
@@ -63,6 +70,16 @@ internal sealed record SpawnRequest
         var text = Encoding.UTF8.GetString(bytes.Slice(4, length));
         bytes = bytes[(4 + length)..];
         return text;
+    }
+
+    private static List<int> ReadNumbers(ref ReadOnlySpan<byte> bytes)
+    {
+        var count = BinaryPrimitives.ReadInt32LittleEndian(bytes);
+        var numbers = new List<int>(count);
+        for (var i = 0; i < count; i++)
+            numbers.Add(BinaryPrimitives.ReadInt32LittleEndian(bytes[(4 + (4 * i))..]));
+        bytes = bytes[(4 + (4 * count))..];
+        return numbers;
     }
 
     private static List<string> ReadTexts(ref ReadOnlySpan<byte> bytes)

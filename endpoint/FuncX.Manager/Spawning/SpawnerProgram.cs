@@ -90,7 +90,13 @@ internal static unsafe class SpawnerProgram
         int pid;
         lock (s_gate)
         {
+            // A child has the CPUs of the thread that makes it.
+            var own = request.Cpus.Count > 0 ? CpuMask.Current() : [];
+            if (own.Length > 0)
+                _ = CpuMask.Set([.. request.Cpus]);
             pid = Spawn.Start(request, moved[..came.Length]);
+            if (own.Length > 0)
+                _ = CpuMask.Set(own);
             if (pid > 0)
                 s_children.Add(pid);
             Tell(socket, id, pid);

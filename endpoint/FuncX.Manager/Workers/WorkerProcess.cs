@@ -54,11 +54,12 @@ internal sealed class WorkerProcess
     private string? _fault;
     private int? _exit;
 
-    public WorkerProcess(Node node, OwnerPool pool, WorkerDescriptors descriptors, bool onePerProcess)
+    public WorkerProcess(Node node, OwnerPool pool, WorkerDescriptors descriptors, int slot, bool onePerProcess)
     {
         _node = node;
         Pool = pool;
         Pid = descriptors.Pid;
+        Slot = slot;
         _onePerProcess = onePerProcess;
         _ring = descriptors.Ring;
         _sent = new SentTasks(node.Table);
@@ -72,6 +73,9 @@ internal sealed class WorkerProcess
     public OwnerPool Pool { get; }
 
     public int Pid { get; }
+
+    /// <summary>Its place on the node.</summary>
+    public int Slot { get; }
 
     public OutputCapture Stdout { get; }
 

@@ -80,7 +80,7 @@ class Zygote:
                     self._end()
                 kind, ticket, message = request
                 if kind == frames.FORK:
-                    self._fork(ticket, message.get("slot", 0))
+                    self._fork(ticket, message.get("slot", 0), message.get("cpus"), message.get("environment") or {})
                 elif kind == frames.DRAIN:
                     self._end()
                 elif kind != frames.HEARTBEAT:
@@ -109,7 +109,7 @@ class Zygote:
                 code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
                 self._sock.sendall(frames.control_frame(frames.EXITED, {"pid": pid, "code": code, "slot": slot}))
 
-    def _fork(self, ticket, slot):
+    def _fork(self, ticket, slot, cpus, environment):
         why_not = self._why_not_fork()
         descriptors = []
         try:
@@ -127,9 +127,9 @@ class Zygote:
                 zygote = os.getpid()
                 pid = os.fork()
                 if pid == 0:
-                    self._become_worker(zygote, theirs, ring, out_write, err_write, (ours, out_read, err_read))
+                    self._become_worker(zygote, theirs, ring, out_write, err_write, (ours, out_read, err_read), cpus, environment)
             else:
-                pid = self._start_fresh(theirs, ring, out_write, err_write)
+                pid = self._start_fresh(theirs, ring, out_write, err_write, cpus, environment)
             failpoints.passed("after-fork")
         except OSError as error:
             for descriptor in descriptors:
@@ -160,7 +160,7 @@ class Zygote:
             return "started fresh: the preloaded modules run %d threads" % (threads - 1)
         return None
 
-    def _become_worker(self, zygote, sock, ring, out_write, err_write, others):
+    def _become_worker(self, zygote, sock, ring, out_write, err_write, others, cpus, environment):
         """In the child. Never returns, whatever happens."""
         code = frames.EXIT_FAILED
         try:
@@ -168,6 +168,8 @@ class Zygote:
             self._die_with(zygote)
             signal.set_wakeup_fd(-1)
             reset_signals()
+            _run_on(cpus)
+            os.environ.update(environment)
             self._sock.close()
             for descriptor in (*others, self._wake, self._wake_writer):
                 os.close(descriptor)
@@ -196,14 +198,28 @@ class Zygote:
         if os.getppid() != zygote:
             os._exit(0)
 
-    def _start_fresh(self, sock, ring, out_write, err_write):
+    def _start_fresh(self, sock, ring, out_write, err_write, cpus, environment):
         # posix_spawn copies nothing of this process, so neither threads nor mapped libraries matter.
         os.set_inheritable(ring, True)
         arguments = [sys.executable, self._script, "--worker", "--ring", str(ring)]
         if self._modules:
             arguments += ["--preload", ",".join(self._modules)]
-        return os.posix_spawn(sys.executable, arguments, os.environ, file_actions=[
-            (os.POSIX_SPAWN_DUP2, sock, 0), (os.POSIX_SPAWN_DUP2, out_write, 1), (os.POSIX_SPAWN_DUP2, err_write, 2)])
+        own = os.sched_getaffinity(0) if cpus and hasattr(os, "sched_getaffinity") else None
+        _run_on(cpus)
+        try:
+            return os.posix_spawn(sys.executable, arguments, {**os.environ, **environment}, file_actions=[
+                (os.POSIX_SPAWN_DUP2, sock, 0), (os.POSIX_SPAWN_DUP2, out_write, 1), (os.POSIX_SPAWN_DUP2, err_write, 2)])
+        finally:
+            _run_on(own)
+
+
+def _run_on(cpus):
+    """For this process and its children. What the kernel does not take (a CPU that went away) changes nothing."""
+    if cpus and hasattr(os, "sched_setaffinity"):
+        try:
+            os.sched_setaffinity(0, cpus)
+        except OSError:
+            pass
 
 
 def _find_prctl():
