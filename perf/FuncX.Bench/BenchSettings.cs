@@ -18,6 +18,9 @@ internal sealed record BenchSettings
     /// <summary>The beginning of a figure's name; others are left out. Null: all. Throughput only: it has several parts.</summary>
     public string? Only { get; init; }
 
+    /// <summary>The kind of function that throughput calls.</summary>
+    public string Kind { get; init; } = "python";
+
     public bool Wants(string figure) => Only is null || figure.StartsWith(Only, StringComparison.Ordinal);
 
     public int TasksOr(int full, int quick) => Tasks ?? (Quick ? quick : full);

@@ -17,6 +17,8 @@ var peers = new Option<bool>("--no-peers") { Description = "leave the other syst
 var tasks = new Option<int?>("--tasks") { Description = "tasks of a run" };
 var runs = new Option<int?>("--runs") { Description = "runs, of which the figure is the median" };
 var workers = new Option<int>("--workers") { Description = "worker processes", DefaultValueFactory = static _ => 2 };
+var kind = new Option<string>("--kind") { Description = "throughput: python, command or dotnet", DefaultValueFactory = static _ => "python" };
+kind.AcceptOnlyFromAmong("python", "command", "dotnet");
 var only = new Option<string?>("--only") { Description = "throughput: only figures whose name begins so, to profile one part" };
 
 var root = new RootCommand("Measures FuncX with its real processes; perf/README.md says what each figure is.");
@@ -32,7 +34,7 @@ all.SetAction((parsed, _) => RunAsync(benches, parsed));
 root.Add(all);
 foreach (var bench in benches)
 {
-    var command = new Command(bench.Name, bench.Needs) { quick, json, peers, tasks, runs, workers, only };
+    var command = new Command(bench.Name, bench.Needs) { quick, json, peers, tasks, runs, workers, only, kind };
     command.SetAction((parsed, _) => RunAsync([bench], parsed));
     root.Add(command);
 }
@@ -53,6 +55,7 @@ async Task<int> RunAsync(IBench[] chosen, ParseResult parsed)
         Runs = parsed.GetValue(runs),
         Workers = parsed.GetValue(workers),
         Only = parsed.GetValue(only),
+        Kind = parsed.GetValue(kind) ?? "python",
     };
     foreach (var bench in chosen)
     {

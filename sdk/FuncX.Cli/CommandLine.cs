@@ -64,6 +64,7 @@ internal sealed class CommandLine
         root.Add(MapCommand.Create(this));
         root.Add(TaskCommands.Create(this));
         root.Add(GroupCommands.Create(this));
+        root.Add(DoctorCommand.Create(this));
         root.Add(CompletionCommand.Create(this));
         return root;
     }

@@ -57,9 +57,9 @@ internal sealed class CommandWorker(string kept) : IFunctionRunner<CommandDefini
             return Answer.Failed("ArgumentError", problem.Message);
         }
 
-        using var directory = TaskDirectory.Create($"{task.Task}-{task.Attempt}", function.KeepOutput ? kept : null);
         try
         {
+            using var directory = TaskDirectory.Create($"{task.Task}-{task.Attempt}", function.KeepOutput ? kept : null);
             foreach (var (path, text) in call.Inputs)
                 directory.Write(path, text);
             return Execute(function, call, task, directory, limits);

@@ -16,6 +16,12 @@ internal sealed class ThroughputBench : IBench
 
     public async Task RunAsync(BenchSettings settings, Report report)
     {
+        if (settings.Kind != "python")
+        {
+            await KindThroughput.RunAsync(settings, report);
+            return;
+        }
+
         await using var cluster = await LocalCluster.StartAsync(new EndpointOptions { WorkersPerNode = settings.Workers });
         await Processes.DescribeAsync(cluster.Service, cluster.Endpoint, report);
         var token = (await File.ReadAllTextAsync(cluster.Service.AdminTokenFile)).Trim();

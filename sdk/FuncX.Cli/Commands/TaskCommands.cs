@@ -38,7 +38,7 @@ internal static class TaskCommands
             table.Add("attempts", $"{task.Attempts}");
             table.Add("lost", $"{task.Losses}; {task.MaxAttempts} end the task");
             if (task.Code != 0)
-                table.Add("worker ended", task.Code < 0 ? $"signal {-task.Code}" : $"exit status {task.Code}");
+                table.Add(task.Outcome is Outcome.Value or Outcome.Exception ? "command ended" : "worker ended", task.Code < 0 ? $"signal {-task.Code}" : $"exit status {task.Code}");
             invocation.Terminal.People.Write(table);
             invocation.Terminal.People.Write(HopTable.Create("Where the time went", "time", HopTable.Hops(task.Times ?? new HopTimes())));
             return ExitCodes.Ok;

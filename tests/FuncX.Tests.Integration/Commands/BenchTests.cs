@@ -15,6 +15,24 @@ public sealed class BenchTests
         ["store"] = ["appends_per_s", "appends_per_s_batch1", "bytes_per_task", "restart_s"],
     };
 
+    [Theory]
+    [InlineData("command", "commands_per_s", "vs_xargs", "bare_starts_per_s")]
+    [InlineData("dotnet", "dotnet_calls_per_s", "dotnet_cpu_us_per_call")]
+    public async Task Calls_of_the_other_kinds_are_measured_too(string kind, params string[] promised)
+    {
+        var directory = LocalCluster.NewDirectory("bench-kind");
+        var (exitCode, output) = await Daemon.RunAsync(
+            [SourceTree.Program("perf/FuncX.Bench", "FuncX.Bench"), "throughput", "--kind", kind, "--quick", "--json"],
+            Path.Combine(directory, "bench.log"),
+            TimeSpan.FromMinutes(1),
+            new Dictionary<string, string?> { ["FUNCX_TESTS_DIRECTORY"] = directory });
+
+        exitCode.ShouldBe(0, output);
+        Figures(JsonDocument.Parse(output.TrimEnd().Split('\n')[^1]).RootElement).ShouldBe(promised, ignoreOrder: true, customMessage: output);
+        ProcessTable.Mentioning(directory).Select(static entry => string.Join(' ', entry.Arguments)).ShouldBeEmpty();
+        Directory.Delete(directory, recursive: true);
+    }
+
     [Fact]
     public async Task All_benches_together_give_every_figure_within_three_minutes()
     {
