@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
 using FuncX.Definitions;
+using FuncX.Manager.Interop;
 using FuncX.Wire;
 using FuncX.Workers;
 
@@ -119,7 +120,7 @@ internal sealed class CommandReport(CommandDefinition function, CommandCall call
         return null;
     }
 
-    // A pattern stands for names in one directory. Links lead elsewhere and are none of the task's files, whichever part of the path is one.
+    // A pattern stands for names in one directory. Links lead elsewhere and are none of the task's files, whichever part of the path is one; a pipe would be waited for.
     private List<string> Find(string pattern)
     {
         var parts = pattern.Split('/');
@@ -132,8 +133,8 @@ internal sealed class CommandReport(CommandDefinition function, CommandCall call
         }
 
         return [.. new DirectoryInfo(folder).EnumerateFiles()
-            .Where(file => file.LinkTarget is null && (file.Attributes & (FileAttributes.Normal | FileAttributes.Device)) != FileAttributes.Device
-                && (file.Name == parts[^1] || FileSystemName.MatchesSimpleExpression(parts[^1], file.Name, ignoreCase: false)))
+            .Where(file => (file.Name == parts[^1] || FileSystemName.MatchesSimpleExpression(parts[^1], file.Name, ignoreCase: false))
+                && FileOwnership.Of(file.FullName).Kind == FileOwnership.RegularFile)
             .Select(static file => file.FullName).Order(StringComparer.Ordinal)];
     }
 }

@@ -58,6 +58,10 @@ public sealed class CommandFunctionTests
         var link = await cluster.Api.RegisterCommandAsync("link", """{"command": ["ln", "-s", "/etc/passwd", "stolen"], "outputs": ["stolen"]}""");
         (await cluster.CallAsync(link, "[]")).Outcome.ShouldBe(Outcome.Exception);
 
+        // Nor is a pipe, and nobody waits for somebody to write to it.
+        var pipe = await cluster.Api.RegisterCommandAsync("pipe", """{"command": ["mkfifo", "pipe"], "outputs": ["*"]}""");
+        (await cluster.CallAsync(pipe, "[]")).Outcome.ShouldBe(Outcome.Exception);
+
         // And Python functions say what is not there.
         var square = await cluster.Api.RegisterAsync(Python.Square, "square");
         var rejected = await cluster.CallAsync(square, "[3]");
