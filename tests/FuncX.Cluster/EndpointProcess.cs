@@ -85,13 +85,7 @@ public sealed class EndpointProcess(string configuration, string stateDirectory,
     }
 
     /// <summary>The managers of this endpoint, whoever their parent is.</summary>
-    public IReadOnlyList<ProcessEntry> Managers()
-    {
-        var found = ProcessTable.Mentioning(StateDirectory).Where(static entry => IsManager(entry.Arguments)).ToList();
-        // A child that a manager has just forked shows the manager's arguments until it has its own program.
-        var pids = found.Select(static entry => entry.Pid).ToHashSet();
-        return [.. found.Where(entry => !pids.Contains(entry.Parent))];
-    }
+    public IReadOnlyList<ProcessEntry> Managers() => ProcessTable.Managers(StateDirectory);
 
     /// <summary>Python processes below the managers: zygotes, and the workers they forked.</summary>
     public (IReadOnlyList<ProcessEntry> Zygotes, IReadOnlyList<ProcessEntry> Workers) Interpreters()
@@ -122,9 +116,6 @@ public sealed class EndpointProcess(string configuration, string stateDirectory,
             await _daemon.DisposeAsync();
         _control.Dispose();
     }
-
-    private static bool IsManager(IReadOnlyList<string> arguments) =>
-        arguments.Count > 0 && arguments[0].EndsWith("funcx-manager", StringComparison.Ordinal) && arguments.Contains("--rendezvous");
 
     private bool TryReadState()
     {

@@ -60,6 +60,15 @@ public static class ProcessTable
         return [.. Read().Where(entry => entry.Pid != Environment.ProcessId && entry.State is not ('Z' or 'X') && Mentions(entry.Pid, needle, directory))];
     }
 
+    /// <summary>The managers that <see cref="Mentioning"/> finds, whoever their parent is; not their spawners and workers, which come and go.</summary>
+    public static IReadOnlyList<ProcessEntry> Managers(string directory)
+    {
+        var found = Mentioning(directory).Where(static entry => IsManager(entry.Arguments)).ToList();
+        // A child that a manager has just forked shows the manager's arguments until it has its own program.
+        var pids = found.Select(static entry => entry.Pid).ToHashSet();
+        return [.. found.Where(entry => !pids.Contains(entry.Parent))];
+    }
+
     /// <summary>Seconds of processor that the processes used until now, with those of children they waited for.</summary>
     public static double CpuSeconds(IEnumerable<int> pids) =>
         pids.Select(Find).OfType<ProcessEntry>().Sum(static entry => entry.CpuTicks + entry.ReapedCpuTicks) / TicksPerSecond;
@@ -82,6 +91,9 @@ public static class ProcessTable
             return [];
         }
     }
+
+    private static bool IsManager(IReadOnlyList<string> arguments) =>
+        arguments.Count > 0 && arguments[0].EndsWith("funcx-manager", StringComparison.Ordinal) && arguments.Contains("--rendezvous");
 
     private static bool Mentions(int pid, byte[] needle, string directory)
     {

@@ -69,7 +69,7 @@ public sealed partial class QuickstartFiguresTests
             new Dictionary<string, string?> { ["TMPDIR"] = directory, ["FUNCX_CONFIG_DIR"] = Path.Combine(directory, "config") }))
         {
             await Eventually.TrueAsync(() => quickstart.Tail.Contains("PrimesUpToAsync(", StringComparison.Ordinal) || quickstart.HasExited, "quickstart has workers", seen: () => quickstart.Tail);
-            await greeted([.. ProcessTable.Mentioning(directory).Where(static entry => entry.Name.StartsWith("funcx-manager", StringComparison.Ordinal))]);
+            await greeted(ProcessTable.Managers(directory));
             await quickstart.WaitAsync(TimeSpan.FromMinutes(2));
             quickstart.ExitCode.ShouldBe(0, quickstart.Tail);
         }
