@@ -120,15 +120,26 @@ public sealed class ServiceApi : IDisposable
                     break;
                 }
 
+                var row = 0u;
                 foreach (var result in TaskResult.Decode(chunk))
                 {
                     seen++;
-                    yield return result;
+                    yield return chunk.Large.Contains(row++) ? result with { Value = await ValueAsync(result.Task, cancellation) } : result;
                 }
 
                 cursor = chunk.Cursor;
             }
         }
+    }
+
+    /// <summary>A value that is too large for a message.</summary>
+    public async Task<byte[]> ValueAsync(TaskId task, CancellationToken cancellation = default)
+    {
+        using var call = Tasks.Value(new ValueRequest { TaskId = task.ToString() }, Headers, cancellationToken: cancellation);
+        var value = new MemoryStream();
+        while (await call.ResponseStream.MoveNext(cancellation))
+            call.ResponseStream.Current.Data.WriteTo(value);
+        return value.ToArray();
     }
 
     /// <summary>All outcomes of a group of <paramref name="count"/> tasks.</summary>

@@ -74,6 +74,68 @@ public sealed class ResultChunkReaderTests
         reader.NextBatch().ShouldBeFalse();
     }
 
+    [Property]
+    public void Rows_whose_value_is_elsewhere_get_a_message_each_and_the_others_stay(byte[][] values, bool[] elsewhere, bool withOutput, bool withOutcomes, bool withTypes)
+    {
+        var large = values.Select((_, row) => row < elsewhere.Length && elsewhere[row]).ToArray();
+        var chunk = Chunk([.. values.Select((value, row) => large[row] ? [] : value)], withOutput, withOutcomes);
+        if (withTypes && values.Length > 0)
+        {
+            chunk.ContentTypes.Clear();
+            chunk.ContentTypes.AddRange(values.Select(static (_, row) => 1 + ((uint)row % 3)));
+        }
+
+        foreach (var (value, row) in values.Select(static (value, row) => (value, row)).Where(entry => large[entry.row]))
+        {
+            chunk.Large.Add((uint)row);
+            chunk.LargeLengths.Add((ulong)value.Length);
+        }
+
+        List<LargeRow> rows = [];
+        var rest = LargeRow.Split(chunk, rows);
+
+        rows.Count.ShouldBe(large.Count(static one => one));
+        foreach (var row in rows)
+            values[values.Length - (int)row.Task.Index].CopyTo(row.Value);
+        var seen = new HashSet<uint>();
+        foreach (var message in rows.Select(static row => row.Chunk).Append(rest))
+        {
+            message.Cursor.ShouldBe(chunk.Cursor);
+            var reader = new ResultChunkReader(message);
+            while (reader.NextBatch())
+            {
+                reader.Batch.ShouldBe(BatchId.Read(chunk.BatchIds.Span));
+                while (reader.MoveNext())
+                {
+                    var row = values.Length - (int)reader.Index;
+                    seen.Add(reader.Index).ShouldBeTrue();
+                    reader.Value.ToArray().ShouldBe(values[row]);
+                    reader.ContentType.ShouldBe((ContentType)(withTypes ? 1 + (row % 3) : 1));
+                    reader.Outcome.ShouldBe(withOutcomes ? TaskOutcome.Exception : TaskOutcome.Value);
+                    reader.StandardOutput.Length.ShouldBe(withOutput ? row % 3 : 0);
+                    reader.StandardError.Length.ShouldBe(withOutput ? row % 2 : 0);
+                }
+            }
+        }
+
+        seen.Count.ShouldBe(values.Length);
+    }
+
+    [Theory]
+    [InlineData("no length")]
+    [InlineData("with a value here")]
+    [InlineData("of no row")]
+    [InlineData("out of order")]
+    [InlineData("beyond an array")]
+    public void Rows_elsewhere_that_do_not_fit_are_refused(string wrong)
+    {
+        var chunk = Chunk([[], [2], []], withOutput: true, withOutcomes: false);
+        chunk.Large.AddRange(wrong switch { "with a value here" => [1u, 2u], "of no row" => [0u, 3u], "out of order" => [2u, 0u], _ => [0u, 2u] });
+        chunk.LargeLengths.AddRange(wrong switch { "no length" => [1ul], "beyond an array" => [1ul, ulong.MaxValue], _ => [1ul, 1ul] });
+
+        Should.Throw<FuncXException>(() => LargeRow.Split(chunk, []));
+    }
+
     [Theory]
     [InlineData("lengths")]
     [InlineData("outcomes")]

@@ -109,6 +109,41 @@ public sealed class EndpointSendersTests
     }
 
     [Fact]
+    public async Task A_large_result_goes_in_parts_of_whole_frames_and_lets_control_pass_between_them()
+    {
+        var writer = new GatedWriter();
+        var session = new LinkSession(writer, new HopCounter(), () => { }, _failures.Enqueue);
+        var ledger = new ResultLedger(new HopCounter(), new ResultRoom(), (_, _) => { });
+        ledger.OnLinkUp(session);
+        var frames = Enumerable.Range(0, 9).Select(_ => new FrameSlice(_pool.Rent(200_000), 0, 200_000)).ToList();
+        ledger.CountResult();
+        ledger.AddWhole(frames);
+        ledger.CountResult();
+        ledger.Add(new FrameSlice(_pool.Rent(100), 0, 100));
+        ledger.Flush();
+
+        // Two of three fit into a message of 512 KiB.
+        await Eventually.True(() => writer.Begun.Count == 1);
+        session.Send(new EndpointMessage { Credit = new Credit() });
+        for (var begun = 2; begun <= 7; begun++)
+        {
+            writer.Gate.Release();
+            await Eventually.True(() => writer.Begun.Count == begun);
+        }
+
+        writer.Gate.Release();
+        writer.Begun.ShouldBe(["1:400000", "control", "2:400000", "3:400000", "4:400000", "5:200000", "6:100"]);
+        (ledger.Results, ledger.IsEmpty).ShouldBe((2, false));
+        ledger.OnCommitted(4);
+        ledger.Results.ShouldBe(2, "a part is not the whole");
+        ledger.OnCommitted(5);
+        ledger.Results.ShouldBe(1);
+        ledger.OnCommitted(6);
+        ledger.IsEmpty.ShouldBeTrue();
+        frames.ForEach(static frame => frame.Buffer.Release());
+    }
+
+    [Fact]
     public async Task A_message_that_cannot_be_written_is_a_defect()
     {
         var session = new LinkSession(new ThrowingWriter(new InvalidOperationException("Can't write the message because the previous write is in progress.")), new HopCounter(), () => { }, _failures.Enqueue);
@@ -252,6 +287,24 @@ public sealed class EndpointSendersTests
         public WriteOptions? WriteOptions { get; set; }
 
         public Task WriteAsync(OutgoingMessage message) => Task.FromException(problem);
+
+        public Task CompleteAsync() => Task.CompletedTask;
+    }
+
+    /// <summary>Each message is written when the gate lets it.</summary>
+    private sealed class GatedWriter : IClientStreamWriter<OutgoingMessage>
+    {
+        public SemaphoreSlim Gate { get; } = new(0);
+
+        public ConcurrentQueue<string> Begun { get; } = new();
+
+        public WriteOptions? WriteOptions { get; set; }
+
+        public Task WriteAsync(OutgoingMessage message)
+        {
+            Begun.Enqueue(message is ResultsMessage results ? $"{results.Sequence}:{results.Bytes}" : "control");
+            return Gate.WaitAsync();
+        }
 
         public Task CompleteAsync() => Task.CompletedTask;
     }

@@ -352,7 +352,7 @@ public sealed class ServiceTasksEngineTests
     [Fact]
     public async Task A_large_body_is_kept_and_a_result_above_the_limit_becomes_too_large()
     {
-        using var harness = new EngineHarness(limits: new ServiceLimits { PayloadBytes = 1 << 20 });
+        using var harness = new EngineHarness(limits: new ServiceLimits { ResultBytes = 1 << 20 });
         var link = await harness.ConnectAsync();
         var batch = await harness.SubmitAsync(2);
         using var receiver = harness.Receiver(link);

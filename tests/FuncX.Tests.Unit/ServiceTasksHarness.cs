@@ -2,6 +2,7 @@ using System.Buffers;
 using FuncX.Contracts.V1;
 using FuncX.Service.Limits;
 using FuncX.Service.Links;
+using FuncX.Service.Registry;
 using FuncX.Service.Storage;
 using FuncX.Service.Tasks;
 using FuncX.Wire;
@@ -208,6 +209,12 @@ internal sealed class EngineHarness : IDisposable
         }
 
         return tasks;
+    }
+
+    public TaskReader TaskReader()
+    {
+        var registry = RegistryDatabase.Open(Directory);
+        return new TaskReader(Engine, new FunctionCatalog(registry), new EndpointCatalog(registry, TimeProvider.System));
     }
 
     public LinkReceiver Receiver(LinkSession link) => new(link, Engine, _limits);

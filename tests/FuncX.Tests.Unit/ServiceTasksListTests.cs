@@ -19,7 +19,7 @@ public sealed class ServiceTasksListTests
         using var harness = new EngineHarness();
         var batch = await harness.SubmitAsync(3_000);
         await harness.Engine.CancelAsync(EngineHarness.Owner, [.. Enumerable.Range(0, 1_000).Select(index => new TaskId(batch.Key.Id, (uint)index))], null);
-        var listed = await ListAsync(Reader(harness), TaskState.Queued, limit: 100);
+        var listed = await ListAsync(harness.TaskReader(), TaskState.Queued, limit: 100);
         listed.ShouldBe([.. Enumerable.Range(1_000, 2_000).Select(index => $"{batch.Key.Id}-{index}")]);
     }
 
@@ -43,7 +43,7 @@ public sealed class ServiceTasksListTests
         await harness.Engine.IndexAllAsync();
         await SubmitAsync();
         await SubmitAsync();
-        var reader = Reader(harness);
+        var reader = harness.TaskReader();
         var listed = new List<string>();
         var next = "";
         for (var page = 0; page == 0 || next.Length > 0; page++)
@@ -66,7 +66,7 @@ public sealed class ServiceTasksListTests
     public async Task A_group_is_counted_once_while_its_batches_go_to_the_index()
     {
         using var harness = new EngineHarness();
-        var reader = Reader(harness);
+        var reader = harness.TaskReader();
         var tasks = 0;
         for (var round = 0; round < 100; round++)
         {
@@ -88,7 +88,7 @@ public sealed class ServiceTasksListTests
         using var harness = new EngineHarness();
         var batch = await harness.SubmitAsync(1);
         await harness.Engine.CancelAsync(EngineHarness.Owner, [], "g");
-        var info = (await Reader(harness).GetAsync(EngineHarness.Owner, new TaskId(batch.Key.Id, 0))).ShouldNotBeNull();
+        var info = (await harness.TaskReader().GetAsync(EngineHarness.Owner, new TaskId(batch.Key.Id, 0))).ShouldNotBeNull();
         (info.State, info.Outcome, info.Attempts).ShouldBe((TaskState.Done, Outcome.Cancelled, 0u));
     }
 
@@ -112,7 +112,7 @@ public sealed class ServiceTasksListTests
 
         // Without the results that are still in memory.
         harness.Restart();
-        var reader = Reader(harness);
+        var reader = harness.TaskReader();
         TaskReader.IsExpired((await reader.GetAsync(EngineHarness.Owner, first)).ShouldNotBeNull()).ShouldBeTrue();
         (await reader.ListAsync(EngineHarness.Owner, "g", TaskState.Unspecified, 10, "")).Tasks.ShouldHaveSingleItem().TaskId.ShouldBe(second.ToString());
         using (var receiver = harness.Receiver(await harness.ConnectAsync("one", new InventoryEntry(second, 1, HeldState.Running))))
@@ -133,12 +133,6 @@ public sealed class ServiceTasksListTests
         var last = (await harness.ReadAsync()).ShouldHaveSingleItem().Cursor;
         (await harness.ReadAsync(cursor: last)).ShouldBeEmpty();
         (await Should.ThrowAsync<CursorException>(() => harness.ReadAsync(cursor: last * 4))).Message.ShouldContain($"Cursor {last * 4} of group 'g' lies beyond all results");
-    }
-
-    private static TaskReader Reader(EngineHarness harness)
-    {
-        var registry = RegistryDatabase.Open(harness.Directory);
-        return new TaskReader(harness.Engine, new FunctionCatalog(registry), new EndpointCatalog(registry, TimeProvider.System));
     }
 
     private static async Task<List<string>> ListAsync(TaskReader reader, TaskState state, int limit)

@@ -116,7 +116,7 @@ public static class EndpointConfigurationFile
     private static LimitsConfiguration Limits(ConfigurationSection section) => new()
     {
         TaskWalltime = section.OptionalDuration("task_walltime", s_second, s_month),
-        Result = section.Size("result", 10L << 20, 1L << 10, 1L << 40),
+        Result = section.Size("result", 256L << 20, 1L << 10, 1L << 40),
         Output = section.Size("output", 1L << 20, 0, LimitsConfiguration.LargestOutput),
         MaxAttempts = section.OptionalInteger("max_attempts", 1, 1_000),
         Spool = section.Size("spool", 10L << 30, 1L << 20, 1L << 50),

@@ -10,7 +10,7 @@ public sealed record LimitsConfiguration
     public TimeSpan? TaskWalltime { get; init; }
 
     /// <summary>Bytes of one result; above it the outcome is <c>too large</c>.</summary>
-    public long Result { get; init; } = 10L << 20;
+    public long Result { get; init; } = 256L << 20;
 
     /// <summary>Bytes kept of a task's stdout and of its stderr, up to <see cref="LargestOutput"/>.</summary>
     public long Output { get; init; } = 1L << 20;

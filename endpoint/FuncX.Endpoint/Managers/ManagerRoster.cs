@@ -320,10 +320,8 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         {
             var ticket = span.Slice(FrameHeader.TicketOffset, sizeof(uint));
             foreach (var piece in partial.Frames)
-            {
                 ticket.CopyTo(piece.Buffer.Array.AsSpan(piece.Offset + FrameHeader.TicketOffset));
-                ledger.Add(piece);
-            }
+            ledger.AddWhole(partial.Frames);
         }
 
         partial.Release();

@@ -20,23 +20,19 @@ internal enum MessageState : byte
 }
 
 /// <summary>
-/// Results that travel up in one message, kept until they are durable. The ledger holds one reference and whoever sends or spools it another; the frames'
-/// buffers go back with the last.
+/// Results that travel up together, kept until they are durable: whole ones as far as they fit into one message, or a single larger one, which is sent in parts and
+/// is durable as a whole or not at all. The ledger holds one reference and whoever sends or spools it another; the frames' buffers go back with the last.
 /// </summary>
-internal sealed class HeldMessage : OutgoingMessage
+internal sealed class HeldMessage : ResultsMessage
 {
     private static readonly DefaultObjectPool<HeldMessage> _pool = new(new DefaultPooledObjectPolicy<HeldMessage>(), 256);
 
     private int _references;
 
-    public List<FrameSlice> Frames { get; } = [];
-
     /// <summary>Marks of managers that are covered once this message and all before it are durable.</summary>
     public List<(ManagerPeer Peer, ulong Mark)> Marks { get; } = [];
 
     public MessageState State { get; set; }
-
-    public ulong Sequence { get; set; }
 
     public int Results { get; set; }
 
@@ -49,6 +45,28 @@ internal sealed class HeldMessage : OutgoingMessage
         var message = _pool.Get();
         Volatile.Write(ref message._references, 1);
         return message;
+    }
+
+    /// <summary>How many messages of the link it takes.</summary>
+    public int PartCount => Bytes <= ResultLedger.LargestMessage ? 1 : Parts().Count();
+
+    /// <summary>The messages of the link that one too large for one is sent in, in order. They belong to this one and live as long.</summary>
+    public IEnumerable<ResultsMessage> Parts()
+    {
+        var part = new Part();
+        foreach (var frames in Frames)
+        {
+            if (part.Bytes > 0 && part.Bytes + frames.Length > ResultLedger.LargestMessage)
+            {
+                yield return part;
+                part = new Part();
+            }
+
+            part.Frames.Add(frames);
+            part.Bytes += frames.Length;
+        }
+
+        yield return part;
     }
 
     public void Retain() => Interlocked.Increment(ref _references);
@@ -67,4 +85,6 @@ internal sealed class HeldMessage : OutgoingMessage
         Committed = null;
         _pool.Return(this);
     }
+
+    private sealed class Part : ResultsMessage;
 }

@@ -151,7 +151,7 @@ internal sealed class LinkDesk(Dispatcher dispatcher, CodeTable code, ResultLedg
         ledger.Flush();
         if (_returned.WrittenCount > 0)
         {
-            session.Send(new EndpointMessage { Returned = new EndpointResults { Sequence = session.NextSequence(), Frames = ByteString.CopyFrom(_returned.WrittenSpan) } });
+            session.Send(new EndpointMessage { Returned = new EndpointResults { Sequence = session.NextSequence(1), Frames = ByteString.CopyFrom(_returned.WrittenSpan) } });
             _returned.ResetWrittenCount();
         }
 
@@ -179,7 +179,7 @@ internal sealed class LinkDesk(Dispatcher dispatcher, CodeTable code, ResultLedg
 
     /// <summary>Puts a record of the spool on its way to the service; the slice's reference is taken over.</summary>
     /// <returns>False when the link is over.</returns>
-    public bool Replay(LinkSession session, in FrameSlice frames, int results, Action committed)
+    public bool Replay(LinkSession session, IReadOnlyList<FrameSlice> frames, int results, Action committed)
     {
         if (!ReferenceEquals(session, _session))
             return false;

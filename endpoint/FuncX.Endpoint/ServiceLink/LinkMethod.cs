@@ -38,7 +38,7 @@ internal sealed class LinkMethod(BufferPool pool, HopCounter hops)
             return;
         }
 
-        var held = (HeldMessage)message;
+        var held = (ResultsMessage)message;
         var inner = 1 + VarintSize(held.Sequence) + 1 + VarintSize((ulong)held.Bytes) + held.Bytes;
         context.SetPayloadLength(1 + VarintSize((ulong)inner) + inner);
         var writer = context.GetBufferWriter();

@@ -6,7 +6,7 @@ namespace FuncX.Endpoint.ServiceLink;
 
 /// <summary>
 /// The sending half of one link: a short queue and one sender at a time, which writes on the loop's own thread when there is little to send and nothing under way.
-/// Results wait in the ledger, not here, so that they gather while the link is busy.
+/// Results wait in the ledger, not here, so that they gather while the link is busy. What is no result goes before them, and between the parts of a large one.
 /// </summary>
 internal sealed class LinkSession(IClientStreamWriter<OutgoingMessage> writer, HopCounter hops, Action onRoom, Action<Exception> onFailed) : IThreadPoolWorkItem
 {
@@ -14,7 +14,8 @@ internal sealed class LinkSession(IClientStreamWriter<OutgoingMessage> writer, H
     private const int QueuedResults = 2;
 
     private readonly Lock _gate = new();
-    private readonly Queue<OutgoingMessage> _queue = new();
+    private readonly Queue<OutgoingMessage> _control = new();
+    private readonly Queue<HeldMessage> _held = new();
     private int _results;
     private bool _sending;
     private bool _wantsRoom;
@@ -34,7 +35,8 @@ internal sealed class LinkSession(IClientStreamWriter<OutgoingMessage> writer, H
         }
     }
 
-    public ulong NextSequence() => ++_sequence;
+    /// <summary>Numbers for so many messages: the last of them.</summary>
+    public ulong NextSequence(int messages) => _sequence += (ulong)messages;
 
     public void Send(EndpointMessage message) => Send(new PlainMessage(message));
 
@@ -49,9 +51,16 @@ internal sealed class LinkSession(IClientStreamWriter<OutgoingMessage> writer, H
                 return;
             }
 
-            _queue.Enqueue(message);
-            if (message is HeldMessage)
+            if (message is HeldMessage held)
+            {
+                _held.Enqueue(held);
                 _results++;
+            }
+            else
+            {
+                _control.Enqueue(message);
+            }
+
             if (_sending)
                 return;
             _sending = true;
@@ -68,7 +77,9 @@ internal sealed class LinkSession(IClientStreamWriter<OutgoingMessage> writer, H
         lock (_gate)
         {
             _closed = true;
-            while (_queue.TryDequeue(out var message))
+            while (_control.TryDequeue(out var message))
+                message.Release();
+            while (_held.TryDequeue(out var message))
                 message.Release();
         }
     }
@@ -117,9 +128,28 @@ internal sealed class LinkSession(IClientStreamWriter<OutgoingMessage> writer, H
         }
 
         FailPoints.Pass("before-link-send");
-        await writer.WriteAsync(message);
+        if (held.Bytes <= ResultLedger.LargestMessage)
+            await writer.WriteAsync(message);
+        else
+            await WritePartsAsync(held);
         FailPoints.Pass("after-link-send");
         hops.ResultsSent += held.Results;
+    }
+
+    private async ValueTask WritePartsAsync(HeldMessage held)
+    {
+        var sequence = held.Sequence - (ulong)held.PartCount;
+        foreach (var part in held.Parts())
+        {
+            while (TryTakeControl(out var message))
+            {
+                await writer.WriteAsync(message);
+                message.Release();
+            }
+
+            part.Sequence = ++sequence;
+            await writer.WriteAsync(part);
+        }
     }
 
     /// <summary>A message is gone; true when the owner waits to be told.</summary>
@@ -140,8 +170,16 @@ internal sealed class LinkSession(IClientStreamWriter<OutgoingMessage> writer, H
     {
         lock (_gate)
         {
-            _sending = _queue.TryDequeue(out message!);
+            if (!_control.TryDequeue(out message!) && _held.TryDequeue(out var held))
+                message = held;
+            _sending = message is not null;
             return _sending;
         }
+    }
+
+    private bool TryTakeControl(out OutgoingMessage message)
+    {
+        lock (_gate)
+            return _control.TryDequeue(out message!);
     }
 }

@@ -1,4 +1,5 @@
 using FuncX.Contracts.V1;
+using FuncX.Endpoint.Dispatch;
 
 namespace FuncX.Endpoint.ServiceLink;
 
@@ -12,6 +13,16 @@ internal abstract class OutgoingMessage
     public virtual void Release()
     {
     }
+}
+
+/// <summary>Results in one message of the link.</summary>
+internal abstract class ResultsMessage : OutgoingMessage
+{
+    /// <summary>Whole frames.</summary>
+    public List<FrameSlice> Frames { get; } = [];
+
+    /// <summary>Its number on the present link; the last one of a message that travels in parts.</summary>
+    public ulong Sequence { get; set; }
 }
 
 /// <summary>Any message that is rare enough for the generated code.</summary>

@@ -73,6 +73,26 @@ internal sealed class ResultLedger(HopCounter hops, ResultRoom room, Action<Mana
         room.Add(frames.Length);
     }
 
+    /// <summary>Takes the frames of one result that is too large for a message; takes its own references.</summary>
+    public void AddWhole(List<FrameSlice> frames)
+    {
+        if (_open is not null)
+            Seal();
+        var message = HeldMessage.New();
+        foreach (var slice in frames)
+        {
+            slice.Buffer.Retain();
+            message.Frames.Add(slice);
+            message.Bytes += slice.Length;
+        }
+
+        message.Results = _counted;
+        Results += _counted;
+        _counted = 0;
+        room.Add(message.Bytes);
+        Hold(message);
+    }
+
     /// <summary>All results of the manager so far belong to this mark.</summary>
     public void Mark(ManagerPeer peer, ulong mark)
     {
@@ -84,15 +104,15 @@ internal sealed class ResultLedger(HopCounter hops, ResultRoom room, Action<Mana
     }
 
     /// <summary>Puts back into circulation what the spool held; <paramref name="committed"/> runs once the service has it, or never when the link breaks first.</summary>
-    public void Replay(in FrameSlice frames, int results, Action committed)
+    public void Replay(IReadOnlyList<FrameSlice> frames, int results, Action committed)
     {
         var message = HeldMessage.New();
-        message.Bytes = frames.Length;
+        message.Bytes = frames.Sum(static slice => slice.Length);
         message.Results = results;
         message.Committed = committed;
-        message.Frames.Add(frames);
+        message.Frames.AddRange(frames);
         Results += results;
-        room.Add(frames.Length);
+        room.Add(message.Bytes);
         Hold(message);
     }
 
@@ -112,7 +132,7 @@ internal sealed class ResultLedger(HopCounter hops, ResultRoom room, Action<Mana
             var message = _waiting.Dequeue();
             _sent++;
             message.State = MessageState.Sent;
-            message.Sequence = _session.NextSequence();
+            message.Sequence = _session.NextSequence(message.PartCount);
             message.Retain();
             _session.Send(message);
         }

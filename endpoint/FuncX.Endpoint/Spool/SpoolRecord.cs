@@ -12,7 +12,7 @@ internal static class SpoolRecord
     public const int HeaderSize = 20;
 
     /// <summary>No record is longer: a length above it is not a length.</summary>
-    public const int LargestFrames = 1 << 20;
+    public const int LargestFrames = 320 << 20;
 
     private const int Hashed = 16;
 

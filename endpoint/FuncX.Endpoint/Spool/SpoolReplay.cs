@@ -1,10 +1,11 @@
 using FuncX.Endpoint.Dispatch;
 using FuncX.Endpoint.ServiceLink;
+using FuncX.Wire;
 
 namespace FuncX.Endpoint.Spool;
 
 /// <summary>
-/// Sends what the spool holds over one link, oldest first, a few messages ahead of their commits; a file is deleted once the service has committed all of it. Ends
+/// Sends what the spool holds over one link, oldest first, a few messages or MiB ahead of their commits; a file is deleted once the service has committed all of it. Ends
 /// with the link; the next one begins again with the oldest file that is left, and the service drops what it has.
 /// </summary>
 internal sealed partial class SpoolReplay(EndpointLoop loop, LinkSession session, SpoolStore store, BufferPool pool, ILogger logger)
@@ -47,12 +48,16 @@ internal sealed partial class SpoolReplay(EndpointLoop loop, LinkSession session
         {
             while (reader.TryRead(out var frames, out var results))
             {
-                await ahead.WaitAsync(over);
+                var pieces = Split(frames);
+                // A large result takes the place of many.
+                var places = Math.Clamp(frames.Length >> 20, 1, Ahead);
+                for (var i = 0; i < places; i++)
+                    await ahead.WaitAsync(over);
                 var sent = false;
-                await loop.Run(dispatcher => sent = dispatcher.Link.Replay(session, frames, results, () => ahead.Release()));
+                await loop.Run(dispatcher => sent = dispatcher.Link.Replay(session, pieces, results, () => ahead.Release(places)));
                 if (!sent)
                 {
-                    frames.Buffer.Release();
+                    pieces.ForEach(static piece => piece.Buffer.Release());
                     throw new OperationCanceledException(over);
                 }
             }
@@ -75,6 +80,30 @@ internal sealed partial class SpoolReplay(EndpointLoop loop, LinkSession session
         FailPoints.Pass("before-spool-delete");
         store.Delete(file);
         FailPoints.Pass("after-spool-delete");
+    }
+
+    /// <summary>Slices of whole frames that fit into a message each; one reference each.</summary>
+    private static List<FrameSlice> Split(in FrameSlice frames)
+    {
+        var pieces = new List<FrameSlice>();
+        var (from, at) = (0, 0);
+        while (at < frames.Length && FrameReader.TryRead(frames.Span[at..], out _, out var length))
+        {
+            if (at > from && at - from + length > ResultLedger.LargestMessage)
+            {
+                Take(frames, at);
+                from = at;
+            }
+
+            at += length;
+        }
+
+        Take(frames, frames.Length);
+        for (var i = 1; i < pieces.Count; i++)
+            frames.Buffer.Retain();
+        return pieces;
+
+        void Take(in FrameSlice all, int to) => pieces.Add(new FrameSlice(all.Buffer, all.Offset + from, to - from));
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "the spool cannot be read: {Problem}")]

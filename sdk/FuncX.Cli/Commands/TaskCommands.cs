@@ -50,17 +50,20 @@ internal static class TaskCommands
     {
         var id = Id();
         var wait = new Option<bool>("--wait") { Description = "Wait until the task has ended." };
-        var command = new Command("result", "Print a task's value; what it wrote goes to standard error.") { id, wait };
+        var output = new Option<FileInfo?>("--output", "-o") { Description = "Write the value as it is, JSON or bytes, to this file, and print where." };
+        var command = new Command("result", "Print a task's value; what it wrote goes to standard error.") { id, wait, output };
         commands.On(command, async (invocation, cancellation) =>
         {
             await using var client = invocation.Connect();
             var task = await GetAsync(client, Parse(invocation.Parsed.GetRequiredValue(id)), invocation.Parsed.GetValue(wait), cancellation);
-            var value = new RawResult((ContentType)task.ContentType, task.Value.Memory);
             if (task.State != TaskState.Done)
                 throw new FuncXException(FuncXErrorKind.Failed, $"Task {task.TaskId} has not ended yet ({State(task)}); --wait waits for it.");
             if (IsExpired(task))
                 throw new FuncXException(FuncXErrorKind.NotFound, $"Task {task.TaskId} has ended, and its result has expired: the service keeps results for a limited time.");
             var failure = task.Outcome == Outcome.Value ? null : Failure(task);
+            if (failure is null && invocation.Parsed.GetValue(output) is { } file)
+                return await SaveAsync(invocation, client, task, file, cancellation);
+            var value = new RawResult((ContentType)task.ContentType, failure is null ? await ValueAsync(client, task, cancellation) : default);
             if (invocation.IsJson)
             {
                 invocation.WriteJson(failure is null
@@ -80,6 +83,40 @@ internal static class TaskCommands
             return ExitCodes.Ok;
         });
         return command;
+    }
+
+    /// <summary>The value, which is not with the task when it is large.</summary>
+    private static async Task<ReadOnlyMemory<byte>> ValueAsync(FuncXClient client, TaskInfo task, CancellationToken cancellation)
+    {
+        if (task.Value.Length > 0 || task.ValueBytes == 0)
+            return task.Value.Memory;
+        var value = new MemoryStream(checked((int)task.ValueBytes));
+        await client.Tasks.ReadValueAsync(Parse(task.TaskId), value, cancellation);
+        return value.GetBuffer().AsMemory(0, (int)value.Length);
+    }
+
+    private static async Task<int> SaveAsync(Invocation invocation, FuncXClient client, TaskInfo task, FileInfo file, CancellationToken cancellation)
+    {
+        // Whole or not there.
+        var part = file.FullName + ".part";
+        try
+        {
+            await using (var destination = new FileStream(part, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20))
+                await client.Tasks.ReadValueAsync(Parse(task.TaskId), destination, cancellation);
+            File.Move(part, file.FullName, overwrite: true);
+        }
+        finally
+        {
+            if (File.Exists(part))
+                File.Delete(part);
+        }
+
+        var contentType = ((ContentType)task.ContentType).ToString().ToLowerInvariant();
+        if (invocation.IsJson)
+            invocation.WriteJson(new { Task = task.TaskId, Outcome = "value", ContentType = contentType, Bytes = task.ValueBytes, File = file.FullName });
+        else
+            await invocation.Terminal.Output.WriteLineAsync($"{task.ValueBytes} bytes ({contentType}) in {file.FullName}");
+        return ExitCodes.Ok;
     }
 
     private static Command Cancel(CommandLine commands)

@@ -1,3 +1,4 @@
+using System.Threading.Channels;
 using FuncX.Client.Connection;
 using FuncX.Contracts.V1;
 using Grpc.Core;
@@ -17,7 +18,12 @@ internal sealed class ResultSubscription : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly SemaphoreSlim _awaited = new(0, 1);
     private readonly Lock _gate = new();
+    private readonly Lock _taking = new();
+
+    /// <summary>Values that are fetched by themselves: what is small does not wait for them.</summary>
+    private readonly Channel<LargeRow> _large = Channel.CreateUnbounded<LargeRow>(new UnboundedChannelOptions { SingleReader = true });
     private Task? _running;
+    private Task? _fetching;
     private ulong _cursor;
 
     public ResultSubscription(ServiceConnection service, Tasks.TasksClient tasks, string group, IResultReceiver receiver)
@@ -49,6 +55,9 @@ internal sealed class ResultSubscription : IAsyncDisposable
             running = _running;
         if (running is not null)
             await running;
+        _large.Writer.Complete();
+        if (_fetching is not null)
+            await _fetching;
         _stop.Dispose();
         _awaited.Dispose();
     }
@@ -105,7 +114,7 @@ internal sealed class ResultSubscription : IAsyncDisposable
                 progress = true;
                 if (chunk.Cursor <= _cursor)
                     continue;
-                _receiver.Take(chunk);
+                Take(chunk);
                 _cursor = chunk.Cursor;
             }
         }
@@ -126,5 +135,43 @@ internal sealed class ResultSubscription : IAsyncDisposable
         if (progress || !_receiver.IsWaiting)
             return true;
         throw new RpcException(new Status(StatusCode.Unavailable, "the service ended the stream of results"));
+    }
+
+    private void Take(ResultChunk chunk)
+    {
+        List<LargeRow> large = [];
+        var rest = LargeRow.Split(chunk, large);
+        lock (_taking)
+            _receiver.Take(rest);
+        foreach (var row in large)
+            _large.Writer.TryWrite(row);
+        if (large.Count > 0)
+            _fetching ??= Task.Run(FetchAsync);
+    }
+
+    private async Task FetchAsync()
+    {
+        var values = new ValueReader(_service);
+        await foreach (var row in _large.Reader.ReadAllAsync())
+        {
+            try
+            {
+                await values.ReadAsync(row.Task, row.Value, _stop.Token);
+                lock (_taking)
+                    _receiver.Take(row.Chunk);
+            }
+            catch (FuncXException problem)
+            {
+                _receiver.Fail(problem);
+            }
+            catch (Exception) when (_stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception problem)
+            {
+                _receiver.Fail(new FuncXException(FuncXErrorKind.Failed, $"Reading the value of task {row.Task} failed: {problem.Message}", problem));
+            }
+        }
     }
 }

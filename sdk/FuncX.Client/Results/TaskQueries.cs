@@ -11,11 +11,17 @@ public sealed class TaskQueries
 {
     private readonly ServiceConnection _service;
 
-    internal TaskQueries(ServiceConnection service) => _service = service;
+    private readonly ValueReader _values;
 
-    /// <summary>One task with its outcome, output and the time of each hop.</summary>
+    internal TaskQueries(ServiceConnection service) => (_service, _values) = (service, new ValueReader(service));
+
+    /// <summary>One task with its outcome, output and the time of each hop. A value of more than 16 MiB is not in it: see <see cref="ReadValueAsync"/>.</summary>
     public Task<TaskInfo> GetAsync(TaskId task, CancellationToken cancellation = default) => _service.CallAsync(
         options => _service.Tasks.GetAsync(new GetTaskRequest { TaskId = task.ToString() }, options), $"Task {task}", cancellation);
+
+    /// <summary>Writes a task's value as it is to a stream, however large; gives its bytes.</summary>
+    public Task<long> ReadValueAsync(TaskId task, Stream destination, CancellationToken cancellation = default) =>
+        _values.ReadAsync(task, piece => destination.WriteAsync(piece, cancellation), cancellation);
 
     /// <summary>Counts of a group.</summary>
     public Task<GroupInfo> GetGroupAsync(string group, CancellationToken cancellation = default) => _service.CallAsync(
@@ -72,8 +78,16 @@ public sealed class TaskQueries
             {
                 if (chunk.Cursor > cursor)
                 {
-                    foreach (var result in Unpack(chunk, cursor))
+                    List<LargeRow> large = [];
+                    var rest = LargeRow.Split(chunk, large);
+                    foreach (var result in Unpack(rest, cursor, isLast: large.Count == 0))
                         yield return result;
+                    for (var row = 0; row < large.Count; row++)
+                    {
+                        await _values.ReadAsync(large[row].Task, large[row].Value, cancellation);
+                        yield return Unpack(large[row].Chunk, cursor, isLast: row == large.Count - 1)[0];
+                    }
+
                     cursor = chunk.Cursor;
                 }
 
@@ -90,7 +104,7 @@ public sealed class TaskQueries
     }
 
     /// <summary>The results of a message. Whoever stops in the middle of it must read it again, so all but the last say <paramref name="before"/>.</summary>
-    private static List<TaskResult> Unpack(ResultChunk chunk, ulong before)
+    private static List<TaskResult> Unpack(ResultChunk chunk, ulong before, bool isLast)
     {
         var results = new List<TaskResult>(chunk.Index.Count);
         var reader = new ResultChunkReader(chunk);
@@ -103,7 +117,7 @@ public sealed class TaskQueries
             }
         }
 
-        if (results.Count > 0)
+        if (isLast && results.Count > 0)
             results[^1] = results[^1] with { Cursor = chunk.Cursor };
         return results;
     }

@@ -62,6 +62,7 @@ public sealed record ServiceConfiguration
         var limits = new ServiceLimits
         {
             PayloadBytes = (int)section.Size("payload_bytes", standard.PayloadBytes, Least, Most),
+            ResultBytes = (int)section.Size("result_bytes", standard.ResultBytes, Least, Most),
             BatchTasks = section.Integer("batch_tasks", standard.BatchTasks, 1, 1_000_000),
             BatchBytes = (int)section.Size("batch_bytes", standard.BatchBytes, Least, Most),
             QueuePerEndpoint = section.Integer("queue_per_endpoint", (int)standard.QueuePerEndpoint, 1, int.MaxValue),

@@ -3,8 +3,11 @@ namespace FuncX.Service.Limits;
 /// <summary>What the service takes before it refuses. Every refusal names the limit by its YAML key (the property in snake_case), its value and what was asked.</summary>
 public sealed record ServiceLimits
 {
-    /// <summary>Arguments of one task, and its result, in bytes.</summary>
+    /// <summary>Arguments of one task, in bytes.</summary>
     public int PayloadBytes { get; init; } = 10 << 20;
+
+    /// <summary>Value of one task, in bytes. Those too large for a message are fetched in pieces.</summary>
+    public int ResultBytes { get; init; } = 256 << 20;
 
     /// <summary>Tasks of one batch.</summary>
     public int BatchTasks { get; init; } = 10_000;

@@ -21,9 +21,15 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
     /// <summary>link.proto says 512 KiB; as much again for an endpoint that fills up to it and adds one frame.</summary>
     private const int MostMessageBytes = 1 << 20;
 
+    /// <summary>Larger ones go to disk as they come: many at once would fill the memory.</summary>
+    private const long MostInMemory = 4 << 20;
+
     private readonly SemaphoreSlim _pending = new(MostPending);
     private readonly Dictionary<TaskId, Assembly> _assemblies = [];
     private readonly List<int> _large = [];
+
+    /// <summary>Rows of <see cref="_large"/> that came in pieces, with their files.</summary>
+    private readonly Dictionary<int, BodyWriter> _written = [];
     private TaskResult[] _results = [];
     private int _count;
     private ulong _sequence;
@@ -42,6 +48,7 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
         _results = ArrayPool<TaskResult>.Shared.Rent(Math.Max(16, message.Frames.Length / (FrameHeader.Size + ResultPrefix.Size)));
         _count = 0;
         _large.Clear();
+        GiveUpWritten();
         Parse(message.Frames.Memory, engine.Now);
         if (_large.Count > 0)
             await KeepLargeAsync();
@@ -65,7 +72,20 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
         engine.TakeBack(link, tasks);
     }
 
-    public void Dispose() => _pending.Dispose();
+    public void Dispose()
+    {
+        GiveUpWritten();
+        foreach (var assembly in _assemblies.Values)
+            assembly.Writer?.Dispose();
+        _pending.Dispose();
+    }
+
+    private void GiveUpWritten()
+    {
+        foreach (var writer in _written.Values)
+            writer.Dispose();
+        _written.Clear();
+    }
 
     private void Done(ResultsEvent results)
     {
@@ -126,11 +146,19 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
         var prefix = ResultPrefix.Read(body, (long)whole);
         var assembly = new Assembly(prefix, (long)whole, _sequence);
         var value = (long)whole - ResultPrefix.Size - prefix.StdoutBytes - prefix.StderrBytes;
-        if (value <= limits.PayloadBytes && (long)prefix.StdoutBytes + prefix.StderrBytes <= ResultPrefix.LargestOutputs)
-            assembly.Body = [];
-        assembly.Append(body[ResultPrefix.Size..]);
         // The same task again: its earlier sending broke off with the manager that sent it.
+        if (_assemblies.Remove(header.Task, out var earlier))
+            earlier.Writer?.Dispose();
         _assemblies[header.Task] = assembly;
+        if (value <= limits.ResultBytes && (long)prefix.StdoutBytes + prefix.StderrBytes <= ResultPrefix.LargestOutputs)
+        {
+            if ((long)whole <= MostInMemory)
+                assembly.Body = [];
+            else
+                assembly.Writer = engine.Store.Segments.Begin();
+        }
+
+        assembly.Append(body[ResultPrefix.Size..]);
         if (_assemblies.Count > 1024)
             throw new FrameException($"{_assemblies.Count} results are segmented at once; at most 1024 may be");
     }
@@ -149,15 +177,26 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
         var prefix = assembly.Prefix;
         if (assembly.Body is not null)
             Add(header, prefix, assembly.Body, now);
+        else if (assembly.Writer is { } writer)
+            AddWritten(header, prefix, writer, now);
         else
             AddTooLarge(header, prefix, assembly.BodyBytes, now);
+    }
+
+    private void AddWritten(in FrameHeader header, in ResultPrefix prefix, BodyWriter writer, long now)
+    {
+        var row = _count;
+        _written.Add(row, writer);
+        Add(header, prefix, default, now);
+        _results[row].BodyBytes = (int)writer.Length;
+        _large.Add(row);
     }
 
     private void AddTooLarge(in FrameHeader header, ResultPrefix prefix, long bytes, long now)
     {
         var body = JsonSerializer.SerializeToUtf8Bytes(new FailureBody(
             "TooLarge",
-            $"The result of task {header.Task} has {bytes} bytes with its output; the service takes values up to {limits.PayloadBytes} bytes (limit payload_bytes) and output up to {ResultPrefix.LargestOutputs}. Write large data to a file and return its path."));
+            $"The result of task {header.Task} has {bytes} bytes with its output; the service takes values up to {limits.ResultBytes} bytes (limit result_bytes) and output up to {ResultPrefix.LargestOutputs}. Write large data to a file and return its path."));
         prefix.Outcome = TaskOutcome.TooLarge;
         prefix.ContentType = ContentType.Json;
         prefix.StdoutBytes = prefix.StderrBytes = 0;
@@ -210,6 +249,8 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
             {
                 if (ended.Contains(row))
                     results[row].Index = -1;
+                else if (_written.TryGetValue(row, out var writer))
+                    results[row].Large = await writer.CompleteAsync();
                 else
                     last = results[row].Large = engine.Store.Segments.Append(results[row].Body.Span);
                 first = first.IsNone ? last : first;
@@ -218,6 +259,7 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
 
             if (!last.IsNone)
                 await engine.Store.Segments.SyncAsync(first, last);
+            GiveUpWritten();
         }
         catch (StorageFullException)
         {
@@ -238,8 +280,10 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
 
         public ulong FirstSequence { get; } = firstSequence;
 
-        /// <summary>Null: too large, its bytes are only counted.</summary>
         public byte[]? Body { get; set; }
+
+        /// <summary>Takes what is too large for memory. Without either, it is too large for the service, and its bytes are only counted.</summary>
+        public BodyWriter? Writer { get; set; }
 
         public long BodyBytes { get; } = wholeBytes - ResultPrefix.Size;
 
@@ -248,6 +292,8 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
         public void Append(ReadOnlySpan<byte> slice)
         {
             var taken = Taken + slice.Length;
+            if (taken <= BodyBytes)
+                Writer?.Append(slice);
             if (Body is { } body && taken <= BodyBytes)
             {
                 // Grows with what comes: an announcement alone takes no memory.

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
@@ -17,6 +18,7 @@ public sealed partial class SegmentFiles : IDisposable
     public const int LargeBody = 64 * 1024;
 
     private const int PageBytes = 4096;
+    private const int PieceBytes = 1 << 20;
     private const int KeepSize = 1;
     private const int PunchHole = 2;
 
@@ -42,6 +44,9 @@ public sealed partial class SegmentFiles : IDisposable
         _directory = directory;
         _fileBytes = fileBytes;
         Directory.CreateDirectory(directory);
+        // What was begun before the last end of the service and has no reference.
+        foreach (var path in Directory.EnumerateFiles(directory, "*.part"))
+            File.Delete(path);
         foreach (var path in Directory.EnumerateFiles(directory, "*.seg"))
         {
             if (int.TryParse(Path.GetFileNameWithoutExtension(path), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var number))
@@ -80,6 +85,23 @@ public sealed partial class SegmentFiles : IDisposable
         }
     }
 
+    /// <summary>Begins a body that comes in pieces and is too large for memory.</summary>
+    /// <exception cref="StorageFullException">The disk refused it.</exception>
+    public BodyWriter Begin()
+    {
+        int number;
+        lock (_gate)
+            number = ++_number;
+        try
+        {
+            return new BodyWriter(this, number, Path.ChangeExtension(PathOf(number), ".part"));
+        }
+        catch (IOException problem)
+        {
+            throw new StorageFullException($"{_directory} took no further file: {problem.Message}", problem);
+        }
+    }
+
     /// <summary>Completes when what was appended from the first to the last of these is on the disk. Callers that come together share one fdatasync.</summary>
     /// <exception cref="StorageFullException">The disk did not write all of it.</exception>
     public Task SyncAsync(SegmentReference first, SegmentReference last)
@@ -102,13 +124,40 @@ public sealed partial class SegmentFiles : IDisposable
     /// <exception cref="ChunkException">It is missing or not what was written.</exception>
     public void Read(SegmentReference reference, Span<byte> body)
     {
+        ReadExactly(reference, 0, body.Length, body);
+        if (XxHash3.HashToUInt64(body) != reference.Digest)
+            throw Damaged(reference, body.Length);
+    }
+
+    /// <summary>Reads a body's end, from an offset on, and checks all of it; its beginning is not kept.</summary>
+    /// <returns>How much that is.</returns>
+    /// <exception cref="ChunkException">It is missing or not what was written.</exception>
+    public int ReadEnd(SegmentReference reference, long bytes, long from, Span<byte> end)
+    {
+        var reader = new BodyReader(this, reference, bytes);
+        var piece = ArrayPool<byte>.Shared.Rent(PieceBytes);
+        try
+        {
+            while (reader.Position < from)
+                reader.Read(piece.AsSpan(0, (int)Math.Min(PieceBytes, from - reader.Position)));
+            return reader.Read(end[..(int)reader.Left]);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(piece);
+        }
+    }
+
+    /// <summary>Reads a piece of a body of <paramref name="bytes"/> bytes, unchecked.</summary>
+    internal void ReadExactly(SegmentReference reference, long from, long bytes, Span<byte> piece)
+    {
         var taken = 0;
         try
         {
             var file = OpenForReading(reference.File);
-            while (taken < body.Length)
+            while (taken < piece.Length)
             {
-                var count = RandomAccess.Read(file, body[taken..], reference.Offset + taken);
+                var count = RandomAccess.Read(file, piece[taken..], reference.Offset + from + taken);
                 if (count == 0)
                     break;
                 taken += count;
@@ -116,13 +165,21 @@ public sealed partial class SegmentFiles : IDisposable
         }
         catch (FileNotFoundException)
         {
-            throw new ChunkException($"{PathOf(reference.File)} is gone; a body of {body.Length} bytes at {reference.Offset} was in it");
+            throw new ChunkException($"{PathOf(reference.File)} is gone; a body of {bytes} bytes at {reference.Offset} was in it");
         }
 
-        if (taken < body.Length)
-            throw new ChunkException($"{PathOf(reference.File)} ends {body.Length - taken} bytes before the body at {reference.Offset} of {body.Length} bytes does");
-        if (XxHash3.HashToUInt64(body) != reference.Digest)
-            throw new ChunkException($"{PathOf(reference.File)}: the body at {reference.Offset} of {body.Length} bytes does not match its digest");
+        if (taken < piece.Length)
+            throw new ChunkException($"{PathOf(reference.File)} ends {bytes - from - taken} bytes before the body at {reference.Offset} of {bytes} bytes does");
+    }
+
+    internal ChunkException Damaged(SegmentReference reference, long bytes) =>
+        new($"{PathOf(reference.File)}: the body at {reference.Offset} of {bytes} bytes does not match its digest");
+
+    /// <summary>Makes what a <see cref="BodyWriter"/> has written a segment file, durably.</summary>
+    internal void Adopt(string path, int number)
+    {
+        File.Move(path, PathOf(number));
+        DiskSync.FlushDirectory(_directory);
     }
 
     /// <summary>

@@ -12,6 +12,12 @@ namespace FuncX.Service.Tasks;
 /// </summary>
 internal sealed class ResultMessage(SegmentFiles segments)
 {
+    /// <summary>Larger values are fetched by themselves.</summary>
+    public const int LargestValue = 16 << 20;
+
+    /// <summary>So are further ones when a message has so much: clients take messages of 64 MiB.</summary>
+    private const int MostBodies = 40 << 20;
+
     private const int SharedRows = 512;
     private const int SharedBytes = 64 * 1024;
 
@@ -22,6 +28,7 @@ internal sealed class ResultMessage(SegmentFiles segments)
     private readonly ArrayBufferWriter<byte> _batches = new(Wire.BatchId.Size * 16);
     private ResultChunk? _chunk;
     private ReadOnlyMemory<byte> _own;
+    private readonly List<int> _left = [];
     private int _firstRows;
     private bool _takesMore;
 
@@ -56,6 +63,14 @@ internal sealed class ResultMessage(SegmentFiles segments)
         rows.Batch.Id.Write(_batches.GetSpan(Wire.BatchId.Size));
         _batches.Advance(Wire.BatchId.Size);
         AddColumns(_chunk, rows);
+        foreach (var row in _left)
+        {
+            _chunk.Lengths[row] = 0;
+            _chunk.Large.Add((uint)row);
+            _chunk.LargeLengths.Add((ulong)rows.ValueBytes[row]);
+        }
+
+        _left.Clear();
         Bytes += small ? section.Length : _own.Length;
         if (small)
             _shared.Write(section.Span[rows.BodiesOffset..]);
@@ -123,8 +138,11 @@ internal sealed class ResultMessage(SegmentFiles segments)
         long values = 0, all = 0;
         for (var row = 0; row < rows.Count; row++)
         {
-            values += rows.ValueBytes[row];
-            all += rows.BodyBytes(row);
+            if (!rows.Large[row].IsNone && (rows.ValueBytes[row] > LargestValue || all + rows.BodyBytes(row) > MostBodies))
+                _left.Add(row);
+            else
+                values += rows.ValueBytes[row];
+            all += rows.BodyBytes(row) - (IsLeft(row) ? rows.ValueBytes[row] : 0);
         }
 
         // On disk each task's value and output lie together; on the wire all values come first.
@@ -134,6 +152,13 @@ internal sealed class ResultMessage(SegmentFiles segments)
         var at = rows.BodiesOffset;
         for (var row = 0; row < rows.Count; row++)
         {
+            var valueBytes = rows.ValueBytes[row];
+            if (IsLeft(row))
+            {
+                text += segments.ReadEnd(rows.Large[row], rows.BodyBytes(row), valueBytes, bodies.AsSpan(text));
+                continue;
+            }
+
             ReadOnlySpan<byte> body;
             if (rows.Large[row].IsNone)
             {
@@ -147,14 +172,16 @@ internal sealed class ResultMessage(SegmentFiles segments)
                 body = large;
             }
 
-            body[..rows.ValueBytes[row]].CopyTo(bodies.AsSpan(value));
-            body[rows.ValueBytes[row]..].CopyTo(bodies.AsSpan(text));
-            value += rows.ValueBytes[row];
-            text += body.Length - rows.ValueBytes[row];
+            body[..valueBytes].CopyTo(bodies.AsSpan(value));
+            body[valueBytes..].CopyTo(bodies.AsSpan(text));
+            value += valueBytes;
+            text += body.Length - valueBytes;
         }
 
         return bodies;
     }
+
+    private bool IsLeft(int row) => _left.Count > 0 && _left.BinarySearch(row) >= 0;
 
     private static void Add(RepeatedField<uint> field, int[] values, int count)
     {

@@ -24,7 +24,7 @@ internal sealed class StoreCheck : IChangeTarget
     private readonly TaskStore _store;
     private readonly ChunkDecoder _decoder = new();
     private readonly List<string> _problems = [];
-    private byte[] _body = [];
+    private readonly byte[] _piece = new byte[1 << 20];
     private bool _mayHaveExpired;
     private long _chunks;
     private long _submitted;
@@ -120,12 +120,15 @@ internal sealed class StoreCheck : IChangeTarget
 
     private void CheckBody(SegmentReference body, int bytes)
     {
-        if (_body.Length < bytes)
-            _body = GC.AllocateUninitializedArray<byte>(bytes);
         _bodies++;
         _bodyBytes += bytes;
         // One damaged body does not hide the next.
-        Try(() => _store.Segments.Read(body, _body.AsSpan(0, bytes)));
+        Try(() =>
+        {
+            var reader = new BodyReader(_store.Segments, body, bytes);
+            while (reader.Left > 0)
+                reader.Read(_piece);
+        });
     }
 
     private void Try(Action check)

@@ -14,10 +14,19 @@ public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, End
     /// <summary>One task of an owner with its outcome and the time of each hop; null: there is none of that id.</summary>
     public async ValueTask<TaskInfo?> GetAsync(int owner, TaskId id)
     {
-        var key = new BatchKey(id.Batch, owner);
-        var view = await engine.LookAsync(state => state.TryGet(key, out var batch) ? BatchView.Of(batch, (int)Math.Min(id.Index, int.MaxValue), 1) : null)
-            ?? (_store.Index.Find(key) is { } finished ? BatchView.Of(finished) : null);
-        return view is not null && id.Index < (uint)view.Count ? Describe(view, (int)id.Index, new ResultRows(), withBody: true) : null;
+        var body = new StoredValue();
+        var info = await GetAsync(owner, id, (section, rows, row) => Locate(body, section, rows, row));
+        if (info is not null && body.Bytes > 0)
+            FillBody(info, body);
+        return info;
+    }
+
+    /// <summary>Where the value of a task lies; null: there is none of that id.</summary>
+    internal async ValueTask<StoredValue?> FindValueAsync(int owner, TaskId id)
+    {
+        var value = new StoredValue();
+        value.Info = await GetAsync(owner, id, (section, rows, row) => Locate(value, section, rows, row));
+        return value.Info is null ? null : value;
     }
 
     /// <summary>Whether a task has ended and its result is kept no longer.</summary>
@@ -140,7 +149,7 @@ public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, End
     /// <summary>False: the task's result has expired, and with it the task.</summary>
     private bool TryAdd(ListTasksReply reply, BatchView view, int index, ResultRows rows)
     {
-        var info = Describe(view, index, rows, withBody: false);
+        var info = Describe(view, index, rows, found: null);
         if (IsExpired(info))
             return false;
         reply.Tasks.Add(info);
@@ -153,7 +162,7 @@ public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, End
         return reply;
     }
 
-    private TaskInfo Describe(BatchView view, int index, ResultRows rows, bool withBody)
+    private TaskInfo Describe(BatchView view, int index, ResultRows rows, FoundRow? found)
     {
         var info = new TaskInfo
         {
@@ -170,7 +179,7 @@ public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, End
         DescribeSubmission(info, view);
         info.Times.ServiceSent = view.SentOf(index);
         if (info.State == TaskState.Done)
-            DescribeResult(info, view, index, rows, withBody);
+            DescribeResult(info, view, index, rows, found);
         return info;
     }
 
@@ -186,7 +195,7 @@ public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, End
         info.ContentType = (uint)record.ContentType;
     }
 
-    private void DescribeResult(TaskInfo info, BatchView view, int index, ResultRows rows, bool withBody)
+    private void DescribeResult(TaskInfo info, BatchView view, int index, ResultRows rows, FoundRow? found)
     {
         var complete = true;
         foreach (var id in view.ResultChunks)
@@ -209,8 +218,7 @@ public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, End
                 if (row < 0)
                     continue;
                 Fill(info, rows, row, _store.CommittedAt(id));
-                if (withBody)
-                    FillBody(info, section[..length], rows, row);
+                found?.Invoke(section[..length], rows, row);
                 return;
             }
         }
@@ -226,6 +234,7 @@ public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, End
         info.Attempts = rows.Attempt[row];
         info.ContentType = (uint)rows.ContentType[row];
         info.Code = rows.Code[row];
+        info.ValueBytes = (ulong)rows.ValueBytes[row];
         info.Times.ServiceCommitted = rows.BatchCommitted;
         info.Times.ServiceSent = rows.Time(ResultTimes.Sent, row);
         info.Times.EndpointReceived = rows.Time(ResultTimes.EndpointReceived, row);
@@ -238,26 +247,48 @@ public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, End
         info.Times.ResultCommitted = committed;
     }
 
-    private void FillBody(TaskInfo info, ReadOnlyMemory<byte> section, ResultRows rows, int row)
+    private async ValueTask<TaskInfo?> GetAsync(int owner, TaskId id, FoundRow found)
     {
-        ReadOnlyMemory<byte> body;
-        if (rows.Large[row].IsNone)
+        var key = new BatchKey(id.Batch, owner);
+        var view = await engine.LookAsync(state => state.TryGet(key, out var batch) ? BatchView.Of(batch, (int)Math.Min(id.Index, int.MaxValue), 1) : null)
+            ?? (_store.Index.Find(key) is { } finished ? BatchView.Of(finished) : null);
+        return view is not null && id.Index < (uint)view.Count ? Describe(view, (int)id.Index, new ResultRows(), found) : null;
+    }
+
+    private static void Locate(StoredValue body, ReadOnlyMemory<byte> section, ResultRows rows, int row)
+    {
+        body.Bytes = rows.BodyBytes(row);
+        body.ValueBytes = rows.ValueBytes[row];
+        body.StdoutBytes = rows.StdoutBytes[row];
+        body.Large = rows.Large[row];
+        if (!body.Large.IsNone)
+            return;
+        var at = rows.BodiesOffset;
+        for (var before = 0; before < row; before++)
+            at += rows.Large[before].IsNone ? rows.BodyBytes(before) : 0;
+        body.Small = section.Slice(at, body.Bytes);
+    }
+
+    private void FillBody(TaskInfo info, StoredValue found)
+    {
+        var (body, value) = (found.Small, found.ValueBytes);
+        if (!found.Large.IsNone && value > ResultMessage.LargestValue)
         {
-            var at = rows.BodiesOffset;
-            for (var before = 0; before < row; before++)
-                at += rows.Large[before].IsNone ? rows.BodyBytes(before) : 0;
-            body = section.Slice(at, rows.BodyBytes(row));
+            var output = new byte[found.Bytes - value];
+            _store.Segments.ReadEnd(found.Large, found.Bytes, value, output);
+            (body, value) = (output, 0);
         }
-        else
+        else if (!found.Large.IsNone)
         {
-            var large = new byte[rows.BodyBytes(row)];
-            _store.Segments.Read(rows.Large[row], large);
+            var large = new byte[found.Bytes];
+            _store.Segments.Read(found.Large, large);
             body = large;
         }
 
-        var value = rows.ValueBytes[row];
         info.Value = UnsafeByteOperations.UnsafeWrap(body[..value]);
-        info.Stdout = UnsafeByteOperations.UnsafeWrap(body.Slice(value, rows.StdoutBytes[row]));
-        info.Stderr = UnsafeByteOperations.UnsafeWrap(body[(value + rows.StdoutBytes[row])..]);
+        info.Stdout = UnsafeByteOperations.UnsafeWrap(body.Slice(value, found.StdoutBytes));
+        info.Stderr = UnsafeByteOperations.UnsafeWrap(body[(value + found.StdoutBytes)..]);
     }
+
+    private delegate void FoundRow(ReadOnlyMemory<byte> section, ResultRows rows, int row);
 }

@@ -87,9 +87,7 @@ public sealed partial class TasksService(TaskEngine engine, Submissions submissi
     {
         var id = Parse(request.TaskId);
         var info = await tasks.GetAsync(context.GetCaller().Owner.Number, id) ?? throw Unknown(request.TaskId);
-        return TaskReader.IsExpired(info)
-            ? throw new RpcException(new Status(StatusCode.NotFound, $"the result of task '{request.TaskId}' has expired; results are kept for {limits.ResultRetention} (limit result_retention)"))
-            : info;
+        return TaskReader.IsExpired(info) ? throw Expired(request.TaskId) : info;
     }
 
     public override async Task<ListTasksReply> List(ListTasksRequest request, ServerCallContext context)
@@ -160,6 +158,32 @@ public sealed partial class TasksService(TaskEngine engine, Submissions submissi
         }
     }
 
+    public override async Task Value(ValueRequest request, IServerStreamWriter<ValuePiece> responseStream, ServerCallContext context)
+    {
+        var caller = context.GetCaller();
+        var id = Parse(request.TaskId);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, caller.Revoked);
+        try
+        {
+            var value = await tasks.FindValueAsync(caller.Owner.Number, id) ?? throw Unknown(request.TaskId);
+            if (TaskReader.IsExpired(value.Info!))
+                throw Expired(request.TaskId);
+            if (value.Info!.State != TaskState.Done)
+                throw new RpcException(new Status(StatusCode.FailedPrecondition, $"task '{request.TaskId}' has not ended yet"));
+            if (request.Offset > (ulong)value.ValueBytes)
+                throw new RpcException(new Status(StatusCode.OutOfRange, $"offset {request.Offset} lies behind the value of task '{request.TaskId}', which has {value.ValueBytes} bytes"));
+            await ValueStream.SendAsync(engine.Store.Segments, value, (long)request.Offset, responseStream, ending.Token);
+        }
+        catch (Exception problem) when (problem is OperationCanceledException or IOException or InvalidOperationException && caller.Revoked.IsCancellationRequested)
+        {
+            throw new RpcException(new Status(StatusCode.Unauthenticated, caller.RevokedMessage));
+        }
+        catch (ChunkException problem)
+        {
+            throw new RpcException(new Status(StatusCode.DataLoss, $"the value of task '{request.TaskId}' cannot be read: {problem.Message}"));
+        }
+    }
+
     public override async Task<GroupInfo> GetGroup(GetGroupRequest request, ServerCallContext context)
     {
         CheckGroup(request.Group);
@@ -193,6 +217,9 @@ public sealed partial class TasksService(TaskEngine engine, Submissions submissi
     private static RpcException Invalid(string message) => new(new Status(StatusCode.InvalidArgument, message));
 
     private static RpcException Unknown(string task) => new(new Status(StatusCode.NotFound, $"task '{task}' was not found"));
+
+    private RpcException Expired(string task) =>
+        new(new Status(StatusCode.NotFound, $"the result of task '{task}' has expired; results are kept for {limits.ResultRetention} (limit result_retention)"));
 
     private static RpcException UnknownGroup(string group) => new(new Status(StatusCode.NotFound, $"group '{group}' was not found"));
 

@@ -15,6 +15,9 @@ public sealed record Ending(string Kind, string Code, string Arguments, Outcome 
 
     public uint WalltimeMs { get; init; }
 
+    /// <summary>At least so large, when that matters.</summary>
+    public int Bytes { get; init; }
+
     /// <summary>Exit status, or minus the signal, of the worker that died.</summary>
     public int? Code2 { get; init; }
 }
@@ -71,6 +74,16 @@ public static class OutcomeTable
             new("command", Sh("printf 'a\\377b'"), "[]", Outcome.Value, "\"stdout\":\"a\\uFFFDb\""),
             new("dotnet", "Cycle", "[]", Outcome.Exception, "UnserialisableResult"),
         ]),
+        ("result of 100 MB", [
+            new("python", "def f():\n    return 'x' * 100_000_000\n", "[]", Outcome.Value, "xxx") { Bytes = 100_000_002 },
+            new("command", Sh("head -c 100000000 /dev/zero | tr '\\000' x > large", ", \"outputs\": [\"large\"]"), "[]", Outcome.Value, "xxx") { Bytes = 100_000_000 },
+            new("dotnet", "Large", "[100000000]", Outcome.Value, "xxx") { Bytes = 100_000_002 },
+        ]),
+        ("result above `limits.result`", [
+            new("python", "def f():\n    return 'x' * 120_000_000\n", "[]", Outcome.TooLarge, "limits.result"),
+            new("command", Sh("head -c 120000000 /dev/zero > large", ", \"outputs\": [\"large\"]"), "[]", Outcome.TooLarge, "limits.result"),
+            new("dotnet", "Large", "[120000000]", Outcome.TooLarge, "limits.result"),
+        ]),
         ("output flood", [
             new("python", "def f():\n    for i in range(100_000):\n        print('a line of the flood, and what stands in it')\n    return 'over'\n", "[]", Outcome.Value, "over") { Output = "bytes of output were cut" },
             new("command", Sh("yes | head -c 4000000"), "[]", Outcome.Value, "\"stdout_bytes\":4000000"),
@@ -111,7 +124,7 @@ public static class OutcomeTable
     {
         if (ending is null)
             return "";
-        var outcome = ending.Outcome switch { Outcome.TimedOut => "timed out", var other => other.ToString().ToLowerInvariant() };
+        var outcome = ending.Outcome switch { Outcome.TimedOut => "timed out", Outcome.TooLarge => "too large", var other => other.ToString().ToLowerInvariant() };
         return ending.Contains.Length > 0 ? $"{outcome}: `{ending.Contains.Replace("|", "\\|", StringComparison.Ordinal)}`" : outcome;
     }
 }

@@ -29,7 +29,7 @@ class Results:
             stdout, stderr = self._output.take()
         if outcome == VALUE and len(data) > self._limit:
             content, outcome = JSON, TOO_LARGE
-            data = failure_body("TooLarge", "the result has %d bytes; the limit of results is %d" % (len(data), self._limit))
+            data = failure_body("TooLarge", "the result has %d bytes; the endpoint's limit limits.result is %d" % (len(data), self._limit))
         size = RESULT_HEAD_BYTES + len(data) + len(stdout) + len(stderr)
         ring = self._ring
         if ring is None or size > ring.largest:
