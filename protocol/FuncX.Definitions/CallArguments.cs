@@ -21,6 +21,11 @@ public sealed record CallArguments(IReadOnlyList<JsonElement> Positional, IReadO
         {
             throw new ArgumentsException($"the arguments are not JSON: {problem.Message}", problem);
         }
+        catch (InvalidOperationException problem)
+        {
+            // A name with half of a surrogate pair, or with bytes that are no UTF-8: the parser leaves both to whoever asks for the text.
+            throw new ArgumentsException($"a name among the arguments is no Unicode text: {problem.Message}", problem);
+        }
     }
 
     private static CallArguments Read(JsonElement root)

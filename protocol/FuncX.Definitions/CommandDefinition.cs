@@ -51,6 +51,11 @@ public sealed record CommandDefinition
         {
             throw new DefinitionException($"a command's definition must be a JSON object: {problem.Message}", problem);
         }
+        catch (InvalidOperationException problem)
+        {
+            // Half of a surrogate pair, or bytes that are no UTF-8: the parser leaves both to whoever asks for the text.
+            throw new DefinitionException($"a text in the command's definition is no Unicode: {problem.Message}", problem);
+        }
     }
 
     private static CommandDefinition Read(JsonElement root)

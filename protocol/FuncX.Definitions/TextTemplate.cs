@@ -105,7 +105,7 @@ public sealed class TextTemplate
     {
         var text = value.ValueKind switch
         {
-            JsonValueKind.String => value.GetString()!,
+            JsonValueKind.String => UnicodeOf(name, value),
             JsonValueKind.Number => value.GetRawText(),
             JsonValueKind.True => "true",
             JsonValueKind.False => "false",
@@ -114,11 +114,25 @@ public sealed class TextTemplate
         return text.Contains('\0') ? throw new ArgumentsException($"the argument '{name}' has a zero character; no argument of a program can") : text;
     }
 
+    private static string UnicodeOf(string name, JsonElement value)
+    {
+        try
+        {
+            return value.GetString()!;
+        }
+        catch (InvalidOperationException problem)
+        {
+            // As in CallArguments.Read.
+            throw new ArgumentsException($"the argument '{name}' is no Unicode text: {problem.Message}", problem);
+        }
+    }
+
     private static string Describe(JsonElement value) => value.ValueKind switch
     {
         JsonValueKind.Null => "null",
         JsonValueKind.Array => "a list",
         JsonValueKind.Object => "an object",
+        JsonValueKind.String => "a text",
         _ => value.GetRawText(),
     };
 }

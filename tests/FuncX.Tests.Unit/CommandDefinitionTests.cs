@@ -38,8 +38,21 @@ public sealed class CommandDefinitionTests
     [InlineData("""{"command": ["a"], "defaults": {"x": 1}}""", "'x' is not among the parameters")]
     [InlineData("""{"command": ["a"], "command": ["b"]}""", "must be a JSON object")]
     [InlineData("""{"command": ["a"], "walltme": 1}""", "'walltme' is no key")]
+    [InlineData("""{"command": ["a", "\ud800"]}""", "is no Unicode")]
+    [InlineData("""{"command": ["a"], "environment": {"\ud800": "x"}}""", "is no Unicode")]
+    [InlineData("""{"command": ["a"], "\ud800": 1}""", "is no Unicode")]
     public void A_definition_that_is_wrong_is_refused_with_the_reason(string json, string reason) =>
         Should.Throw<DefinitionException>(() => Read(json)).Message.ShouldContain(reason);
+
+    [Fact]
+    public void Bytes_that_are_no_UTF_8_are_refused_with_the_reason()
+    {
+        byte[] text = [.. """{"command": ["a", "{x} """u8, 0xE1, .. "\"]}"u8];
+        Should.Throw<DefinitionException>(() => CommandDefinition.Read(text)).Message.ShouldContain("is no Unicode");
+        byte[] argument = [.. "[\""u8, 0xE1, .. "\"]"u8];
+        Should.Throw<ArgumentsException>(() => CommandCall.Create(CommandDefinition.Read("""{"command": ["a", "{x}"]}"""u8.ToArray()), CallArguments.Read(argument))).Message.ShouldContain("is no Unicode");
+        Should.Throw<ArgumentsException>(() => CommandCall.Create(CommandDefinition.Read("""{"command": ["a", "{x...}"]}"""u8.ToArray()), CallArguments.Read(argument))).Message.ShouldContain("'x' is a text");
+    }
 
     [Theory]
     [InlineData("""["a", 2]""", "there are 2 arguments; the function takes x")]
@@ -53,6 +66,8 @@ public sealed class CommandDefinitionTests
     [InlineData("""{"args": [1], "more": 2}""", "nothing else")]
     [InlineData("""["a\u0000b"]""", "zero character")]
     [InlineData("nonsense", "are not JSON")]
+    [InlineData("""["\ud800"]""", "'x' is no Unicode text")]
+    [InlineData("""{"kwargs": {"\ud800": 1}}""", "a name among the arguments is no Unicode text")]
     public void Arguments_that_do_not_fit_are_refused_with_the_reason(string arguments, string reason) =>
         Should.Throw<ArgumentsException>(() => Call("""{"command": ["echo", "{x}"]}""", arguments)).Message.ShouldContain(reason);
 
