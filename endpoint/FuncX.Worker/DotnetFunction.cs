@@ -31,7 +31,7 @@ internal sealed class DotnetFunction
         if (Method is not null)
             return;
         if (!Directory.Exists(_directory))
-            PackageReader.Unpack(_code, _entry, _directory);
+            Unpack();
         var context = new PackageContext(_directory, _entry.Assembly + ".dll");
         try
         {
@@ -50,6 +50,16 @@ internal sealed class DotnetFunction
         Method = null;
         _context?.Unload();
         _context = null;
+    }
+
+    // What breaks off half way, on a damaged package or a full disk, must not be taken for the package by the next call.
+    private void Unpack()
+    {
+        var unfinished = _directory + ".unfinished";
+        if (Directory.Exists(unfinished))
+            Directory.Delete(unfinished, recursive: true);
+        PackageReader.Unpack(_code, _entry, unfinished);
+        Directory.Move(unfinished, _directory);
     }
 
     private MethodInfo Find(PackageContext context)

@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using System.Text;
 
 namespace FuncX.Definitions;
 
@@ -12,6 +13,11 @@ public static class PackageReader
     public const long MostBytes = 256L << 20;
 
     public const int MostFiles = 2_000;
+
+    /// <summary>Most bytes of a file's path, and of each of its parts: what file systems take.</summary>
+    private const int MostPathBytes = 1_024;
+
+    private const int MostPartBytes = 255;
 
     /// <summary>Is it an assembly by itself, not an archive?</summary>
     public static bool IsAssembly(ReadOnlySpan<byte> code) => code.StartsWith("MZ"u8);
@@ -100,6 +106,8 @@ public static class PackageReader
             var parts = entry.FullName.TrimEnd('/').Split('/');
             if (entry.FullName.Contains('\\') || entry.FullName.Contains('\0') || parts.Any(static part => part is "" or "." or ".."))
                 throw new DefinitionException($"the package's file '{entry.FullName}' is not below its directory");
+            if (Encoding.UTF8.GetByteCount(entry.FullName) > MostPathBytes || parts.Any(static part => Encoding.UTF8.GetByteCount(part) > MostPartBytes))
+                throw new DefinitionException($"a file of the package has a path of more than {MostPathBytes} bytes, or a part of it more than {MostPartBytes}");
             // The upper half of the attributes is the file's mode where a Unix program made the archive.
             if ((entry.ExternalAttributes >> 16 & 0xF000) is not (0 or 0x8000 or 0x4000))
                 throw new DefinitionException($"the package's '{entry.FullName}' is no file: links and devices are not taken");
@@ -111,6 +119,15 @@ public static class PackageReader
             if (entry.Length < 0 || bytes > MostBytes)
                 throw TooLarge();
             files.Add(entry);
+        }
+
+        foreach (var name in seen)
+        {
+            for (var end = name.IndexOf('/'); end >= 0; end = name.IndexOf('/', end + 1))
+            {
+                if (seen.Contains(name[..end]))
+                    throw new DefinitionException($"the package has '{name[..end]}' as a file and as a directory");
+            }
         }
 
         return files;

@@ -35,6 +35,26 @@ public sealed class PackageReaderTests : IDisposable
         _directory.EnumerateFiles("*", SearchOption.AllDirectories).ShouldBeEmpty();
     }
 
+    [Theory]
+    [InlineData("a", "a/b")]
+    [InlineData("a/b", "a")]
+    [InlineData("a", "a/")]
+    public void A_path_that_is_both_a_file_and_a_directory_is_refused(string one, string other)
+    {
+        var code = Zip(("Lab.dll", "one"), (one, "two"), (other, ""));
+        Should.Throw<DefinitionException>(() => PackageReader.Check(code, s_entry)).Message.ShouldContain("as a file and as a directory");
+        Should.Throw<DefinitionException>(() => PackageReader.Unpack(code, s_entry, Path.Combine(_directory.FullName, "p")));
+    }
+
+    [Theory]
+    [InlineData(256, 1)]
+    [InlineData(200, 6)]
+    public void A_path_that_no_file_system_takes_is_refused(int letters, int parts)
+    {
+        var code = Zip(("Lab.dll", "one"), (string.Join('/', Enumerable.Repeat(new string('a', letters), parts)), "two"));
+        Should.Throw<DefinitionException>(() => PackageReader.Check(code, s_entry)).Message.ShouldContain("has a path of more than");
+    }
+
     [Fact]
     public void A_link_is_refused()
     {

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using FuncX.Tests.Integration.Harness;
 using Google.Protobuf;
 
@@ -32,6 +33,15 @@ public sealed class DotnetFunctionTests
         await cluster.Api.SubmitAsync(ServiceApi.Request(square, cluster.EndpointId, "many", Enumerable.Range(0, 500).Select(static i => $"[{i}]")));
         foreach (var (task, result) in await cluster.Api.WaitAsync("many", 500))
             result.ShouldHaveValue($"{(task.Index * task.Index) + 7}");
+
+        // One file of it is damaged: what was unpacked before that is not taken for the package by the next call.
+        var damaged = await cluster.Api.RegisterDotnetAsync("Square", DamagedPackage());
+        for (var call = 0; call < 2; call++)
+        {
+            var result = await cluster.CallAsync(damaged, "[7]");
+            result.Outcome.ShouldBe(Outcome.Exception);
+            result.Text.ShouldContain("zz.txt in the package is damaged");
+        }
 
         async Task ShouldGiveAsync(string method, string arguments, string value) =>
             (await cluster.CallAsync(await cluster.Api.RegisterDotnetAsync(method), arguments)).ShouldHaveValue(value);
@@ -78,4 +88,23 @@ public sealed class DotnetFunctionTests
         var square = await cluster.Api.RegisterDotnetAsync("Square");
         (await cluster.CallAsync(square, "[7]")).ShouldHaveValue("56");
     });
+
+    private static byte[] DamagedPackage()
+    {
+        using var stream = new MemoryStream();
+        stream.Write(Kinds.Package);
+        using (var archive = new ZipArchive(stream, ZipArchiveMode.Update, leaveOpen: true))
+        {
+            using var text = new StreamWriter(archive.CreateEntry("zz.txt").Open());
+            text.Write(string.Concat(Enumerable.Range(0, 1_000)));
+        }
+
+        var bytes = stream.ToArray();
+        // local file header: signature u32 ... name length u16 at 26, extra length u16 at 28, then both and the data
+        var header = bytes.AsSpan().LastIndexOf("PK\u0003\u0004"u8);
+        var data = header + 30 + BitConverter.ToUInt16(bytes, header + 26) + BitConverter.ToUInt16(bytes, header + 28);
+        // A block of the kind that deflate does not have.
+        bytes[data] = 0xFF;
+        return bytes;
+    }
 }

@@ -14,8 +14,8 @@ public static class Kinds
     public static async Task<string> RegisterCommandAsync(this ServiceApi api, string name, string definition) => (await api.Functions.RegisterAsync(
         new RegisterFunctionRequest { Kind = FunctionKind.Command, Name = name, Code = ByteString.CopyFromUtf8(definition) }, api.Headers)).FunctionId;
 
-    public static async Task<string> RegisterDotnetAsync(this ServiceApi api, string method) => (await api.Functions.RegisterAsync(
-        new RegisterFunctionRequest { Kind = FunctionKind.Dotnet, Name = method, Entry = $"Lab::FuncX.Tests.Functions.Calls::{method}", Code = ByteString.CopyFrom(Package) }, api.Headers)).FunctionId;
+    public static async Task<string> RegisterDotnetAsync(this ServiceApi api, string method, byte[]? package = null) => (await api.Functions.RegisterAsync(
+        new RegisterFunctionRequest { Kind = FunctionKind.Dotnet, Name = method, Entry = $"Lab::FuncX.Tests.Functions.Calls::{method}", Code = ByteString.CopyFrom(package ?? Package) }, api.Headers)).FunctionId;
 
     /// <summary>One call in a group of its own, and how it ended.</summary>
     public static async Task<TaskResult> CallAsync(this LocalCluster cluster, string function, string arguments, TaskOptions? options = null)
