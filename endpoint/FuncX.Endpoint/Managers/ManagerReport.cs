@@ -18,7 +18,9 @@ public sealed record ManagerReport
     {
         try
         {
-            return JsonSerializer.Deserialize(body, ManagerReportJson.Default.ManagerReport) ?? new ManagerReport();
+            var report = JsonSerializer.Deserialize(body, ManagerReportJson.Default.ManagerReport) ?? new ManagerReport();
+            // What a status leaves out comes as null, as what it says is null does.
+            return report with { Note = report.Note ?? "", Hops = report.Hops ?? new ManagerHops() };
         }
         catch (JsonException problem)
         {
