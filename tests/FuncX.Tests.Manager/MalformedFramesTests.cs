@@ -45,6 +45,21 @@ public sealed class MalformedFramesTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void What_a_zygote_tells_at_length_is_cut_and_leaves_the_link()
+    {
+        using var node = Node("zygote_tells_at_length", perNode: 1).Ready();
+        node.Run("echo", "[1]").Value.ShouldBe("1");
+        string? note = null;
+        node.Eventually(
+            () => (note = node.Endpoint.Statuses.Select(static status => status.RootElement.GetProperty("note").GetString()).FirstOrDefault(static text => text!.Contains("<<<", StringComparison.Ordinal))) is not null,
+            "a status with what the zygote told");
+        note!.Length.ShouldBeLessThan(5_000);
+        note.ShouldEndWith("more characters were cut]");
+        node.Run("echo", "[2]").Value.ShouldBe("2");
+        node.Endpoint.Connections.ShouldBe(1);
+    }
+
+    [Fact]
     public void Thousands_of_malformed_frames_leave_the_manager_and_the_other_owner_working()
     {
         var seed = Environment.GetEnvironmentVariable("FUNCX_TESTS_SEED") is { Length: > 0 } given ? int.Parse(given) : Random.Shared.Next(1_000_000);

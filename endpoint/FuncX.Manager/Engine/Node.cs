@@ -20,6 +20,8 @@ internal sealed unsafe class Node
     private const long HeldLimit = 64 << 20;
     private const long StatusMicroseconds = 1_000_000;
 
+    private const int MostNoteCharacters = 4_000;
+
     /// <summary>Most bytes of a value: with its output and all frames' headers it must stay below 2 GiB, what one batch can hold.</summary>
     private const long LargestValue = 2_000_000_000;
 
@@ -273,8 +275,9 @@ internal sealed unsafe class Node
 
     public void Note(string text)
     {
-        LastNote = text;
-        Console.Error.WriteLine($"funcx-manager {Name}: {text}");
+        // A zygote is user code's and may say anything: a status with all of it could be more than a frame holds, which would end the link for every owner.
+        LastNote = text.Length <= MostNoteCharacters ? text : $"{text.AsSpan(0, MostNoteCharacters)} [{text.Length - MostNoteCharacters} more characters were cut]";
+        Console.Error.WriteLine($"funcx-manager {Name}: {LastNote}");
     }
 
     public long WalltimeOf(in TaskRecord task)
