@@ -20,6 +20,9 @@ internal sealed unsafe class Node
     private const long HeldLimit = 64 << 20;
     private const long StatusMicroseconds = 1_000_000;
 
+    /// <summary>So long after the last change the memory of the work before is given back.</summary>
+    private const long TrimMicroseconds = 5_000_000;
+
     private const int MostNoteCharacters = 4_000;
 
     /// <summary>Most bytes of a value: with its output and all frames' headers it must stay below 2 GiB, what one batch can hold.</summary>
@@ -44,6 +47,7 @@ internal sealed unsafe class Node
     private bool _draining;
     private bool _saidLast;
     private long _statusAt = long.MaxValue;
+    private long _trimAt = long.MaxValue;
     private long _killAt = long.MaxValue;
     private long _endAt = long.MaxValue;
     private int? _exitCode;
@@ -373,9 +377,17 @@ internal sealed unsafe class Node
         {
             _statusAt = long.MaxValue;
             _status.Write(afterResults: false);
+            _trimAt = now + TrimMicroseconds;
+        }
+        else if (_trimAt <= now)
+        {
+            // Nothing happened since the last status: what a busy time took goes back, which the allocator keeps in its arenas otherwise.
+            _trimAt = long.MaxValue;
+            if (Table.Count == 0)
+                _ = Libc.MallocTrim(0);
         }
 
-        due = Math.Min(Math.Min(due, _statusAt), Math.Min(_killAt, _endAt));
+        due = Math.Min(Math.Min(due, Math.Min(_statusAt, _trimAt)), Math.Min(_killAt, _endAt));
         if (due != long.MaxValue)
             Arm(due, now);
     }

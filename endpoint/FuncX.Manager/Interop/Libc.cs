@@ -243,6 +243,10 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", EntryPoint = "posix_spawnattr_setsigmask")]
     public static partial int AttributesMask(void* attributes, void* set);
 
+    /// <summary>Gives free memory of the C library's allocator back to the system, in the middle of its arenas too.</summary>
+    [LibraryImport("libc", EntryPoint = "malloc_trim")]
+    public static partial int MallocTrim(nuint pad);
+
     /// <summary>The last call's error in words, with its number.</summary>
     public static string LastError()
     {
