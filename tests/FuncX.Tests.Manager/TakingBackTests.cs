@@ -13,11 +13,42 @@ namespace FuncX.Tests.Manager;
 public sealed class TakingBackTests(ITestOutputHelper output)
 {
     private const int Continue = 18;
+    private const int Stop = 19;
     private const ulong MostAhead = 60;
 
     private static readonly int Most = Environment.GetEnvironmentVariable("FUNCX_TESTS_FULL") is "1" ? 3_000_000 : 300_000;
     private static readonly TimeSpan s_length = TimeSpan.FromSeconds(Environment.GetEnvironmentVariable("FUNCX_TESTS_FULL") is "1" ? 30 : 3);
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+
+    /// <summary>As on a node with more to do than it can: workers that were sent tasks are not given a processor while another owner wants their place.</summary>
+    [Fact]
+    public void A_worker_that_is_to_go_and_had_begun_nothing_makes_room()
+    {
+        using var node = new NodeUnderTest(NodeUnderTest.Settings(perNode: 2)).Ready();
+        var begun = Enumerable.Range(0, 2).Select(_ => node.Submit("nap_then_pid", "[0.3]")).ToArray();
+        var workers = begun.Select(id => int.Parse(node.Result(id).Value!)).ToArray();
+        workers.Distinct().Count().ShouldBe(2);
+        // Short ones, so that several are sent ahead.
+        foreach (var id in Enumerable.Range(0, 200).Select(_ => node.Submit("echo", "[1]")).ToArray())
+            node.Result(id);
+        foreach (var worker in workers)
+            Libc.Kill(worker, Stop).ShouldBe(0);
+        try
+        {
+            var ahead = Enumerable.Range(0, 40).Select(_ => node.Submit("echo", "[2]")).ToArray();
+            node.Run("echo", "[3]", owner: 2).Value.ShouldBe("3");
+
+            foreach (var worker in workers)
+                _ = Libc.Kill(worker, Continue);
+            foreach (var id in ahead)
+                node.Result(id).Value.ShouldBe("2");
+        }
+        finally
+        {
+            foreach (var worker in workers)
+                _ = Libc.Kill(worker, Continue);
+        }
+    }
 
     /// <summary>A worker written from the protocol, in a thread that pauses at every point of its reading, against the manager's own ring and its own account.</summary>
     [Fact]

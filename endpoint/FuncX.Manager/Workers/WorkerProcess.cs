@@ -517,6 +517,9 @@ internal sealed class WorkerProcess
         if (_sent.InDoubt)
             _node.Arm(NodeTimer.Now + DoubtMicroseconds, NodeTimer.Now);
         Pool.Touch();
+        // One that is to go when its tasks are done, and had begun none of them: no answer will come that could end it, and its place would be nobody's for good.
+        if (_retired && State == WorkerState.Leaving && _sent.Count == 0 && !_socket.Closed)
+            Hangup();
     }
 
     private void AfterAnswers()
