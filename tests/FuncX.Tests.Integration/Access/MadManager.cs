@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
+using FuncX.Tests.Fuzz;
 
 namespace FuncX.Tests.Integration.Access;
 
@@ -11,6 +12,9 @@ namespace FuncX.Tests.Integration.Access;
 internal sealed class MadManager : IDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+
+    /// <summary>Changed frames on one connection of <see cref="FuzzAsync"/>.</summary>
+    public const int FramesOfConnection = 20;
 
     private readonly JsonDocument _rendezvous;
     private readonly int _port;
@@ -66,6 +70,38 @@ internal sealed class MadManager : IDisposable
         return await EndsAsync(tls, output.WrittenMemory);
     }
 
+    /// <summary>A right beginning, then frames of managers with something changed, until the endpoint has had enough or all are sent.</summary>
+    public async Task FuzzAsync(int number)
+    {
+        var random = FuzzRun.Of("managers", number);
+        using var client = new TcpClient { NoDelay = true };
+        await client.ConnectAsync("127.0.0.1", _port);
+        await using var tls = new SslStream(client.GetStream(), leaveInnerStreamOpen: false, (_, certificate, _, _) => IsOfEndpoint(certificate));
+        await tls.AuthenticateAsClientAsync("funcx");
+        var output = new ArrayBufferWriter<byte>();
+        Hello(output, _rendezvous.RootElement.GetProperty("secret").GetString()!, number + 1_000_000);
+        FrameWriter.Write(output, new FrameHeader { Kind = FrameKind.Inventory, Flags = FrameFlags.Last }, []);
+        for (var i = 0; i < FramesOfConnection; i++)
+        {
+            var frame = new ArrayBufferWriter<byte>();
+            Strange(frame, random);
+            output.Write(new Mutation([frame.WrittenSpan.ToArray()], "null", "{}", "\"hops\":null", "\"note\":null").Next(random));
+        }
+
+        try
+        {
+            await tls.WriteAsync(output.WrittenMemory);
+            // As a manager does that ends; what it is answered until then is of no interest.
+            await tls.ShutdownAsync();
+            client.Client.Shutdown(SocketShutdown.Send);
+            (await EndsAsync(tls, ReadOnlyMemory<byte>.Empty)).ShouldBeTrue($"the connection of manager {number} was still open after its end (FUNCX_TESTS_SEED={FuzzRun.Seed}): {FuzzRun.Hex(output.WrittenSpan)}");
+        }
+        catch (IOException)
+        {
+            // The endpoint was faster.
+        }
+    }
+
     public void Dispose() => _rendezvous.Dispose();
 
     private static async Task<bool> EndsAsync(Stream stream, ReadOnlyMemory<byte> bytes)
@@ -73,7 +109,8 @@ internal sealed class MadManager : IDisposable
         using var limit = new CancellationTokenSource(Limit);
         try
         {
-            await stream.WriteAsync(bytes, limit.Token);
+            if (bytes.Length > 0)
+                await stream.WriteAsync(bytes, limit.Token);
             var buffer = new byte[4_096];
             while (await stream.ReadAsync(buffer, limit.Token) > 0)
             {
@@ -95,8 +132,13 @@ internal sealed class MadManager : IDisposable
     private static void Strange(IBufferWriter<byte> output, Random random)
     {
         var header = Header(random);
-        switch (random.Next(3))
+        switch (random.Next(4))
         {
+            case 3:
+                // Leaves out what it may, or says that there is none.
+                header.Kind = FrameKind.Status;
+                FrameWriter.Write(output, header, random.Next(2) == 0 ? "{\"workers\":1}"u8 : "{\"note\":null,\"hops\":null}"u8);
+                break;
             case 0:
                 header.Kind = FrameKind.Heartbeat;
                 FrameWriter.Write(output, header, Noise(random, random.Next(300)));

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.IO.Compression;
+using FuncX.Tests.Fuzz;
 using FuncX.Tests.Integration.Harness;
 using Google.Protobuf;
 using Grpc.Core;
@@ -49,6 +51,8 @@ public sealed class MalformedTests
         (StatusCode.NotFound, "endpoint '' was not found", static request => request.EndpointId = ""),
         (StatusCode.NotFound, "endpoint 'nobody's' was not found", static request => request.EndpointId = "nobody's"),
     ];
+
+    private static readonly byte[] s_package = SmallPackage();
 
     [Fact]
     public Task Malformed_requests_are_refused_in_words_and_leave_the_service_as_it_was() => Scenario.RunAsync(async cluster =>
@@ -109,6 +113,7 @@ public sealed class MalformedTests
         await BreakConnectionsAsync(mad, 0, Connections / 10);
         var before = ProcessTable.PrivateBytes(process.Pid);
         await BreakConnectionsAsync(mad, Connections / 10, Connections - (Connections / 10));
+        await Parallel.ForEachAsync(Enumerable.Range(0, FuzzRun.Count(20_000) / MadManager.FramesOfConnection), new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, async (number, _) => await mad.FuzzAsync(number));
         await StillWorksAsync(cluster);
 
         process.IsAlive.ShouldBeTrue(cluster.Endpoint.Tail);
@@ -164,6 +169,8 @@ public sealed class MalformedTests
         return
         [
             ("funcx.v1.Functions/Register", static () => new RegisterFunctionRequest { Kind = FunctionKind.Python, Name = "f", Entry = "f", Code = ByteString.CopyFromUtf8("def f(): pass") }.ToByteArray()),
+            ("funcx.v1.Functions/Register", static () => new RegisterFunctionRequest { Kind = FunctionKind.Command, Name = "c", Code = ByteString.CopyFromUtf8("""{"command": ["a", "{x}"], "environment": {"A": "{x}"}}""") }.ToByteArray()),
+            ("funcx.v1.Functions/Register", static () => new RegisterFunctionRequest { Kind = FunctionKind.Dotnet, Name = "d", Entry = "Lab::Lab.Fits::Run", Code = ByteString.CopyFrom(s_package) }.ToByteArray()),
             ("funcx.v1.Functions/Get", () => new GetFunctionRequest { Function = function, IncludeCode = true }.ToByteArray()),
             ("funcx.v1.Functions/Delete", static () => new DeleteFunctionRequest { FunctionId = new string('0', 64) }.ToByteArray()),
             ("funcx.v1.Endpoints/Get", () => new GetEndpointRequest { Endpoint = cluster.EndpointId }.ToByteArray()),
@@ -256,6 +263,18 @@ public sealed class MalformedTests
         var function = await cluster.Api.RegisterAsync(Python.Square, "square");
         await cluster.SubmitRangeAsync(function, "still-works", 200);
         (await cluster.Api.WaitAsync("still-works", 200)).Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
+    }
+
+    private static byte[] SmallPackage()
+    {
+        using var bytes = new MemoryStream();
+        using (var archive = new ZipArchive(bytes, ZipArchiveMode.Create, leaveOpen: true))
+        {
+            using var file = archive.CreateEntry("Lab.dll").Open();
+            file.Write("MZ"u8);
+        }
+
+        return bytes.ToArray();
     }
 
     private static byte[] Noise(Random random, int count)
