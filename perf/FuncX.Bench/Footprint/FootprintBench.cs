@@ -37,8 +37,8 @@ internal sealed class FootprintBench : IBench
                 await Processes.DescribeAsync(cluster.Service, cluster.Endpoint, report);
             ready.Add(await ReadyAsync(cluster, workers));
             await CallsAsync(cluster, settings.TasksOr(100_000, 2_000));
-            manager.Add(Manager(cluster, report, run));
             idle.Add(await IdleAsync(cluster, report, run, TimeSpan.FromSeconds(settings.Quick ? 1 : 30)));
+            manager.Add(Manager(cluster, report, run));
             await StopAsync(cluster);
         }
 
@@ -110,8 +110,8 @@ internal sealed class FootprintBench : IBench
             ("service", cluster.Service.Identity.Pid), ("endpoint", cluster.Endpoint.Identity.Pid),
             .. ProcessTable.Tree(manager.Pid).Where(static entry => entry.Arguments.Count > 0 && entry.Arguments[0].EndsWith("funcx-manager", StringComparison.Ordinal)).Select(static entry => ("manager", entry.Pid)),
         ];
-        // The runtime goes on compiling what the work before has used, for half a minute and longer; a daemon that idles has done so for days.
-        await Task.Delay(time);
+        // The runtime goes on compiling what the work before has used, for a minute and longer; a daemon that idles has mostly done so for days.
+        await Task.Delay(time * 2);
         var before = processes.Select(static process => ProcessorUse.Of(process.Pid)).ToArray();
         await Task.Delay(time);
         var used = processes.Select((process, i) => (process.Name, Use: ProcessorUse.Of(process.Pid).Since(before[i]))).ToArray();

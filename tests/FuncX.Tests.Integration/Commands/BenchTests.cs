@@ -12,6 +12,7 @@ public sealed class BenchTests
         ["throughput"] = ["tasks_per_s", "cpu_us_per_task", "batch1_unary_per_s", "batch1_stream_per_s", "mb_per_s_1mib"],
         ["engine"] = ["tasks_per_s", "allocated_bytes_per_task", "copies_per_task"],
         ["latency"] = ["p50_ms", "p99_ms", "held_back_ms"],
+        ["footprint"] = ["manager_mb", "service_mb", "idle_core_percent", "workers4_ready_s"],
         ["store"] = ["appends_per_s", "appends_per_s_batch1", "bytes_per_task", "restart_s"],
     };
 
