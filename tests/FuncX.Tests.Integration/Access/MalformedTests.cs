@@ -113,7 +113,7 @@ public sealed class MalformedTests
         await BreakConnectionsAsync(mad, 0, Connections / 10);
         var before = ProcessTable.PrivateBytes(process.Pid);
         await BreakConnectionsAsync(mad, Connections / 10, Connections - (Connections / 10));
-        await Parallel.ForEachAsync(Enumerable.Range(0, FuzzRun.Count(20_000) / MadManager.FramesOfConnection), new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, async (number, _) => await mad.FuzzAsync(number));
+        await Parallel.ForEachAsync(Enumerable.Range(0, FuzzRun.Count(5_000) / MadManager.FramesOfConnection), new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, async (number, _) => await mad.FuzzAsync(number));
         await StillWorksAsync(cluster);
 
         process.IsAlive.ShouldBeTrue(cluster.Endpoint.Tail);
