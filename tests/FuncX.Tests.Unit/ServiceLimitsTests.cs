@@ -67,6 +67,11 @@ public sealed class ServiceLimitsTests
             .Replace("{function}", played.Function, StringComparison.Ordinal));
     }
 
+    [Theory]
+    [MemberData(nameof(Keys))]
+    public void The_reference_says_how_it_is_refused(string key) =>
+        ServiceFront.ServiceConfigurationReference.Limit(key).AtTheLimit.ShouldContain($"`{s_refusals.Single(known => known.Key == key).Status}`");
+
     [Fact]
     public void Every_limit_of_the_configuration_is_among_them() => typeof(ServiceLimits).GetProperties()
         .Where(static property => property.CanWrite)
