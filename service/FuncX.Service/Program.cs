@@ -1,12 +1,14 @@
 using System.CommandLine;
 using FuncX.Configuration;
 using FuncX.Service.Commands;
+using FuncX.Service.Storage;
 
 // A young generation of 64 MiB is collected a quarter as often. Benchmark: bench throughput, batch1_unary_per_s.
 if (args is not ["token" or "backup" or "check", ..])
     RuntimeEnvironment.Apply(("DOTNET_GCgen0size", "4000000"));
 // What a socket brings is handled on the thread that polled for it: one hop less in each direction. Read when the first socket is made.
 Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
+SqliteLibrary.Choose();
 var root = new RootCommand("funcx-service: keeps functions, endpoints and tasks, and passes tasks on to endpoints.");
 StartCommand.Configure(root);
 var start = new Command("start", "Run the service in the foreground (the default).");
