@@ -20,10 +20,13 @@ public sealed class EndpointCore
     private readonly TaskTable _tasks = new();
     private readonly OwnerQueues _queues;
     private readonly ManagerTable _managers;
+    private readonly DemandingTasks _demanding;
     private readonly BlockPlan _blocks;
     private readonly Dictionary<TaskId, int> _adopted = [];
     private TaskList _alone = TaskList.Empty;
     private int _reserved = -1;
+    private bool _isDemanded;
+    private bool _asksRuntimes;
     private int _withDeadline;
     private int _recallCursor;
     private long _nextSlowTick;
@@ -34,8 +37,12 @@ public sealed class EndpointCore
         _settings = settings;
         _queues = new OwnerQueues(_tasks);
         _managers = new ManagerTable(settings);
+        _demanding = new DemandingTasks(_tasks, _managers, Requirements);
         _blocks = new BlockPlan(settings);
     }
+
+    /// <summary>What functions require and managers have, under the numbers that the core is told.</summary>
+    public Requirements Requirements { get; } = new();
 
     /// <summary>No task is sent while this is true: results cannot be kept safe.</summary>
     public bool Paused { get; set; }
@@ -44,10 +51,10 @@ public sealed class EndpointCore
     public bool Stopping => _blocks.Stopping;
 
     /// <summary>Tasks here that no manager has.</summary>
-    public int Queued => _queues.Count + _alone.Count;
+    public int Queued => _queues.Count + _demanding.Count + _alone.Count;
 
     /// <summary>Their bytes.</summary>
-    public long QueuedBytes => _queues.Bytes;
+    public long QueuedBytes => _queues.Bytes + _demanding.Bytes;
 
     /// <summary>Tasks at managers.</summary>
     public int Running => _tasks.Count - Queued;
@@ -124,6 +131,8 @@ public sealed class EndpointCore
         slot.Function = arrival.Function;
         slot.Owner = arrival.Owner;
         slot.Bytes = arrival.Bytes;
+        slot.Requirement = arrival.Requirement;
+        _isDemanded |= arrival.Requirement != 0;
         slot.Deadline = arrival.Deadline;
         slot.Received = now;
         slot.Sent = 0;
@@ -263,7 +272,12 @@ public sealed class EndpointCore
 
         _managers[manager].LastProgress = now;
         _managers.SetState(manager, Lives(_managers[manager].Block) ? ManagerState.Ready : ManagerState.Leaving);
+        if (_asksRuntimes && _managers[manager].Runtimes == 0)
+            effects.AskRuntimes(manager);
     }
+
+    /// <summary>A manager has said which runtimes its node has; a number of <see cref="Requirements"/>.</summary>
+    public void OnRuntimes(int manager, int runtimes) => _managers.SetRuntimes(manager, runtimes);
 
     /// <summary>Something arrived from a manager.</summary>
     public void OnHeard(int manager, long now) => _managers[manager].LastHeard = now;
@@ -322,8 +336,12 @@ public sealed class EndpointCore
             OnStop(effects);
         if (Paused || Stopping)
             return;
+        if (_isDemanded && !_asksRuntimes)
+            AskRuntimes(effects);
         if (_alone.Count > 0 || _reserved >= 0)
             DispatchAlone(now, effects);
+        if (_demanding.Count > 0)
+            DispatchDemanding(now, effects);
         while (_queues.Count > 0)
         {
             var manager = _managers.Next(_queues.Count, out var share);
@@ -337,6 +355,13 @@ public sealed class EndpointCore
                 if (slot.Deadline != 0 && slot.Deadline < now)
                 {
                     EndTaken(ticket, TaskOutcome.Expired, effects);
+                    continue;
+                }
+
+                if (!Requirements.IsMet(slot.Requirement, _managers[manager].Runtimes))
+                {
+                    // Another kind of node has come since all of them would do.
+                    _demanding.Add(ticket, first: false);
                     continue;
                 }
 
@@ -377,7 +402,7 @@ public sealed class EndpointCore
         _blocks.Stopping = true;
         for (var ticket = 0; ticket < _tasks.Used; ticket++)
         {
-            if (_tasks[ticket].Place is TaskPlace.Queued or TaskPlace.QueuedAlone)
+            if (_tasks[ticket].Place is TaskPlace.Queued or TaskPlace.QueuedAlone or TaskPlace.QueuedDemanding)
                 GiveBack(ticket, effects);
         }
     }
@@ -398,7 +423,10 @@ public sealed class EndpointCore
         ref var slot = ref _tasks[ticket];
         if (!slot.Alone)
         {
-            _queues.Add(ticket, first);
+            if (slot.Requirement == 0)
+                _queues.Add(ticket, first);
+            else
+                _demanding.Add(ticket, first);
             return;
         }
 
@@ -433,14 +461,68 @@ public sealed class EndpointCore
         effects.SendTask(manager, ticket, slot.Function, slot.Owner);
     }
 
+    private void AskRuntimes(IEndpointEffects effects)
+    {
+        _asksRuntimes = true;
+        for (var manager = 0; manager < _managers.Used; manager++)
+        {
+            if (_managers[manager].State == ManagerState.Ready && _managers[manager].Runtimes == 0)
+                effects.AskRuntimes(manager);
+        }
+    }
+
+    private void DispatchDemanding(long now, IEndpointEffects effects)
+    {
+        for (var requirement = 1; requirement < _demanding.Used; requirement++)
+        {
+            if (_demanding.HeadOf(requirement) != TaskTable.None)
+                DispatchDemanding(requirement, now, effects);
+        }
+    }
+
+    private void DispatchDemanding(int requirement, long now, IEndpointEffects effects)
+    {
+        var suitable = _demanding.Judge(requirement);
+        if (suitable == Suitable.Unknown)
+            return;
+        while (_demanding.HeadOf(requirement) is var ticket && ticket != TaskTable.None)
+        {
+            if (suitable == Suitable.None)
+            {
+                End(ticket, TaskOutcome.Rejected, effects);
+            }
+            else if (_tasks[ticket].Deadline != 0 && _tasks[ticket].Deadline < now)
+            {
+                End(ticket, TaskOutcome.Expired, effects);
+            }
+            else if (suitable == Suitable.All)
+            {
+                _demanding.Remove(ticket);
+                _queues.Add(ticket, first: false);
+            }
+            else
+            {
+                var manager = _demanding.Find(requirement);
+                if (manager < 0)
+                    return;
+                _demanding.Remove(ticket);
+                Send(manager, ticket, now, effects);
+                _managers.OnTasksChanged(manager, 1);
+            }
+        }
+    }
+
     // A task that was lost twice may be what kills managers: it runs where nothing else can be hurt, one at a time.
     private void DispatchAlone(long now, IEndpointEffects effects)
     {
-        if (_reserved >= 0 && _managers[_reserved].State != ManagerState.Ready)
+        while (_alone.Count > 0 && _tasks[_alone.Head].Requirement is var asked && asked != 0 && _demanding.Judge(asked) == Suitable.None)
+            End(_alone.Head, TaskOutcome.Rejected, effects);
+        var required = _alone.Count > 0 ? _tasks[_alone.Head].Requirement : 0;
+        if (_reserved >= 0 && (_managers[_reserved].State != ManagerState.Ready || !Requirements.IsMet(required, _managers[_reserved].Runtimes)))
             Unreserve();
         if (_reserved < 0)
         {
-            var manager = _alone.Count > 0 ? _managers.Next(1, out _) : -1;
+            var manager = _alone.Count == 0 ? -1 : required == 0 ? _managers.Next(1, out _) : _demanding.Find(required);
             if (manager < 0)
                 return;
             _reserved = manager;
@@ -501,6 +583,9 @@ public sealed class EndpointCore
             case TaskPlace.QueuedAlone:
                 _alone.Remove(_tasks, ticket);
                 break;
+            case TaskPlace.QueuedDemanding:
+                _demanding.Remove(ticket);
+                break;
             case TaskPlace.AtManager:
                 ref var record = ref _managers[slot.Manager];
                 record.Tasks.Remove(_tasks, ticket);
@@ -556,7 +641,7 @@ public sealed class EndpointCore
     private EndedTask Describe(int ticket, TaskOutcome outcome)
     {
         ref var slot = ref _tasks[ticket];
-        return new EndedTask(ticket, slot.Task, slot.Attempt, slot.Epoch, slot.ServiceTicket, outcome, slot.Manager, slot.Received, slot.Sent);
+        return new EndedTask(ticket, slot.Task, slot.Attempt, slot.Epoch, slot.ServiceTicket, outcome, slot.Manager, slot.Received, slot.Sent, slot.Requirement);
     }
 
     private void Lose(int manager, IEndpointEffects effects)
@@ -577,7 +662,7 @@ public sealed class EndpointCore
         for (var ticket = 0; ticket < _tasks.Used; ticket++)
         {
             ref var slot = ref _tasks[ticket];
-            if (slot.Place is TaskPlace.Queued or TaskPlace.QueuedAlone && slot.Deadline != 0 && slot.Deadline < now)
+            if (slot.Place is TaskPlace.Queued or TaskPlace.QueuedAlone or TaskPlace.QueuedDemanding && slot.Deadline != 0 && slot.Deadline < now)
                 End(ticket, TaskOutcome.Expired, effects);
         }
     }

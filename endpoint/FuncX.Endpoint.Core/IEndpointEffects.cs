@@ -29,6 +29,9 @@ public interface IEndpointEffects
     /// <summary>Close the manager's connection.</summary>
     void CloseManager(int manager, string reason);
 
+    /// <summary>Ask the manager which runtimes its node has; the answer is <see cref="EndpointCore.OnRuntimes"/>.</summary>
+    void AskRuntimes(int manager);
+
     /// <summary>The manager's number is free again.</summary>
     void ForgetManager(int manager);
 
@@ -45,9 +48,10 @@ public interface IEndpointEffects
 /// <param name="Attempt">Which execution of it.</param>
 /// <param name="Epoch">Of the link under which it came.</param>
 /// <param name="ServiceTicket">The service's own number for it.</param>
-/// <param name="Outcome">Cancelled, Expired or AttemptLost; None when it is given back.</param>
+/// <param name="Outcome">Cancelled, Expired, AttemptLost, or Rejected when no manager has what its function requires; None when it is given back.</param>
 /// <param name="Manager">The manager that lost it, or -1.</param>
 /// <param name="Received">When it came to the endpoint, Unix microseconds.</param>
 /// <param name="Sent">When it was sent to a manager, 0 never.</param>
+/// <param name="Requirement">What its function requires.</param>
 public readonly record struct EndedTask(
-    int Ticket, TaskId Task, ushort Attempt, uint Epoch, uint ServiceTicket, TaskOutcome Outcome, int Manager, long Received, long Sent);
+    int Ticket, TaskId Task, ushort Attempt, uint Epoch, uint ServiceTicket, TaskOutcome Outcome, int Manager, long Received, long Sent, int Requirement);

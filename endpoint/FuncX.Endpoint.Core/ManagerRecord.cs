@@ -60,6 +60,9 @@ internal struct ManagerRecord
     public long LastRecall;
     public long AwaySince;
 
+    /// <summary>Number in <see cref="Requirements"/> of what it has, 0 not known.</summary>
+    public int Runtimes;
+
     public readonly int InFlight => Tasks.Count;
 
     public readonly int Capacity => Workers * (1 + Ahead);

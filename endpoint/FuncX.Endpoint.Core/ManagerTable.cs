@@ -32,6 +32,17 @@ internal sealed class ManagerTable(CoreSettings settings)
     /// <summary>Tasks that all ready managers together may hold.</summary>
     public int Capacity { get; private set; }
 
+    /// <summary>How many managers that are ready have which runtimes, by their number.</summary>
+    public List<int> ReadyByRuntimes { get; } = [0];
+
+    public void SetRuntimes(int manager, int runtimes)
+    {
+        ref var record = ref _records[manager];
+        Discount(ref record);
+        record.Runtimes = runtimes;
+        Recount(ref record);
+    }
+
     public ref ManagerRecord this[int manager] => ref _records[manager];
 
     public bool TryFind(string name, out int manager) => _byName.TryGetValue(name, out manager);
@@ -160,6 +171,7 @@ internal sealed class ManagerTable(CoreSettings settings)
         if (record.State != ManagerState.Ready)
             return;
         ReadyCount--;
+        ReadyByRuntimes[record.Runtimes]--;
         Workers -= record.Workers;
         Capacity -= record.Capacity;
         FreeWorkers -= Math.Max(0, record.Workers - record.InFlight);
@@ -171,6 +183,9 @@ internal sealed class ManagerTable(CoreSettings settings)
         if (record.State != ManagerState.Ready)
             return;
         ReadyCount++;
+        while (ReadyByRuntimes.Count <= record.Runtimes)
+            ReadyByRuntimes.Add(0);
+        ReadyByRuntimes[record.Runtimes]++;
         Workers += record.Workers;
         Capacity += record.Capacity;
         FreeWorkers += Math.Max(0, record.Workers - record.InFlight);

@@ -14,6 +14,9 @@ public struct TaskArrival
     public int Function;
     public int Owner;
 
+    /// <summary>Number in <see cref="Requirements"/>, 0 none.</summary>
+    public int Requirement;
+
     /// <summary>Of all its frames.</summary>
     public int Bytes;
 

@@ -16,6 +16,9 @@ internal enum TaskPlace : byte
 
     /// <summary>Sent to a manager.</summary>
     AtManager = 3,
+
+    /// <summary>In the queue of tasks that not every node can run, or not yet known to.</summary>
+    QueuedDemanding = 4,
 }
 
 /// <summary>One task at the endpoint. The same two links chain it into whichever list its place means.</summary>
@@ -33,6 +36,7 @@ internal struct TaskSlot
     public int Next;
     public int Previous;
     public int Bytes;
+    public int Requirement;
     public ushort Attempt;
     public byte Priority;
     public TaskPlace Place;

@@ -30,10 +30,11 @@ Environment.SetEnvironmentVariable(NodeEnvironment.InlineCompletions, "1");
 // Before anything else: later this process has threads and a network's memory, and makes no processes itself.
 var spawner = Spawner.Start(Environment.GetEnvironmentVariable(NodeEnvironment.Umask));
 int code;
+Node? node = null;
 try
 {
     Directory.CreateDirectory(options.Directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-    var node = new Node(options, spawner);
+    node = new Node(options, spawner);
     using var slabs = new SlabPool();
     void Stop(PosixSignalContext signal)
     {
@@ -67,4 +68,5 @@ catch (Exception unexpected)
 
 if (!spawner.End(TimeSpan.FromSeconds(10)))
     Console.Error.WriteLine($"funcx-manager {options.Node}: the spawner did not end");
+node?.Memory.Remove();
 return code;

@@ -75,7 +75,12 @@ internal sealed class DotnetRunner : IFunctionRunner<DotnetFunction>, IDisposabl
         {
             return Answer.Json(JsonSerializer.SerializeToUtf8Bytes(value, value?.GetType() ?? typeof(object), s_json));
         }
-        catch (Exception problem) when (problem is not OutOfMemoryException)
+        catch (OutOfMemoryException problem)
+        {
+            // What was too large was never made: there is room for these few words.
+            return Failure(problem);
+        }
+        catch (Exception problem)
         {
             return Answer.Failed("UnserialisableResult", $"the result, of type {value?.GetType().FullName}, cannot be written as JSON: {problem.Message}");
         }

@@ -8,5 +8,11 @@ if (args is ["--version"])
     return 0;
 }
 
+if (args is ["--runtime"])
+{
+    Console.WriteLine(Environment.Version);
+    return 0;
+}
+
 using var runner = new DotnetRunner();
 return WorkerLoop.Run(runner);

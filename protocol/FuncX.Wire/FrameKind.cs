@@ -33,6 +33,7 @@ public enum FrameKind : byte
     Status = 17,
     Drain = 18,
     Doorbell = 19,
+    Probe = 23,
 
     // Between a manager and its zygotes.
     Fork = 20,

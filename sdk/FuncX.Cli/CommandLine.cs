@@ -62,6 +62,7 @@ internal sealed class CommandLine
         root.Add(EndpointCommands.Create(this));
         root.Add(RunCommand.Create(this));
         root.Add(MapCommand.Create(this));
+        root.Add(SubmitCommand.Create(this));
         root.Add(TaskCommands.Create(this));
         root.Add(GroupCommands.Create(this));
         root.Add(DoctorCommand.Create(this));

@@ -3,12 +3,14 @@ using System.Security.Cryptography;
 using System.Text.Json.Serialization.Metadata;
 using FuncX.Client.Calls;
 using FuncX.Client.Connection;
+using FuncX.Client.Json;
 using FuncX.Client.Mapping;
 using FuncX.Client.Registry;
 using FuncX.Client.Results;
 using FuncX.Client.Submission;
 using FuncX.Contracts;
 using FuncX.Contracts.V1;
+using FuncX.Wire;
 
 namespace FuncX.Client;
 
@@ -106,6 +108,62 @@ public sealed class FuncXClient : IAsyncDisposable
     public Task<TaskHandle<TResult>[]> SubmitManyAsync<TArg, TResult>(
         FunctionId function, EndpointId endpoint, IEnumerable<TArg> arguments, CallSettings? settings = null, JsonTypeInfo<TArg>? argumentType = null, JsonTypeInfo<TResult>? resultType = null, CancellationToken cancellation = default) =>
         _session.SubmitManyAsync(function, endpoint, arguments, settings ?? Plain, argumentType, resultType, cancellation);
+
+    /// <summary>
+    /// Submits a call for each of many arguments and does not wait for their outcomes: those are read by the group's name, by this program or another. In memory that does not
+    /// depend on how many there are. Returns when the service has all of them durably.
+    /// </summary>
+    /// <param name="progress">Told how many the service has, now and then.</param>
+    /// <returns>How many there were.</returns>
+    public async Task<long> SubmitAllAsync(
+        FunctionId function, EndpointId endpoint, IAsyncEnumerable<CallArguments> arguments, string group, CallSettings? settings = null, Action<long>? progress = null, CancellationToken cancellation = default)
+    {
+        var bulk = new BulkSubmission(_service, group, _time, progress);
+        var like = new SubmitRequest { FunctionId = function.Value, EndpointId = endpoint.Value, ContentType = (uint)ContentType.Json, Options = (settings ?? Plain).ToContract() };
+        var body = new PooledBuffer(4096);
+        try
+        {
+            await foreach (var one in arguments.WithCancellation(cancellation))
+            {
+                body.Truncate(0);
+                one.Write(body, _options.Json);
+                await bulk.AddAsync(like, body.Written, cancellation);
+            }
+        }
+        finally
+        {
+            body.Return();
+        }
+
+        await bulk.CompleteAsync(cancellation);
+        return bulk.Accepted;
+    }
+
+    /// <summary>Submits the calls of earlier tasks again, as they were, in another group, and does not wait for their outcomes.</summary>
+    /// <param name="progress">Told how many the service has, now and then.</param>
+    /// <returns>How many there were, and those whose arguments the service has no more.</returns>
+    public async Task<(long Submitted, long Forgotten)> ResubmitAsync(IAsyncEnumerable<TaskInfo> tasks, string group, Action<long>? progress = null, CancellationToken cancellation = default)
+    {
+        var bulk = new BulkSubmission(_service, group, _time, progress);
+        var forgotten = 0L;
+        await foreach (var task in tasks.WithCancellation(cancellation))
+        {
+            var whole = TaskId.TryParse(task.TaskId, out var id) ? await Tasks.GetAsync(id, withCall: true, cancellation) : task;
+            if (whole.Call is not { } call)
+            {
+                forgotten++;
+                continue;
+            }
+
+            // Its deadline was for then.
+            call.Options.Deadline = 0;
+            await bulk.AddAsync(
+                new SubmitRequest { FunctionId = whole.FunctionId, EndpointId = whole.EndpointId, ContentType = call.ContentType, Options = call.Options }, call.Arguments.Memory, cancellation);
+        }
+
+        await bulk.CompleteAsync(cancellation);
+        return (bulk.Accepted, forgotten);
+    }
 
     /// <summary>
     /// Calls the function for each argument and gives the values, in order or as they come, in memory that does not depend on how many there are: the source is read

@@ -44,8 +44,8 @@ public sealed class ServiceApi : IDisposable
     public static long NowMicroseconds() => (DateTime.UtcNow.Ticks - DateTime.UnixEpoch.Ticks) / 10;
 
     /// <summary>Registers Python source and gives the function's id.</summary>
-    public async Task<string> RegisterAsync(string source, string entry) => (await Functions.RegisterAsync(
-        new RegisterFunctionRequest { Kind = FunctionKind.Python, Name = entry, Entry = entry, Code = ByteString.CopyFromUtf8(source) }, Headers)).FunctionId;
+    public async Task<string> RegisterAsync(string source, string entry, params string[] requires) => (await Functions.RegisterAsync(
+        new RegisterFunctionRequest { Kind = FunctionKind.Python, Name = entry, Entry = entry, Code = ByteString.CopyFromUtf8(source), Requires = { requires } }, Headers)).FunctionId;
 
     /// <summary>A submission with JSON arguments.</summary>
     public static SubmitRequest Request(string function, string endpoint, string group, IEnumerable<string> arguments, TaskOptions? options = null, BatchId? batch = null)

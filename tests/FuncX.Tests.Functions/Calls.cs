@@ -106,7 +106,17 @@ public static partial class Calls
 
     public static string Missing() => Touch();
 
-    public static ulong Hungry(long bytes)
+    /// <summary>Has so much memory, and keeps it.</summary>
+    public static int Hoard(long bytes)
+    {
+        var held = Fill(bytes);
+        Thread.Sleep(TimeSpan.FromMinutes(1));
+        return held.Count;
+    }
+
+    public static ulong Hungry(long bytes) => (ulong)Fill(bytes).Count;
+
+    private static List<byte[]> Fill(long bytes)
     {
         var held = new List<byte[]>();
         for (var left = bytes; left > 0; left -= 16 << 20)
@@ -116,7 +126,7 @@ public static partial class Calls
             held.Add(block);
         }
 
-        return (ulong)held.Count;
+        return held;
     }
 
     public static string? Variable(string name) => Environment.GetEnvironmentVariable(name);

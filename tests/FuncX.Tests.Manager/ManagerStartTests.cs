@@ -42,6 +42,41 @@ public sealed class ManagerStartTests
         node.Eventually(() => node.Endpoint.Statuses.Last().RootElement.GetProperty("note").GetString() == "", "a status without a note");
     }
 
+    [Theory]
+    [InlineData("echo 3.99.1", "3.99.1")]
+    [InlineData("echo 3.99.1; exit 1", null)]
+    [InlineData("exit 0", null)]
+    [InlineData("kill -9 $$", null)]
+    public void Which_runtimes_the_node_has_is_found_out_when_it_is_asked_and_told_again(string python, string? version)
+    {
+        using var node = new NodeUnderTest(folder => NodeUnderTest.Settings(init: "export PATH=$PATH:/nowhere", python: Path.Combine(folder, "python"))).Ready();
+        node.Write("python", $"#!/bin/sh\n{python}\n", executable: true);
+        Told().ShouldBeEmpty("nobody has asked");
+
+        for (var times = 1; times <= 2; times++)
+        {
+            node.Endpoint.Raw(FrameKind.Probe, []);
+            node.Eventually(() => Told().Count >= times, "a status with the runtimes");
+        }
+
+        foreach (var runtimes in Told())
+        {
+            (runtimes.TryGetProperty("python", out var found) ? found.GetString() : null).ShouldBe(version);
+            runtimes.GetProperty("dotnet").GetString().ShouldBe(Environment.Version.ToString());
+        }
+
+        List<System.Text.Json.JsonElement> Told() =>
+            [.. node.Endpoint.Statuses.Select(static status => status.RootElement).Where(static status => status.TryGetProperty("runtimes", out _)).Select(static status => status.GetProperty("runtimes"))];
+    }
+
+    [Fact]
+    public void A_node_whose_init_fails_has_no_runtime()
+    {
+        using var node = new NodeUnderTest(NodeUnderTest.Settings(init: "exit 3")).Ready();
+        node.Endpoint.Raw(FrameKind.Probe, []);
+        node.Eventually(() => node.Endpoint.Statuses.Any(static status => status.RootElement.TryGetProperty("runtimes", out var runtimes) && !runtimes.EnumerateObject().Any()), "a status with no runtime");
+    }
+
     [Fact]
     public void A_preload_that_hangs_is_ended_and_tried_again()
     {

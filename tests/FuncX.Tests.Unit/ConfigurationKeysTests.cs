@@ -46,7 +46,7 @@ public sealed partial class ConfigurationKeysTests
         ("interfaces", "interfaces: [lo]", true),
         ("workers.per_node", "workers: {per_node: 2}", true),
         ("workers.cores_per_worker", "workers: {cores_per_worker: 2}", true),
-        ("workers.memory_per_worker", "workers: {memory_per_worker: 1GiB}", false),
+        ("workers.memory_per_worker", "workers: {memory_per_worker: 1GiB}", true),
         ("workers.cpu_affinity", "workers: {cpu_affinity: none}", true),
         ("workers.cpu_affinity", "workers: {cpu_affinity: block}", true),
         ("workers.cpu_affinity", "workers: {cpu_affinity: alternating}", true),
@@ -146,7 +146,7 @@ public sealed partial class ConfigurationKeysTests
             """;
         EndpointSupport.Unsupported(EndpointConfigurationFile.Parse("x.yaml", Everything)).Select(Named).ShouldBe(
         [
-            "provider.type", "transport", "launcher", "workers.memory_per_worker", "workers.simulate",
+            "provider.type", "transport", "launcher", "workers.simulate",
             "containers.runtime", "containers.allowed", "containers.binds", "containers.cache", "containers.mode", "containers.warm", "stage_in", "limits.result",
             "sharing.mode", "sharing.functions",
         ]);

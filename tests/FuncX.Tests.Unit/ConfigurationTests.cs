@@ -184,7 +184,7 @@ public sealed class ConfigurationTests
         polaris.Value.Containers.Warm["ml-inference"].ShouldBe(4);
         EndpointSupport.Unsupported(polaris).Select(error => error.Message.Split('\'')[1]).ShouldBe(
         [
-            "provider.type", "transport", "launcher", "workers.memory_per_worker",
+            "provider.type", "transport", "launcher",
             "containers.runtime", "containers.binds", "containers.cache", "containers.warm", "limits.result",
         ]);
     }

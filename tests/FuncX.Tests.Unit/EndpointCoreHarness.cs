@@ -46,6 +46,8 @@ internal sealed class RecordedEffects : IEndpointEffects
 
     public void Forget(int ticket) => Say($"forget {ticket}");
 
+    public void AskRuntimes(int manager) => Say($"ask {manager}");
+
     public void CloseManager(int manager, string reason) => Say($"close {manager}");
 
     public void ForgetManager(int manager) => Say($"forget manager {manager}");
@@ -79,9 +81,11 @@ internal sealed class CoreUnderTest(CoreSettings settings)
         return manager;
     }
 
-    public int Task(int owner = 1, byte priority = 0, bool alone = false, long deadline = 0, int bytes = 100) => Core.OnTask(
-        new TaskArrival { Task = Id(_next++), Attempt = 1, Function = 1, Owner = owner, Priority = priority, Alone = alone, Deadline = deadline, Bytes = bytes, Epoch = 1 },
+    public int Task(int owner = 1, byte priority = 0, bool alone = false, long deadline = 0, int bytes = 100, string requires = "") => Core.OnTask(
+        new TaskArrival { Task = Id(_next++), Attempt = 1, Function = 1, Owner = owner, Priority = priority, Alone = alone, Deadline = deadline, Bytes = bytes, Epoch = 1, Requirement = Core.Requirements.NumberOf(requires) },
         Now);
+
+    public void Runtimes(int manager, string python) => Core.OnRuntimes(manager, Core.Requirements.NumberOf(new Dictionary<string, string> { ["python"] = python }));
 
     public List<string> Turn()
     {

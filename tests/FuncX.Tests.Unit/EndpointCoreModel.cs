@@ -36,10 +36,17 @@ internal sealed class EndpointCoreModel(Random random) : IEndpointEffects
     private int _named;
     private bool _stopped;
 
+    // Managers that were asked for their runtimes, and those that have answered, by their number.
+    private readonly Queue<int> _asked = new();
+    private readonly HashSet<int> _answered = [];
+
     private readonly record struct Attempt(TaskId Task, ushort Number);
 
     private sealed record Process(string Name, string Block)
     {
+        /// <summary>It has what the tasks that require something require.</summary>
+        public bool IsNew { get; } = Name[^1] % 2 == 0;
+
         /// <summary>What it holds, with the ticket it came with: that of the core that sent it.</summary>
         public Dictionary<Attempt, int> Held { get; } = [];
     }
@@ -161,8 +168,12 @@ internal sealed class EndpointCoreModel(Random random) : IEndpointEffects
             throw new InvalidOperationException($"manager {process.Name} was sent a task beyond its capacity");
         if (at.Exists(held => _given.Contains(held) && _alone.Contains(held.Task)) || (_alone.Contains(attempt.Task) && at.Count > 0))
             throw new InvalidOperationException($"a task that runs alone shares manager {process.Name}");
+        if (IsDemanding(attempt.Task) && !(process.IsNew && _answered.Contains(manager)))
+            throw new InvalidOperationException($"{attempt} was sent to manager {process.Name}, which has not what it requires, or did not say so");
         process.Held.Add(attempt, ticket);
     }
+
+    public void AskRuntimes(int manager) => _asked.Enqueue(manager);
 
     public void CancelTask(int manager, int ticket, in TaskId task)
     {
@@ -176,6 +187,8 @@ internal sealed class EndpointCoreModel(Random random) : IEndpointEffects
     {
         var attempt = new Attempt(task.Task, task.Attempt);
         _given.Remove(attempt);
+        if (task.Outcome == TaskOutcome.Rejected && (!IsDemanding(task.Task) || _connected.Any(entry => entry.Value.IsNew && _answered.Contains(entry.Key) && !_ending.Contains(entry.Value.Block) && entry.Value != _opening)))
+            throw new InvalidOperationException($"{attempt} was rejected although a manager has what it requires");
         if (task.Outcome == TaskOutcome.AttemptLost)
             Again(attempt);
         else
@@ -198,6 +211,7 @@ internal sealed class EndpointCoreModel(Random random) : IEndpointEffects
 
     public void ForgetManager(int manager)
     {
+        _answered.Remove(manager);
         if (_connected.ContainsKey(manager))
             throw new InvalidOperationException($"connected manager {manager} was forgotten");
     }
@@ -259,6 +273,7 @@ internal sealed class EndpointCoreModel(Random random) : IEndpointEffects
                     Bytes = 100,
                     Alone = _alone.Contains(attempt.Task),
                     Deadline = deadline,
+                    Requirement = IsDemanding(attempt.Task) ? _core.Requirements.NumberOf("python>=3.12") : 0,
                 },
                 _now);
             _given.Add(attempt);
@@ -269,9 +284,22 @@ internal sealed class EndpointCoreModel(Random random) : IEndpointEffects
 
     private void Cancel() => _core.OnCancel(_current.Keys.Where(_ => random.Next(10) == 0).ToHashSet(), this);
 
+    private static bool IsDemanding(TaskId task) => task.Index % 4 == 3;
+
+    private void Describe()
+    {
+        while (_asked.TryDequeue(out var number))
+        {
+            if (_connected.TryGetValue(number, out var process) && _answered.Add(number))
+                _core.OnRuntimes(number, _core.Requirements.NumberOf(new Dictionary<string, string> { ["python"] = process.IsNew ? "3.12.1" : "3.11.2" }));
+        }
+    }
+
     // Managers.
     private void Answer()
     {
+        if (random.Next(2) == 0)
+            Describe();
         foreach (var (number, process) in _connected)
         {
             foreach (var (attempt, ticket) in process.Held.Where(_ => random.Next(2) == 0).ToList())
@@ -391,6 +419,8 @@ internal sealed class EndpointCoreModel(Random random) : IEndpointEffects
         _given.Clear();
         _tickets.Clear();
         _connected.Clear();
+        _asked.Clear();
+        _answered.Clear();
         _requested.Clear();
         _ending.Clear();
         // Some managers are back before the link to the service is, some late.

@@ -36,6 +36,10 @@ internal sealed class CoreOutbox(int most) : IEndpointEffects
     {
     }
 
+    public void AskRuntimes(int manager)
+    {
+    }
+
     public void CloseManager(int manager, string reason)
     {
     }

@@ -109,7 +109,7 @@ public sealed class ServiceMigrationTests
         var endpoint = running.Endpoints.Register(new RegisterEndpointRequest { Name = "new" }, ann);
         running.Get<EndpointCatalog>().TryGetByNumber(5, out var added).ShouldBeTrue();
         added!.EndpointId.ShouldBe(endpoint.EndpointId);
-        Number(path, "SELECT count(*) FROM SchemaVersions").ShouldBe(2);
+        Number(path, "SELECT count(*) FROM SchemaVersions").ShouldBe(3);
     }
 
     [Theory]

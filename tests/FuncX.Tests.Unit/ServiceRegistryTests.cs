@@ -34,6 +34,30 @@ public sealed class ServiceRegistryTests(SharedService shared) : IClassFixture<S
     }
 
     [Fact]
+    public void What_a_function_requires_is_part_of_what_it_is_and_one_that_cannot_be_read_is_refused()
+    {
+        var running = shared.Running;
+        var headers = RunningService.Bearer(running.CreateToken($"user-{Guid.NewGuid():N}").Text);
+        var plain = running.Functions.Register(Request(), headers);
+        var one = running.Functions.Register(Request("python >= 3.9, < 3.13", "dotnet>=10"), headers);
+        one.Requires.ShouldBe(["dotnet>=10", "python>=3.9,<3.13"]);
+        one.FunctionId.ShouldNotBe(plain.FunctionId);
+        running.Functions.Register(Request("dotnet>=10", "python>=3.9,<3.13", "dotnet >=10"), headers).FunctionId.ShouldBe(one.FunctionId);
+        running.Functions.Get(new GetFunctionRequest { Function = one.FunctionId }, headers).Requires.ShouldBe(one.Requires);
+        foreach (var (wrong, why) in new[] { (new[] { "ruby>=3" }, "'ruby>=3' is no runtime requirement"), (Enumerable.Repeat("python>=3", 17).ToArray(), "has 17 requirements; the most is 16") })
+        {
+            var refused = Should.Throw<RpcException>(() => running.Functions.Register(Request(wrong), headers));
+            refused.StatusCode.ShouldBe(StatusCode.InvalidArgument);
+            refused.Status.Detail.ShouldContain(why);
+        }
+
+        static RegisterFunctionRequest Request(params string[] requires) => new()
+        {
+            Kind = FunctionKind.Python, Name = "f", Entry = "f", Code = Google.Protobuf.ByteString.CopyFromUtf8("def f(): pass"), Requires = { requires },
+        };
+    }
+
+    [Fact]
     public void A_function_is_found_by_id_by_the_beginning_of_its_id_and_by_name()
     {
         var running = shared.Running;
@@ -322,7 +346,7 @@ public sealed class ServiceRegistryTests(SharedService shared) : IClassFixture<S
 
         var problem = Should.Throw<ServiceRefusedException>(() => RegistryDatabase.Open(directory.Path));
         problem.Message.ShouldContain("schema version 99");
-        problem.Message.ShouldContain("up to 2");
+        problem.Message.ShouldContain("up to 3");
     }
 
     [Fact]

@@ -15,7 +15,6 @@ public static class EndpointSupport
         Refuse(configuration.Provider.Type != ProviderKind.Local, "provider.type", SnakeCase.Of(configuration.Provider.Type), "provider: {type: local}");
         Refuse(configuration.Transport != TransportKind.Tcp, "transport", SnakeCase.Of(configuration.Transport), "transport: tcp");
         Refuse(configuration.Launcher is not null, "launcher", "named", "no launcher; leave the key out");
-        Refuse(workers.MemoryPerWorker is not null, "workers.memory_per_worker", Quantities.Write(workers.MemoryPerWorker ?? 0), "no limit; leave the key out");
         Refuse(workers.Simulate, "workers.simulate", "true", "simulate: false");
         Refuse(containers.Runtime != ContainerRuntime.None, "containers.runtime", SnakeCase.Of(containers.Runtime), "runtime: none");
         Refuse(containers.Allowed is not ["*"], "containers.allowed", $"[{string.Join(", ", containers.Allowed)}]", "allowed: [\"*\"]");

@@ -223,6 +223,12 @@ public sealed class Dispatcher : IEndpointEffects
         }
     }
 
+    void IEndpointEffects.AskRuntimes(int manager)
+    {
+        if (Managers.Find(manager) is { Connection: not null } peer)
+            Managers.Behind(peer, new FrameHeader { Kind = FrameKind.Probe }, []);
+    }
+
     void IEndpointEffects.ForgetManager(int manager) => Managers.Forget(manager);
 
     void IEndpointEffects.RequestBlock(string block) => OnRequestBlock(block);
@@ -241,6 +247,7 @@ public sealed class Dispatcher : IEndpointEffects
         return task.Outcome switch
         {
             TaskOutcome.Cancelled => new FailureBody("Cancelled", "The task was cancelled before it started."),
+            TaskOutcome.Rejected => new FailureBody("RequirementNotMet", $"The function requires {Core.Requirements.TextOf(task.Requirement)}, and no manager of this endpoint has it: {Managers.DescribeRuntimes()}."),
             TaskOutcome.Expired => new FailureBody("Expired", "The task's deadline passed before a worker was free for it."),
             _ => new FailureBody("ManagerLost", $"Attempt {task.Attempt} was lost with {manager}: its connection broke and it did not come back."),
         };

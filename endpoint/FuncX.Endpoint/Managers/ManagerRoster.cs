@@ -141,6 +141,24 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         }
     }
 
+    /// <summary>Which runtimes the managers have, for people: those that have the same together.</summary>
+    public string DescribeRuntimes()
+    {
+        const int MostNamed = 5;
+        var groups = All.Where(static peer => peer.InventoryDone).GroupBy(static peer => peer.Report.Runtimes switch
+        {
+            null => "has not said yet",
+            { Count: 0 } => "has no runtime at all",
+            var runtimes => "has " + string.Join(" and ", runtimes.OrderBy(static runtime => runtime.Key, StringComparer.Ordinal).Select(static runtime => $"{runtime.Key} {runtime.Value}")),
+        });
+        return string.Join("; ", groups.Select(static group =>
+        {
+            var named = group.Take(MostNamed).Select(static peer => $"{peer.Hello.Node} (manager {peer.Hello.Manager})").ToList();
+            var more = group.Count() - named.Count;
+            return $"{string.Join(", ", named)}{(more > 0 ? $" and {more} more" : "")} {group.Key}";
+        }));
+    }
+
     /// <summary>Handles frames that came from a manager, in their order.</summary>
     public void OnFrames(ManagerConnection connection, in FrameSlice frames)
     {
@@ -257,6 +275,8 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
                 break;
             case FrameKind.Status:
                 peer.Report = ManagerReport.Read(body);
+                if (peer.Report.Runtimes is { } runtimes)
+                    dispatcher.Core.OnRuntimes(peer.Number, dispatcher.Core.Requirements.NumberOf(runtimes));
                 break;
             default:
                 throw new FrameException($"a manager does not send {header.Kind} frames");

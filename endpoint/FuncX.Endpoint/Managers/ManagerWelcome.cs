@@ -15,6 +15,7 @@ internal sealed record ManagerWelcome(
 internal sealed record WorkersWelcome(
     [property: JsonPropertyName("per_node")] int PerNode,
     [property: JsonPropertyName("cores_per_worker")] int CoresPerWorker,
+    [property: JsonPropertyName("memory_per_worker")] long MemoryPerWorker,
     [property: JsonPropertyName("init")] string Init,
     [property: JsonPropertyName("python")] string Python,
     [property: JsonPropertyName("preload")] IReadOnlyList<string> Preload,
@@ -37,6 +38,7 @@ internal sealed record WorkersWelcome(
         return new WorkersWelcome(
             workers.PerNode,
             workers.CoresPerWorker,
+            workers.MemoryPerWorker ?? 0,
             workers.Init,
             workers.Python,
             workers.Preload,

@@ -14,11 +14,11 @@ internal sealed class LinkIntake(Dispatcher dispatcher, CodeTable code, HopCount
 {
     private const long LargestTask = 1L << 30;
 
-    private readonly Dictionary<uint, int> _functions = [];
+    private readonly Dictionary<uint, (int Function, int Requirement)> _functions = [];
     private readonly Dictionary<uint, int> _owners = [];
     private readonly Dictionary<TaskId, PartialTask> _partial = [];
     private uint _lastFunction;
-    private int _lastFunctionNumber;
+    private (int Function, int Requirement) _lastFunctionNumber;
     private uint _lastOwner;
     private int _lastOwnerNumber;
 
@@ -27,7 +27,18 @@ internal sealed class LinkIntake(Dispatcher dispatcher, CodeTable code, HopCount
 
     public long Bytes { get; private set; }
 
-    public void OnFunction(LinkFunction function) => _functions[function.Number] = code.NumberOf(function);
+    /// <exception cref="FrameException">What it requires cannot be read.</exception>
+    public void OnFunction(LinkFunction function)
+    {
+        try
+        {
+            _functions[function.Number] = (code.NumberOf(function), dispatcher.Core.Requirements.NumberOf(function.Requires));
+        }
+        catch (FormatException problem)
+        {
+            throw new FrameException($"function {function.FunctionId}: {problem.Message}");
+        }
+    }
 
     public void OnOwner(LinkOwner owner) => _owners[owner.Number] = code.NumberOf(owner);
 
@@ -66,7 +77,7 @@ internal sealed class LinkIntake(Dispatcher dispatcher, CodeTable code, HopCount
 
     private void Accept(in FrameHeader header, in FrameSlice frame, int bytes, FrameSlice[]? rest)
     {
-        var function = FunctionOf(header.Function);
+        var (function, requirement) = FunctionOf(header.Function);
         var owner = OwnerOf(header.Owner);
         var ticket = dispatcher.Core.OnTask(
             new TaskArrival
@@ -81,6 +92,7 @@ internal sealed class LinkIntake(Dispatcher dispatcher, CodeTable code, HopCount
                 Owner = owner,
                 Bytes = bytes,
                 Deadline = header.DeadlineMicroseconds,
+                Requirement = requirement,
             },
             dispatcher.Now);
         Rewrite(frame, function, owner, ticket);
@@ -105,9 +117,9 @@ internal sealed class LinkIntake(Dispatcher dispatcher, CodeTable code, HopCount
         BinaryPrimitives.WriteInt32LittleEndian(header[FrameHeader.TicketOffset..], ticket);
     }
 
-    private int FunctionOf(uint number)
+    private (int Function, int Requirement) FunctionOf(uint number)
     {
-        if (_lastFunctionNumber != 0 && number == _lastFunction)
+        if (_lastFunctionNumber.Function != 0 && number == _lastFunction)
             return _lastFunctionNumber;
         if (!_functions.TryGetValue(number, out var own))
             throw new FrameException($"a task refers to function {number}, of which this link was not told");

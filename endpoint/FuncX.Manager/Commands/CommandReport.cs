@@ -18,6 +18,23 @@ internal sealed class CommandReport(CommandDefinition function, CommandCall call
     private readonly List<(string Path, byte[] Bytes)> _files = [];
     private readonly List<string> _missing = [];
 
+    /// <summary>What a command had written, out of the value that tells of it.</summary>
+    public static (byte[] Stdout, byte[] Stderr) ReadOutput(ReadOnlySpan<byte> value)
+    {
+        try
+        {
+            using var report = JsonDocument.Parse(value.ToArray());
+            return (Of(report.RootElement, "stdout"), Of(report.RootElement, "stderr"));
+        }
+        catch (Exception problem) when (problem is JsonException or InvalidOperationException)
+        {
+            // Whatever has the rights of the worker may have said it.
+            return ([], []);
+        }
+
+        static byte[] Of(JsonElement report, string name) => report.TryGetProperty(name, out var text) ? Encoding.UTF8.GetBytes(text.GetString() ?? "") : [];
+    }
+
     public Answer ToAnswer()
     {
         if (CollectFiles() is { } tooLarge)

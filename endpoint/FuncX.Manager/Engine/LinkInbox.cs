@@ -113,6 +113,9 @@ internal sealed unsafe class LinkInbox(Node node)
                 node.Outbox.Acknowledge(BinaryPrimitives.ReadUInt64LittleEndian(AtLeast(sizeof(ulong), header.Kind, body)));
                 TouchAll();
                 break;
+            case FrameKind.Probe:
+                node.Runtimes.Ask();
+                break;
             case FrameKind.Drain:
                 node.Drain(patience: null);
                 break;

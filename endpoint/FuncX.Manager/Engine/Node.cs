@@ -63,6 +63,7 @@ internal sealed unsafe class Node
         Answers = new Answers(Table, Outbox);
         Environment = new NodeEnvironment(this, spawner);
         Starter = new ProcessStarter(this, spawner);
+        Runtimes = new NodeRuntimes(this, spawner);
         ReceiveBuffer = (byte*)NativeMemory.Alloc(ReceiveBytes);
         _wake = Libc.EventFd(0, Libc.EFD_FLAGS);
         _ = Poller.Add(_wake, Libc.EPOLLIN, new WakeHandler(_wake));
@@ -99,8 +100,12 @@ internal sealed unsafe class Node
 
     public ProcessStarter Starter { get; }
 
+    public NodeRuntimes Runtimes { get; }
+
     /// <summary>The node's places for workers; those of the first welcome hold.</summary>
     public WorkerSlots Slots { get; private set; } = new(new WorkerSettings(), []);
+
+    public MemoryLimits Memory { get; private set; } = MemoryLimits.Create(0);
 
     public IReadOnlyList<OwnerPool> Pools => _pools;
 
@@ -168,6 +173,7 @@ internal sealed unsafe class Node
                     Kept = welcome.Workers.Kept ?? "",
                 };
                 Slots = new WorkerSlots(Settings, CpuMask.Current());
+                Memory = MemoryLimits.Create(Settings.MemoryPerWorker);
             }
 
             _configured = true;
@@ -321,7 +327,12 @@ internal sealed unsafe class Node
                 pool.Reject(failure);
             pool.Touch();
         }
+
+        Runtimes.OnEnvironment(failure is null);
     }
+
+    /// <summary>Tells the endpoint of something that it waits for.</summary>
+    public void TellStatus() => _status.Write(afterResults: false);
 
     private void EndTurn()
     {
@@ -370,7 +381,7 @@ internal sealed unsafe class Node
     {
         _timer.Fired();
         var now = NodeTimer.Now;
-        var due = Environment.OnTimer(now);
+        var due = Math.Min(Environment.OnTimer(now), Runtimes.OnTimer(now));
         foreach (var pool in _pools)
             due = Math.Min(due, pool.OnTimer(now));
         if (_statusAt <= now)

@@ -37,6 +37,8 @@ internal static unsafe partial class Libc
     public const int O_RDWR = 2;
     public const int O_APPEND = 0x400;
 
+    public const int RLIMIT_DATA = 2;
+
     public const short POLLIN = 1;
 
     public const int AT_FDCWD = -100;
@@ -246,6 +248,10 @@ internal static unsafe partial class Libc
     /// <summary>Gives free memory of the C library's allocator back to the system, in the middle of its arenas too.</summary>
     [LibraryImport("libc", EntryPoint = "malloc_trim")]
     public static partial int MallocTrim(nuint pad);
+
+    /// <param name="limits">Two numbers: what holds, and what it may be raised to.</param>
+    [LibraryImport("libc", EntryPoint = "prlimit", SetLastError = true)]
+    public static partial int PrLimit(int pid, int resource, ulong* limits, ulong* before);
 
     /// <summary>The last call's error in words, with its number.</summary>
     public static string LastError()

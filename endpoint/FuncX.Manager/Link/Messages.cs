@@ -74,6 +74,9 @@ internal sealed record WorkerSettings
 
     public int CoresPerWorker { get; init; } = 1;
 
+    /// <summary>Bytes of one worker with all it starts; 0: no limit.</summary>
+    public long MemoryPerWorker { get; init; }
+
     /// <summary>Bash text that runs once per node; its environment is what workers get.</summary>
     public string? Init { get; init; }
 
@@ -127,8 +130,14 @@ internal sealed record Exited(int Pid, int Code);
 
 internal sealed record ZygoteStatus(string Note);
 
-/// <summary>How the node does. <c>hops</c> counts frames that passed since the manager started, for whoever measures or kills.</summary>
-internal sealed record Status(int Workers, int Busy, int Queued, string Note, StatusHops Hops);
+/// <summary>How the node does. <c>runtimes</c> has versions, once the endpoint has asked for them; <c>hops</c> counts frames that passed since the manager started, for whoever measures or kills.</summary>
+internal sealed record Status(
+    int Workers,
+    int Busy,
+    int Queued,
+    string Note,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyDictionary<string, string>? Runtimes,
+    StatusHops Hops);
 
 internal sealed record StatusHops(
     long TasksReceived,

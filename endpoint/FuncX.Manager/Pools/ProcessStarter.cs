@@ -14,6 +14,9 @@ internal sealed unsafe class ProcessStarter(Node node, Spawner spawner)
     // The runtime keeps what it compiles in memory that is shared with a forked child, whose own compiling would then change it under the parent. This keeps it private.
     private const string PrivateCode = "DOTNET_EnableWriteXorExecute=0";
 
+    // A runtime that finds itself in a control group keeps its heap below three quarters of it, and throws; whether it does would hang on how soon it was put there. Hexadecimal.
+    private const string WholeGroup = "DOTNET_GCHeapHardLimitPercent=64";
+
     private static string Script => Path.Combine(AppContext.BaseDirectory, "workers", "python", "worker.py");
 
     private static string DotnetWorker => Path.Combine(AppContext.BaseDirectory, "workers", "dotnet", "funcx-worker");
@@ -74,6 +77,12 @@ internal sealed unsafe class ProcessStarter(Node node, Spawner spawner)
         }
     }
 
+    /// <summary>What prints the version of Python; null: there is none.</summary>
+    public string[]? PythonVersion() => Interpreter() is { } python ? [python, "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"] : null;
+
+    /// <summary>What prints the version of .NET; null: there is none.</summary>
+    public string[]? DotnetVersion() => File.Exists(DotnetWorker) ? [DotnetWorker, "--runtime"] : null;
+
     private string? Interpreter() => Spawn.Find(node.Settings.Python, node.Environment.ForWorkers);
 
     private string[] Python(params string[] arguments) => [Interpreter() ?? node.Settings.Python, Script, .. arguments];
@@ -87,7 +96,7 @@ internal sealed unsafe class ProcessStarter(Node node, Spawner spawner)
         [
             .. common.Where(variable => !slot.Variables.Any(own => variable.StartsWith(own.Key + "=", StringComparison.Ordinal))),
             .. slot.Environment,
-            .. kind == WorkerKind.Dotnet ? [PrivateCode] : (string[])[],
+            .. kind == WorkerKind.Dotnet ? node.Memory.UsesGroups ? [PrivateCode, WholeGroup] : [PrivateCode] : (string[])[],
         ];
     }
 

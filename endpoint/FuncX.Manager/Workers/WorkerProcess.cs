@@ -1,3 +1,4 @@
+using FuncX.Manager.Commands;
 using FuncX.Manager.Engine;
 using FuncX.Manager.Interop;
 using FuncX.Manager.Link;
@@ -30,12 +31,15 @@ internal sealed class WorkerProcess
     private const long DoubtMicroseconds = 5_000;
     private const long GraceMicroseconds = 2_000_000;
     private const long ExitNoticeMicroseconds = 1_000_000;
+    private const long LeastKillMicroseconds = 5_000;
 
     private readonly Node _node;
     private readonly WorkerSocket _socket;
     private readonly SentTasks _sent;
     private readonly bool _onePerProcess;
     private readonly StartWatch _start;
+    private readonly WorkerMemory? _memory;
+    private long _memoryAt = long.MaxValue;
     private ResultRing? _ring;
     private long _headSince;
     private long _ringCheckAt = long.MaxValue;
@@ -50,6 +54,7 @@ internal sealed class WorkerProcess
     private bool _takingBack;
     private int _verdictSlot = -1;
     private TaskOutcome _verdict;
+    private string _verdictType = "";
     private string _verdictText = "";
     private string? _fault;
     private int? _exit;
@@ -66,6 +71,7 @@ internal sealed class WorkerProcess
         Stdout = new OutputCapture(node.Poller, descriptors.Stdout, node.Settings.OutputLimit);
         Stderr = new OutputCapture(node.Poller, descriptors.Stderr, node.Settings.OutputLimit);
         _socket = new WorkerSocket(node, this, descriptors.Socket);
+        _memory = node.Memory.Limit(slot, descriptors.Pid);
         _start = new StartWatch(node);
         _start.Begin();
     }
@@ -144,6 +150,8 @@ internal sealed class WorkerProcess
         if (wasIdle)
         {
             _headSince = now;
+            if (_memory is not null)
+                _memoryAt = now + WorkerMemory.WatchMicroseconds;
             Pool.OnBusy(this);
         }
 
@@ -262,14 +270,12 @@ internal sealed class WorkerProcess
     }
 
     /// <summary>Ends the task in a slot that this worker has: taken back when it has not started, else the worker is ended with it.</summary>
-    public void EndTask(int slot, TaskOutcome verdict, string text)
+    public void EndTask(int slot, TaskOutcome verdict, string text, string? type = null)
     {
         TakeBack();
         if (_node.Table[slot].Place != TaskPlace.AtWorker || _node.Table[slot].Worker != this)
             return;
-        _verdictSlot = slot;
-        _verdict = verdict;
-        _verdictText = text;
+        Judge(slot, verdict, type ?? verdict.ToString(), text);
         Terminate();
     }
 
@@ -378,6 +384,8 @@ internal sealed class WorkerProcess
             ResolveDoubt();
         if (State != WorkerState.Gone && _sent.Count > 0)
             CheckTasks(now);
+        if (_memoryAt <= now)
+            CheckMemory(now);
         if (_killAt <= now)
         {
             _killAt = long.MaxValue;
@@ -414,7 +422,7 @@ internal sealed class WorkerProcess
         if (_verdictSlot >= 0 && _node.Table[_verdictSlot].Place == TaskPlace.Queued)
         {
             Pool.Queue.Remove(_verdictSlot);
-            _node.Answers.Failure(_verdictSlot, _verdict, 0, _verdict.ToString(), _verdictText);
+            _node.Answers.Failure(_verdictSlot, _verdict, 0, _verdictType, _verdictText);
             _verdictSlot = -1;
         }
 
@@ -458,17 +466,41 @@ internal sealed class WorkerProcess
     // A task that was told to end and raised because of it has the outcome it was ended for, and the output that it had until then.
     private bool Overruled(int slot, ReadOnlySpan<byte> prefix, ReadOnlySpan<byte> rest)
     {
+        // What the kernel killed may be something that the task started, a command above all. That takes a while: the shortest tasks are not looked after.
+        if (slot != _verdictSlot && _memory is not null && ResultFrame.Microseconds(prefix) > LeastKillMicroseconds && _memory.TakeKill() is { } killed)
+            Judge(slot, TaskOutcome.Exception, WorkerMemory.Failure, $"worker {Pid} on node {_node.Name} {killed}");
         if (slot != _verdictSlot)
             return false;
         _verdictSlot = -1;
         var read = ResultPrefix.Read(prefix, ResultPrefix.Size + rest.Length);
-        if (read.Outcome == TaskOutcome.Value)
+        if (read.Outcome == TaskOutcome.Value && _verdictType != WorkerMemory.Failure)
             return false;
+        if (read.Outcome == TaskOutcome.Value && Pool.Kind == WorkerKind.Command)
+        {
+            var (said, wrote) = CommandReport.ReadOutput(rest);
+            _node.Answers.Failure(slot, _verdict, 0, _verdictType, _verdictText, said, wrote);
+            return true;
+        }
+
         var output = rest[^(read.StdoutBytes + read.StderrBytes)..];
         byte[] written = [.. output[..read.StdoutBytes], .. Stdout.Take(read.StdoutBytes)];
         byte[] complained = [.. output[read.StdoutBytes..], .. Stderr.Take(read.StderrBytes)];
-        _node.Answers.Failure(slot, _verdict, 0, _verdict.ToString(), _verdictText, written, complained);
+        _node.Answers.Failure(slot, _verdict, 0, _verdictType, _verdictText, written, complained);
         return true;
+    }
+
+    private void Judge(int slot, TaskOutcome verdict, string type, string text) => (_verdictSlot, _verdict, _verdictType, _verdictText) = (slot, verdict, type, text);
+
+    private void CheckMemory(long now)
+    {
+        _memoryAt = _sent.Count > 0 && _verdictSlot < 0 && State != WorkerState.Gone ? now + WorkerMemory.WatchMicroseconds : long.MaxValue;
+        // The kernel may have chosen something that it started, and what waits for that would wait on.
+        if (_memoryAt == long.MaxValue || (_memory!.IsWatched ? _memory.Excess() : _memory.TakeKill()) is not { } excess)
+            return;
+        EndTask(_sent.First, TaskOutcome.Exception, $"worker {Pid} on node {_node.Name} {excess}", WorkerMemory.Failure);
+        // Who takes memory without end is not asked: only of a command its worker is.
+        if (Pool.Kind != WorkerKind.Command)
+            _killAt = now;
     }
 
     private void CheckTasks(long now)
@@ -567,6 +599,8 @@ internal sealed class WorkerProcess
             _ = Resolve(_ring.Started, _ring.Forgotten);
         State = WorkerState.Gone;
         _start.End();
+        if (_sent.Count > 0 && _verdictSlot < 0 && _memory?.TakeKill() is { } killed)
+            Judge(_sent.First, TaskOutcome.Exception, WorkerMemory.Failure, $"worker {Pid} on node {_node.Name} {killed}");
 
         // What it left behind in its session, and itself if it is only hung.
         _ = Libc.Kill(-Pid, Libc.SIGKILL);
@@ -579,7 +613,7 @@ internal sealed class WorkerProcess
             if (number >= started)
                 Pool.Queue.AddFirst(slot);
             else if (slot == _verdictSlot)
-                _node.Answers.Failure(slot, _verdict, _exit ?? 0, _verdict.ToString(), _verdictText, Stdout.Take(), Stderr.Take());
+                _node.Answers.Failure(slot, _verdict, _exit ?? 0, _verdictType, _verdictText, Stdout.Take(), Stderr.Take());
             else
                 _node.Answers.Failure(slot, TaskOutcome.AttemptLost, _exit ?? 0, "WorkerLost", Obituary(), Stdout.Take(), Stderr.Take());
         }
@@ -621,7 +655,7 @@ internal sealed class WorkerProcess
 
     private long NextDue()
     {
-        var due = Math.Min(Math.Min(_ringCheckAt, _killAt), _finishAt);
+        var due = Math.Min(Math.Min(_ringCheckAt, _killAt), Math.Min(_finishAt, _memoryAt));
         if (State == WorkerState.Gone || _sent.Count == 0)
             return due;
         if (_sent.Count > 1 && !_sent.HeldToOne)

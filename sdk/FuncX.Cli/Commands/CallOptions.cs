@@ -14,12 +14,6 @@ internal sealed class CallOptions
     private const double ShortestSeconds = 1e-3;
     private const double LongestSeconds = 1193 * 3600;
 
-    public CallOptions() => Group.Validators.Add(result =>
-    {
-        if (result.GetValueOrDefault<string?>() is { Length: 0 or > GroupCharacters } name)
-            result.AddError($"--group takes 1 to {GroupCharacters} characters, not {name.Length}.");
-    });
-
     public Argument<string> Function { get; } = new("function") { Description = "A function's id, the first 8 or more digits of it, or its name." };
 
     public Argument<string> Endpoint { get; } = new("endpoint") { Description = "An endpoint's id or name." };
@@ -31,7 +25,18 @@ internal sealed class CallOptions
     public Option<int> MaxAttempts { get; } = WholeNumber.Option(
         "--max-attempts", "Lost executions (worker, manager or block ended) that end a task, 1: at most once, 0: the service's default", 0, 1_000, 0);
 
-    public Option<string?> Group { get; } = new("--group") { Description = $"Group of these calls, 1 to {GroupCharacters} characters; a new one when left out.", HelpName = "name" };
+    public Option<string?> Group { get; } = GroupOption("--group", "Group of these calls");
+
+    public static Option<string?> GroupOption(string option, string description)
+    {
+        var group = new Option<string?>(option) { Description = $"{description}, 1 to {GroupCharacters} characters; a new one when left out.", HelpName = "name" };
+        group.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<string?>() is { Length: 0 or > GroupCharacters } name)
+                result.AddError($"{option} takes 1 to {GroupCharacters} characters, not {name.Length}.");
+        });
+        return group;
+    }
 
     public void AddTo(Command command)
     {

@@ -24,16 +24,23 @@ internal static class FunctionCommands
         };
         var name = new Option<string?>("--name") { Description = "Name for people; the function's own, or the file's, when left out." };
         var description = new Option<string>("--description") { Description = "For people.", DefaultValueFactory = _ => "" };
-        var command = new Command("register", "Register a function from a file: Python, .NET or a command.") { source, name, description };
+        var requires = Requires();
+        var command = new Command("register", "Register a function from a file: Python, .NET or a command.") { source, name, description, requires };
         commands.On(command, async (invocation, cancellation) =>
         {
             var file = FunctionSource.Read(invocation.Parsed.GetRequiredValue(source));
             await using var client = invocation.Connect();
-            await TellAsync(invocation, await file.RegisterAsync(client.Functions, invocation.Parsed.GetValue(name), invocation.Parsed.GetValue(description) ?? "", cancellation));
+            await TellAsync(invocation, await file.RegisterAsync(client.Functions, invocation.Parsed.GetValue(name), invocation.Parsed.GetValue(description) ?? "", invocation.Parsed.GetValue(requires) ?? [], cancellation));
             return ExitCodes.Ok;
         });
         return command;
     }
+
+    internal static Option<string[]> Requires() => new("--requires")
+    {
+        Description = "What a node must have, as 'python>=3.9,<3.13' or 'dotnet>=10'; may be repeated. Without it the task ends at once.",
+        Arity = ArgumentArity.ZeroOrMore,
+    };
 
     /// <summary>Says what was registered.</summary>
     internal static async Task TellAsync(Invocation invocation, FunctionInfo function)
@@ -85,6 +92,7 @@ internal static class FunctionCommands
                     function.Entry,
                     function.Description,
                     function.RegisteredAt,
+                    function.Requires,
                     Code = function.Kind == FunctionKind.Dotnet ? function.Code.ToBase64() : function.Code.ToStringUtf8(),
                 });
                 return ExitCodes.Ok;
@@ -96,6 +104,8 @@ internal static class FunctionCommands
             await output.WriteLineAsync($"kind         {Kind(function)}{(function.Entry.Length > 0 ? $", calls {function.Entry}" : "")}");
             if (function.Description.Length > 0)
                 await output.WriteLineAsync($"description  {function.Description}");
+            if (function.Requires.Count > 0)
+                await output.WriteLineAsync($"requires     {string.Join(" and ", function.Requires)}");
             await output.WriteLineAsync($"registered   {Tables.Time(function.RegisteredAt)}");
             await output.WriteLineAsync();
             await output.WriteLineAsync(function.Kind == FunctionKind.Dotnet ? $"a package of {function.Code.Length:N0} bytes" : function.Code.ToStringUtf8().TrimEnd());
@@ -125,7 +135,7 @@ internal static class FunctionCommands
     private static Argument<string> Named() => new("function") { Description = "A function's id, the first 8 or more digits of it, or its name." };
 
     private static object Document(FunctionInfo function) =>
-        new { function.FunctionId, function.Name, Kind = Kind(function), function.Entry, function.Description, function.RegisteredAt };
+        new { function.FunctionId, function.Name, Kind = Kind(function), function.Entry, function.Description, function.RegisteredAt, function.Requires };
 
     private static string Kind(FunctionInfo function) => function.Kind.ToString().ToLowerInvariant();
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.CompilerServices;
 using FuncX.Cli.Output;
 using FuncX.Client;
 using FuncX.Client.Results;
@@ -6,14 +7,15 @@ using FuncX.Contracts.V1;
 
 namespace FuncX.Cli.Commands;
 
-/// <summary><c>funcx group show|wait|results|cancel</c>.</summary>
+/// <summary><c>funcx group show|wait|results|rerun|cancel</c>.</summary>
 internal static class GroupCommands
 {
-    public static Command Create(CommandLine commands) => new("group", "Look at, wait for, read and cancel groups of tasks.")
+    public static Command Create(CommandLine commands) => new("group", "Look at, wait for, read, repeat and cancel groups of tasks.")
     {
         Show(commands),
         Wait(commands),
         Results(commands),
+        Rerun(commands),
         Cancel(commands),
     };
 
@@ -69,6 +71,43 @@ internal static class GroupCommands
             return failed ? ExitCodes.Failed : ExitCodes.Ok;
         });
         return command;
+    }
+
+    private static Command Rerun(CommandLine commands)
+    {
+        var name = Name();
+        var all = new Option<bool>("--all") { Description = "All tasks that have ended, not only those that failed." };
+        var into = CallOptions.GroupOption("--group", "Group of the new calls");
+        var command = new Command("rerun", "Submit the calls of a group's failed tasks again, as they were, in another group; its name is printed.") { name, all, into };
+        commands.On(command, async (invocation, cancellation) =>
+        {
+            var (from, target) = (invocation.Parsed.GetRequiredValue(name), invocation.Parsed.GetValue(into) ?? FuncXClient.NewGroup());
+            if (from == target)
+                throw new UsageException("--group is the group itself; its tasks would be among those that are submitted again.");
+            await using var client = invocation.Connect();
+            var group = await client.Tasks.GetGroupAsync(from, cancellation);
+            var every = invocation.Parsed.GetValue(all);
+            var tasks = Ended(client, from, every, cancellation);
+            var (submitted, forgotten) = await ProgressBar.RunAsync(
+                invocation, $"group {target}", every ? group.Done : group.Failed, report => client.ResubmitAsync(tasks, target, report, cancellation));
+            if (invocation.IsJson)
+                invocation.WriteJson(new { Group = target, Submitted = submitted, Forgotten = forgotten });
+            else
+                await invocation.Terminal.Output.WriteLineAsync($"{target}");
+            if (forgotten > 0)
+                await invocation.Terminal.Error.WriteLineAsync($"funcx: the service has the arguments of {forgotten} tasks no more; they were not submitted.");
+            return forgotten == 0 ? ExitCodes.Ok : ExitCodes.Failed;
+        });
+        return command;
+    }
+
+    private static async IAsyncEnumerable<TaskInfo> Ended(FuncXClient client, string group, bool all, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await foreach (var task in client.Tasks.ListAsync(group, TaskState.Done, cancellation))
+        {
+            if (all || task.Outcome is not Outcome.Value)
+                yield return task;
+        }
     }
 
     private static Command Cancel(CommandLine commands)

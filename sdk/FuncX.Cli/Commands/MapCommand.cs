@@ -11,11 +11,7 @@ internal static class MapCommand
     public static Command Create(CommandLine commands)
     {
         var options = new CallOptions();
-        var file = new Argument<FileInfo?>("file.jsonl")
-        {
-            Description = "JSON lines; standard input when left out or '-'.",
-            Arity = ArgumentArity.ZeroOrOne,
-        };
+        var file = ArgumentLines.File();
         var unordered = new Option<bool>("--unordered") { Description = "Print results as they come; with --json each says which line it belongs to." };
         var window = WholeNumber.Option("--window", "Calls on their way at a time", 1, int.MaxValue, 65_536);
         var command = new Command(
@@ -42,18 +38,14 @@ internal static class MapCommand
 
     private static async Task<int> MapAsync(Invocation invocation, CallOptions options, FileInfo? file, MapOptions map, CancellationToken cancellation)
     {
-        var fromInput = file is null || file.Name == "-";
-        if (!fromInput && !file!.Exists)
-            throw new UsageException($"{file} does not exist.");
+        using var lines = ArgumentLines.Open(file, invocation.Terminal.Input);
         await using var client = invocation.Connect();
         var (function, endpoint) = await options.ResolveAsync(invocation, client, cancellation);
-        using var reader = fromInput ? null : new StreamReader(file!.FullName, Encoding.UTF8);
-        var lines = new ArgumentLines(reader ?? invocation.Terminal.Input, fromInput ? "standard input" : file!.Name);
         await invocation.Terminal.Error.WriteLineAsync($"group {map.Group}");
 
         long failed = 0;
         FuncXException? first = null;
-        var done = await ProgressBar.RunAsync(invocation, "calls", fromInput ? null : CountLines(file!.FullName), async report =>
+        var done = await ProgressBar.RunAsync(invocation, "calls", lines.Count, async report =>
         {
             long count = 0;
             var results = client.MapResultsAsync<CallArguments, RawResult>(function, endpoint, lines.ReadAsync(cancellation), map, cancellation: cancellation);
@@ -98,16 +90,5 @@ internal static class MapCommand
             invocation.Terminal.Output.WriteLine(Encoding.UTF8.GetString(result.Value.Bytes.Span));
         else
             invocation.WriteJson(Values.Node(result.Value)!);
-    }
-
-    private static long CountLines(string path)
-    {
-        using var stream = File.OpenRead(path);
-        var buffer = new byte[256 * 1024];
-        long lines = 0;
-        var last = (byte)'\n';
-        for (int read; (read = stream.Read(buffer)) > 0; last = buffer[read - 1])
-            lines += buffer.AsSpan(0, read).Count((byte)'\n');
-        return last == (byte)'\n' ? lines : lines + 1;
     }
 }

@@ -25,9 +25,10 @@ internal static class RegisterCommandCommand
         var check = new Option<bool>("--check") { Description = "A return code that is not 0 is an exception." };
         var keep = new Option<bool>("--keep-output") { Description = "Its whole output stays as files on the endpoint." };
         var description = new Option<string>("--description") { Description = "For people.", DefaultValueFactory = _ => "" };
+        var requires = FunctionCommands.Requires();
         var command = new Command("register-command", "Register a command: a program with arguments that calls fill in.")
         {
-            name, words, shell, parameters, environment, inputs, outputs, stdin, walltime, check, keep, description,
+            name, words, shell, parameters, environment, inputs, outputs, stdin, walltime, check, keep, description, requires,
         };
         commands.On(command, async (invocation, cancellation) =>
         {
@@ -63,7 +64,7 @@ internal static class RegisterCommandCommand
                 definition["keep_output"] = true;
             await using var client = invocation.Connect();
             await FunctionCommands.TellAsync(invocation, await client.Functions.RegisterCommandAsync(
-                parsed.GetRequiredValue(name), definition.ToJsonString(), parsed.GetValue(description) ?? "", cancellation));
+                parsed.GetRequiredValue(name), definition.ToJsonString(), parsed.GetValue(description) ?? "", parsed.GetValue(requires) ?? [], cancellation));
             return ExitCodes.Ok;
         });
         return command;

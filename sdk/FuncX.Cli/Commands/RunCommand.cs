@@ -86,7 +86,7 @@ internal static class RunCommand
             return ExitCodes.Ok;
         }
 
-        var task = await client.Tasks.GetAsync(handle.Id, cancellation);
+        var task = await client.Tasks.GetAsync(handle.Id, cancellation: cancellation);
         await invocation.Terminal.Error.WriteAsync(task.Stdout.ToStringUtf8());
         await invocation.Terminal.Error.WriteAsync(task.Stderr.ToStringUtf8());
         await invocation.Terminal.Output.WriteLineAsync(Values.Text(value));

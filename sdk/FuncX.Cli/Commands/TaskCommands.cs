@@ -23,7 +23,7 @@ internal static class TaskCommands
         commands.On(command, async (invocation, cancellation) =>
         {
             await using var client = invocation.Connect();
-            var task = await client.Tasks.GetAsync(Parse(invocation.Parsed.GetRequiredValue(id)), cancellation);
+            var task = await client.Tasks.GetAsync(Parse(invocation.Parsed.GetRequiredValue(id)), cancellation: cancellation);
             if (invocation.IsJson)
             {
                 invocation.WriteJson(Document(task));
@@ -148,7 +148,7 @@ internal static class TaskCommands
         var pause = TimeSpan.FromMilliseconds(20);
         while (true)
         {
-            var task = await client.Tasks.GetAsync(id, cancellation);
+            var task = await client.Tasks.GetAsync(id, cancellation: cancellation);
             if (task.State == TaskState.Done || !wait)
                 return task;
             await Task.Delay(pause, cancellation);

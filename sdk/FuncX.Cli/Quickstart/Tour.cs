@@ -216,7 +216,7 @@ internal sealed class Tour
             tasks.Add(task);
         });
         foreach (var task in tasks.TakeLast(CallsLookedAt))
-            hops.Add(HopTable.Hops((await client.Tasks.GetAsync(task, cancellation)).Times ?? new HopTimes()));
+            hops.Add(HopTable.Hops((await client.Tasks.GetAsync(task, cancellation: cancellation)).Times ?? new HopTimes()));
         return (latency, [.. hops[0].Select((hop, index) => (hop.Hop, hop.Clock, Median(hops.Select(task => task[index].Microseconds))))]);
 
         async Task CallForAsync(int most, TimeSpan limit, Action<Wire.TaskId, long> done)

@@ -17,11 +17,12 @@ public sealed class FunctionRegistry
     /// <param name="entry">Name that the source defines and that is called.</param>
     /// <param name="name">For people; the entry when null.</param>
     /// <param name="description">For people.</param>
+    /// <param name="requires">What a node must have, as <c>python&gt;=3.12</c>.</param>
     public Task<FunctionInfo> RegisterPythonAsync(
-        string source, string entry, string? name = null, string description = "", CancellationToken cancellation = default) =>
-        RegisterAsync(FunctionKind.Python, name ?? entry, entry, Encoding.UTF8.GetBytes(source), description, cancellation);
+        string source, string entry, string? name = null, string description = "", IEnumerable<string>? requires = null, CancellationToken cancellation = default) =>
+        RegisterAsync(FunctionKind.Python, name ?? entry, entry, Encoding.UTF8.GetBytes(source), description, requires, cancellation);
 
-    private Task<FunctionInfo> RegisterAsync(FunctionKind kind, string name, string entry, byte[] code, string description, CancellationToken cancellation)
+    private Task<FunctionInfo> RegisterAsync(FunctionKind kind, string name, string entry, byte[] code, string description, IEnumerable<string>? requires, CancellationToken cancellation)
     {
         var request = new RegisterFunctionRequest
         {
@@ -30,6 +31,7 @@ public sealed class FunctionRegistry
             Entry = entry,
             Code = UnsafeByteOperations.UnsafeWrap(code),
             Description = description,
+            Requires = { requires ?? [] },
         };
         return _service.CallAsync(options => _service.Functions.RegisterAsync(request, options), $"Registering function '{request.Name}'", cancellation);
     }
@@ -38,16 +40,18 @@ public sealed class FunctionRegistry
     /// <param name="name">For people.</param>
     /// <param name="definition">A JSON object: <c>command</c> (a list of texts with <c>{parameter}</c> in them) and what protocol/README.md lists beside it.</param>
     /// <param name="description">For people.</param>
-    public Task<FunctionInfo> RegisterCommandAsync(string name, string definition, string description = "", CancellationToken cancellation = default) =>
-        RegisterAsync(FunctionKind.Command, name, "", Encoding.UTF8.GetBytes(definition), description, cancellation);
+    /// <param name="requires">What a node must have, as <c>python&gt;=3.12</c>.</param>
+    public Task<FunctionInfo> RegisterCommandAsync(string name, string definition, string description = "", IEnumerable<string>? requires = null, CancellationToken cancellation = default) =>
+        RegisterAsync(FunctionKind.Command, name, "", Encoding.UTF8.GetBytes(definition), description, requires, cancellation);
 
     /// <summary>Registers a .NET method.</summary>
     /// <param name="package">An assembly, or a zip archive of it and what it needs.</param>
     /// <param name="entry"><c>Assembly::Namespace.Type::Method</c>.</param>
     /// <param name="name">For people; the method's when null.</param>
     /// <param name="description">For people.</param>
-    public Task<FunctionInfo> RegisterDotnetAsync(byte[] package, string entry, string? name = null, string description = "", CancellationToken cancellation = default) =>
-        RegisterAsync(FunctionKind.Dotnet, name ?? entry[(entry.LastIndexOf(':') + 1)..], entry, package, description, cancellation);
+    /// <param name="requires">What a node must have, as <c>python&gt;=3.12</c>.</param>
+    public Task<FunctionInfo> RegisterDotnetAsync(byte[] package, string entry, string? name = null, string description = "", IEnumerable<string>? requires = null, CancellationToken cancellation = default) =>
+        RegisterAsync(FunctionKind.Dotnet, name ?? entry[(entry.LastIndexOf(':') + 1)..], entry, package, description, requires, cancellation);
 
     /// <summary>One function by id, by the first 8 or more digits of its id, or by name (the newest of that name).</summary>
     public Task<FunctionInfo> GetAsync(string function, bool withCode = false, CancellationToken cancellation = default) => _service.CallAsync(

@@ -16,8 +16,9 @@ public sealed class TaskQueries
     internal TaskQueries(ServiceConnection service) => (_service, _values) = (service, new ValueReader(service));
 
     /// <summary>One task with its outcome, output and the time of each hop. A value of more than 16 MiB is not in it: see <see cref="ReadValueAsync"/>.</summary>
-    public Task<TaskInfo> GetAsync(TaskId task, CancellationToken cancellation = default) => _service.CallAsync(
-        options => _service.Tasks.GetAsync(new GetTaskRequest { TaskId = task.ToString() }, options), $"Task {task}", cancellation);
+    /// <param name="withCall">Also what was submitted.</param>
+    public Task<TaskInfo> GetAsync(TaskId task, bool withCall = false, CancellationToken cancellation = default) => _service.CallAsync(
+        options => _service.Tasks.GetAsync(new GetTaskRequest { TaskId = task.ToString(), WithCall = withCall }, options), $"Task {task}", cancellation);
 
     /// <summary>Writes a task's value as it is to a stream, however large; gives its bytes.</summary>
     public Task<long> ReadValueAsync(TaskId task, Stream destination, CancellationToken cancellation = default) =>

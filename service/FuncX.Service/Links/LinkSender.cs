@@ -234,6 +234,7 @@ internal sealed class LinkSender(LinkSession link, TaskEngine engine, FunctionCa
                 Kind = function.Kind,
                 Name = function.Name,
                 Entry = function.Entry,
+                Requires = function.Requires,
                 Code = UnsafeByteOperations.UnsafeWrap(function.Code),
             },
         });

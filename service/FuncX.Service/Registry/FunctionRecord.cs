@@ -6,6 +6,9 @@ namespace FuncX.Service.Registry;
 /// <param name="Kind">As on the link: "python".</param>
 public sealed record FunctionRecord(int Number, OwnerId Owner, string FunctionId, string Kind, string Name, string Entry, byte[] Code)
 {
+    /// <summary>What it requires of a node, separated by <see cref="Wire.RuntimeRequirement.Separator"/>.</summary>
+    public string Requires { get; init; } = "";
+
     public string Description { get; init; } = "";
 
     /// <summary>Unix microseconds of the last registration that changed anything.</summary>

@@ -2,6 +2,7 @@ using System.Text;
 using FuncX.Contracts.V1;
 using FuncX.Definitions;
 using FuncX.Service.Limits;
+using FuncX.Wire;
 using Grpc.Core;
 
 namespace FuncX.Service.Registry;
@@ -14,6 +15,7 @@ internal static class FunctionRegistration
     public const int MostDescriptionCharacters = 4_096;
 
     private const int MostProblemCharacters = 400;
+    private const int MostRequires = 16;
 
     private static readonly UTF8Encoding _strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
@@ -55,6 +57,22 @@ internal static class FunctionRegistration
         }
 
         return request.Kind.ToString().ToLowerInvariant();
+    }
+
+    /// <summary>What the function requires of a node, as it is stored: in one order, so that the same gives the same id.</summary>
+    /// <exception cref="RpcException">INVALID_ARGUMENT.</exception>
+    public static string ReadRequires(RegisterFunctionRequest request)
+    {
+        if (request.Requires.Count > MostRequires)
+            throw Refuse.Invalid($"function '{Refuse.Show(request.Name)}' has {request.Requires.Count} requirements; the most is {MostRequires}.");
+        try
+        {
+            return string.Join(RuntimeRequirement.Separator, request.Requires.Select(static text => RuntimeRequirement.Parse(text).ToString()).Distinct().Order(StringComparer.Ordinal));
+        }
+        catch (FormatException problem)
+        {
+            throw Refuse.Invalid($"function '{Refuse.Show(request.Name)}': {Refuse.Show(problem.Message, MostProblemCharacters)}.");
+        }
     }
 
     private static void CheckCommand(RegisterFunctionRequest request)

@@ -6,7 +6,7 @@ namespace FuncX.Service.Registry;
 /// <summary>The table of functions in registry.db.</summary>
 internal sealed class FunctionTable(RegistryDatabase database)
 {
-    private const string Columns = "SELECT number, owner, function_id, kind, name, entry, description, registered_at, deleted_at, code FROM functions ";
+    private const string Columns = "SELECT number, owner, function_id, kind, name, entry, description, registered_at, deleted_at, code, requires FROM functions ";
 
     public FunctionRecord? Find(OwnerId owner, string functionId)
     {
@@ -41,8 +41,8 @@ internal sealed class FunctionTable(RegistryDatabase database)
         command.Transaction = transaction;
         command.CommandText =
             """
-            INSERT INTO functions (owner, function_id, kind, name, entry, description, registered_at, code)
-            VALUES ($owner, $id, $kind, $name, $entry, $description, $now, $code)
+            INSERT INTO functions (owner, function_id, kind, name, entry, description, registered_at, code, requires)
+            VALUES ($owner, $id, $kind, $name, $entry, $description, $now, $code, $requires)
             ON CONFLICT (owner, function_id) DO UPDATE SET name = $name, description = $description, registered_at = $now, deleted_at = NULL
             RETURNING number
             """;
@@ -54,6 +54,7 @@ internal sealed class FunctionTable(RegistryDatabase database)
         command.Parameters.AddWithValue("$description", registration.Description);
         command.Parameters.AddWithValue("$now", registration.RegisteredAt);
         command.Parameters.AddWithValue("$code", registration.Code);
+        command.Parameters.AddWithValue("$requires", registration.Requires);
         var number = checked((int)(long)command.ExecuteScalar()!);
         FailPoints.Pass("before-commit-register-function");
         transaction.Commit();
@@ -107,7 +108,7 @@ internal sealed class FunctionTable(RegistryDatabase database)
         using var command = connection.CreateCommand();
         command.CommandText =
             """
-            SELECT number, owner, function_id, kind, name, entry, description, registered_at, deleted_at, x'' FROM functions
+            SELECT number, owner, function_id, kind, name, entry, description, registered_at, deleted_at, x'', requires FROM functions
             WHERE owner = $owner AND deleted_at IS NULL ORDER BY registered_at DESC, number DESC LIMIT $most
             """;
         command.Parameters.AddWithValue("$owner", owner.Number);
@@ -160,5 +161,6 @@ internal sealed class FunctionTable(RegistryDatabase database)
         Description = reader.GetString(6),
         RegisteredAt = reader.GetInt64(7),
         IsDeleted = !reader.IsDBNull(8),
+        Requires = reader.GetString(10),
     };
 }

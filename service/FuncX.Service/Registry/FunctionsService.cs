@@ -2,6 +2,7 @@ using FuncX.Contracts.V1;
 using FuncX.Service.Auth;
 using FuncX.Service.Hosting;
 using FuncX.Service.Limits;
+using FuncX.Wire;
 using Google.Protobuf;
 using Grpc.Core;
 
@@ -20,9 +21,11 @@ public sealed class FunctionsService(FunctionCatalog catalog, ServiceLimits limi
         var caller = context.GetCaller();
         var kind = FunctionRegistration.Check(request, limits);
         var code = request.Code.ToByteArray();
-        var registration = new FunctionRecord(0, caller.Owner, FunctionIdentity.Compute(kind, request.Entry, code), kind, request.Name, request.Entry, code)
+        var requires = FunctionRegistration.ReadRequires(request);
+        var registration = new FunctionRecord(0, caller.Owner, FunctionIdentity.Compute(kind, request.Entry, code, requires), kind, request.Name, request.Entry, code)
         {
             Description = request.Description,
+            Requires = requires,
             RegisteredAt = clock.UnixMicroseconds(),
         };
         return catalog.TryRegister(registration, limits.FunctionsPerUser, out var function)
@@ -91,6 +94,7 @@ public sealed class FunctionsService(FunctionCatalog catalog, ServiceLimits limi
         Entry = function.Entry,
         Description = function.Description,
         RegisteredAt = function.RegisteredAt,
+        Requires = { function.Requires.Split(RuntimeRequirement.Separator, StringSplitOptions.RemoveEmptyEntries) },
         Code = includeCode ? UnsafeByteOperations.UnsafeWrap(function.Code) : ByteString.Empty,
     };
 }

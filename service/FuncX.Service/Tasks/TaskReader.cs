@@ -12,10 +12,10 @@ public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, End
     private readonly TaskStore _store = engine.Store;
 
     /// <summary>One task of an owner with its outcome and the time of each hop; null: there is none of that id.</summary>
-    public async ValueTask<TaskInfo?> GetAsync(int owner, TaskId id)
+    public async ValueTask<TaskInfo?> GetAsync(int owner, TaskId id, bool withCall = false)
     {
         var body = new StoredValue();
-        var info = await GetAsync(owner, id, (section, rows, row) => Locate(body, section, rows, row));
+        var info = await GetAsync(owner, id, (section, rows, row) => Locate(body, section, rows, row), withCall);
         if (info is not null && body.Bytes > 0)
             FillBody(info, body);
         return info;
@@ -186,13 +186,41 @@ public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, End
     private void DescribeSubmission(TaskInfo info, BatchView view)
     {
         info.Times.ServiceCommitted = view.Committed;
-        if (_store.ReadChunk(view.SubmitChunk) is not { } chunk || view.SubmitOffset + (long)view.SubmitBytes > chunk.Length)
+        if (ReadSubmission(view) is not { } record)
             return;
-        var record = SubmissionCodec.Read(chunk.AsMemory(view.SubmitOffset, view.SubmitBytes));
         info.Times.ClientSent = record.ClientSent;
         info.Times.ServiceAccepted = record.Accepted;
         info.MaxAttempts = record.MaxAttempts;
         info.ContentType = (uint)record.ContentType;
+    }
+
+    private SubmissionRecord? ReadSubmission(BatchView view) =>
+        _store.ReadChunk(view.SubmitChunk) is { } chunk && view.SubmitOffset + (long)view.SubmitBytes <= chunk.Length
+            ? SubmissionCodec.Read(chunk.AsMemory(view.SubmitOffset, view.SubmitBytes))
+            : null;
+
+    private TaskCall? DescribeCall(SubmissionRecord record, int index)
+    {
+        ReadOnlyMemory<byte> arguments;
+        if (record.LargeBytes is not null && record.LargeBytes[index] > 0)
+        {
+            if (!_store.Segments.Has(record.Large![index].File))
+                return null;
+            var large = new byte[record.LargeBytes[index]];
+            _store.Segments.Read(record.Large[index], large);
+            arguments = large;
+        }
+        else
+        {
+            arguments = record.Bodies.Slice(record.Offsets is { } offsets ? offsets[index] : index * record.SameLength, record.BytesOf(index));
+        }
+
+        return new TaskCall
+        {
+            ContentType = (uint)record.ContentType,
+            Arguments = UnsafeByteOperations.UnsafeWrap(arguments),
+            Options = new TaskOptions { WalltimeMs = record.WalltimeMilliseconds, Deadline = record.Deadline, Priority = record.Priority, MaxAttempts = record.MaxAttempts },
+        };
     }
 
     private void DescribeResult(TaskInfo info, BatchView view, int index, ResultRows rows, FoundRow? found)
@@ -247,12 +275,17 @@ public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, End
         info.Times.ResultCommitted = committed;
     }
 
-    private async ValueTask<TaskInfo?> GetAsync(int owner, TaskId id, FoundRow found)
+    private async ValueTask<TaskInfo?> GetAsync(int owner, TaskId id, FoundRow found, bool withCall = false)
     {
         var key = new BatchKey(id.Batch, owner);
         var view = await engine.LookAsync(state => state.TryGet(key, out var batch) ? BatchView.Of(batch, (int)Math.Min(id.Index, int.MaxValue), 1) : null)
             ?? (_store.Index.Find(key) is { } finished ? BatchView.Of(finished) : null);
-        return view is not null && id.Index < (uint)view.Count ? Describe(view, (int)id.Index, new ResultRows(), found) : null;
+        if (view is null || id.Index >= (uint)view.Count)
+            return null;
+        var info = Describe(view, (int)id.Index, new ResultRows(), found);
+        if (withCall && ReadSubmission(view) is { } record)
+            info.Call = DescribeCall(record, (int)id.Index);
+        return info;
     }
 
     private static void Locate(StoredValue body, ReadOnlyMemory<byte> section, ResultRows rows, int row)

@@ -86,7 +86,7 @@ public sealed partial class TasksService(TaskEngine engine, Submissions submissi
     public override async Task<TaskInfo> Get(GetTaskRequest request, ServerCallContext context)
     {
         var id = Parse(request.TaskId);
-        var info = await tasks.GetAsync(context.GetCaller().Owner.Number, id) ?? throw Unknown(request.TaskId);
+        var info = await tasks.GetAsync(context.GetCaller().Owner.Number, id, request.WithCall) ?? throw Unknown(request.TaskId);
         return TaskReader.IsExpired(info) ? throw Expired(request.TaskId) : info;
     }
 

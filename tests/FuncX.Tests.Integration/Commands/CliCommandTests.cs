@@ -29,7 +29,7 @@ public sealed class CliCommandTests(SharedCluster shared)
         table.First(static line => line.Trim().Length > 0).Split(' ', StringSplitOptions.RemoveEmptyEntries).ShouldBe(["name", "function", "id", "kind", "registered", "description"]);
         var list = Parse(await FunctionAsync(0, "list", "--json"));
         list.EnumerateArray().Select(static function => function.GetProperty("function_id").GetString()).ShouldBe([nap, square]);
-        list[1].EnumerateObject().Select(static property => property.Name).ShouldBe(["function_id", "name", "kind", "entry", "description", "registered_at"]);
+        list[1].EnumerateObject().Select(static property => property.Name).ShouldBe(["function_id", "name", "kind", "entry", "description", "registered_at", "requires"]);
         Parse(await FunctionAsync(0, "list", "--limit", "1", "--json")).EnumerateArray().Single().GetProperty("name").GetString().ShouldBe("nap");
         await FunctionAsync(2, "list", "--limit", "0");
 
@@ -94,6 +94,74 @@ public sealed class CliCommandTests(SharedCluster shared)
             var function = Parse(lines);
             return (function.GetProperty("name").GetString(), function.GetProperty("kind").GetString(), function.GetProperty("entry").GetString());
         }
+    }
+
+    [Fact]
+    public async Task What_a_function_requires_is_shown_and_kept_to()
+    {
+        var file = Path.Combine(shared.Cluster.DirectoryPath, "young.py");
+        await File.WriteAllTextAsync(file, "def young(x):\n    return x\n");
+        var registered = Parse(await RunAsync(0, "function", "register", $"{file}:young", "--name", "young", "--requires", "python >= 3.99", "--requires", "dotnet>=8", "--json"));
+        registered.GetProperty("requires").EnumerateArray().Select(static one => one.GetString()).ShouldBe(["dotnet>=8", "python>=3.99"]);
+        (await RunAsync(0, "function", "show", "young")).ShouldContain("requires     dotnet>=8 and python>=3.99");
+        await using (var refused = await EndAsync(1, "run", "young", "test", "1"))
+            string.Join(' ', refused.Errors).ShouldContain("The function requires dotnet>=8 and python>=3.99, and no manager of this endpoint has it");
+        await RunAsync(0, "function", "register", $"{file}:young", "--name", "any", "--requires", "python>=3.9");
+        (await RunAsync(0, "run", "any", "test", "1")).ShouldBe(["1"]);
+        await using (var wrong = await EndAsync(1, "function", "register", $"{file}:young", "--requires", "ruby>=3"))
+            string.Join(' ', wrong.Errors).ShouldContain("'ruby>=3' is no runtime requirement");
+        await RunAsync(0, "function", "register-command", "old", "--requires", "python<3", "--", "true");
+        await RunAsync(1, "run", "old", "test");
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Lines_are_submitted_without_waiting_for_any_and_those_that_failed_run_again(bool fromInput)
+    {
+        // It fails as long as the file is not there.
+        var mark = Path.Combine(shared.Cluster.DirectoryPath, $"mark-{fromInput}");
+        var source = $"import os\ndef half(x, by=2):\n    if x % 10 == 0 and not os.path.exists('{mark}'):\n        raise ValueError(x)\n    return x // by\n";
+        var function = await shared.FunctionAsync(source.Replace("half", "half" + fromInput, StringComparison.Ordinal));
+        const int Count = 2_500;
+        var lines = Enumerable.Range(0, Count).Select(static x => x % 3 == 0 ? $"{{\"args\": [{x}], \"kwargs\": {{\"by\": 1}}}}" : $"[{x}]").ToList();
+        var group = $"lines-{fromInput}";
+        string[] submit = ["submit", function, "test", "--group", group];
+        if (fromInput)
+        {
+            await using var process = CliProcess.StartWithInput(shared.Cluster, submit);
+            foreach (var line in lines)
+                await process.Input.WriteLineAsync(line);
+            process.Input.Close();
+            await process.WaitAsync(Eventually.Patience);
+            process.Output.ShouldBe([group]);
+        }
+        else
+        {
+            var file = Path.Combine(shared.Cluster.DirectoryPath, "lines.jsonl");
+            await File.WriteAllLinesAsync(file, lines);
+            var submitted = Parse(await RunAsync(0, [.. submit, file, "--json"]));
+            (submitted.GetProperty("group").GetString(), submitted.GetProperty("submitted").GetInt32()).ShouldBe((group, Count));
+        }
+
+        await RunAsync(1, "group", "wait", group);
+        Group(await RunAsync(0, "group", "show", group, "--json")).ShouldBe((Count, Count / 10));
+        await File.WriteAllTextAsync(mark, "");
+        var again = (await RunAsync(0, "group", "rerun", group)).ShouldHaveSingleItem();
+        await RunAsync(0, "group", "wait", again);
+        Group(await RunAsync(0, "group", "show", again, "--json")).ShouldBe((Count / 10, 0));
+        (await RunAsync(0, "group", "results", again)).Select(static line => Parse([line]).GetProperty("value").GetInt32()).Order()
+            .ShouldBe(Enumerable.Range(0, Count / 10).Select(static number => number * 10).Select(static x => x % 3 == 0 ? x : x / 2).Order());
+
+        var every = Parse(await RunAsync(0, "group", "rerun", again, "--all", "--group", again + "-2", "--json"));
+        (every.GetProperty("group").GetString(), every.GetProperty("submitted").GetInt32(), every.GetProperty("forgotten").GetInt32()).ShouldBe((again + "-2", Count / 10, 0));
+        await RunAsync(0, "group", "wait", again + "-2");
+        Parse(await RunAsync(0, "group", "rerun", again, "--json")).GetProperty("submitted").GetInt32().ShouldBe(0, "none failed");
+        await RunAsync(2, "group", "rerun", again, "--group", again);
+        await RunAsync(5, "group", "rerun", "nobody");
+        await RunAsync(2, "submit", function, "test", "missing.jsonl");
+
+        static (int Tasks, int Failed) Group(IReadOnlyList<string> lines) => (Parse(lines).GetProperty("tasks").GetInt32(), Parse(lines).GetProperty("failed").GetInt32());
     }
 
     [Fact]

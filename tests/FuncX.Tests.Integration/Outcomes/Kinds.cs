@@ -11,11 +11,15 @@ public static class Kinds
     /// <summary>The tests' own .NET functions with what they need.</summary>
     public static byte[] Package => s_package.Value;
 
-    public static async Task<string> RegisterCommandAsync(this ServiceApi api, string name, string definition) => (await api.Functions.RegisterAsync(
-        new RegisterFunctionRequest { Kind = FunctionKind.Command, Name = name, Code = ByteString.CopyFromUtf8(definition) }, api.Headers)).FunctionId;
+    public static async Task<string> RegisterCommandAsync(this ServiceApi api, string name, string definition, params string[] requires) => (await api.Functions.RegisterAsync(
+        new RegisterFunctionRequest { Kind = FunctionKind.Command, Name = name, Code = ByteString.CopyFromUtf8(definition), Requires = { requires } }, api.Headers)).FunctionId;
 
-    public static async Task<string> RegisterDotnetAsync(this ServiceApi api, string method, byte[]? package = null) => (await api.Functions.RegisterAsync(
-        new RegisterFunctionRequest { Kind = FunctionKind.Dotnet, Name = method, Entry = $"Lab::FuncX.Tests.Functions.Calls::{method}", Code = ByteString.CopyFrom(package ?? Package) }, api.Headers)).FunctionId;
+    public static async Task<string> RegisterDotnetAsync(this ServiceApi api, string method, byte[]? package = null, string[]? requires = null) => (await api.Functions.RegisterAsync(
+        new RegisterFunctionRequest
+        {
+            Kind = FunctionKind.Dotnet, Name = method, Entry = $"Lab::FuncX.Tests.Functions.Calls::{method}", Code = ByteString.CopyFrom(package ?? Package), Requires = { requires ?? [] },
+        },
+        api.Headers)).FunctionId;
 
     /// <summary>One call in a group of its own, and how it ended.</summary>
     public static async Task<TaskResult> CallAsync(this LocalCluster cluster, string function, string arguments, TaskOptions? options = null)

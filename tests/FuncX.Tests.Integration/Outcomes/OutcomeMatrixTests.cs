@@ -8,18 +8,19 @@ public sealed class OutcomeMatrixTests
 {
     [Fact]
     public Task Every_kind_of_function_ends_in_each_way_as_the_table_says() => Scenario.RunAsync(
-        new EndpointOptions { MoreYaml = "limits: {output: 64KiB, result: 110MiB}" },
+        new EndpointOptions { MoreWorkers = "memory_per_worker: 2GiB", MoreYaml = "limits: {output: 64KiB, result: 110MiB}" },
         async cluster =>
         {
             var calls = OutcomeTable.Rows.SelectMany(static row => row.Endings.OfType<Ending>().Select(ending => (row.Way, ending)));
             var wrong = new List<string>();
             foreach (var (way, ending) in calls)
             {
+                string[] requires = ending.Requires.Length > 0 ? [ending.Requires] : [];
                 var function = ending.Kind switch
                 {
-                    "python" => await cluster.Api.RegisterAsync(ending.Code, "f"),
-                    "command" => await cluster.Api.RegisterCommandAsync("f", ending.Code),
-                    _ => await cluster.Api.RegisterDotnetAsync(ending.Code),
+                    "python" => await cluster.Api.RegisterAsync(ending.Code, "f", requires),
+                    "command" => await cluster.Api.RegisterCommandAsync("f", ending.Code, requires),
+                    _ => await cluster.Api.RegisterDotnetAsync(ending.Code, requires: requires),
                 };
                 var result = await cluster.CallAsync(function, ending.Arguments, new TaskOptions { WalltimeMs = ending.WalltimeMs, MaxAttempts = 1 });
                 var output = Encoding.UTF8.GetString(result.Output.Span);

@@ -15,6 +15,9 @@ public sealed record Ending(string Kind, string Code, string Arguments, Outcome 
 
     public uint WalltimeMs { get; init; }
 
+    /// <summary>What its function requires of a node.</summary>
+    public string Requires { get; init; } = "";
+
     /// <summary>At least so large, when that matters.</summary>
     public int Bytes { get; init; }
 
@@ -58,6 +61,11 @@ public static class OutcomeTable
             new("python", "import os\ndef f():\n    os.abort()\n", "[]", Outcome.Lost, "signal 6") { Code2 = -6 },
             new("command", Sh("kill -ABRT $$"), "[]", Outcome.Value, "\"returncode\":-6"),
             new("dotnet", "Abort", "[]", Outcome.Lost, "signal 6") { Code2 = -6 },
+        ]),
+        ("more memory than `workers.memory_per_worker`", [
+            new("python", "def f():\n    return len(b'x' * 3_000_000_000)\n", "[]", Outcome.Exception, "workers.memory_per_worker is 2147483648 bytes"),
+            new("command", Sh("echo begun; head -c 3000000000 /dev/zero | tail -c 2999999999 >/dev/null"), "[]", Outcome.Exception, "workers.memory_per_worker is 2147483648 bytes") { Output = "begun" },
+            new("dotnet", "Hungry", "[3000000000]", Outcome.Exception, "workers.memory_per_worker is 2147483648 bytes"),
         ]),
         ("infinite loop past the task's walltime", [
             new("python", "def f():\n    while True:\n        pass\n", "[]", Outcome.TimedOut, "walltime") { WalltimeMs = 500 },
@@ -103,6 +111,16 @@ public static class OutcomeTable
             new("python", "import subprocess\ndef f():\n    return subprocess.Popen(['sleep', '601']).pid\n", "[]", Outcome.Value, ""),
             new("command", Sh("sleep 601 & setsid sleep 601 & echo done"), "[]", Outcome.Value, "\"left_behind\":2"),
             new("dotnet", "LeaveChild", "[]", Outcome.Value, ""),
+        ]),
+        ("a runtime requirement that no node meets", [
+            new("python", "def f():\n    return 1\n", "[]", Outcome.Rejected, "has dotnet ") { Requires = "python>=3.99" },
+            new("command", """{"command": ["true"]}""", "[]", Outcome.Rejected, "no manager of this endpoint has it") { Requires = "python>=3.99" },
+            new("dotnet", "Square", "[7]", Outcome.Rejected, "no manager of this endpoint has it") { Requires = "dotnet>=99" },
+        ]),
+        ("one that they meet", [
+            new("python", "def f():\n    return 1\n", "[]", Outcome.Value, "1") { Requires = "python>=3.9,<4" },
+            new("command", """{"command": ["true"]}""", "[]", Outcome.Value, "\"returncode\":0") { Requires = "python!=2.*" },
+            new("dotnet", "Square", "[7]", Outcome.Value, "56") { Requires = "dotnet>=10" },
         ]),
         ("a missing module, program or assembly", [
             new("python", "import not_there\ndef f():\n    return 1\n", "[]", Outcome.Exception, "ModuleNotFoundError"),

@@ -52,6 +52,72 @@ public sealed class ResourceTests
             }
         });
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Who_takes_more_memory_than_its_worker_may_is_ended_and_told_how(bool withGroups)
+    {
+        const string Limit = "workers.memory_per_worker is 314572800 bytes";
+        var directory = LocalCluster.NewDirectory("wrapper");
+        var environment = new Dictionary<string, string?>();
+        if (!withGroups)
+        {
+            Assert.SkipUnless(Environment.UserName == "root", "hiding the control groups needs root");
+            var wrapper = Path.Combine(directory, "funcx-manager");
+            await File.WriteAllTextAsync(wrapper, $$"""
+                #!/bin/sh
+                exec unshare --mount sh -c 'mount -t tmpfs none /sys/fs/cgroup && exec "$0" "$@"' '{{FuncX.Contracts.Programs.Manager}}' "$@"
+                """);
+            File.SetUnixFileMode(wrapper, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            environment["FUNCX_MANAGER"] = wrapper;
+        }
+
+        await Scenario.RunAsync(
+            new EndpointOptions { MoreWorkers = "memory_per_worker: 300MiB", WorkersPerNode = 1 },
+            async cluster =>
+            {
+                var python = await cluster.Api.RegisterAsync("import time\ndef f(n, seconds):\n    x = b'x' * n\n    time.sleep(seconds)\n    return len(x)\n", "f");
+                (await cluster.CallAsync(python, "[200000000, 0.3]")).Text.ShouldBe("200000000");
+                var means = await EndedAsync(python, "[450000000, 60]");
+                if (withGroups)
+                    Scenario.Note("memory", $"memory_per_worker is kept by {means} on this machine");
+                else
+                    means.ShouldBe("resident size, watched");
+
+                (await EndedAsync(await cluster.Api.RegisterDotnetAsync("Hoard"), "[450000000]")).ShouldBe(means);
+                var command = await cluster.Api.RegisterCommandAsync("f", """{"command": "(head -c 450000000 /dev/zero; sleep 60) | tail -c 449999999 >/dev/null", "shell": true}""");
+                (await EndedAsync(command, "[]")).ShouldBe(means);
+
+                // What it starts counts.
+                var child = await cluster.Api.RegisterAsync("import subprocess, sys\ndef f(n):\n    return subprocess.run([sys.executable, '-c', f'import time; x = b\"x\" * {n}; time.sleep(60)']).returncode\n", "f");
+                (await EndedAsync(child, "[450000000]")).ShouldBe(means);
+
+                // What grows faster than anybody looks meets the system's own limit.
+                if (!withGroups)
+                    (await cluster.CallAsync(python, "[1000000000, 0]")).Text.ShouldContain("MemoryError");
+                (await cluster.CallAsync(python, "[200000000, 0.3]")).Text.ShouldBe("200000000");
+
+                async Task<string> EndedAsync(string function, string arguments)
+                {
+                    var result = await cluster.CallAsync(function, arguments);
+                    (result.Outcome, result.Text.Contains(Limit, StringComparison.Ordinal)).ShouldBe((Outcome.Exception, true), result.Text);
+                    var failure = JsonDocument.Parse(result.Value).RootElement;
+                    failure.GetProperty("type").GetString().ShouldBe("MemoryLimitExceeded");
+                    var text = failure.GetProperty("message").GetString()!;
+                    return text[(text.LastIndexOf('(') + 1)..text.LastIndexOf(')')];
+                }
+            },
+            endpointEnvironment: environment);
+        Directory.Delete(directory, recursive: true);
+        if (withGroups)
+            Groups().ShouldBeEmpty("no group of a manager is left");
+
+        static IEnumerable<string> Groups() => Directory.Exists("/sys/fs/cgroup/memory")
+            ? Directory.EnumerateDirectories("/sys/fs/cgroup/memory", "funcx-*", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 4 })
+                .Where(static group => !Directory.Exists($"/proc/{Path.GetFileName(group).Split('-')[1]}"))
+            : [];
+    }
+
     [Fact]
     public Task Commands_and_NET_functions_have_them_too() => Scenario.RunAsync(
         new EndpointOptions { Python = "/no/python", WorkersPerNode = 1, MoreWorkers = "accelerators: [5, 6], cpu_affinity: block" },

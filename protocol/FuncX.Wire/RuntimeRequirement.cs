@@ -1,0 +1,137 @@
+using System.Globalization;
+using System.Text;
+
+namespace FuncX.Wire;
+
+/// <summary>
+/// What a function asks of the node that runs it: a runtime and the versions of it that will do, as <c>python&gt;=3.9,&lt;3.13</c>. The operators are those of PEP 440's
+/// version specifiers, over release numbers: <c>&gt;= &gt; &lt;= &lt; == != ~=</c>, and <c>.*</c> behind <c>==</c> and <c>!=</c>.
+/// </summary>
+public sealed class RuntimeRequirement
+{
+    /// <summary>Between several of one function, where they are one text.</summary>
+    public const char Separator = ';';
+
+    private const int MostClauses = 8;
+    private const int MostNumbers = 6;
+
+    private static readonly string[] s_names = ["python", "dotnet"];
+    private static readonly string[] s_operators = ["~=", "==", "!=", ">=", "<=", ">", "<"];
+
+    private readonly Clause[] _clauses;
+
+    private RuntimeRequirement(string name, Clause[] clauses) => (Name, _clauses) = (name, clauses);
+
+    /// <summary><c>python</c> or <c>dotnet</c>.</summary>
+    public string Name { get; }
+
+    /// <summary>Reads one.</summary>
+    /// <exception cref="FormatException">It is none; the message says what was seen.</exception>
+    public static RuntimeRequirement Parse(string text)
+    {
+        var compact = text.Replace(" ", "", StringComparison.Ordinal);
+        var name = s_names.FirstOrDefault(known => compact.StartsWith(known, StringComparison.Ordinal))
+            ?? throw Wrong(text, $"it must begin with {string.Join(" or ", s_names)}");
+        var parts = compact[name.Length..].Split(',');
+        if (parts.Length > MostClauses)
+            throw Wrong(text, $"it has {parts.Length} clauses; the most is {MostClauses}");
+        return new RuntimeRequirement(name, [.. parts.Select(part => Read(part, text))]);
+    }
+
+    /// <summary>Reads several, separated by <see cref="Separator"/>; none of an empty text.</summary>
+    public static IReadOnlyList<RuntimeRequirement> ParseAll(string text) => [.. text.Split(Separator, StringSplitOptions.RemoveEmptyEntries).Select(Parse)];
+
+    /// <summary>Whether a version, as <c>3.11.2</c>, will do. What follows its numbers does not count; null is no such runtime.</summary>
+    public bool IsMetBy(string? version)
+    {
+        if (version is null)
+            return false;
+        var numbers = Numbers(version);
+        return numbers.Length > 0 && _clauses.All(clause => clause.IsMetBy(numbers));
+    }
+
+    /// <summary>As it is stored, without spaces.</summary>
+    public override string ToString()
+    {
+        var text = new StringBuilder(Name);
+        for (var i = 0; i < _clauses.Length; i++)
+            text.Append(i > 0 ? "," : "").Append(_clauses[i]);
+        return text.ToString();
+    }
+
+    private static Clause Read(string part, string text)
+    {
+        var sign = s_operators.FirstOrDefault(known => part.StartsWith(known, StringComparison.Ordinal))
+            ?? throw Wrong(text, $"'{part}' does not begin with one of {string.Join(' ', s_operators)}");
+        var version = part[sign.Length..];
+        var isPrefix = version.EndsWith(".*", StringComparison.Ordinal);
+        if (isPrefix && sign is not ("==" or "!="))
+            throw Wrong(text, $"'.*' goes with == and != only");
+        var numbers = Numbers(isPrefix ? version[..^2] : version);
+        if (numbers.Length == 0 || string.Join('.', numbers) != (isPrefix ? version[..^2] : version))
+            throw Wrong(text, $"'{version}' is no version of up to {MostNumbers} numbers");
+        if (sign == "~=" && numbers.Length < 2)
+            throw Wrong(text, "~= wants a version of at least two numbers");
+        return new Clause(sign, numbers, isPrefix);
+    }
+
+    /// <summary>The numbers at the beginning; those of 3.14.0rc1 are 3, 14 and 0.</summary>
+    private static int[] Numbers(string version)
+    {
+        var numbers = new List<int>();
+        foreach (var part in version.Split('.'))
+        {
+            var digits = part.AsSpan().IndexOfAnyExceptInRange('0', '9') is var end and >= 0 ? part[..end] : part;
+            if (numbers.Count == MostNumbers || !int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+                break;
+            numbers.Add(number);
+            if (digits.Length < part.Length)
+                break;
+        }
+
+        return [.. numbers];
+    }
+
+    private static FormatException Wrong(string text, string why) => new($"'{text}' is no runtime requirement, as python>=3.9,<3.13 is one: {why}");
+
+    private sealed record Clause(string Sign, int[] Numbers, bool IsPrefix)
+    {
+        public bool IsMetBy(int[] version) => Sign switch
+        {
+            "==" => IsPrefix ? Begins(version, Numbers.Length) : Compare(version) == 0,
+            "!=" => IsPrefix ? !Begins(version, Numbers.Length) : Compare(version) != 0,
+            ">=" => Compare(version) >= 0,
+            "<=" => Compare(version) <= 0,
+            ">" => Compare(version) > 0,
+            "<" => Compare(version) < 0,
+            _ => Compare(version) >= 0 && Begins(version, Numbers.Length - 1),
+        };
+
+        public override string ToString() => $"{Sign}{string.Join('.', Numbers)}{(IsPrefix ? ".*" : "")}";
+
+        private int Compare(int[] version)
+        {
+            for (var i = 0; i < Math.Max(version.Length, Numbers.Length); i++)
+            {
+                var order = At(version, i).CompareTo(At(Numbers, i));
+                if (order != 0)
+                    return order;
+            }
+
+            return 0;
+        }
+
+        private bool Begins(int[] version, int count)
+        {
+            for (var i = 0; i < count; i++)
+            {
+                if (At(version, i) != Numbers[i])
+                    return false;
+            }
+
+            return true;
+        }
+
+        private static int At(int[] numbers, int index) => index < numbers.Length ? numbers[index] : 0;
+    }
+}

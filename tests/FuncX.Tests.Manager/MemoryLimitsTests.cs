@@ -1,0 +1,91 @@
+using FuncX.Manager.Pools;
+using Shouldly;
+using Xunit;
+
+namespace FuncX.Tests.Manager;
+
+/// <summary>Which way the memory of workers is bounded, by what the system has. Directories stand in for it here: ResourceTests has the real one.</summary>
+public sealed class MemoryLimitsTests : IDisposable
+{
+    private readonly string _root = Directory.CreateTempSubdirectory("funcx-memory-").FullName;
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    [Fact]
+    public void Without_a_limit_there_is_nothing_to_keep()
+    {
+        Write("proc/self/cgroup", "0::/job");
+        var limits = MemoryLimits.Create(0, _root);
+        limits.Means.ShouldBe("none");
+        limits.Limit(0, Environment.ProcessId).ShouldBeNull();
+    }
+
+    [Fact]
+    public void In_a_group_of_version_2_that_is_its_own_the_manager_moves_aside_and_each_place_gets_a_group()
+    {
+        Write("proc/self/cgroup", "0::/job");
+        Write("sys/fs/cgroup/job/cgroup.controllers", "cpu memory pids");
+        Write("sys/fs/cgroup/job/cgroup.procs", $"{Environment.ProcessId}");
+        Write("sys/fs/cgroup/job/cgroup.subtree_control", "");
+        var leaf = $"sys/fs/cgroup/job/funcx-{Environment.ProcessId}-manager";
+        Write($"{leaf}/cgroup.procs", "");
+        var group = $"sys/fs/cgroup/job/funcx-{Environment.ProcessId}-3";
+        foreach (var file in (string[])["memory.max", "memory.swap.max", "memory.oom.group", "cgroup.procs"])
+            Write($"{group}/{file}", "");
+        Write($"{group}/memory.events", "low 0\nhigh 0\nmax 4\noom 1\noom_kill 1\n");
+
+        var limits = MemoryLimits.Create(1000, _root);
+
+        limits.Means.ShouldBe("cgroup v2");
+        Read($"{leaf}/cgroup.procs").ShouldBe($"{Environment.ProcessId}");
+        Read("sys/fs/cgroup/job/cgroup.subtree_control").ShouldBe("+memory");
+        var memory = limits.Limit(3, 4711)!;
+        memory.IsWatched.ShouldBeFalse();
+        Read($"{group}/memory.max").ShouldBe("1000");
+        Read($"{group}/memory.swap.max").ShouldBe("0");
+        Read($"{group}/memory.oom.group").ShouldBe("1");
+        Read($"{group}/cgroup.procs").ShouldBe("4711");
+        memory.TakeKill().ShouldBeNull("what was killed before is not its");
+        Write($"{group}/memory.events", "oom_kill 2\n");
+        memory.TakeKill().ShouldBe("was killed by the kernel for its memory; workers.memory_per_worker is 1000 bytes (cgroup v2)");
+        memory.TakeKill().ShouldBeNull();
+    }
+
+    [Theory]
+    [InlineData("0::/job", "cpu memory", "1", "somebody else is in it")]
+    [InlineData("0::/job", "cpu pids", "", "it has no memory controller")]
+    [InlineData("0::/elsewhere", "cpu memory", "", "it cannot be seen")]
+    [InlineData("", "cpu memory", "", "there is none")]
+    [InlineData("nonsense", "cpu memory", "", "it is said in another way")]
+    public void Where_it_may_make_none_the_memory_is_watched(string cgroup, string controllers, string others, string why)
+    {
+        Write("proc/self/cgroup", cgroup);
+        Write("sys/fs/cgroup/job/cgroup.controllers", controllers);
+        Write("sys/fs/cgroup/job/cgroup.procs", others);
+
+        var limits = MemoryLimits.Create(1L << 40, _root);
+
+        limits.Means.ShouldBe(MemoryLimits.Watched, why);
+        using var child = System.Diagnostics.Process.Start("sleep", "60");
+        try
+        {
+            var memory = limits.Limit(0, child.Id)!;
+            memory.IsWatched.ShouldBeTrue();
+            memory.Excess().ShouldBeNull();
+            File.ReadAllText($"/proc/{child.Id}/limits").ShouldMatch(@"Max data size\s+2199023255552\s+2199023255552");
+        }
+        finally
+        {
+            child.Kill();
+        }
+    }
+
+    private void Write(string path, string text)
+    {
+        path = Path.Combine(_root, path);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.WriteAllText(path, text);
+    }
+
+    private string Read(string path) => File.ReadAllText(Path.Combine(_root, path));
+}
