@@ -159,6 +159,18 @@ public sealed class ConfigurationSection
         return fallback;
     }
 
+    /// <summary>A share: a number from 0 to 1.</summary>
+    public double Share(string key, double fallback)
+    {
+        const string Expected = "a number from 0 to 1";
+        if (Scalar(key, Expected) is not { } scalar)
+            return fallback;
+        if (scalar.Plain && double.TryParse(scalar.Text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) && number <= 1)
+            return number;
+        Wrong(key, scalar, Expected);
+        return fallback;
+    }
+
     /// <summary><c>true</c> or <c>false</c>.</summary>
     public bool Flag(string key, bool fallback)
     {

@@ -10,6 +10,7 @@ public static partial class FileModes
     private const int NoFollow = 0x100; // AT_SYMLINK_NOFOLLOW
     private const int EmptyPath = 0x1000; // AT_EMPTY_PATH
     private const uint WantOwner = 0x8; // STATX_UID
+    private const uint WantNumber = 0x100; // STATX_INO
 
     /// <summary>0700.</summary>
     public const UnixFileMode PrivateDirectory = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
@@ -38,6 +39,27 @@ public static partial class FileModes
 
     /// <summary>The user id that owns a file or directory; of a symbolic link, the link's own.</summary>
     public static uint OwnerOf(string path) => Owner(CurrentDirectory, path, NoFollow);
+
+    /// <summary>Whether a path, over whatever links, leads to the file that is open here; not when there is none.</summary>
+    public static bool IsAt(SafeFileHandle file, string path)
+    {
+        // struct statx: ... inode u64 at 32 | ... device u32, u32 at 136
+        Span<byte> open = stackalloc byte[256];
+        Span<byte> there = stackalloc byte[256];
+        var added = false;
+        try
+        {
+            file.DangerousAddRef(ref added);
+            return Statx((int)file.DangerousGetHandle(), "", EmptyPath, WantNumber, ref MemoryMarshal.GetReference(open)) == 0
+                && Statx(CurrentDirectory, path, 0, WantNumber, ref MemoryMarshal.GetReference(there)) == 0
+                && open.Slice(32, 8).SequenceEqual(there.Slice(32, 8)) && open.Slice(136, 8).SequenceEqual(there.Slice(136, 8));
+        }
+        finally
+        {
+            if (added)
+                file.DangerousRelease();
+        }
+    }
 
     /// <summary>A mode as <c>chmod</c> takes it: <c>0640</c>.</summary>
     public static string Octal(UnixFileMode mode) => "0" + Convert.ToString((int)mode, 8).PadLeft(3, '0');

@@ -31,6 +31,9 @@ public sealed class EndpointProcess(string configuration, string stateDirectory,
     /// <summary>Where managers dial in.</summary>
     public int Port { get; private set; }
 
+    /// <summary>The address of its page of metrics; empty when it listens for none.</summary>
+    public string Metrics { get; private set; } = "";
+
     public ProcessIdentity Identity => _daemon!.Identity;
 
     public bool IsAlive => _daemon is { HasExited: false };
@@ -84,6 +87,9 @@ public sealed class EndpointProcess(string configuration, string stateDirectory,
         }
     }
 
+    /// <summary>What a path of its control socket answers.</summary>
+    public Task<string> AskAsync(string path) => _control.GetStringAsync(new Uri(path, UriKind.Relative));
+
     /// <summary>The managers of this endpoint, whoever their parent is.</summary>
     public IReadOnlyList<ProcessEntry> Managers() => ProcessTable.Managers(StateDirectory);
 
@@ -126,6 +132,7 @@ public sealed class EndpointProcess(string configuration, string stateDirectory,
         if (state.RootElement.GetProperty("pid").GetInt32() != _daemon!.Identity.Pid)
             return false;
         Port = state.RootElement.GetProperty("port").GetInt32();
+        Metrics = state.RootElement.GetProperty("metrics").GetString() ?? "";
         return true;
     }
 }

@@ -38,10 +38,16 @@ public sealed class LocalCluster : IAsyncDisposable
     }
 
     /// <summary>Starts a service alone.</summary>
-    public static async Task<LocalCluster> StartServiceAsync(
-        IReadOnlyDictionary<string, string?>? environment = null, string? dataDirectory = null, params string[] wrapper)
+    public static Task<LocalCluster> StartServiceAsync(
+        IReadOnlyDictionary<string, string?>? environment = null, string? dataDirectory = null, params string[] wrapper) =>
+        StartServiceWithAsync("", environment, dataDirectory, wrapper);
+
+    /// <summary>Starts a service alone, with a file.</summary>
+    public static async Task<LocalCluster> StartServiceWithAsync(
+        string yaml, IReadOnlyDictionary<string, string?>? environment = null, string? dataDirectory = null, params string[] wrapper)
     {
         var cluster = new LocalCluster(NewDirectory("cluster"), ownDirectory: true, dataDirectory);
+        cluster.Service.Yaml = yaml;
         try
         {
             await cluster.Service.StartAsync(environment, wrapper);

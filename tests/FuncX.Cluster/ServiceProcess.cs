@@ -13,6 +13,12 @@ public sealed class ServiceProcess(string dataDirectory, string logPath) : IAsyn
 
     public string Address { get; private set; } = "";
 
+    /// <summary>The address of its page of metrics; empty when it has none.</summary>
+    public string Metrics { get; private set; } = "";
+
+    /// <summary>What its file says; without one it has no file. Read at each start.</summary>
+    public string Yaml { get; set; } = "";
+
     /// <summary>The service itself, also when it was started through a wrapper.</summary>
     public ProcessIdentity Identity { get; private set; }
 
@@ -37,8 +43,14 @@ public sealed class ServiceProcess(string dataDirectory, string logPath) : IAsyn
             await _daemon.DisposeAsync();
         if (File.Exists(StateFile))
             File.Delete(StateFile);
-        _daemon = Daemon.Start(
-            [.. wrapper, Programs.Service, "start", "--data-dir", DataDirectory, "--listen", $"127.0.0.1:{_port}"], logPath, environment);
+        List<string> command = [.. wrapper, Programs.Service, "start", "--data-dir", DataDirectory, "--listen", $"127.0.0.1:{_port}"];
+        if (Yaml.Length > 0)
+        {
+            await File.WriteAllTextAsync(logPath + ".yaml", Yaml);
+            command.AddRange(["--config", logPath + ".yaml"]);
+        }
+
+        _daemon = Daemon.Start(command, logPath, environment);
         await Eventually.TrueAsync(
             () => _daemon.HasExited || TryReadState(),
             $"funcx-service on {DataDirectory} is ready",
@@ -100,6 +112,7 @@ public sealed class ServiceProcess(string dataDirectory, string logPath) : IAsyn
             return false;
         Identity = entry.Identity;
         Address = state.RootElement.GetProperty("address").GetString()!;
+        Metrics = state.RootElement.GetProperty("metrics").GetString() ?? "";
         return true;
     }
 }

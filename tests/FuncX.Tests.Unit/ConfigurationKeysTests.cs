@@ -89,6 +89,17 @@ public sealed partial class ConfigurationKeysTests
         ("sharing.groups", "sharing: {mode: allow_shared_account, groups: [b]}", false),
         ("sharing.functions", "sharing: {functions: [\"*\"]}", true),
         ("sharing.functions", "sharing: {functions: [b]}", false),
+        ("telemetry.prometheus", "telemetry: {prometheus: socket}", true),
+        ("telemetry.prometheus", "telemetry: {prometheus: '127.0.0.1:9464'}", true),
+        ("telemetry.push_metrics", "telemetry: {push_metrics: true}", true),
+        ("telemetry.interval", "telemetry: {interval: 5s}", true),
+        ("telemetry.otlp.endpoint", "telemetry: {otlp: {endpoint: 'http://127.0.0.1:4317'}}", true),
+        ("telemetry.otlp.protocol", "telemetry: {otlp: {protocol: grpc}}", true),
+        ("telemetry.otlp.protocol", "telemetry: {otlp: {protocol: http_protobuf}}", true),
+        ("telemetry.otlp.headers_file", "telemetry: {otlp: {headers_file: /b}}", true),
+        ("logs.format", "logs: {format: json}", true),
+        ("logs.size", "logs: {size: 1MiB}", true),
+        ("logs.files", "logs: {files: 2}", true),
     ];
 
     public static TheoryData<string, string, bool> Uses => new(s_uses.Select(use => (use.Key, use.Yaml, use.IsThere)));
@@ -177,11 +188,11 @@ public sealed partial class ConfigurationKeysTests
     private static SortedSet<string> KeysOfTheReader()
     {
         const string Unknown = "zzzzzzzz: 1";
-        string[] sections = ["blocks", "launcher", "workers", "limits", "sharing"];
+        string[] sections = ["blocks", "launcher", "workers", "limits", "sharing", "logs"];
         var keys = new SortedSet<string>(StringComparer.Ordinal);
         foreach (var kind in Enum.GetValues<ProviderKind>())
         {
-            var text = $"{Unknown}\nprovider: {{type: {SnakeCase.Of(kind)}, {Unknown}}}\ncontainers: {{{Unknown}, cache: {{{Unknown}}}}}\n"
+            var text = $"{Unknown}\nprovider: {{type: {SnakeCase.Of(kind)}, {Unknown}}}\ncontainers: {{{Unknown}, cache: {{{Unknown}}}}}\ntelemetry: {{{Unknown}, otlp: {{{Unknown}}}}}\n"
                 + string.Concat(sections.Select(section => $"{section}: {{{Unknown}}}\n"));
             foreach (var error in EndpointConfigurationFile.Parse("x.yaml", text).Errors)
             {
@@ -190,7 +201,7 @@ public sealed partial class ConfigurationKeysTests
             }
         }
 
-        keys.ExceptWith([.. sections, "provider", "containers", "containers.cache"]);
+        keys.ExceptWith([.. sections, "provider", "containers", "containers.cache", "telemetry", "telemetry.otlp"]);
         return keys;
     }
 

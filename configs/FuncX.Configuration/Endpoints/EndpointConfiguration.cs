@@ -44,4 +44,10 @@ public sealed record EndpointConfiguration
 
     /// <summary>Whose tasks run here.</summary>
     public SharingConfiguration Sharing { get; init; } = new();
+
+    /// <summary>Metrics, and where they go.</summary>
+    public TelemetryConfiguration Telemetry { get; init; } = new();
+
+    /// <summary>The log of a detached endpoint.</summary>
+    public LogsConfiguration Logs { get; init; } = new();
 }

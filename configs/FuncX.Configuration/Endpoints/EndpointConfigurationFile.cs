@@ -35,6 +35,8 @@ public static class EndpointConfigurationFile
             StageIn = root.Texts("stage_in", []),
             Limits = Limits(root.Section("limits")),
             Sharing = Sharing(root.Section("sharing")),
+            Telemetry = ObservationBinding.Telemetry(root.Section("telemetry"), ofService: false),
+            Logs = ObservationBinding.Logs(root.Section("logs"), ofService: false),
         };
     }
 

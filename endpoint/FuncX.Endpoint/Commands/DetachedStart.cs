@@ -9,8 +9,6 @@ namespace FuncX.Endpoint.Commands;
 /// <summary>Starts the endpoint as a process of its own session and waits until it is ready or has failed.</summary>
 internal static class DetachedStart
 {
-    private const long LogBytes = 10 << 20;
-
     public static string LogOf(EndpointConfiguration configuration) => Path.Combine(configuration.StateDirectory, "logs", "endpoint.log");
 
     public static async Task<int> RunAsync(StartArguments arguments, TimeProvider time, CancellationToken cancellation)
@@ -18,9 +16,8 @@ internal static class DetachedStart
         var stateDirectory = arguments.Configuration.StateDirectory;
         StateDirectory.Prepare(stateDirectory);
         var log = LogOf(arguments.Configuration);
-        Rotate(log);
         var logged = File.Exists(log) ? new FileInfo(log).Length : 0;
-        List<string> command = ["start", "--config", arguments.ConfigFile, "--log-level", arguments.LogLevel.ToString()];
+        List<string> command = ["start", StartCommand.Detached, "--config", arguments.ConfigFile, "--log-level", arguments.LogLevel.ToString()];
         if (arguments.TokenFile is not null)
             command.AddRange(["--token-file", arguments.TokenFile]);
         if (arguments.MayNeedRuntime)
@@ -52,17 +49,11 @@ internal static class DetachedStart
         return process.ExitCode is > 0 and < 128 ? process.ExitCode : ExitCode.Failed;
     }
 
-    // Between runs only: a running endpoint keeps its file open.
-    private static void Rotate(string log)
-    {
-        if (File.Exists(log) && new FileInfo(log).Length > LogBytes)
-            File.Move(log, log + ".1", overwrite: true);
-    }
-
     private static string ReadFrom(string log, long offset)
     {
         using var stream = new FileStream(log, FileMode.OpenOrCreate, FileAccess.Read, FileShare.ReadWrite);
-        stream.Seek(Math.Max(offset, stream.Length - 8_192), SeekOrigin.Begin);
+        // A log that is shorter now was begun anew meanwhile.
+        stream.Seek(Math.Max(offset > stream.Length ? 0 : offset, stream.Length - 8_192), SeekOrigin.Begin);
         using var reader = new StreamReader(stream);
         return reader.ReadToEnd().TrimEnd();
     }

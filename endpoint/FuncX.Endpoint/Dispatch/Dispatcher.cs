@@ -193,6 +193,7 @@ public sealed class Dispatcher : IEndpointEffects
         header.Write(buffer.Array);
         prefix.Write(buffer.Array.AsSpan(FrameHeader.Size));
         body.CopyTo(buffer.Array, FrameHeader.Size + ResultPrefix.Size);
+        _hops.Ended(task.Outcome);
         Ledger.CountResult();
         Ledger.Add(new FrameSlice(buffer, 0, header.FrameLength));
         buffer.Release();

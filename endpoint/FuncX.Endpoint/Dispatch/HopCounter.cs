@@ -1,3 +1,5 @@
+using FuncX.Wire;
+
 namespace FuncX.Endpoint.Dispatch;
 
 /// <summary>The counters behind <see cref="HopCounts"/>. Each field has one writer at a time; readers may see one a moment old.</summary>
@@ -10,9 +12,16 @@ public sealed class HopCounter
     public long ResultBytesReceived;
     public long ResultsSent;
     public long ResultsCommitted;
+    private readonly long[] _outcomes = new long[(int)TaskOutcome.Expired + 1];
     private long _bytesCopied;
 
     public void Copied(long bytes) => Interlocked.Add(ref _bytesCopied, bytes);
+
+    /// <summary>A result for the service has this outcome.</summary>
+    public void Ended(TaskOutcome outcome) => _outcomes[(int)outcome]++;
+
+    /// <summary>How many results had it.</summary>
+    public long Ends(TaskOutcome outcome) => Volatile.Read(ref _outcomes[(int)outcome]);
 
     public HopCounts Read() => new()
     {

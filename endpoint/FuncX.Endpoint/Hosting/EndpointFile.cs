@@ -11,7 +11,8 @@ public sealed record EndpointFile(
     [property: JsonPropertyName("addresses")] IReadOnlyList<string> Addresses,
     [property: JsonPropertyName("fingerprint")] string Fingerprint,
     [property: JsonPropertyName("endpoint_id")] string EndpointId,
-    [property: JsonPropertyName("version")] string Version)
+    [property: JsonPropertyName("version")] string Version,
+    [property: JsonPropertyName("metrics")] string? Metrics)
 {
     public static string PathIn(string stateDirectory) => Path.Combine(stateDirectory, "endpoint.json");
 

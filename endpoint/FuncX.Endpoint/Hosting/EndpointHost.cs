@@ -7,6 +7,7 @@ using FuncX.Endpoint.Control;
 using FuncX.Endpoint.Dispatch;
 using FuncX.Endpoint.Identity;
 using FuncX.Endpoint.Managers;
+using FuncX.Telemetry;
 using FuncX.Wire;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -53,8 +54,17 @@ public sealed partial class EndpointHost : IAsyncDisposable
         // A second signal while it stops is no reason to leave blocks behind; SIGKILL is there for that.
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
+        try
+        {
+            Pipelines.Check(configuration.Telemetry);
+        }
+        catch (TelemetryException problem)
+        {
+            throw new EndpointRefusedException(problem.Message, problem);
+        }
+
         StateDirectory.Prepare(configuration.StateDirectory);
-        using var loggers = LoggerFactory.Create(logging => logging.AddEndpointConsole(logLevel));
+        using var loggers = LoggerFactory.Create(logging => logging.AddEndpointConsole(logLevel, configuration.Logs.Format));
         var certificate = CertificateFile.LoadOrCreate(configuration.StateDirectory, TimeProvider.System);
         EndpointIdentity identity;
         try
@@ -86,15 +96,18 @@ public sealed partial class EndpointHost : IAsyncDisposable
         var addresses = new EndpointAddresses();
         // Empty: settings of this process come from its own file and from nowhere else, no ASPNETCORE_ variable and no appsettings.json.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Logging.AddEndpointConsole(logLevel);
+        builder.Logging.AddEndpointConsole(logLevel, configuration.Logs.Format);
         builder.Services.AddRoutingCore();
         builder.Services.AddSingleton(configuration).AddSingleton(identity).AddSingleton(certificate).AddSingleton(TimeProvider.System);
         builder.Services.AddBlocks(configuration, manager);
         builder.Services.AddDispatch();
+        builder.Services.AddMetrics(configuration);
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true).ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             kestrel.ListenUnixSocket(control.Path, listen => listen.Protocols = HttpProtocols.Http1);
+            if (configuration.Telemetry.PrometheusListen is { } page)
+                kestrel.ListenForMetrics(page);
             foreach (var address in ListenAddresses.Of(configuration))
             {
                 kestrel.Listen(new IPEndPoint(address, 0), listen =>
@@ -111,6 +124,7 @@ public sealed partial class EndpointHost : IAsyncDisposable
             }
         });
         var app = builder.Build();
+        app.UseMetrics();
         app.MapControl(addresses);
         return new EndpointHost(app, control, addresses);
     }
@@ -155,6 +169,9 @@ public sealed partial class EndpointHost : IAsyncDisposable
         _supervisor.Listening(_addresses.Bound);
         var (addresses, survivors) = (string.Join(", ", _addresses.Bound), _supervisor.Surviving().Count);
         Log.Ready(_logger, _configuration.Name, _identity.EndpointId, addresses, survivors);
+        var metrics = MetricsAddress();
+        if (metrics is not null)
+            Log.Metrics(_logger, metrics);
         var told = "";
         while (!stopping.IsCancellationRequested)
         {
@@ -162,7 +179,7 @@ public sealed partial class EndpointHost : IAsyncDisposable
             {
                 _control.Publish();
                 PrivateFile.WriteJson(EndpointFile.PathIn(_configuration.StateDirectory), new EndpointFile(Environment.ProcessId, Environment.MachineName, _addresses.Port,
-                    _addresses.Bound, _certificate.Fingerprint, _identity.EndpointId, ProtocolVersion.Product));
+                    _addresses.Bound, _certificate.Fingerprint, _identity.EndpointId, ProtocolVersion.Product, metrics));
                 return;
             }
             catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
@@ -176,6 +193,10 @@ public sealed partial class EndpointHost : IAsyncDisposable
             await Task.Delay(s_announceAgain, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
+
+    // Of what speaks HTTP only the control socket is another: managers' listeners have TLS.
+    private string? MetricsAddress() => _configuration.Telemetry.PrometheusListen is null ? null
+        : _app.Urls.First(static url => url.StartsWith("http://", StringComparison.Ordinal) && !url.Contains("unix:", StringComparison.Ordinal)) + MetricsPage.Path;
 
     // What managers are told to finish first, then the blocks, then the listeners: a manager ends while its connection still stands.
     private async Task StopAsync()
@@ -217,6 +238,9 @@ public sealed partial class EndpointHost : IAsyncDisposable
     {
         [LoggerMessage(Level = LogLevel.Information, Message = "endpoint '{Name}' ({EndpointId}) is ready; managers dial in at {Addresses}; {Blocks} blocks of an earlier process")]
         public static partial void Ready(ILogger logger, string name, string endpointId, string addresses, int blocks);
+
+        [LoggerMessage(Level = LogLevel.Information, Message = "metrics are at {Address}")]
+        public static partial void Metrics(ILogger logger, string address);
 
         [LoggerMessage(Level = LogLevel.Warning, Message = "the process of this endpoint with pid {Pid} {What}; this one takes its place")]
         public static partial void TakenOver(ILogger logger, int pid, string what);

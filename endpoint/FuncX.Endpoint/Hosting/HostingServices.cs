@@ -4,7 +4,10 @@ using FuncX.Endpoint.Blocks;
 using FuncX.Endpoint.Identity;
 using FuncX.Providers;
 using FuncX.Providers.Local;
+using FuncX.Telemetry;
+using FuncX.Wire;
 using Microsoft.Extensions.Logging.Console;
+using OpenTelemetry.Metrics;
 
 namespace FuncX.Endpoint.Hosting;
 
@@ -12,18 +15,35 @@ namespace FuncX.Endpoint.Hosting;
 public static class HostingServices
 {
     /// <summary>One line per message on stderr, with its time in UTC.</summary>
-    public static void AddEndpointConsole(this ILoggingBuilder logging, LogLevel level)
+    public static void AddEndpointConsole(this ILoggingBuilder logging, LogLevel level, LogFormat format)
     {
         logging.SetMinimumLevel(level);
         logging.AddFilter("Microsoft", level > LogLevel.Warning ? level : LogLevel.Warning);
-        logging.AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.UseUtcTimestamp = true;
-            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
-            console.ColorBehavior = LoggerColorBehavior.Disabled;
-        });
+        logging.AddLines(format);
         logging.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+    }
+
+    /// <summary>The endpoint's metrics, when anybody wants them.</summary>
+    public static void AddMetrics(this IServiceCollection services, EndpointConfiguration configuration)
+    {
+        if (!configuration.Telemetry.HasMetrics)
+            return;
+        services.AddSingleton(provider => Pipelines.Metrics(
+            configuration.Telemetry, EndpointMetrics.Program, ProtocolVersion.Product, provider.GetRequiredService<EndpointIdentity>().EndpointId, EndpointMetrics.MeterName)!);
+        services.AddSingleton<EndpointMetrics>();
+    }
+
+    /// <summary>Begins to collect; the page of metrics is on the control socket, and on its own listener when there is one, which serves nothing else.</summary>
+    public static void UseMetrics(this WebApplication app)
+    {
+        if (app.Services.GetService<MeterProvider>() is not { } metrics)
+            return;
+        app.Services.GetRequiredService<EndpointMetrics>();
+        var telemetry = app.Services.GetRequiredService<EndpointConfiguration>().Telemetry;
+        if (telemetry.PrometheusListen is not null)
+            app.UseMetricsListener(metrics);
+        if (telemetry.PrometheusOnSocket)
+            app.UseMetricsPage(metrics);
     }
 
     /// <summary>Blocks and the provider that the configuration names.</summary>

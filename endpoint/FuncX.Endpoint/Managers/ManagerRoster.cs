@@ -246,6 +246,7 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         BinaryPrimitives.WriteUInt32LittleEndian(frame[FrameHeader.TicketOffset..], receipt.ServiceTicket);
         BinaryPrimitives.WriteInt64LittleEndian(body[ResultPrefix.EndpointBackOffset..], dispatcher.Now);
         hops.ResultsReceived++;
+        hops.Ended(prefix.Outcome);
         hops.ResultBytesReceived += FrameHeader.Size + bodyBytes;
         ledger.CountResult();
         return true;

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using FuncX.Service.Hosting;
 using FuncX.Service.Limits;
+using FuncX.Telemetry;
 
 namespace FuncX.Service.Commands;
 
@@ -36,9 +37,21 @@ internal static partial class StartCommand
     {
         // Every file from here on is the owner's alone, whatever the shell's mask was; SQLite takes no modes.
         _ = SetFileModeMask(OnlyTheOwner);
-        await using var host = ServiceHost.Build(settings);
-        await host.StartAsync(cancellation);
-        await host.WaitForStopAsync();
+        var (output, error) = (Console.Out, Console.Error);
+        if (settings.Logs.File is { } file)
+            new LogFileStream(file, settings.Logs).TakeOutput();
+        try
+        {
+            await using var host = ServiceHost.Build(settings);
+            await host.StartAsync(cancellation);
+            await host.WaitForStopAsync();
+        }
+        finally
+        {
+            // Why it ends is told to whoever started it.
+            Console.SetOut(output);
+            Console.SetError(error);
+        }
     }
 
     private static ServiceSettings Settings(string? dataDirectory, string? listen, string? config)
@@ -47,7 +60,7 @@ internal static partial class StartCommand
         dataDirectory ??= file.DataDirectory;
         if (string.IsNullOrEmpty(dataDirectory))
             throw new ServiceRefusedException("no data directory: give --data-dir DIR, or data_dir in the file of --config.");
-        var settings = new ServiceSettings(Path.GetFullPath(dataDirectory), file.Limits) { Certificate = file.Certificate };
+        var settings = new ServiceSettings(Path.GetFullPath(dataDirectory), file.Limits) { Certificate = file.Certificate, Telemetry = file.Telemetry, Logs = file.Logs };
         if (listen is null)
             return file.Listen is null ? settings : settings with { Listen = file.Listen };
         return ListenAddress.TryParse(listen, out var address)

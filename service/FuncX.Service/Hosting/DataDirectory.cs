@@ -92,11 +92,13 @@ public sealed class DataDirectory : IDisposable
     }
 
     /// <summary>Writes <c>service.json</c>: the service is ready and can be called at the address.</summary>
-    public void Announce(string address) => PrivateFile.Write(ReadyPath, System.Text.Json.JsonSerializer.Serialize(new
+    /// <param name="metrics">The address of the metrics' page; null: there is none.</param>
+    public void Announce(string address, string? metrics) => PrivateFile.Write(ReadyPath, System.Text.Json.JsonSerializer.Serialize(new
     {
         address,
         pid = Environment.ProcessId,
         version = Wire.ProtocolVersion.Product,
+        metrics,
     }) + "\n");
 
     /// <summary>Removes <c>service.json</c> and gives the directory up.</summary>

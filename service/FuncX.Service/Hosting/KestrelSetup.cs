@@ -1,4 +1,5 @@
 using System.Net;
+using FuncX.Telemetry;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace FuncX.Service.Hosting;
@@ -39,6 +40,8 @@ internal static class KestrelSetup
                 });
             }
         });
+        if (settings.Telemetry.PrometheusListen is { } page)
+            kestrel.ListenForMetrics(page);
     }
 
     private static void Http2(KestrelServerLimits limits)

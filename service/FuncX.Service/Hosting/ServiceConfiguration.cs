@@ -29,6 +29,10 @@ public sealed record ServiceConfiguration
 
     public ServiceLimits Limits { get; private init; } = new();
 
+    public TelemetryConfiguration Telemetry { get; private init; } = new();
+
+    public LogsConfiguration Logs { get; private init; } = new();
+
     /// <exception cref="ServiceRefusedException">The file has errors; the message lists all of them with line and column.</exception>
     public static ServiceConfiguration Read(string path)
     {
@@ -51,6 +55,8 @@ public sealed record ServiceConfiguration
             DataDirectory = root.OptionalPath("data_dir"),
             Certificate = root.Has("certificate") ? BindCertificate(root.Section("certificate")) : null,
             Limits = BindLimits(root.Section("limits"), new ServiceLimits()),
+            Telemetry = ObservationBinding.Telemetry(root.Section("telemetry"), ofService: true),
+            Logs = ObservationBinding.Logs(root.Section("logs"), ofService: true),
         };
     }
 

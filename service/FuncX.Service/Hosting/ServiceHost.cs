@@ -2,14 +2,15 @@ using System.Net;
 using System.Net.Sockets;
 using FuncX.Service.Auth;
 using FuncX.Service.Links;
+using FuncX.Service.Observation;
 using FuncX.Service.Registry;
 using FuncX.Service.Tasks;
+using FuncX.Telemetry;
 using Grpc.AspNetCore.Server.Model;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Logging.Console;
 
 namespace FuncX.Service.Hosting;
 
@@ -40,6 +41,15 @@ public sealed partial class ServiceHost : IAsyncDisposable
     public static ServiceHost Build(ServiceSettings settings)
     {
         KestrelSetup.Check(settings);
+        try
+        {
+            Pipelines.Check(settings.Telemetry);
+        }
+        catch (TelemetryException problem)
+        {
+            throw new ServiceRefusedException(problem.Message, problem);
+        }
+
         var directory = DataDirectory.Take(settings.DataDirectory);
         try
         {
@@ -60,6 +70,7 @@ public sealed partial class ServiceHost : IAsyncDisposable
             });
             builder.Services.AddRegistry(RegistryDatabase.Open(directory.Path));
             builder.Services.AddTokenAuthentication();
+            builder.Services.AddObservation(settings);
             builder.Services.AddTasks();
             builder.Services.AddLinks();
             builder.Services.AddGrpcReflection();
@@ -75,7 +86,9 @@ public sealed partial class ServiceHost : IAsyncDisposable
             var application = builder.Build();
             if (settings.RequestLog)
                 application.UseMiddleware<RequestLogMiddleware>();
+            application.UseMetrics();
             application.UseRouting();
+            application.UseRequestMetrics();
             application.UseMiddleware<AuthenticationMiddleware>();
             application.MapRegistry();
             application.MapTasks();
@@ -111,10 +124,14 @@ public sealed partial class ServiceHost : IAsyncDisposable
             throw new ServiceRefusedException($"the service cannot listen on {_settings.Listen}: {problem.Message}", problem);
         }
 
-        Address = ReadAddress();
-        _directory.Announce(Address);
+        var bound = _application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.ToArray();
+        Address = ReadAddress(bound[0]);
+        var metrics = _settings.Telemetry.PrometheusListen is null ? null : $"{bound[1]}{MetricsPage.Path}";
+        _directory.Announce(Address, metrics);
         var pid = Environment.ProcessId;
         LogReady(logger, Wire.ProtocolVersion.Product, Address, _directory.Path, pid);
+        if (metrics is not null)
+            LogMetrics(logger, metrics);
     }
 
     /// <summary>Waits until the process is told to stop, and stops. Throws what ended a loop of the service, when that is why it stopped.</summary>
@@ -152,20 +169,13 @@ public sealed partial class ServiceHost : IAsyncDisposable
             logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         // gRPC logs every exception of a handler as an error with its stack, also those that bad input causes.
         logging.AddFilter("Grpc", Max(settings.LogLevel, LogLevel.Warning));
-        logging.AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.UseUtcTimestamp = true;
-            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
-            console.ColorBehavior = LoggerColorBehavior.Disabled;
-        });
+        logging.AddLines(settings.Logs.Format);
     }
 
     private static LogLevel Max(LogLevel one, LogLevel other) => one <= LogLevel.Debug || one > other ? one : other;
 
-    private string ReadAddress()
+    private string ReadAddress(string bound)
     {
-        var bound = _application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         var any = _settings.Listen.Address.Equals(IPAddress.Any) || _settings.Listen.Address.Equals(IPAddress.IPv6Any);
         return any ? $"{(_settings.Certificate is null ? "http" : "https")}://{Dns.GetHostName()}:{new Uri(bound).Port}" : bound;
     }
@@ -175,6 +185,9 @@ public sealed partial class ServiceHost : IAsyncDisposable
 
     [LoggerMessage(Level = LogLevel.Information, Message = "First start: the token of user '{User}' is in {Path}")]
     private static partial void LogFirstStart(ILogger logger, string user, string path);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "metrics are at {Address}")]
+    private static partial void LogMetrics(ILogger logger, string address);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "funcx-service {Version} is ready at {Address}, data directory {Directory}, pid {Pid}")]
     private static partial void LogReady(ILogger logger, string version, string address, string directory, int pid);

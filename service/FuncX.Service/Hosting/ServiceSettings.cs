@@ -1,4 +1,5 @@
 using System.Net;
+using FuncX.Configuration;
 using FuncX.Service.Limits;
 
 namespace FuncX.Service.Hosting;
@@ -15,6 +16,12 @@ public sealed record ServiceSettings(string DataDirectory, ServiceLimits Limits)
 
     /// <summary>Everything that the service measures, but how long its own steps take, goes by it.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
+
+    /// <summary>What it tells of itself, and to whom.</summary>
+    public TelemetryConfiguration Telemetry { get; init; } = new();
+
+    /// <summary>How its log is written, and where.</summary>
+    public LogsConfiguration Logs { get; init; } = new();
 
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 

@@ -29,6 +29,9 @@ public sealed class EndpointCatalog
     /// </summary>
     public event Func<EndpointRecord, Task>? Deleted;
 
+    /// <summary>Endpoints of all owners that are not deleted.</summary>
+    public int Count => _byId.Count;
+
     /// <summary>An endpoint of that owner that is not deleted.</summary>
     public bool TryGet(OwnerId owner, string endpointId, [NotNullWhen(true)] out EndpointRecord? endpoint) => _byId.TryGetValue((owner, endpointId), out endpoint);
 

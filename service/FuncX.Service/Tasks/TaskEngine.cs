@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using FuncX.Service.Limits;
 using FuncX.Service.Links;
+using FuncX.Service.Observation;
 using FuncX.Service.Storage;
 using FuncX.Service.Tasks.Events;
 using FuncX.Wire;
@@ -56,13 +58,13 @@ public sealed partial class TaskEngine : IDisposable
     private bool _snapshotNow;
     private bool _tick;
 
-    public TaskEngine(TaskStore store, ServiceLimits limits, TimeProvider time, ILogger<TaskEngine> log)
+    public TaskEngine(TaskStore store, ServiceLimits limits, TimeProvider time, ILogger<TaskEngine> log, TaskTraces? traces = null)
     {
         _store = store;
         _limits = limits;
         _time = time;
         _log = log;
-        _turn = new Turn(store) { State = Load() };
+        _turn = new Turn(store) { State = Load(), Traces = traces };
         _snapshotTime = Now;
         CheckSpace();
         _thread = new Thread(RunTurns) { IsBackground = true, Name = "task engine" };
@@ -79,6 +81,9 @@ public sealed partial class TaskEngine : IDisposable
 
     /// <summary>Rises when the state was read anew after a failed commit: what was looked up before is void.</summary>
     public int Generation => Volatile.Read(ref _generation);
+
+    /// <summary>What has happened to tasks since the start.</summary>
+    public TaskTally Tally => _turn.Tally;
 
     /// <summary>Commits since start.</summary>
     public long Commits { get; private set; }
@@ -324,10 +329,12 @@ public sealed partial class TaskEngine : IDisposable
             _turn.Dispatch();
             foreach (var endpoint in _turn.LeftReady)
                 _inbox.Enqueue(new ReadyEvent(endpoint));
+            var (began, before) = (Stopwatch.GetTimestamp(), _store.AppendedBytes);
             var committed = _turn.Commit();
             var now = committed ? Now : _turn.Now;
             if (committed)
             {
+                Tally.OnCommit?.Invoke(Stopwatch.GetElapsedTime(began).TotalSeconds, _store.AppendedBytes - before);
                 Commits++;
                 _store.Committed(now);
             }

@@ -1,5 +1,6 @@
 using FuncX.Service.Hosting;
 using FuncX.Service.Limits;
+using FuncX.Service.Observation;
 using FuncX.Service.Storage;
 
 namespace FuncX.Service.Tasks;
@@ -14,7 +15,8 @@ public static class TaskServices
             provider.GetRequiredService<TaskStore>(),
             provider.GetRequiredService<ServiceLimits>(),
             provider.GetService<TimeProvider>() ?? TimeProvider.System,
-            provider.GetRequiredService<ILogger<TaskEngine>>()));
+            provider.GetRequiredService<ILogger<TaskEngine>>(),
+            provider.GetService<TaskTraces>()));
         services.AddSingleton<SubmissionReader>();
         services.AddSingleton<Submissions>();
         services.AddSingleton<TaskReader>();

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using FuncX.Service.Links;
+using FuncX.Service.Observation;
 using FuncX.Service.Storage;
 using FuncX.Wire;
 
@@ -40,10 +41,18 @@ internal sealed class Turn(TaskStore store)
     private int _sectionCount;
     private long _bodyBytes;
     private long _firstBatch;
+    private long _dispatched;
+    private long _losses;
+    private readonly List<TracedTask> _traced = [];
 
     public LiveState State { get; set; } = new();
 
     public TaskStore Store => store;
+
+    public TaskTally Tally { get; } = new();
+
+    /// <summary>Takes the tasks that become a trace; null: none do.</summary>
+    public TaskTraces? Traces { get; init; }
 
     /// <summary>Unix microseconds.</summary>
     public long Now { get; private set; }
@@ -80,6 +89,9 @@ internal sealed class Turn(TaskStore store)
         _resultCount = 0;
         _sectionCount = 0;
         _bodyBytes = 0;
+        _dispatched = 0;
+        _losses = 0;
+        _traced.Clear();
         LeftReady.Clear();
         Segment = null;
         State.Chunk = store.LastChunk + 1;
@@ -190,6 +202,8 @@ internal sealed class Turn(TaskStore store)
         batch.TurnLast = at;
         _bodyBytes += result.Body.Length;
         State.MarkDone(batch, result.Index, result.Outcome);
+        if (Traces?.Takes(batch.Key.Id, result.Index) == true)
+            _traced.Add(new TracedTask(new TaskId(batch.Key.Id, (uint)result.Index), batch.Function, batch.Endpoint.Number, batch.SubmitChunk, batch.SubmitOffset, batch.SubmitBytes, batch.Committed, row with { Body = default }));
     }
 
     /// <summary>Ends a task with an outcome of the service's own.</summary>
@@ -218,6 +232,7 @@ internal sealed class Turn(TaskStore store)
         if (EndCancelled(batch, index))
             return;
         slot.Losses++;
+        _losses++;
         Name(ChangeKind.AttemptLost, batch);
         _changes.Varint(index);
         if (slot.Losses < batch.AllowedAttempts)
@@ -326,8 +341,18 @@ internal sealed class Turn(TaskStore store)
     /// <summary>Makes the durable turn known to whoever reads beside the engine, and fills what links shall send.</summary>
     public void Publish(long committed, TurnEffects effects)
     {
+        long submitted = 0;
         foreach (var batch in _submitted)
+        {
             batch.Committed = committed;
+            submitted += batch.Count;
+        }
+
+        Tally.Add(submitted, _dispatched, _losses);
+        for (var row = 0; row < _resultCount; row++)
+            Tally.AddDone(_results[row].Outcome);
+        foreach (var traced in _traced)
+            Traces!.Post(traced with { ResultCommitted = committed });
         foreach (var (group, position) in _positions)
         {
             group.AddResult(position);
@@ -419,6 +444,7 @@ internal sealed class Turn(TaskStore store)
     private void MarkDispatched(Batch batch, int from, int count)
     {
         State.MarkDispatched(batch, from, count);
+        _dispatched += count;
         Name(ChangeKind.Dispatched, batch);
         _changes.Varint(from);
         _changes.Varint(count);

@@ -90,7 +90,7 @@ public sealed class EndpointLifeTests : IDisposable
             }
 
             var (exitCode, shown) = await Daemon.RunAsync(
-                ["/bin/sh", "-c", $"(sleep 1; echo one; sleep 1; echo two) >> {log} & {Contracts.Programs.Endpoint} logs --follow --config {file} | head -n 2"], Path.Combine(_home, "head.log"), Eventually.Patience);
+                ["/bin/sh", "-c", $"(sleep 1; echo one; sleep 1; echo two) >> {log} & {Contracts.Programs.Endpoint} logs --follow -n 1 --config {file} | head -n 2"], Path.Combine(_home, "head.log"), Eventually.Patience);
             exitCode.ShouldBe(0);
             shown.ShouldBe("cut\none\n");
         });

@@ -11,10 +11,10 @@ public sealed class ProjectReferenceTests
         ["FuncX.Cli"] = ["FuncX.Client", "FuncX.Samples"],
         ["FuncX.Samples"] = [],
         ["FuncX.Client"] = ["FuncX.Contracts"],
-        ["FuncX.Service"] = ["FuncX.Contracts", "FuncX.Configuration", "FuncX.Definitions"],
+        ["FuncX.Service"] = ["FuncX.Contracts", "FuncX.Configuration", "FuncX.Definitions", "FuncX.Telemetry"],
         ["FuncX.Endpoint"] =
         [
-            "FuncX.Contracts", "FuncX.Configuration", "FuncX.Endpoint.Core", "FuncX.Containers", "FuncX.Providers",
+            "FuncX.Contracts", "FuncX.Configuration", "FuncX.Telemetry", "FuncX.Endpoint.Core", "FuncX.Containers", "FuncX.Providers",
             "FuncX.Providers.Local", "FuncX.Providers.Slurm", "FuncX.Providers.Pbs", "FuncX.Providers.Cobalt",
         ],
         ["FuncX.Manager"] = ["FuncX.Endpoint.Core", "FuncX.Containers", "FuncX.Mpi", "FuncX.Wire", "FuncX.Definitions", "FuncX.Worker.Loop"],
@@ -32,6 +32,7 @@ public sealed class ProjectReferenceTests
         ["FuncX.Providers"] = [],
         ["FuncX.Containers"] = [],
         ["FuncX.Configuration"] = [],
+        ["FuncX.Telemetry"] = ["FuncX.Configuration"],
     };
 
     [Fact]
@@ -64,7 +65,7 @@ public sealed class ProjectReferenceTests
     }
 
     private static IEnumerable<string> Projects() =>
-        new[] { "protocol", "mpi", "sdk", "service", "endpoint", "providers", "containers", "configs" }
+        new[] { "protocol", "mpi", "sdk", "service", "endpoint", "providers", "containers", "configs", "telemetry" }
             .Select(static folder => Path.Combine(SourceTree.Root, folder))
             .Where(Directory.Exists)
             .SelectMany(static folder => Directory.EnumerateFiles(folder, "*.csproj", SearchOption.AllDirectories));
