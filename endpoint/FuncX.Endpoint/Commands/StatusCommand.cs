@@ -13,11 +13,37 @@ internal static class StatusCommand
     {
         var config = CommandOptions.Config();
         var json = new Option<bool>("--json") { Description = "Print JSON" };
-        var command = new Command("status", "Say how the endpoint fares; exit 3 when none runs") { config, json };
-        command.SetAction(async (parsed, cancellation) => ConfigurationLoading.Load(parsed.GetRequiredValue(config)) is { } file
-            ? await RunAsync(file.Value!, parsed.GetValue(json), cancellation)
-            : ExitCode.Usage);
+        var watch = new Option<bool>("--watch", "-w") { Description = "Go on until interrupted; redrawn in place on a terminal, else a line each time" };
+        var interval = new Option<double>("--interval") { Description = "How often with --watch", HelpName = "SECONDS", DefaultValueFactory = _ => 1 };
+        interval.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<double>() is not (>= 0.1 and <= 3_600))
+                result.AddError("--interval must be 0.1 to 3600 seconds");
+        });
+        var command = new Command("status", "Say how the endpoint fares; exit 3 when none runs") { config, json, watch, interval };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            if (ConfigurationLoading.Load(parsed.GetRequiredValue(config)) is not { Value: { } file })
+                return ExitCode.Usage;
+            return parsed.GetValue(watch)
+                ? await WatchAsync(file, TimeSpan.FromSeconds(parsed.GetValue(interval)), parsed.GetValue(json))
+                : await RunAsync(file, parsed.GetValue(json), cancellation);
+        });
         return command;
+    }
+
+    private static async Task<int> WatchAsync(EndpointConfiguration configuration, TimeSpan interval, bool json)
+    {
+        using var watch = new StatusWatch(configuration, interval, json, TimeProvider.System);
+        try
+        {
+            return await watch.RunAsync();
+        }
+        catch (ControlException problem)
+        {
+            await Console.Error.WriteLineAsync($"funcx-endpoint: {problem.Message}");
+            return ExitCode.Failed;
+        }
     }
 
     private static async Task<int> RunAsync(EndpointConfiguration configuration, bool json, CancellationToken cancellation)

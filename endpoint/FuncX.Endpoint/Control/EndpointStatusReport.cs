@@ -13,6 +13,9 @@ public sealed record EndpointStatusReport
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
     };
 
+    /// <summary>The same on one line.</summary>
+    internal static readonly JsonSerializerOptions JsonLine = new(Json) { WriteIndented = false };
+
     public required string Name { get; init; }
 
     public required string EndpointId { get; init; }

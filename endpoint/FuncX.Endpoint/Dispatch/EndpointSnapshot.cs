@@ -71,6 +71,12 @@ public sealed record HopCounts
 
     public long ResultBytesReceived { get; init; }
 
+    /// <summary>Results with another outcome than a value, lost executions not among them.</summary>
+    public long ResultsFailed { get; init; }
+
+    /// <summary>Executions lost with their worker, manager or block.</summary>
+    public long AttemptsLost { get; init; }
+
     public long ResultsSent { get; init; }
 
     public long ResultsCommitted { get; init; }

@@ -30,6 +30,8 @@ public sealed class HopCounter
         TasksSent = TasksSent,
         ResultsReceived = ResultsReceived,
         ResultBytesReceived = ResultBytesReceived,
+        ResultsFailed = _outcomes.Sum() - Ends(TaskOutcome.Value) - Ends(TaskOutcome.AttemptLost),
+        AttemptsLost = Ends(TaskOutcome.AttemptLost),
         ResultsSent = ResultsSent,
         ResultsCommitted = ResultsCommitted,
         BytesCopied = Volatile.Read(ref _bytesCopied),

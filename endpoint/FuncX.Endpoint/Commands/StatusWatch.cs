@@ -1,0 +1,63 @@
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using FuncX.Configuration;
+using FuncX.Endpoint.Control;
+using FuncX.Endpoint.Dispatch;
+using FuncX.Endpoint.Hosting;
+using Spectre.Console;
+
+namespace FuncX.Endpoint.Commands;
+
+/// <summary><c>funcx-endpoint status --watch</c>: redrawn in place on a terminal; a line each time, or a JSON object with <c>--json</c>, where there is none.</summary>
+internal sealed class StatusWatch(EndpointConfiguration configuration, TimeSpan interval, bool json, TimeProvider time) : IDisposable
+{
+    private readonly ControlClient _control = new(configuration.StateDirectory, time);
+    private EndpointSnapshot? _previous;
+    private long _previousTime;
+
+    public void Dispose() => _control.Dispose();
+
+    /// <summary>Goes on until it is interrupted or the endpoint ends.</summary>
+    /// <exception cref="ControlException">The endpoint gives no answer.</exception>
+    public async Task<int> RunAsync()
+    {
+        using var interrupted = new CancellationTokenSource();
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
+        try
+        {
+            if (json || Console.IsOutputRedirected)
+                await FollowAsync(static (status, frame) => Console.WriteLine(frame?.Line() ?? JsonSerializer.Serialize(status, EndpointStatusReport.JsonLine)), interrupted.Token);
+            else
+                await AnsiConsole.Live(Text.Empty).StartAsync(live => FollowAsync((_, frame) => live.UpdateTarget(Screen(frame!)), interrupted.Token));
+        }
+        catch (OperationCanceledException) when (interrupted.IsCancellationRequested)
+        {
+            return ExitCode.Done;
+        }
+
+        await Console.Error.WriteLineAsync(StopCommand.NotRunning(configuration, _control.Owner));
+        return ExitCode.NotRunning;
+
+        void Interrupt(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            interrupted.Cancel();
+        }
+    }
+
+    // What is longer than the terminal's line is cut: a line that breaks could not be drawn over.
+    private static Text Screen(StatusFrame frame) => new(string.Join('\n', frame.Screen()), Style.Plain) { Overflow = Overflow.Ellipsis };
+
+    private async Task FollowAsync(Action<EndpointStatusReport, StatusFrame?> show, CancellationToken cancellation)
+    {
+        while (await _control.StatusAsync(cancellation) is { Dispatch: { } dispatch } status)
+        {
+            var now = time.GetTimestamp();
+            var numbers = dispatch.Deserialize<EndpointSnapshot>(EndpointStatusReport.Json)!;
+            show(status, json ? null : new StatusFrame(status, numbers, _previous, time.GetElapsedTime(_previousTime, now), time.GetUtcNow()));
+            (_previous, _previousTime) = (numbers, now);
+            await Task.Delay(interval, time, cancellation);
+        }
+    }
+}
