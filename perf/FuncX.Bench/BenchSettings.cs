@@ -21,6 +21,9 @@ internal sealed record BenchSettings
     /// <summary>The kind of function that throughput calls.</summary>
     public string Kind { get; init; } = "python";
 
+    /// <summary>Metrics are on and read once a second, and a thousandth of the tasks is traced. Throughput of Python only.</summary>
+    public bool Watched { get; init; }
+
     public bool Wants(string figure) => Only is null || figure.StartsWith(Only, StringComparison.Ordinal);
 
     public int TasksOr(int full, int quick) => Tasks ?? (Quick ? quick : full);

@@ -20,6 +20,7 @@ var runs = new Option<int?>("--runs") { Description = "runs, of which the figure
 var workers = new Option<int>("--workers") { Description = "worker processes", DefaultValueFactory = static _ => 2 };
 var kind = new Option<string>("--kind") { Description = "throughput: python, command or dotnet", DefaultValueFactory = static _ => "python" };
 kind.AcceptOnlyFromAmong("python", "command", "dotnet");
+var watched = new Option<bool>("--watched") { Description = "throughput of Python: with metrics on and read once a second, and a thousandth of the tasks traced" };
 var only = new Option<string?>("--only") { Description = "throughput: only figures whose name begins so, to profile one part" };
 
 var root = new RootCommand("Measures FuncX with its real processes; perf/README.md says what each figure is.");
@@ -35,7 +36,7 @@ all.SetAction((parsed, _) => RunAsync(benches, parsed));
 root.Add(all);
 foreach (var bench in benches)
 {
-    var command = new Command(bench.Name, bench.Needs) { quick, json, peers, tasks, runs, workers, only, kind };
+    var command = new Command(bench.Name, bench.Needs) { quick, json, peers, tasks, runs, workers, only, kind, watched };
     command.SetAction((parsed, _) => RunAsync([bench], parsed));
     root.Add(command);
 }
@@ -56,6 +57,7 @@ async Task<int> RunAsync(IBench[] chosen, ParseResult parsed)
         Runs = parsed.GetValue(runs),
         Workers = parsed.GetValue(workers),
         Only = parsed.GetValue(only),
+        Watched = parsed.GetValue(watched),
         Kind = parsed.GetValue(kind) ?? "python",
     };
     foreach (var bench in chosen)

@@ -22,7 +22,9 @@ internal sealed class ThroughputBench : IBench
             return;
         }
 
-        await using var cluster = await LocalCluster.StartAsync(new EndpointOptions { WorkersPerNode = settings.Workers });
+        await using var cluster = await LocalCluster.StartServiceWithAsync(settings.Watched ? Watcher.ServiceYaml : "");
+        await cluster.AddEndpointAsync(new EndpointOptions { WorkersPerNode = settings.Workers, MoreYaml = settings.Watched ? Watcher.EndpointYaml : "" });
+        await using var watcher = settings.Watched ? new Watcher(cluster) : null;
         await Processes.DescribeAsync(cluster.Service, cluster.Endpoint, report);
         var token = (await File.ReadAllTextAsync(cluster.Service.AdminTokenFile)).Trim();
         var function = new FunctionId(await cluster.Api.RegisterAsync(NoOp, "noop"));
