@@ -65,6 +65,7 @@ internal sealed class CommandLine
         root.Add(SubmitCommand.Create(this));
         root.Add(TaskCommands.Create(this));
         root.Add(GroupCommands.Create(this));
+        root.Add(TopCommand.Create(this));
         root.Add(DoctorCommand.Create(this));
         root.Add(CompletionCommand.Create(this));
         return root;

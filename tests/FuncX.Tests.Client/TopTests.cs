@@ -1,0 +1,127 @@
+using System.Diagnostics;
+using System.Text;
+using FuncX.Cli.Commands;
+using FuncX.Contracts.V1;
+using FuncX.Tests.Client.Fake;
+using Microsoft.Extensions.Time.Testing;
+using Shouldly;
+using Spectre.Console;
+using Xunit;
+
+namespace FuncX.Tests.Client;
+
+/// <summary><c>funcx top</c>: each figure changes with what the service says of it, in a line and on the screen.</summary>
+public sealed class TopTests : IAsyncLifetime
+{
+    private static readonly TimeSpan Moment = TimeSpan.FromSeconds(20);
+
+    private static readonly string Program = Path.GetFullPath(Path.Combine(
+        AppContext.BaseDirectory, "..", "..", "..", "..", "..", "sdk", "FuncX.Cli", "bin", Path.GetFileName(Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, ".."))), "net10.0", "funcx"));
+
+    private readonly string _directory = Directory.CreateTempSubdirectory("funcx-top-tests-").FullName;
+    private FakeService _service = null!;
+    private Process? _process;
+
+    public static TheoryData<string, Action<EndpointInfo>> EndpointFigures => new()
+    {
+        { "offline busy 0 workers 4 waiting 0 running 0 done 100 done_per_s 0.0", static endpoint => endpoint.Online = false },
+        { "online busy 3 workers 4 waiting 0 running 0 done 100 done_per_s 0.0", static endpoint => endpoint.Status.WorkersBusy = 3 },
+        { "online busy 0 workers 8 waiting 0 running 0 done 100 done_per_s 0.0", static endpoint => endpoint.Status.Workers = 8 },
+        { "online busy 0 workers 4 waiting 5 running 0 done 100 done_per_s 0.0", static endpoint => endpoint.Queued = 5 },
+        { "online busy 0 workers 4 waiting 6 running 0 done 100 done_per_s 0.0", static endpoint => endpoint.Status.Queued = 6 },
+        { "online busy 0 workers 4 waiting 0 running 7 done 100 done_per_s 0.0", static endpoint => endpoint.Status.Running = 7 },
+        { "online busy 0 workers 4 waiting 0 running 0 done 150 done_per_s 25.0", static endpoint => endpoint.Status.Completed = 150 },
+        { "online busy 0 workers 4 waiting 0 running 0 done 50 done_per_s 0.0", static endpoint => endpoint.Status.Completed = 50 },
+        { "online busy 0 workers 4 waiting 0 running 0 done 100 done_per_s 0.0 no block", static endpoint => endpoint.Status.Note = "no block" },
+    };
+
+    public static TheoryData<string, Action<GroupInfo>> GroupFigures => new()
+    {
+        { "tasks 20 waiting 0 running 0 done 10 failed 0 done_per_s 0.0", static group => group.Tasks = 20 },
+        { "tasks 10 waiting 3 running 0 done 10 failed 0 done_per_s 0.0", static group => group.Queued = 3 },
+        { "tasks 10 waiting 0 running 4 done 10 failed 0 done_per_s 0.0", static group => group.Dispatched = 4 },
+        { "tasks 10 waiting 0 running 0 done 12 failed 0 done_per_s 1.0", static group => group.Done = 12 },
+        { "tasks 10 waiting 0 running 0 done 10 failed 2 done_per_s 0.0", static group => group.Failed = 2 },
+    };
+
+    public async ValueTask InitializeAsync()
+    {
+        _service = await FakeService.StartAsync();
+        await File.WriteAllTextAsync(Path.Combine(_directory, "token"), FakeService.Token);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is { HasExited: false })
+            _process.Kill();
+        _process?.Dispose();
+        await _service.DisposeAsync();
+        Directory.Delete(_directory, recursive: true);
+    }
+
+    [Theory]
+    [MemberData(nameof(EndpointFigures))]
+    public void A_figure_of_an_endpoint_follows_it(string line, Action<EndpointInfo> cause) => Compare(cause, static _ => { }, $"endpoint lab {line}");
+
+    [Theory]
+    [MemberData(nameof(GroupFigures))]
+    public void A_figure_of_a_group_follows_it(string line, Action<GroupInfo> cause) => Compare(static _ => { }, cause, $"group g {line}");
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task It_goes_on_until_it_is_interrupted(bool json)
+    {
+        var endpoint = _service.State.AddEndpoint("lab");
+        var start = new ProcessStartInfo(Program) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        start.Environment["FUNCX_CONFIG_DIR"] = _directory;
+        foreach (var argument in (string[])["top", "--interval", "0.1", "--service", _service.Address.ToString(), "--token-file", Path.Combine(_directory, "token"), .. json ? ["--json"] : Array.Empty<string>()])
+            start.ArgumentList.Add(argument);
+        _process = Process.Start(start)!;
+        await SeesAsync(json ? "\"busy\":0,\"workers\":2" : "endpoint lab online busy 0 workers 2");
+        endpoint.Status.WorkersBusy = 2;
+        endpoint.Status.Completed = 1_000;
+        await SeesAsync(json ? "\"busy\":2,\"workers\":2" : "busy 2 workers 2 waiting 0 running 0 done 1000 done_per_s");
+        using var kill = Process.Start("kill", ["-INT", $"{_process.Id}"]);
+        await _process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(Moment, TestContext.Current.CancellationToken);
+        _process.ExitCode.ShouldBe(0);
+        (await _process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken)).ShouldBe("");
+    }
+
+    private static void Compare(Action<EndpointInfo> ofEndpoint, Action<GroupInfo> ofGroup, string line)
+    {
+        var time = new FakeTimeProvider(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero));
+        var endpoint = new EndpointInfo { EndpointId = "id", Name = "lab", Online = true, Status = new EndpointStatus { Workers = 4, Completed = 100 } };
+        var group = new GroupInfo { Group = "g", Tasks = 10, Done = 10 };
+        var view = new TopView();
+        view.Take([endpoint], [group], time.GetTimestamp(), time);
+        var (lines, screen) = (view.Lines(time.GetUtcNow()).ToList(), Text(view));
+        time.Advance(TimeSpan.FromSeconds(2));
+        ofEndpoint(endpoint);
+        ofGroup(group);
+        view.Take([endpoint], [group], time.GetTimestamp(), time);
+        var changed = view.Lines(time.GetUtcNow().AddSeconds(-2)).Zip(lines).Where(static pair => pair.First != pair.Second).ShouldHaveSingleItem();
+        changed.First.ShouldBe($"2026-01-02T03:04:05.000Z {line}");
+        // What changes on a line changes in a row of the screen.
+        Text(view).Zip(screen).Count(static pair => pair.First != pair.Second).ShouldBe(1);
+    }
+
+    private static string[] Text(TopView view)
+    {
+        var text = new StringWriter(new StringBuilder());
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(text), Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors });
+        console.Profile.Width = 200;
+        console.Write(view.Screen());
+        return text.ToString().Split('\n').Select(static line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries))).Where(static line => !line.All(static letter => letter is '─' or ' ' or '-')).ToArray();
+    }
+
+    private async Task SeesAsync(string text)
+    {
+        var seen = new StringBuilder();
+        while (!seen.ToString().Contains(text, StringComparison.Ordinal))
+        {
+            var line = await _process!.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(Moment, TestContext.Current.CancellationToken);
+            seen.AppendLine(line ?? throw new InvalidOperationException($"it ended before it showed '{text}': {seen}"));
+        }
+    }
+}
