@@ -25,7 +25,7 @@ public sealed partial class CliFiguresTests : CommandHarness
         { "last_seen", "last seen " },
         { "registered_at", "registered " },
         { "version", "version " },
-        { "epoch", null },
+        { "epoch", "epoch " },
         { "queued", "tasks at the service " },
         { "dispatched", "tasks at the service " },
         { "status.blocks_requested", "blocks " },

@@ -40,10 +40,10 @@ internal sealed class RunningService : IAsyncDisposable
 
     public static string NewDirectory() => Path.Combine(Path.GetTempPath(), $"funcx-service-{Guid.NewGuid():N}");
 
-    public static async Task<RunningService> StartAsync(ServiceLimits? limits = null, string? directory = null, TimeProvider? clock = null)
+    public static async Task<RunningService> StartAsync(ServiceLimits? limits = null, string? directory = null, TimeProvider? clock = null, Configuration.TelemetryConfiguration? telemetry = null)
     {
         var path = directory ?? NewDirectory();
-        var host = ServiceHost.Build(new ServiceSettings(path, limits ?? new ServiceLimits()) { LogLevel = LogLevel.None, Clock = clock ?? TimeProvider.System });
+        var host = ServiceHost.Build(new ServiceSettings(path, limits ?? new ServiceLimits()) { LogLevel = LogLevel.None, Clock = clock ?? TimeProvider.System, Telemetry = telemetry ?? new Configuration.TelemetryConfiguration() });
         await host.StartAsync(CancellationToken.None);
         return new RunningService(host, path, ownsDirectory: directory is null);
     }

@@ -1,9 +1,16 @@
+using System.Diagnostics;
 using System.Net;
 using FuncX.Configuration;
+using FuncX.Contracts.V1;
 using FuncX.Service.Hosting;
 using FuncX.Service.Observation;
+using FuncX.Service.Storage;
+using FuncX.Service.Tasks;
 using FuncX.Telemetry;
 using FuncX.Wire;
+using Google.Protobuf;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Shouldly;
 using Xunit;
 
@@ -12,6 +19,9 @@ namespace FuncX.Tests.Unit.ServiceFront;
 /// <summary>Which tasks become a trace, under which id, and what the service's file may say of it.</summary>
 public sealed class ServiceObservationTests
 {
+    // Port 9 (discard) of loopback, where nobody listens.
+    private static readonly TelemetryConfiguration s_toNobody = new() { Traces = 1, Otlp = new OtlpConfiguration { Endpoint = new Uri("http://127.0.0.1:9") } };
+
     [Theory]
     [InlineData(0, 0, 0)]
     [InlineData(0.01, 60, 150)]
@@ -109,5 +119,63 @@ public sealed class ServiceObservationTests
         File.SetUnixFileMode(path, FileModes.PrivateFile);
         OtlpExport.ReadHeaders(path).ShouldBe("authorization=Basic%20YTpi,x-tenant=lab%20%3D%201");
         File.Delete(path);
+    }
+
+    [Fact]
+    public async Task Of_a_batch_that_a_snapshot_brought_back_the_submission_says_when_it_was_sent()
+    {
+        const long Sent = 1_767_000_000_000_000;
+        await using var service = await RunningService.StartAsync(telemetry: s_toNobody);
+        var function = service.RegisterFunction(service.AdminToken);
+        var endpoint = service.Endpoints.Register(new RegisterEndpointRequest { Name = "away" }, RunningService.Bearer(service.AdminToken));
+        var batch = BatchId.New(1);
+        var id = new byte[BatchId.Size];
+        batch.Write(id);
+        var request = new SubmitRequest { BatchId = ByteString.CopyFrom(id), FunctionId = function.FunctionId, EndpointId = endpoint.EndpointId, Group = "g", ContentType = 1, ClientSent = Sent, Bodies = ByteString.CopyFromUtf8("[1]") };
+        request.Lengths.Add(3);
+        await new Tasks.TasksClient(service.Channel).SubmitAsync(request, RunningService.Bearer(service.AdminToken));
+        var traced = await service.Get<TaskEngine>().LookAsync(static state => TracedTask.Of(state.Batches.Values.Single(), new TaskResult { Outcome = TaskOutcome.Cancelled }));
+        traced.ClientSent.ShouldBe(Sent);
+        traced.Accepted.ShouldBeGreaterThan(Sent);
+
+        var spans = new System.Collections.Concurrent.ConcurrentDictionary<string, Activity>();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = static source => source.Name.StartsWith("FuncX.", StringComparison.Ordinal),
+            Sample = static (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
+            ActivityStopped = span =>
+            {
+                if (span.TraceId == TaskTraces.TraceIdOf(traced.Task))
+                    spans[span.OperationName] = span;
+            },
+        };
+        ActivitySource.AddActivityListener(listener);
+        var traces = service.Get<TaskTraces>();
+        traces.Post(traced with { ClientSent = 0, Accepted = 0, ResultCommitted = traced.ServiceCommitted + 5 });
+        SpinWait.SpinUntil(() => traces.Made == 1, TimeSpan.FromSeconds(30)).ShouldBeTrue();
+        // What no hop did has no span.
+        spans.Keys.ShouldBe(["task", "client submit", "service accept", "service commit"], ignoreOrder: true);
+        spans["task"].StartTimeUtc.ShouldBe(DateTime.UnixEpoch.AddMicroseconds(Sent));
+        spans["client submit"].StartTimeUtc.ShouldBe(DateTime.UnixEpoch.AddMicroseconds(Sent));
+        (spans["client submit"].StartTimeUtc + spans["client submit"].Duration).ShouldBe(DateTime.UnixEpoch.AddMicroseconds(traced.Accepted));
+        spans["task"].Status.ShouldBe(ActivityStatusCode.Error);
+        spans["task"].GetTagItem("funcx.endpoint.name").ShouldBe("away");
+    }
+
+    [Fact]
+    public async Task Tasks_that_come_faster_than_traces_can_be_made_are_left_out_and_counted()
+    {
+        var directory = RunningService.NewDirectory();
+        // Not started: nobody takes what is posted.
+        await using (var host = ServiceHost.Build(new ServiceSettings(directory, new FuncX.Service.Limits.ServiceLimits()) { LogLevel = LogLevel.None, Telemetry = s_toNobody }))
+        {
+            var traces = host.Services.GetRequiredService<TaskTraces>();
+            for (var index = 0; index < 5_000; index++)
+                traces.Post(new TracedTask(new TaskId(default, (uint)index), default) { Function = 0, Endpoint = 0, ClientSent = 1, Accepted = 1, ServiceCommitted = 1, Submission = default });
+            traces.LeftOut.ShouldBe(5_000 - 4_096);
+            traces.Made.ShouldBe(0);
+        }
+
+        Directory.Delete(directory, recursive: true);
     }
 }

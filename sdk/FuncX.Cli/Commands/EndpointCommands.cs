@@ -68,6 +68,7 @@ internal static class EndpointCommands
             table.Add("id", endpoint.EndpointId);
             table.Add("description", endpoint.Description);
             table.Add("state", State(endpoint));
+            table.Add("epoch", $"{endpoint.Epoch}");
             table.Add("last seen", Tables.Time(endpoint.LastSeen));
             table.Add("registered", Tables.Time(endpoint.RegisteredAt));
             table.Add("version", endpoint.Version);

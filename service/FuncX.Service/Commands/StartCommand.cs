@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
+using FuncX.Configuration;
 using FuncX.Service.Hosting;
 using FuncX.Service.Limits;
 using FuncX.Telemetry;
@@ -39,7 +40,7 @@ internal static partial class StartCommand
         _ = SetFileModeMask(OnlyTheOwner);
         var (output, error) = (Console.Out, Console.Error);
         if (settings.Logs.File is { } file)
-            new LogFileStream(file, settings.Logs).TakeOutput();
+            Open(file, settings.Logs).TakeOutput();
         try
         {
             await using var host = ServiceHost.Build(settings);
@@ -51,6 +52,18 @@ internal static partial class StartCommand
             // Why it ends is told to whoever started it.
             Console.SetOut(output);
             Console.SetError(error);
+        }
+    }
+
+    private static LogFileStream Open(string file, LogsConfiguration configuration)
+    {
+        try
+        {
+            return new LogFileStream(file, configuration);
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            throw new ServiceRefusedException($"logs.file: {problem.Message}. Make its directory, or name another file.", problem);
         }
     }
 

@@ -18,7 +18,6 @@ namespace FuncX.Service.Observation;
 public sealed partial class TaskTraces : BackgroundService
 {
     private const int MostWaiting = 4_096;
-    private const int MostRemembered = 256;
     private const string Client = "FuncX.Client";
     private const string Service = "FuncX.Service";
     private const string Endpoint = "FuncX.Endpoint";
@@ -31,9 +30,6 @@ public sealed partial class TaskTraces : BackgroundService
     private readonly ActivitySource _manager = new(Manager, ProtocolVersion.Product);
     private readonly ActivitySource _worker = new(Worker, ProtocolVersion.Product);
     private readonly Channel<TracedTask> _ended = Channel.CreateBounded<TracedTask>(new BoundedChannelOptions(MostWaiting) { SingleReader = true });
-
-    /// <summary>What was read last of submissions: tasks of one batch mostly end together.</summary>
-    private readonly Dictionary<(long Chunk, int Offset), (long ClientSent, long Accepted)> _submissions = [];
     private readonly TraceSampler _sampler;
     private readonly TracerProvider _provider;
     private readonly TaskStore _store;
@@ -149,18 +145,15 @@ public sealed partial class TaskTraces : BackgroundService
             whole.SetTag("funcx.endpoint.id", endpoint.EndpointId).SetTag("funcx.endpoint.name", endpoint.Name);
     }
 
-    // Written in the chunk of the submission and no longer in memory.
+    // Of a batch that was read from a snapshot only the chunk of its submission knows.
     private (long ClientSent, long Accepted) Submitted(in TracedTask task)
     {
-        var place = (task.SubmitChunk, task.SubmitOffset);
-        if (_submissions.TryGetValue(place, out var known))
-            return known;
-        if (_submissions.Count == MostRemembered)
-            _submissions.Clear();
+        if (task.Accepted > 0)
+            return (task.ClientSent, task.Accepted);
         try
         {
-            var record = _store.ReadSubmission(task.SubmitChunk, task.SubmitOffset, task.SubmitBytes);
-            return _submissions[place] = (record.ClientSent, record.Accepted);
+            var record = _store.ReadSubmission(task.Submission.Chunk, task.Submission.Offset, task.Submission.Bytes);
+            return (record.ClientSent, record.Accepted);
         }
         catch (Exception problem) when (problem is ChunkException or SqliteException or IOException)
         {

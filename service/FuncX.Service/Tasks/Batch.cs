@@ -39,6 +39,11 @@ public sealed class Batch
     /// <summary>Unix microseconds when the submission was durable.</summary>
     public long Committed { get; set; }
 
+    /// <summary>When the client sent it and the service took it, for its traces; 0 when it was read from a snapshot: then the submission's chunk says it.</summary>
+    public long ClientSent { get; init; }
+
+    public long Accepted { get; init; }
+
     /// <summary>Chunk and offset of the submission.</summary>
     public long SubmitChunk { get; set; }
 

@@ -98,6 +98,8 @@ public sealed class LiveState
             MaxAttempts = record.MaxAttempts,
             WalltimeMilliseconds = record.WalltimeMilliseconds,
             Deadline = record.Deadline,
+            ClientSent = record.ClientSent,
+            Accepted = record.Accepted,
             SubmitChunk = chunk,
             SubmitOffset = offset,
             SubmitBytes = bytes,

@@ -203,7 +203,7 @@ internal sealed class Turn(TaskStore store)
         _bodyBytes += result.Body.Length;
         State.MarkDone(batch, result.Index, result.Outcome);
         if (Traces?.Takes(batch.Key.Id, result.Index) == true)
-            _traced.Add(new TracedTask(new TaskId(batch.Key.Id, (uint)result.Index), batch.Function, batch.Endpoint.Number, batch.SubmitChunk, batch.SubmitOffset, batch.SubmitBytes, batch.Committed, row with { Body = default }));
+            _traced.Add(TracedTask.Of(batch, row));
     }
 
     /// <summary>Ends a task with an outcome of the service's own.</summary>

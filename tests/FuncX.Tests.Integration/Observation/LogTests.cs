@@ -87,6 +87,11 @@ public sealed class LogTests : IDisposable
                 [Contracts.Programs.Service, "start", "--data-dir", cluster.Service.DataDirectory, "--config", second], Path.Combine(_home, "second.out"), Eventually.Patience);
             exitCode.ShouldBe(1);
             output.ShouldContain("is active on the data directory");
+            await File.WriteAllTextAsync(second, $"logs: {{file: {_home}/nowhere/x.log}}");
+            (exitCode, output) = await Daemon.RunAsync(
+                [Contracts.Programs.Service, "start", "--data-dir", Path.Combine(_home, "other"), "--config", second], Path.Combine(_home, "third.out"), Eventually.Patience);
+            exitCode.ShouldBe(1);
+            output.ShouldContain($"logs.file: the log {_home}/nowhere/x.log cannot be opened");
             foreach (var secret in await SecretsAsync(cluster))
                 (Read(log) + cluster.Endpoint.Tail).ShouldNotContain(secret);
         });
