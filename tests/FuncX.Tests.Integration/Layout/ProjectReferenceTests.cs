@@ -65,7 +65,7 @@ public sealed class ProjectReferenceTests
     }
 
     private static IEnumerable<string> Projects() =>
-        new[] { "protocol", "mpi", "sdk", "service", "endpoint", "providers", "containers", "configs", "telemetry" }
+        new[] { "protocol", "mpi", "sdk", "service", "endpoint", "providers", "containers", "configs" }
             .Select(static folder => Path.Combine(SourceTree.Root, folder))
             .Where(Directory.Exists)
             .SelectMany(static folder => Directory.EnumerateFiles(folder, "*.csproj", SearchOption.AllDirectories));
