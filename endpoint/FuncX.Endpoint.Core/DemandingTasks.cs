@@ -56,7 +56,9 @@ internal sealed class DemandingTasks(TaskTable tasks, ManagerTable managers, Req
         Bytes -= slot.Bytes;
     }
 
-    public Suitable Judge(int requirement)
+    /// <param name="requirement">What is asked.</param>
+    /// <param name="areAllHere">False while a manager that may have it is missing: then none of the others having it says nothing yet.</param>
+    public Suitable Judge(int requirement, bool areAllHere)
     {
         if (managers.ReadyCount == 0)
             return Suitable.Unknown;
@@ -72,7 +74,7 @@ internal sealed class DemandingTasks(TaskTable tasks, ManagerTable managers, Req
         var unknown = managers.ReadyCount - met - unmet;
         if (met > 0)
             return unmet + unknown > 0 ? Suitable.Some : Suitable.All;
-        return unknown > 0 ? Suitable.Unknown : Suitable.None;
+        return unknown > 0 || !areAllHere ? Suitable.Unknown : Suitable.None;
     }
 
     /// <summary>A manager with room that meets the requirement, free workers first; -1: none. Looks at each: only where nodes differ.</summary>

@@ -25,6 +25,8 @@ public sealed class EndpointCore
     private readonly Dictionary<TaskId, int> _adopted = [];
     private TaskList _alone = TaskList.Empty;
     private int _reserved = -1;
+    private long _lastArrival = long.MinValue / 2;
+    private long _lastLoss = long.MinValue / 2;
     private bool _isDemanded;
     private bool _asksRuntimes;
     private int _withDeadline;
@@ -217,6 +219,7 @@ public sealed class EndpointCore
     /// <returns>Its number: the same as before when it comes back.</returns>
     public int OnManagerConnected(string name, string block, long now)
     {
+        _lastArrival = now;
         var plan = _blocks.Find(block);
         _blocks.OnManager(plan);
         if (!_managers.TryFind(name, out var manager))
@@ -298,7 +301,7 @@ public sealed class EndpointCore
         ref var record = ref _managers[manager];
         if (record.State is ManagerState.Unknown or ManagerState.Away)
             return;
-        record.AwaySince = now;
+        record.AwaySince = _lastLoss = now;
         record.Blocked = false;
         _managers.SetState(manager, ManagerState.Away);
         if (_reserved == manager)
@@ -461,6 +464,10 @@ public sealed class EndpointCore
         effects.SendTask(manager, ticket, slot.Function, slot.Owner);
     }
 
+    // A manager that has just gone may come back, and those of a block come one after the other.
+    private bool AreManagersHere(long now) =>
+        now - _lastLoss >= _settings.ReconnectGrace && (_managers.ReadyCount >= _blocks.Running * _settings.ManagersPerBlock || now - _lastArrival >= _settings.ReconnectGrace);
+
     private void AskRuntimes(IEndpointEffects effects)
     {
         _asksRuntimes = true;
@@ -482,7 +489,7 @@ public sealed class EndpointCore
 
     private void DispatchDemanding(int requirement, long now, IEndpointEffects effects)
     {
-        var suitable = _demanding.Judge(requirement);
+        var suitable = _demanding.Judge(requirement, AreManagersHere(now));
         if (suitable == Suitable.Unknown)
             return;
         while (_demanding.HeadOf(requirement) is var ticket && ticket != TaskTable.None)
@@ -515,7 +522,7 @@ public sealed class EndpointCore
     // A task that was lost twice may be what kills managers: it runs where nothing else can be hurt, one at a time.
     private void DispatchAlone(long now, IEndpointEffects effects)
     {
-        while (_alone.Count > 0 && _tasks[_alone.Head].Requirement is var asked && asked != 0 && _demanding.Judge(asked) == Suitable.None)
+        while (_alone.Count > 0 && _tasks[_alone.Head].Requirement is var asked && asked != 0 && _demanding.Judge(asked, AreManagersHere(now)) == Suitable.None)
             End(_alone.Head, TaskOutcome.Rejected, effects);
         var required = _alone.Count > 0 ? _tasks[_alone.Head].Requirement : 0;
         if (_reserved >= 0 && (_managers[_reserved].State != ManagerState.Ready || !Requirements.IsMet(required, _managers[_reserved].Runtimes)))
@@ -541,6 +548,8 @@ public sealed class EndpointCore
                 continue;
             }
 
+            if (!Requirements.IsMet(_tasks[ticket].Requirement, _managers[_reserved].Runtimes))
+                break;
             _alone.Remove(_tasks, ticket);
             Send(_reserved, ticket, now, effects);
             _managers.OnTasksChanged(_reserved, 1);

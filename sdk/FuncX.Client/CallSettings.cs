@@ -23,6 +23,9 @@ public sealed record CallSettings
     /// </summary>
     public int MaxAttempts { get; init; }
 
+    /// <summary>Whether a call whose function fails is made again; null: it is not.</summary>
+    public RetrySettings? Retry { get; init; }
+
     internal TaskOptions ToContract()
     {
         ArgumentOutOfRangeException.ThrowIfNegative(MaxAttempts);
@@ -32,6 +35,7 @@ public sealed record CallSettings
             Deadline = Deadline is { } deadline ? (deadline.UtcTicks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond : 0,
             Priority = Priority,
             MaxAttempts = (uint)MaxAttempts,
+            Retry = Retry?.ToContract(),
         };
     }
 

@@ -10,7 +10,7 @@ namespace FuncX.Tests.Client;
 [Collection(nameof(CommandHarness))]
 public sealed class CliJsonTests : CommandHarness
 {
-    private const string Function = "function_id,name,kind,entry,description,registered_at";
+    private const string Function = "function_id,name,kind,entry,description,registered_at,requires";
     private const string Endpoint = "endpoint_id,name,description,online,last_seen,registered_at,epoch,version,queued,dispatched,status";
     private const string Task = "task,function_id,endpoint_id,group,state,outcome,attempts,losses,max_attempts,code,times,hops";
 

@@ -96,7 +96,7 @@ public sealed class ResultChunkReaderTests
 
         rows.Count.ShouldBe(large.Count(static one => one));
         foreach (var row in rows)
-            values[values.Length - (int)row.Task.Index].CopyTo(row.Value);
+            values[values.Length - (int)row.Task.Index].CopyTo(row.MakeRoom());
         var seen = new HashSet<uint>();
         foreach (var message in rows.Select(static row => row.Chunk).Append(rest))
         {

@@ -68,6 +68,31 @@ public sealed class EndpointCoreRequirementTests
     }
 
     [Fact]
+    public void None_is_said_only_once_a_manager_that_has_gone_had_time_to_come_back()
+    {
+        var (old, young) = (_endpoint.Manager("old"), _endpoint.Manager("young"));
+        _endpoint.Task(requires: New);
+        _endpoint.Turn();
+        _endpoint.Runtimes(old, "3.11.2");
+        _endpoint.Runtimes(young, "3.12.0");
+        _endpoint.Core.OnManagerDisconnected(young, _endpoint.Now, _endpoint.Effects);
+        _endpoint.Turn();
+
+        var task = _endpoint.Task(requires: New);
+        _endpoint.Turn().ShouldBeEmpty("the other may come back");
+        var back = _endpoint.Manager("young");
+        _endpoint.Turn();
+        _endpoint.Runtimes(back, "3.12.0");
+        _endpoint.Turn().ShouldContain($"send {task} to {back}");
+
+        _endpoint.Core.OnManagerDisconnected(back, _endpoint.Now, _endpoint.Effects);
+        var late = _endpoint.Task(requires: New);
+        _endpoint.Turn().ShouldBeEmpty();
+        _endpoint.Now += 6_000_000;
+        _endpoint.Turn().ShouldBe([$"end {late} Rejected", $"forget {late}"]);
+    }
+
+    [Fact]
     public void A_node_of_another_kind_that_comes_later_gets_none_of_those_that_wait()
     {
         var young = _endpoint.Manager("young");

@@ -12,7 +12,21 @@ internal static class ServiceConfigurationReference
     /// <param name="AtTheLimit">What happens beyond it, or what it does.</param>
     internal sealed record Row(string Section, string Key, string Type, string Default, string Range, string AtTheLimit)
     {
+        /// <summary>What the reader says it expects, when it is given something else.</summary>
+        public string Expected => Type switch
+        {
+            "flag" => Plain(Range),
+            "choice" => $"one of {Plain(Range)}",
+            "text" or "path" => $"a {Type}",
+            _ => $"a {Type} from {Plain(Range)}",
+        };
+
         public string Path => Section.Length > 0 ? $"{Section}.{Key}" : Key;
+
+        /// <summary>A file that says this key only, in the flow style.</summary>
+        public string Yaml(string value) => Path.Split('.').Reverse().Aggregate(value, static (inner, key) => $"{{{key}: {inner}}}");
+
+        private static string Plain(string text) => text.Replace("`", "", StringComparison.Ordinal);
     }
 
     public static IReadOnlyList<Row> Rows { get; } = Read();
@@ -34,7 +48,7 @@ internal static class ServiceConfigurationReference
             if (cells.Length != 7 || !cells[1].StartsWith('`'))
                 continue;
             var path = cells[1].Trim('`').Split('.');
-            rows.Add(new Row(path.Length > 1 ? path[0] : section, path[^1], cells[2], cells[3], cells[4], cells[5]));
+            rows.Add(new Row(path.Length > 1 ? string.Join('.', path[..^1]) : section, path[^1], cells[2], cells[3], cells[4], cells[5]));
         }
 
         return rows;

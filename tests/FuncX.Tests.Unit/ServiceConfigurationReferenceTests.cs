@@ -21,14 +21,14 @@ public sealed partial class ServiceConfigurationReferenceTests
     {
         const string Unknown = "zzzzzzzz: 1";
         var keys = new List<string>();
-        foreach (var error in ServiceConfiguration.Parse("x.yaml", $"{Unknown}\ncertificate: {{path: /a, {Unknown}}}\nlimits: {{{Unknown}}}\n").Errors)
+        foreach (var error in ServiceConfiguration.Parse("x.yaml", $"{Unknown}\ncertificate: {{path: /a, {Unknown}}}\nlimits: {{{Unknown}}}\ntelemetry: {{{Unknown}, otlp: {{{Unknown}}}}}\nlogs: {{{Unknown}}}\n").Errors)
         {
             var known = KnownKeys().Match(error.Message);
             known.Success.ShouldBeTrue(error.Message);
             keys.AddRange(known.Groups[2].Value.Split(", ").Select(key => known.Groups[1].Length > 0 ? $"{known.Groups[1].Value}.{key}" : key));
         }
 
-        keys.RemoveAll(static key => key is "certificate" or "limits");
+        keys.RemoveAll(static key => key is "certificate" or "limits" or "telemetry" or "telemetry.otlp" or "logs");
         ServiceConfigurationReference.Rows.Select(static row => row.Path).ShouldBe(keys, ignoreOrder: true);
     }
 
@@ -59,8 +59,21 @@ public sealed partial class ServiceConfigurationReferenceTests
     public void A_key_outside_of_the_limits_has_the_type_that_its_error_names(string path)
     {
         var row = ServiceConfigurationReference.Rows.Single(row => row.Path == path);
-        var (before, after) = row.Section.Length > 0 ? ($"{row.Section}: {{", "}") : ("", "");
-        ServiceConfiguration.Parse("x.yaml", $"{before}{row.Key}: [1]{after}").Errors.ShouldContain(error => error.Message == $"'{path}' is a list of one item; expected a {row.Type}");
+        ServiceConfiguration.Parse("x.yaml", row.Yaml("[1]")).Errors.ShouldContain(error => error.Message.StartsWith($"'{path}' is a list of one item; expected {row.Expected}", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void What_it_tells_by_default_is_what_the_reference_says()
+    {
+        var nothing = ServiceConfiguration.Parse("x.yaml", "{}").Value.ShouldNotBeNull();
+        var written = ServiceConfigurationReference.Rows.Where(static row => row.Path.StartsWith("telemetry.", StringComparison.Ordinal) || row.Path.StartsWith("logs.", StringComparison.Ordinal))
+            .Where(static row => row.Default.StartsWith('`') && row.Default.EndsWith('`')).ToList();
+        written.Count.ShouldBe(6);
+        foreach (var row in written)
+        {
+            var told = ServiceConfiguration.Parse("x.yaml", row.Yaml(row.Default.Trim('`'))).Value.ShouldNotBeNull();
+            (told.Telemetry, told.Logs).ShouldBe((nothing.Telemetry, nothing.Logs), row.Path);
+        }
     }
 
     [Fact]

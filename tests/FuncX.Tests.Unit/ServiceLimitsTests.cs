@@ -17,8 +17,8 @@ namespace FuncX.Tests.Unit.ServiceTasks;
 /// <summary>Each limit by its key in service.yaml: what is just within it is taken, what is beyond it is refused by the limit's name and value.</summary>
 public sealed class ServiceLimitsTests
 {
-    /// <summary>Limits that refuse nothing at the moment of a request; they have tests of their own below.</summary>
-    private static readonly string[] s_others = ["max_attempts", "result_retention"];
+    /// <summary>Limits that refuse nothing at the moment of a request; they have tests of their own.</summary>
+    private static readonly string[] s_others = ["max_attempts", "result_retention", "result_bytes"];
 
     private static readonly Refusal[] s_refusals =
     [

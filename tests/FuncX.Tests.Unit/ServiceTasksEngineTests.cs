@@ -218,9 +218,9 @@ public sealed class ServiceTasksEngineTests
         using var harness = new EngineHarness();
         await harness.SubmitAsync(3);
         var bytes = await harness.Engine.PictureAsync();
-        // The only run of tasks stands at the end: how many, their state, the attempt, the losses.
-        bytes[^4..].ShouldBe([3, 0, 1, 0]);
-        var state = SnapshotCodec.Read([1, .. bytes[1..^1]]);
+        // The only run of tasks stands at the end: how many, their state, the attempt, the losses, the retries.
+        bytes[^5..].ShouldBe([3, 0, 1, 0, 0]);
+        var state = SnapshotCodec.Read([1, .. bytes[1..^2]]);
         state.Unfinished.ShouldBe(3);
         SnapshotCodec.Write(state).Written.ToArray().ShouldBe(bytes);
     }

@@ -14,6 +14,7 @@ internal sealed unsafe class NodeRuntimes(Node node, Spawner spawner)
 {
     private const int OutputKept = 256;
     private const long PatienceMicroseconds = 30_000_000;
+    private const long AgainMicroseconds = 30_000_000;
 
     private readonly Dictionary<string, string> _versions = new(StringComparer.Ordinal);
     private readonly HashSet<int> _running = [];
@@ -21,6 +22,8 @@ internal sealed unsafe class NodeRuntimes(Node node, Spawner spawner)
     private bool _begun;
     private int _left;
     private long _endAt = long.MaxValue;
+    private long _againAt = long.MaxValue;
+    private bool _isInDoubt;
 
     /// <summary>Version by runtime; null until it is known.</summary>
     public IReadOnlyDictionary<string, string>? Versions { get; private set; }
@@ -51,12 +54,21 @@ internal sealed unsafe class NodeRuntimes(Node node, Spawner spawner)
     /// <summary>Ends what does not answer; says when to ask again.</summary>
     public long OnTimer(long now)
     {
-        if (now < _endAt)
-            return _endAt;
-        _endAt = long.MaxValue;
-        foreach (var pid in _running)
-            _ = Libc.Kill(-pid, Libc.SIGKILL);
-        return long.MaxValue;
+        if (now >= _againAt)
+        {
+            _againAt = long.MaxValue;
+            Begin();
+        }
+
+        if (now >= _endAt)
+        {
+            _endAt = long.MaxValue;
+            _isInDoubt = true;
+            foreach (var pid in _running)
+                _ = Libc.Kill(-pid, Libc.SIGKILL);
+        }
+
+        return Math.Min(_endAt, _againAt);
     }
 
     private void Begin()
@@ -64,6 +76,7 @@ internal sealed unsafe class NodeRuntimes(Node node, Spawner spawner)
         if (_begun)
             return;
         _begun = true;
+        _isInDoubt = false;
         var now = NodeTimer.Now;
         _endAt = now + PatienceMicroseconds;
         node.Arm(_endAt, now);
@@ -93,7 +106,10 @@ internal sealed unsafe class NodeRuntimes(Node node, Spawner spawner)
                 if (pid > 0)
                     _running.Add(started = pid);
                 else
+                {
+                    _isInDoubt = true;
                     OnEnd(pid);
+                }
             },
             OnEnd);
         _ = Libc.Close(nothing);
@@ -113,8 +129,20 @@ internal sealed unsafe class NodeRuntimes(Node node, Spawner spawner)
 
     private void Ended()
     {
-        if (--_left == 0)
+        if (--_left > 0)
+            return;
+        if (!_isInDoubt)
+        {
             Finish();
+            return;
+        }
+
+        // A file system that a thousand nodes read from at once, a moment without room for a process: that says nothing of what the node has.
+        _begun = false;
+        _endAt = long.MaxValue;
+        var now = NodeTimer.Now;
+        _againAt = now + AgainMicroseconds;
+        node.Arm(_againAt, now);
     }
 
     private void Finish()

@@ -14,8 +14,9 @@ internal sealed unsafe class ProcessStarter(Node node, Spawner spawner)
     // The runtime keeps what it compiles in memory that is shared with a forked child, whose own compiling would then change it under the parent. This keeps it private.
     private const string PrivateCode = "DOTNET_EnableWriteXorExecute=0";
 
-    // A runtime that finds itself in a control group keeps its heap below three quarters of it, and throws; whether it does would hang on how soon it was put there. Hexadecimal.
-    private const string WholeGroup = "DOTNET_GCHeapHardLimitPercent=64";
+    // A runtime that finds itself in a control group keeps its heap below three quarters of it, and throws; whether it does would hang on how soon it was put there. This is
+    // a limit that it does not meet. Hexadecimal.
+    private string BeyondGroup => $"DOTNET_GCHeapHardLimit={4 * node.Settings.MemoryPerWorker:X}";
 
     private static string Script => Path.Combine(AppContext.BaseDirectory, "workers", "python", "worker.py");
 
@@ -96,7 +97,7 @@ internal sealed unsafe class ProcessStarter(Node node, Spawner spawner)
         [
             .. common.Where(variable => !slot.Variables.Any(own => variable.StartsWith(own.Key + "=", StringComparison.Ordinal))),
             .. slot.Environment,
-            .. kind == WorkerKind.Dotnet ? node.Memory.UsesGroups ? [PrivateCode, WholeGroup] : [PrivateCode] : (string[])[],
+            .. kind == WorkerKind.Dotnet ? node.Memory.UsesGroups ? [PrivateCode, BeyondGroup] : [PrivateCode] : (string[])[],
         ];
     }
 

@@ -1,6 +1,5 @@
 using System.Globalization;
 using FuncX.Manager.Interop;
-using FuncX.Manager.Spawning;
 
 namespace FuncX.Manager.Pools;
 
@@ -13,6 +12,7 @@ internal sealed unsafe class WorkerMemory
     public const long WatchMicroseconds = 100_000;
 
     private const int BackstopFactor = 2;
+    private const int MostDepth = 64;
 
     private readonly long _bytes;
     private readonly string _means;
@@ -40,10 +40,7 @@ internal sealed unsafe class WorkerMemory
     /// <summary>What a worker that is watched has too much, in words; null: it has not.</summary>
     public string? Excess()
     {
-        var used = Resident(_pid);
-        // What it started counts, and is looked for only when it matters: all processes of the node are looked through for it.
-        if (used <= _bytes && HasChildren(_pid))
-            used += ProcessTree.Descendants(_pid).Sum(Resident);
+        var used = Used(_pid, 0);
         return used <= _bytes ? null : Words($"used {used} bytes of memory");
     }
 
@@ -93,7 +90,7 @@ internal sealed unsafe class WorkerMemory
                     kibibytes += long.Parse(line.AsSpan(line.IndexOf(':', StringComparison.Ordinal) + 1).Trim()[..^3], NumberStyles.None, CultureInfo.InvariantCulture);
             }
         }
-        catch (IOException)
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
             return 0;
         }
@@ -101,15 +98,26 @@ internal sealed unsafe class WorkerMemory
         return kibibytes * 1024;
     }
 
-    private static bool HasChildren(int pid)
+    // From parent to child: to look through all processes of the node ten times a second for each worker would cost more than many tasks do.
+    private static long Used(int pid, int depth)
     {
+        var used = Resident(pid);
         try
         {
-            return Directory.EnumerateDirectories($"/proc/{pid}/task").Any(static thread => File.ReadAllText(Path.Combine(thread, "children")).Length > 0);
+            foreach (var thread in Directory.EnumerateDirectories($"/proc/{pid}/task"))
+            {
+                foreach (var child in File.ReadAllText(Path.Combine(thread, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries))
+                {
+                    if (depth < MostDepth && int.TryParse(child, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+                        used += Used(number, depth + 1);
+                }
+            }
         }
-        catch (IOException)
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
-            return false;
+            // It has ended, or became somebody else's.
         }
+
+        return used;
     }
 }

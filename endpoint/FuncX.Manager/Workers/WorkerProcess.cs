@@ -499,7 +499,7 @@ internal sealed class WorkerProcess
             return;
         EndTask(_sent.First, TaskOutcome.Exception, $"worker {Pid} on node {_node.Name} {excess}", WorkerMemory.Failure);
         // Who takes memory without end is not asked: only of a command its worker is.
-        if (Pool.Kind != WorkerKind.Command)
+        if (Pool.Kind != WorkerKind.Command && _verdictSlot >= 0)
             _killAt = now;
     }
 

@@ -25,6 +25,15 @@ internal sealed class CallOptions
     public Option<int> MaxAttempts { get; } = WholeNumber.Option(
         "--max-attempts", "Lost executions (worker, manager or block ended) that end a task, 1: at most once, 0: the service's default", 0, 1_000, 0);
 
+    public Option<int> Retries { get; } = WholeNumber.Option("--retries", "How often a call whose function fails is made again", 0, 1_000, 0);
+
+    public Option<string[]> RetryOn { get; } = new("--retry-on")
+    {
+        Description = "Only for this type of exception, as ValueError; TimedOut is a walltime that was too short. May be repeated.", HelpName = "type", Arity = ArgumentArity.ZeroOrMore,
+    };
+
+    public Option<string?> RetryBackoff { get; } = new("--retry-backoff") { Description = "Pause before the first retry, twice as long before each further one: 500ms, 30s, 2m.", HelpName = "time" };
+
     public Option<string?> Group { get; } = GroupOption("--group", "Group of these calls");
 
     public static Option<string?> GroupOption(string option, string description)
@@ -45,6 +54,9 @@ internal sealed class CallOptions
         command.Add(Walltime);
         command.Add(Priority);
         command.Add(MaxAttempts);
+        command.Add(Retries);
+        command.Add(RetryOn);
+        command.Add(RetryBackoff);
         command.Add(Group);
     }
 
@@ -53,7 +65,16 @@ internal sealed class CallOptions
         Walltime = invocation.Parsed.GetValue(Walltime) is { } text ? ParseTime(text) : null,
         Priority = invocation.Parsed.GetValue(Priority),
         MaxAttempts = invocation.Parsed.GetValue(MaxAttempts),
+        Retry = RetryOf(invocation),
     };
+
+    private RetrySettings? RetryOf(Invocation invocation)
+    {
+        var (times, on, backoff) = (invocation.Parsed.GetValue(Retries), invocation.Parsed.GetValue(RetryOn) ?? [], invocation.Parsed.GetValue(RetryBackoff));
+        if (times == 0 && (on.Length > 0 || backoff is not null))
+            throw new UsageException("--retry-on and --retry-backoff want --retries: how often a call may be made again.");
+        return times == 0 ? null : new RetrySettings(times) { On = on, Backoff = backoff is null ? TimeSpan.Zero : ParseTime(backoff) };
+    }
 
     /// <summary>What the user named, as the service knows it.</summary>
     public async Task<(FunctionId Function, EndpointId Endpoint)> ResolveAsync(Invocation invocation, FuncXClient client, CancellationToken cancellation)

@@ -87,6 +87,7 @@ internal static class GroupCommands
             await using var client = invocation.Connect();
             var group = await client.Tasks.GetGroupAsync(from, cancellation);
             var every = invocation.Parsed.GetValue(all);
+            await invocation.Terminal.Error.WriteLineAsync($"group {target}");
             var tasks = Ended(client, from, every, cancellation);
             var (submitted, forgotten) = await ProgressBar.RunAsync(
                 invocation, $"group {target}", every ? group.Done : group.Failed, report => client.ResubmitAsync(tasks, target, report, cancellation));

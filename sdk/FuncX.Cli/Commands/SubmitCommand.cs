@@ -27,6 +27,7 @@ internal static class SubmitCommand
         await using var client = invocation.Connect();
         using var lines = ArgumentLines.Open(file, invocation.Terminal.Input);
         var (function, endpoint) = await options.ResolveAsync(invocation, client, cancellation);
+        await invocation.Terminal.Error.WriteLineAsync($"group {group}");
         var submitted = await ProgressBar.RunAsync(
             invocation, $"group {group}", lines.Count, report => client.SubmitAllAsync(function, endpoint, lines.ReadAsync(cancellation), group, options.Settings(invocation), report, cancellation));
         if (invocation.IsJson)

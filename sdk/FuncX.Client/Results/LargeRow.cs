@@ -1,3 +1,4 @@
+using System.Text.Json;
 using FuncX.Contracts.V1;
 using FuncX.Wire;
 using Google.Protobuf;
@@ -5,17 +6,40 @@ using Google.Protobuf.Collections;
 
 namespace FuncX.Client.Results;
 
-/// <summary>A row of a message whose value is to be fetched: a message of its own, with room for the value.</summary>
+/// <summary>A row of a message whose value is to be fetched: a message of its own.</summary>
 internal sealed class LargeRow
 {
-    private LargeRow(ResultChunk chunk, TaskId task, Memory<byte> value) => (Chunk, Task, Value) = (chunk, task, value);
+    private readonly ReadOnlyMemory<byte> _output;
+    private readonly int _bytes;
 
-    /// <summary>The outcome; right once <see cref="Value"/> is filled.</summary>
+    private LargeRow(ResultChunk chunk, TaskId task, int bytes, ReadOnlyMemory<byte> output) => (Chunk, Task, _bytes, _output) = (chunk, task, bytes, output);
+
+    /// <summary>The outcome; right once its value is there.</summary>
     public ResultChunk Chunk { get; }
 
     public TaskId Task { get; }
 
-    public Memory<byte> Value { get; }
+    /// <summary>Makes room for the value: not before, since many may wait for one who fetches.</summary>
+    /// <returns>Where it goes.</returns>
+    public Memory<byte> MakeRoom()
+    {
+        var bodies = GC.AllocateUninitializedArray<byte>(_bytes + _output.Length);
+        _output.CopyTo(bodies.AsMemory(_bytes));
+        Chunk.Bodies = UnsafeByteOperations.UnsafeWrap(bodies);
+        Chunk.Lengths[0] = (uint)_bytes;
+        return bodies.AsMemory(0, _bytes);
+    }
+
+    /// <summary>Makes it the outcome that the value cannot be had.</summary>
+    public void Fail(string reason)
+    {
+        var failure = JsonSerializer.SerializeToUtf8Bytes(new FailureBody("ValueUnavailable", reason));
+        Chunk.Outcomes.Clear();
+        Chunk.Outcomes.Add((uint)TaskOutcome.Lost);
+        Chunk.ContentTypes[0] = (uint)ContentType.Json;
+        Chunk.Bodies = ByteString.CopyFrom([.. failure, .. _output.Span]);
+        Chunk.Lengths[0] = (uint)failure.Length;
+    }
 
     /// <summary>Takes the rows whose values are elsewhere out of a message; gives the message without them.</summary>
     /// <exception cref="FuncXException">The columns do not fit each other.</exception>
@@ -74,17 +98,16 @@ internal sealed class LargeRow
         var output = reader.StandardOutput.Length + reader.StandardError.Length;
         if (reader.Value.Length > 0 || bytes > (ulong)(Array.MaxLength - output))
             throw Malformed($"the large value in row {row} has {reader.Value.Length} bytes here and {bytes} elsewhere");
-        var bodies = GC.AllocateUninitializedArray<byte>((int)bytes + output);
-        reader.StandardOutput.CopyTo(bodies.AsMemory((int)bytes));
-        reader.StandardError.CopyTo(bodies.AsMemory((int)bytes + reader.StandardOutput.Length));
+        var written = new byte[output];
+        reader.StandardOutput.CopyTo(written);
+        reader.StandardError.CopyTo(written.AsMemory(reader.StandardOutput.Length));
         var id = new byte[BatchId.Size];
         reader.Batch.Write(id);
-        var own = new ResultChunk { Cursor = chunk.Cursor, BaseTime = chunk.BaseTime, BatchIds = UnsafeByteOperations.UnsafeWrap(id), Bodies = UnsafeByteOperations.UnsafeWrap(bodies) };
+        var own = new ResultChunk { Cursor = chunk.Cursor, BaseTime = chunk.BaseTime, BatchIds = UnsafeByteOperations.UnsafeWrap(id) };
         AddRow(own, chunk, row);
-        own.Lengths[0] = (uint)bytes;
         if (own.ContentTypes.Count == 0)
             own.ContentTypes.Add(chunk.ContentTypes[0]);
-        return new LargeRow(own, new TaskId(reader.Batch, reader.Index), bodies.AsMemory(0, (int)bytes));
+        return new LargeRow(own, new TaskId(reader.Batch, reader.Index), (int)bytes, written);
     }
 
     private static void AddRow(ResultChunk target, ResultChunk source, int row)

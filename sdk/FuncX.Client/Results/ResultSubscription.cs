@@ -156,13 +156,7 @@ internal sealed class ResultSubscription : IAsyncDisposable
         {
             try
             {
-                await values.ReadAsync(row.Task, row.Value, _stop.Token);
-                lock (_taking)
-                    _receiver.Take(row.Chunk);
-            }
-            catch (FuncXException problem)
-            {
-                _receiver.Fail(problem);
+                await values.ReadAsync(row.Task, row.MakeRoom(), _stop.Token);
             }
             catch (Exception) when (_stop.IsCancellationRequested)
             {
@@ -170,7 +164,18 @@ internal sealed class ResultSubscription : IAsyncDisposable
             }
             catch (Exception problem)
             {
-                _receiver.Fail(new FuncXException(FuncXErrorKind.Failed, $"Reading the value of task {row.Task} failed: {problem.Message}", problem));
+                // The outcome of this task and of no other.
+                row.Fail(problem.Message);
+            }
+
+            try
+            {
+                lock (_taking)
+                    _receiver.Take(row.Chunk);
+            }
+            catch (FuncXException problem)
+            {
+                _receiver.Fail(problem);
             }
         }
     }

@@ -85,7 +85,7 @@ public sealed class TaskQueries
                         yield return result;
                     for (var row = 0; row < large.Count; row++)
                     {
-                        await _values.ReadAsync(large[row].Task, large[row].Value, cancellation);
+                        await _values.ReadAsync(large[row].Task, large[row].MakeRoom(), cancellation);
                         yield return Unpack(large[row].Chunk, cursor, isLast: row == large.Count - 1)[0];
                     }
 

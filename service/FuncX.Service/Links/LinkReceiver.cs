@@ -230,8 +230,11 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
             BodyBytes = body.Length,
             Body = body,
         };
-        if (body.Length > SegmentFiles.LargeBody)
-            _large.Add(_count - 1);
+        if (body.Length <= SegmentFiles.LargeBody)
+            return;
+        _large.Add(_count - 1);
+        if (prefix.Outcome == TaskOutcome.Exception)
+            result.FailureType = Turn.ReadFailure(body.Span[..result.ValueBytes])?.Type;
     }
 
     /// <summary>

@@ -29,4 +29,7 @@ public enum ChangeKind : byte
 
     /// <summary>batch | varint index: one execution more is known to be lost.</summary>
     AttemptLost = 8,
+
+    /// <summary>batch | varint index | varint attempt: it failed, and is tried again.</summary>
+    Retried = 9,
 }

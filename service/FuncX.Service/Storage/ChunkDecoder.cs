@@ -47,6 +47,9 @@ public sealed class ChunkDecoder
                 case ChangeKind.AttemptLost:
                     target.AttemptLost(header.FirstBatch + input.Zigzag(), input.Count());
                     break;
+                case ChangeKind.Retried:
+                    target.Retried(header.FirstBatch + input.Zigzag(), input.Count(), (ushort)input.Count(ushort.MaxValue));
+                    break;
                 case ChangeKind.CancelAsked:
                     target.CancelAsked(header.FirstBatch + input.Zigzag(), input.Count());
                     break;

@@ -11,6 +11,8 @@ public interface IChangeTarget
 
     void AttemptLost(long batch, int index);
 
+    void Retried(long batch, int index, ushort attempt);
+
     void CancelAsked(long batch, int index);
 
     void Linked(int endpoint, uint epoch, string instance);

@@ -154,7 +154,9 @@ public sealed partial class SegmentFiles : IDisposable
         var taken = 0;
         try
         {
-            var file = OpenForReading(reference.File);
+            // Many bodies are the only one of their file: a handle kept for each would use up what the process may have.
+            using var own = reference.Offset == 0 ? File.OpenHandle(PathOf(reference.File), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete) : null;
+            var file = own ?? OpenForReading(reference.File);
             while (taken < piece.Length)
             {
                 var count = RandomAccess.Read(file, piece[taken..], reference.Offset + from + taken);

@@ -7,13 +7,14 @@ namespace FuncX.Service.Storage;
 /// A submitted batch within a chunk. Pure.
 /// <code>
 /// varint owner | 12 batch | varint function | varint endpoint | text group | u8 content type | u8 priority | varint attempts | varint walltime | varint deadline
-/// 16 content hash | i64 accepted | zigzag client sent | varint count | u8 flags (1 same length, 2 large bodies) | lengths | large bodies | small bodies
+/// 16 content hash | i64 accepted | zigzag client sent | varint count | u8 flags (1 same length, 2 large bodies, 4 retry) | retry | lengths | large bodies | small bodies
 /// </code>
 /// </summary>
 public static class SubmissionCodec
 {
     private const int SameLength = 1;
     private const int LargeBodies = 2;
+    private const int Retries = 4;
 
     public static void WriteHead(ChunkBuffer output, SubmissionRecord batch)
     {
@@ -31,7 +32,8 @@ public static class SubmissionCodec
         output.Fixed64(batch.Accepted);
         output.Zigzag(batch.ClientSent - batch.Accepted);
         output.Varint(batch.Count);
-        output.Byte((byte)((batch.Offsets is null ? SameLength : 0) | (batch.Large is null ? 0 : LargeBodies)));
+        output.Byte((byte)((batch.Offsets is null ? SameLength : 0) | (batch.Large is null ? 0 : LargeBodies) | (batch.Retry is null ? 0 : Retries)));
+        batch.Retry?.Write(output);
         if (batch.Offsets is null)
         {
             output.Varint(batch.SameLength);
@@ -72,6 +74,7 @@ public static class SubmissionCodec
         var clientSent = accepted + input.Zigzag();
         var count = input.Count(1 << 24);
         var flags = input.Byte();
+        var retry = (flags & Retries) != 0 ? RetryPolicy.Read(ref input) : null;
         int[]? offsets = null;
         var sameLength = 0;
         long small;
@@ -115,6 +118,7 @@ public static class SubmissionCodec
             ContentType = contentType,
             Priority = priority,
             MaxAttempts = attempts,
+            Retry = retry,
             WalltimeMilliseconds = walltime,
             Deadline = deadline,
             Content = content,

@@ -20,6 +20,8 @@ public sealed record SubmissionRecord
 
     public ushort MaxAttempts { get; init; } = 3;
 
+    public RetryPolicy? Retry { get; init; }
+
     public uint WalltimeMilliseconds { get; init; }
 
     /// <summary>Unix microseconds, 0 none.</summary>

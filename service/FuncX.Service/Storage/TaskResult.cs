@@ -32,6 +32,9 @@ public struct TaskResult
     /// <summary>Where the body lies when it is large.</summary>
     public SegmentReference Large;
 
+    /// <summary>The type of a failure that is too large to stay in memory; else null. Not stored.</summary>
+    public string? FailureType;
+
     /// <summary>Next result of the same batch within a turn, -1 the last. Not stored.</summary>
     public int Next;
 

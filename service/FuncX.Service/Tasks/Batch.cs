@@ -29,6 +29,9 @@ public sealed class Batch
     /// <summary>The same as far as its endpoint allows it.</summary>
     public ushort AllowedAttempts => Math.Min(MaxAttempts, Endpoint.MaxAttempts);
 
+    /// <summary>Null: what fails is not tried again.</summary>
+    public RetryPolicy? Retry { get; init; }
+
     public required uint WalltimeMilliseconds { get; init; }
 
     public required long Deadline { get; init; }

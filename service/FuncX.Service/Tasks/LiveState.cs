@@ -15,6 +15,7 @@ public sealed class LiveState
     private readonly Dictionary<int, long> _unfinishedByOwner = [];
     private readonly Queue<Batch> _finished = new();
     private readonly PriorityQueue<Batch, long> _deadlines = new();
+    private readonly PriorityQueue<(Batch Batch, int Index, ushort Attempt), long> _pauses = new();
 
     /// <summary>The number the next batch gets.</summary>
     public long NextBatch { get; set; } = 1;
@@ -96,6 +97,7 @@ public sealed class LiveState
             ContentType = (byte)record.ContentType,
             Priority = record.Priority,
             MaxAttempts = record.MaxAttempts,
+            Retry = record.Retry,
             WalltimeMilliseconds = record.WalltimeMilliseconds,
             Deadline = record.Deadline,
             ClientSent = record.ClientSent,
@@ -143,7 +145,11 @@ public sealed class LiveState
     public void MarkDispatched(Batch batch, int from, int count)
     {
         for (var index = from; index < from + count; index++)
+        {
             batch.Slots[index].State = SlotState.Dispatched;
+            batch.Slots[index].Resting = false;
+        }
+
         batch.Queued -= count;
         batch.Dispatched += count;
         batch.Group.Queued -= count;
@@ -153,7 +159,38 @@ public sealed class LiveState
     }
 
     /// <summary>Puts a dispatched task back at the front of its queue.</summary>
-    public void Requeue(Batch batch, int index, ushort attempt)
+    public void Requeue(Batch batch, int index, ushort attempt) => Requeue(batch, index, attempt, front: true, due: 0);
+
+    /// <summary>Counts a failed task as tried again, and puts it back into its queue when its pause is over.</summary>
+    /// <param name="due">Unix microseconds; 0: at once.</param>
+    public void Retry(Batch batch, int index, ushort attempt, long due)
+    {
+        batch.Slots[index].Retries++;
+        // Behind what waits: who fails at once would else keep everybody else waiting.
+        Requeue(batch, index, attempt, front: false, due);
+    }
+
+    /// <summary>Puts tasks whose pause is over into their queues; gives the endpoint of one, null when there is none.</summary>
+    public EndpointState? TakeRested(long now)
+    {
+        while (_pauses.TryPeek(out var paused, out var due) && due <= now)
+        {
+            _pauses.Dequeue();
+            // It may have been cancelled, or have expired, and its batch be gone.
+            if (!Has(paused.Batch) || paused.Index >= paused.Batch.Slots.Length)
+                continue;
+            ref var slot = ref paused.Batch.Slots[paused.Index];
+            if (!slot.Resting || slot.Attempt != paused.Attempt)
+                continue;
+            slot.Resting = false;
+            paused.Batch.Endpoint.Enqueue(new Run(paused.Batch, paused.Index, paused.Index + 1), front: false);
+            return paused.Batch.Endpoint;
+        }
+
+        return null;
+    }
+
+    private void Requeue(Batch batch, int index, ushort attempt, bool front, long due)
     {
         ref var slot = ref batch.Slots[index];
         slot.Attempt = attempt;
@@ -167,7 +204,11 @@ public sealed class LiveState
         batch.Group.Dispatched--;
         batch.Endpoint.Queued++;
         batch.Endpoint.Dispatched--;
-        batch.Endpoint.Enqueue(new Run(batch, index, index + 1), front: true);
+        slot.Resting = due > 0;
+        if (due > 0)
+            _pauses.Enqueue((batch, index, attempt), due);
+        else
+            batch.Endpoint.Enqueue(new Run(batch, index, index + 1), front);
         if (!batch.DeadlinePassed)
             return;
         batch.DeadlinePassed = false;

@@ -22,7 +22,7 @@ public sealed class OwnerQueue
                 run = node.Value;
                 var from = run.From;
                 var slots = run.Batch.Slots;
-                while (from < run.To && from < slots.Length && slots[from].State != SlotState.Queued)
+                while (from < run.To && from < slots.Length && !slots[from].IsWaiting)
                     from++;
                 if (from < run.To && from < slots.Length)
                 {

@@ -46,6 +46,9 @@ internal sealed class Replayer(LiveState state) : IChangeTarget
 
     public void AttemptLost(long batch, int index) => Find(batch, index).Slots[index].Losses++;
 
+    // Nobody waits out a pause that began before the restart.
+    public void Retried(long batch, int index, ushort attempt) => state.Retry(Find(batch, index), index, attempt, due: 0);
+
     public void CancelAsked(long batch, int index)
     {
         var found = Find(batch, index);

@@ -13,10 +13,13 @@ namespace FuncX.Service.Tasks;
 /// </summary>
 internal static class SnapshotCodec
 {
-    private const byte Version = 2;
+    private const byte Version = 3;
 
     /// <summary>The same without losses: what was lost then is counted in the attempts only.</summary>
     private const byte WithoutLosses = 1;
+
+    /// <summary>The same without retries.</summary>
+    private const byte WithoutRetries = 2;
 
     public static ChunkBuffer Write(LiveState state)
     {
@@ -53,7 +56,7 @@ internal static class SnapshotCodec
     {
         var input = new ChunkCursor(bytes);
         var version = input.Byte();
-        if (version is not (Version or WithoutLosses))
+        if (version is not (Version or WithoutRetries or WithoutLosses))
             throw new ChunkException($"snapshot has version {version}; this release reads {WithoutLosses} to {Version}");
         var state = new LiveState { NextBatch = input.Signed() };
         for (var left = input.Count(); left > 0; left--)
@@ -101,7 +104,7 @@ internal static class SnapshotCodec
     }
 
     // varint number | 16 key | group | endpoint | function | count | 16 content | u8 type, priority | attempts | walltime | deadline | committed | chunk, offset, bytes
-    // done, failed | result chunks | unfinished ones: lengths, large lengths, slots
+    // done, failed | result chunks | unfinished ones: retry, lengths, large lengths, slots
     private static void WriteBatch(ChunkBuffer output, Batch batch, int group)
     {
         output.Varint(batch.Number);
@@ -132,7 +135,8 @@ internal static class SnapshotCodec
 
         if (batch.Finished)
             return;
-        output.Byte((byte)((batch.Offsets is null ? 0 : 1) | (batch.LargeBytes is null ? 0 : 2)));
+        output.Byte((byte)((batch.Offsets is null ? 0 : 1) | (batch.LargeBytes is null ? 0 : 2) | (batch.Retry is null ? 0 : 4)));
+        batch.Retry?.Write(output);
         output.Varint(batch.SameLength);
         for (var index = 0; batch.Offsets is not null && index < batch.Count; index++)
             output.Varint(batch.Offsets[index + 1] - batch.Offsets[index]);
@@ -142,13 +146,14 @@ internal static class SnapshotCodec
         {
             var slot = batch.Slots[index];
             var same = index + 1;
-            while (same < batch.Count && batch.Slots[same].State == slot.State && batch.Slots[same].Attempt == slot.Attempt && batch.Slots[same].Losses == slot.Losses
+            while (same < batch.Count && batch.Slots[same].State == slot.State && batch.Slots[same].Attempt == slot.Attempt && batch.Slots[same].Losses == slot.Losses && batch.Slots[same].Retries == slot.Retries
                 && batch.Slots[same].CancelAsked == slot.CancelAsked)
                 same++;
             output.Varint(same - index);
             output.Byte((byte)((byte)slot.State | (slot.CancelAsked ? 4 : 0)));
             output.Varint(slot.Attempt);
             output.Varint(slot.Losses);
+            output.Varint(slot.Retries);
             index = same;
         }
     }
@@ -180,9 +185,10 @@ internal static class SnapshotCodec
         int[]? offsets = null;
         int[]? largeBytes = null;
         var sameLength = 0;
+        RetryPolicy? retry = null;
         TaskSlot[] slots = [];
         if (done < count)
-            (sameLength, offsets, largeBytes, slots) = ReadTasks(ref input, version, count);
+            (retry, sameLength, offsets, largeBytes, slots) = ReadTasks(ref input, version, count);
         var batch = new Batch
         {
             Number = number,
@@ -195,6 +201,7 @@ internal static class SnapshotCodec
             ContentType = contentType,
             Priority = priority,
             MaxAttempts = attempts,
+            Retry = retry,
             WalltimeMilliseconds = walltime,
             Deadline = deadline,
             Committed = committed,
@@ -222,9 +229,10 @@ internal static class SnapshotCodec
         return batch;
     }
 
-    private static (int SameLength, int[]? Offsets, int[]? LargeBytes, TaskSlot[] Slots) ReadTasks(ref ChunkCursor input, byte version, int count)
+    private static (RetryPolicy? Retry, int SameLength, int[]? Offsets, int[]? LargeBytes, TaskSlot[] Slots) ReadTasks(ref ChunkCursor input, byte version, int count)
     {
         var flags = input.Byte();
+        var retry = (flags & 4) != 0 ? RetryPolicy.Read(ref input) : null;
         var sameLength = input.Count();
         int[]? offsets = (flags & 1) != 0 ? new int[count + 1] : null;
         for (var index = 0; offsets is not null && index < count; index++)
@@ -239,12 +247,13 @@ internal static class SnapshotCodec
             var state = input.Byte();
             var attempt = (ushort)input.Count(ushort.MaxValue);
             var losses = version == WithoutLosses ? (ushort)0 : (ushort)input.Count(ushort.MaxValue);
+            var retries = version < Version ? (ushort)0 : (ushort)input.Count(ushort.MaxValue);
             if (same == 0)
                 throw new ChunkException("snapshot has an empty run of tasks");
-            slots.AsSpan(index, same).Fill(new TaskSlot { State = (SlotState)(state & 3), Attempt = attempt, Losses = losses, CancelAsked = (state & 4) != 0 });
+            slots.AsSpan(index, same).Fill(new TaskSlot { State = (SlotState)(state & 3), Attempt = attempt, Losses = losses, Retries = retries, CancelAsked = (state & 4) != 0 });
             index += same;
         }
 
-        return (sameLength, offsets, largeBytes, slots);
+        return (retry, sameLength, offsets, largeBytes, slots);
     }
 }

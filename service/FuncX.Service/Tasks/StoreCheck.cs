@@ -92,6 +92,10 @@ internal sealed class StoreCheck : IChangeTarget
     {
     }
 
+    public void Retried(long batch, int index, ushort attempt)
+    {
+    }
+
     public void CancelAsked(long batch, int index)
     {
     }

@@ -8,6 +8,7 @@ using FuncX.Service.Limits;
 using FuncX.Service.Registry;
 using FuncX.Service.Storage;
 using FuncX.Wire;
+using Google.Protobuf;
 using Grpc.Core;
 
 namespace FuncX.Service.Tasks;
@@ -61,7 +62,20 @@ public sealed class SubmissionReader(FunctionCatalog functions, EndpointCatalog 
             return SubmitOutcome.Accepted;
         if (options.Priority > byte.MaxValue)
             return Invalid($"batch {id}: priority is {options.Priority}; 0 to 255 are right");
+        if (options.Retry is { } retry && CheckRetry(retry) is { } wrong)
+            return Invalid($"batch {id}: {wrong}");
         return options.Deadline < 0 ? Invalid($"batch {id}: deadline is {options.Deadline}; Unix microseconds or 0 are right") : SubmitOutcome.Accepted;
+    }
+
+    private static string? CheckRetry(RetryOptions retry)
+    {
+        if (retry.On.Count > RetryPolicy.MostTypes)
+            return $"retry.on has {retry.On.Count} types; the most is {RetryPolicy.MostTypes}";
+        if (retry.On.FirstOrDefault(static type => type.Length is 0 or > RetryPolicy.MostTypeCharacters) is { } type)
+            return $"a type in retry.on has {type.Length} characters; 1 to {RetryPolicy.MostTypeCharacters} are right";
+        if (retry.BackoffMs > RetryPolicy.MostBackoffMilliseconds)
+            return $"retry.backoff_ms is {retry.BackoffMs}; up to {RetryPolicy.MostBackoffMilliseconds} is right";
+        return retry.Times == 0 && (retry.On.Count > 0 || retry.BackoffMs > 0) ? "retry.times is 0; how often it may be tried again is wanted" : null;
     }
 
     private SubmitOutcome CheckLimits(SubmitRequest request)
@@ -77,6 +91,8 @@ public sealed class SubmissionReader(FunctionCatalog functions, EndpointCatalog 
                 return Exhausted($"call {index} of batch {id} has {request.Lengths[index]} bytes of arguments; the limit payload_bytes is {limits.PayloadBytes}. Put large data in a file that the endpoint can read.");
         }
 
+        if (request.Options?.Retry?.Times > (uint)limits.MostAttempts)
+            return Invalid($"batch {id}: retry.times is {request.Options.Retry.Times}; the limit most_attempts is {limits.MostAttempts}");
         return request.Options?.MaxAttempts > (uint)limits.MostAttempts
             ? Invalid($"batch {id}: max_attempts is {request.Options.MaxAttempts}; the limit most_attempts is {limits.MostAttempts}")
             : SubmitOutcome.Accepted;
@@ -110,6 +126,7 @@ public sealed class SubmissionReader(FunctionCatalog functions, EndpointCatalog 
             ContentType = (ContentType)request.ContentType,
             Priority = (byte)(request.Options?.Priority ?? 0),
             MaxAttempts = (ushort)(request.Options?.MaxAttempts is > 0 and var attempts ? attempts : (uint)limits.MaxAttempts),
+            Retry = request.Options?.Retry is { Times: > 0 } retry ? new RetryPolicy((int)retry.Times, retry.BackoffMs, [.. retry.On]) : null,
             WalltimeMilliseconds = request.Options?.WalltimeMs ?? 0,
             Deadline = request.Options?.Deadline ?? 0,
             Content = Hash(request, function, endpoint),
@@ -152,6 +169,8 @@ public sealed class SubmissionReader(FunctionCatalog functions, EndpointCatalog 
 
         hash.Append(MemoryMarshal.AsBytes(lengths[..filled]));
         hash.Append(request.Bodies.Span);
+        if (request.Options?.Retry is { Times: > 0 } retry)
+            hash.Append(retry.ToByteArray());
         return hash.GetCurrentHashAsUInt128();
     }
 

@@ -219,7 +219,14 @@ public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, End
         {
             ContentType = (uint)record.ContentType,
             Arguments = UnsafeByteOperations.UnsafeWrap(arguments),
-            Options = new TaskOptions { WalltimeMs = record.WalltimeMilliseconds, Deadline = record.Deadline, Priority = record.Priority, MaxAttempts = record.MaxAttempts },
+            Options = new TaskOptions
+            {
+                WalltimeMs = record.WalltimeMilliseconds,
+                Deadline = record.Deadline,
+                Priority = record.Priority,
+                MaxAttempts = record.MaxAttempts,
+                Retry = record.Retry is { } retry ? new RetryOptions { Times = (uint)retry.Times, BackoffMs = retry.BackoffMilliseconds, On = { retry.On } } : null,
+            },
         };
     }
 

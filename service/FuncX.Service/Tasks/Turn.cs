@@ -241,6 +241,26 @@ internal sealed class Turn(TaskStore store)
             EndLost(batch, lost);
     }
 
+    /// <summary>A function failed: the task is tried again when its submission asks for that; false: that is its outcome.</summary>
+    public bool Retry(Batch batch, in TaskResult failed)
+    {
+        ref readonly var slot = ref batch.Slots[failed.Index];
+        if (batch.Retry is not { } policy || slot.Retries >= policy.Times || slot.CancelAsked || slot.State != SlotState.Dispatched || failed.Attempt != slot.Attempt)
+            return false;
+        if (!policy.Matches(failed.Outcome, failed.FailureType ?? (failed.Large.IsNone ? ReadFailure(failed.Body.Span[..failed.ValueBytes])?.Type : null)))
+            return false;
+        var pause = policy.Backoff(slot.Retries);
+        if (batch.Deadline > 0 && Now + pause >= batch.Deadline)
+            return false;
+        var attempt = (ushort)(slot.Attempt + 1);
+        State.Retry(batch, failed.Index, attempt, pause > 0 ? Now + pause : 0);
+        Name(ChangeKind.Retried, batch);
+        _changes.Varint(failed.Index);
+        _changes.Varint(attempt);
+        MakeReady(batch.Endpoint);
+        return true;
+    }
+
     /// <summary>
     /// A new process serves the endpoint and does not have the task. Most of such tasks never started, so this is not one of the losses that a
     /// task may have; but one may be what ends the endpoint each time, so it is bounded too. With one attempt allowed the task ends, since it may have run.
@@ -250,7 +270,7 @@ internal sealed class Turn(TaskStore store)
         ref var slot = ref batch.Slots[index];
         if (EndCancelled(batch, index))
             return;
-        if (batch.AllowedAttempts > 1 && slot.Attempt < batch.AllowedAttempts * MissesPerAttempt)
+        if (batch.AllowedAttempts > 1 && slot.Attempt - slot.Retries < batch.AllowedAttempts * MissesPerAttempt)
             Requeue(batch, index, (ushort)(slot.Attempt + 1));
         else
             EndLost(batch, index, "the endpoint was started anew and no longer had the task");
@@ -414,7 +434,8 @@ internal sealed class Turn(TaskStore store)
         return $"The task was handed out {slot.Attempt} times, {slot.Losses} executions are known to be lost, {batch.AllowedAttempts} may be (max_attempts). The last time {reason}.";
     }
 
-    private static FailureBody? ReadFailure(ReadOnlySpan<byte> json)
+    /// <summary>What a failure says; null when it is not readable as one.</summary>
+    internal static FailureBody? ReadFailure(ReadOnlySpan<byte> json)
     {
         try
         {
@@ -430,7 +451,7 @@ internal sealed class Turn(TaskStore store)
     {
         var batch = run.Batch;
         var count = 0;
-        while (run.From + count < run.To && batch.Slots[run.From + count].State == SlotState.Queued && link.TrySpend(FrameHeader.Size + batch.BytesOf(run.From + count)))
+        while (run.From + count < run.To && batch.Slots[run.From + count].IsWaiting && link.TrySpend(FrameHeader.Size + batch.BytesOf(run.From + count)))
             count++;
         if (count == 0)
             return;

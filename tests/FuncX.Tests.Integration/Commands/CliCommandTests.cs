@@ -114,16 +114,29 @@ public sealed class CliCommandTests(SharedCluster shared)
         await RunAsync(1, "run", "old", "test");
     }
 
+    [Fact]
+    public async Task A_call_whose_function_fails_is_made_again_as_often_as_it_says()
+    {
+        // Fails twice, and counts in a file.
+        var count = Path.Combine(shared.Cluster.DirectoryPath, "tries");
+        var function = await shared.FunctionAsync($"def shaky(kind):\n    with open('{count}' + kind, 'a+') as tries:\n        tries.write('x')\n        tries.seek(0)\n        n = len(tries.read())\n    if n <= 2:\n        raise {{'v': ValueError, 'k': KeyError}}[kind](n)\n    return n\n");
+        (await RunAsync(0, "run", function, "test", "v", "--retries", "2", "--retry-on", "ValueError", "--retry-backoff", "10ms")).ShouldBe(["3"]);
+        await RunAsync(1, "run", function, "test", "k", "--retries", "5", "--retry-on", "ValueError");
+        (await File.ReadAllTextAsync(count + "k")).ShouldBe("x");
+        await RunAsync(2, "run", function, "test", "v", "--retry-on", "ValueError");
+        await RunAsync(1, "run", function, "test", "v", "--retries", "1", "--retry-on", "");
+    }
+
     [Theory]
     [InlineData(false)]
-    [InlineData(true)]
+    [LongData(true)]
     public async Task Lines_are_submitted_without_waiting_for_any_and_those_that_failed_run_again(bool fromInput)
     {
         // It fails as long as the file is not there.
         var mark = Path.Combine(shared.Cluster.DirectoryPath, $"mark-{fromInput}");
         var source = $"import os\ndef half(x, by=2):\n    if x % 10 == 0 and not os.path.exists('{mark}'):\n        raise ValueError(x)\n    return x // by\n";
         var function = await shared.FunctionAsync(source.Replace("half", "half" + fromInput, StringComparison.Ordinal));
-        const int Count = 2_500;
+        const int Count = 1_200;
         var lines = Enumerable.Range(0, Count).Select(static x => x % 3 == 0 ? $"{{\"args\": [{x}], \"kwargs\": {{\"by\": 1}}}}" : $"[{x}]").ToList();
         var group = $"lines-{fromInput}";
         string[] submit = ["submit", function, "test", "--group", group];

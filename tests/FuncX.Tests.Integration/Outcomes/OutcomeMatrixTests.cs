@@ -4,6 +4,7 @@ using FuncX.Tests.Integration.Harness;
 namespace FuncX.Tests.Integration.Outcomes;
 
 /// <summary>Every kind of function, every way to end, against the real processes.</summary>
+[Trait(Beside.Name, Beside.Scenarios)]
 public sealed class OutcomeMatrixTests
 {
     [Fact]

@@ -5,6 +5,7 @@ using FuncX.Tests.Integration.Outcomes;
 namespace FuncX.Tests.Integration.Workers;
 
 /// <summary>What a worker may use, as the endpoint's file says, seen from inside.</summary>
+[Trait(Beside.Name, Beside.Scenarios)]
 public sealed class ResourceTests
 {
     /// <summary>Two at a time: each waits for the other, so they are in two workers.</summary>
@@ -84,7 +85,7 @@ public sealed class ResourceTests
                 else
                     means.ShouldBe("resident size, watched");
 
-                (await EndedAsync(await cluster.Api.RegisterDotnetAsync("Hoard"), "[450000000]")).ShouldBe(means);
+                (await EndedAsync(await cluster.Api.RegisterDotnetAsync("Hoard"), "[380000000]")).ShouldBe(means);
                 var command = await cluster.Api.RegisterCommandAsync("f", """{"command": "(head -c 450000000 /dev/zero; sleep 60) | tail -c 449999999 >/dev/null", "shell": true}""");
                 (await EndedAsync(command, "[]")).ShouldBe(means);
 

@@ -70,6 +70,11 @@ internal sealed class ResultsEvent(LinkSession link, TaskResult[] results, int c
                 return false;
             case TaskOutcome.Cancelled when result.Attempt < slot.Attempt && !slot.CancelAsked:
                 return false;
+            // It was told before, its acknowledgement was lost, and the task has been tried again since.
+            case TaskOutcome.Exception or TaskOutcome.TimedOut when batch.Retry is not null && result.Attempt < slot.Attempt:
+                return false;
+            case TaskOutcome.Exception or TaskOutcome.TimedOut when turn.Retry(batch, result):
+                return false;
             default:
                 turn.Finish(batch, result);
                 return true;

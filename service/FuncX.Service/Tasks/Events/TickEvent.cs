@@ -7,6 +7,8 @@ internal sealed class TickEvent : EngineEvent
     {
         while (!turn.IsFull && turn.State.TryTakeDue(turn.Now, out var batch))
             turn.Expire(batch!);
+        while (turn.State.TakeRested(turn.Now) is { } endpoint)
+            turn.MakeReady(endpoint);
         GoesOn = turn.IsFull;
     }
 
