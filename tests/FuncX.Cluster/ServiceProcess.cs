@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using FuncX.Contracts;
 
@@ -43,6 +45,8 @@ public sealed class ServiceProcess(string dataDirectory, string logPath) : IAsyn
             await _daemon.DisposeAsync();
         if (File.Exists(StateFile))
             File.Delete(StateFile);
+        if (_port == 0)
+            _port = FreePort();
         List<string> command = [.. wrapper, Programs.Service, "start", "--data-dir", DataDirectory, "--listen", $"127.0.0.1:{_port}"];
         if (Yaml.Length > 0)
         {
@@ -58,6 +62,25 @@ public sealed class ServiceProcess(string dataDirectory, string logPath) : IAsyn
         if (_daemon.HasExited && !TryReadState())
             throw new InvalidOperationException($"funcx-service ended with {_daemon.ExitCode} before it was ready:\n{_daemon.Tail}");
         _port = new Uri(Address).Port;
+    }
+
+    // Of those that the system gives nobody by itself: while the service is away, whoever connects somewhere might else get its port.
+    private static int FreePort()
+    {
+        while (true)
+        {
+            var port = Random.Shared.Next(12_000, 32_000);
+            using var listener = new TcpListener(IPAddress.Loopback, port);
+            try
+            {
+                listener.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Somebody has it.
+            }
+        }
     }
 
     /// <summary>Makes a token for a user; runs the service's own command.</summary>

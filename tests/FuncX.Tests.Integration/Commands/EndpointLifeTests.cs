@@ -6,6 +6,7 @@ using Grpc.Core;
 namespace FuncX.Tests.Integration.Commands;
 
 /// <summary><c>funcx-endpoint restart</c>, <c>logs</c> and <c>delete</c> beside a real service.</summary>
+[Trait(Beside.Name, Beside.Scenarios)]
 public sealed class EndpointLifeTests : IDisposable
 {
     private readonly string _home = LocalCluster.NewDirectory("endpoint-life");

@@ -6,6 +6,7 @@ using FuncX.Tests.Integration.Harness;
 namespace FuncX.Tests.Integration.Commands;
 
 /// <summary>The commands that the README promises.</summary>
+[Trait(Beside.Name, Beside.Scenarios)]
 public sealed partial class QuickstartTests
 {
     // For those who have not published the manager, and for nobody else.

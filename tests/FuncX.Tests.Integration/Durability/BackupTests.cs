@@ -5,6 +5,7 @@ using Microsoft.Data.Sqlite;
 namespace FuncX.Tests.Integration.Durability;
 
 /// <summary><c>funcx-service backup</c> and <c>check</c>.</summary>
+[Trait(Beside.Name, Beside.Scenarios)]
 public sealed class BackupTests
 {
     private const string Turn = "def turn(text):\n    return text[::-1]\n";

@@ -4,6 +4,7 @@ using FuncX.Tests.Integration.Harness;
 namespace FuncX.Tests.Integration.Outcomes;
 
 /// <summary>What command functions can do, on an endpoint that has no Python at all.</summary>
+[Trait(Beside.Name, Beside.Scenarios)]
 public sealed class CommandFunctionTests
 {
     private static readonly EndpointOptions s_noPython = new() { Python = "/no/python", MoreYaml = "limits: {output: 64KiB}" };

@@ -5,6 +5,7 @@ using Google.Protobuf;
 namespace FuncX.Tests.Integration.Outcomes;
 
 /// <summary>What .NET functions can do, on an endpoint that has no Python at all.</summary>
+[Trait(Beside.Name, Beside.Scenarios)]
 public sealed class DotnetFunctionTests
 {
     [Fact]

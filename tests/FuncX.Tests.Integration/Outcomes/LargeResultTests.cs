@@ -6,6 +6,7 @@ using FuncX.Wire;
 namespace FuncX.Tests.Integration.Outcomes;
 
 /// <summary>Results that no message could carry, up to the client.</summary>
+[Trait(Beside.Name, Beside.Scenarios)]
 public sealed class LargeResultTests
 {
     private const int Bytes = 100_000_000;

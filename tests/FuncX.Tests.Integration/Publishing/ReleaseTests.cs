@@ -12,7 +12,7 @@ public sealed partial class ReleaseTests(Release release) : IClassFixture<Releas
     // Where the service looks first; with a glibc that is too old for it, it takes the other.
     private static readonly string[] s_newer = ["bin/libe_sqlite3.so"];
 
-    [Fact]
+    [Fact(SkipUnless = nameof(Release.IsPacked), SkipType = typeof(Release), Skip = Release.NotPacked)]
     public async Task Its_names_begin_with_its_own_and_belong_to_root()
     {
         var entries = (await release.RunAsync("tar", "--list", "--gzip", "--verbose", "--numeric-owner", "--file", Release.Archive)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
@@ -23,7 +23,7 @@ public sealed partial class ReleaseTests(Release release) : IClassFixture<Releas
         names.ShouldBe(names.Order(StringComparer.Ordinal));
     }
 
-    [Fact]
+    [Fact(SkipUnless = nameof(Release.IsPacked), SkipType = typeof(Release), Skip = Release.NotPacked)]
     public async Task It_has_the_checksum_of_every_file_and_the_archive_has_one_too()
     {
         await release.RunAsync("/bin/sh", "-c", $"cd '{release.Root}' && sha256sum --check --strict --quiet SHA256SUMS");
@@ -31,7 +31,7 @@ public sealed partial class ReleaseTests(Release release) : IClassFixture<Releas
         await release.RunAsync("/bin/sh", "-c", $"cd '{Path.GetDirectoryName(Release.Archive)}' && sha256sum --check --strict --quiet SHA256SUMS");
     }
 
-    [Fact]
+    [Fact(SkipUnless = nameof(Release.IsPacked), SkipType = typeof(Release), Skip = Release.NotPacked)]
     public async Task No_program_or_library_wants_a_newer_glibc_than_that_of_Debian_11()
     {
         var newest = new Dictionary<string, Version>(StringComparer.Ordinal);
@@ -46,7 +46,7 @@ public sealed partial class ReleaseTests(Release release) : IClassFixture<Releas
         newest.Where(static file => file.Value > new Version(2, 31)).Select(static file => file.Key).ShouldBe(s_newer);
     }
 
-    [Fact]
+    [Fact(SkipUnless = nameof(Release.IsPacked), SkipType = typeof(Release), Skip = Release.NotPacked)]
     public async Task The_manager_starts_on_the_C_library_that_it_is_linked_against()
     {
         var sysroot = Path.Combine(SourceTree.Root, "artifacts", "sysroot");
@@ -56,7 +56,7 @@ public sealed partial class ReleaseTests(Release release) : IClassFixture<Releas
             .ShouldBe($"funcx-manager {ProtocolVersion.Product}, protocol {ProtocolVersion.Minimum} to {ProtocolVersion.Maximum}\n");
     }
 
-    [Fact]
+    [Fact(SkipUnless = nameof(Release.IsPacked), SkipType = typeof(Release), Skip = Release.NotPacked)]
     public async Task A_service_takes_the_older_SQLite_where_the_other_does_not_load()
     {
         var copy = Path.Combine(release.Scratch, "copy");
@@ -74,7 +74,7 @@ public sealed partial class ReleaseTests(Release release) : IClassFixture<Releas
         Directory.Delete(copy, recursive: true);
     }
 
-    [Fact]
+    [Fact(SkipUnless = nameof(Release.IsPacked), SkipType = typeof(Release), Skip = Release.NotPacked)]
     public async Task A_quickstart_needs_no_NET_of_this_machine()
     {
         // The one that this test runs on: .../shared/Microsoft.NETCore.App/VERSION/.
@@ -88,7 +88,7 @@ public sealed partial class ReleaseTests(Release release) : IClassFixture<Releas
         Directory.EnumerateDirectories(release.Scratch, "funcx-quickstart-*").ShouldBeEmpty();
     }
 
-    [Fact]
+    [Fact(SkipUnless = nameof(Release.IsPacked), SkipType = typeof(Release), Skip = Release.NotPacked)]
     public async Task It_runs_on_Debian_11()
     {
         Assert.SkipUnless(Scenario.Full, "makes a Debian 11 root: tests/run --full");

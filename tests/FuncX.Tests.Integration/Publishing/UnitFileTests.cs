@@ -15,7 +15,7 @@ public sealed class UnitFileTests(Release release) : IClassFixture<Release>
         { "user", "funcx-endpoint@.service" },
     };
 
-    [Fact]
+    [Fact(SkipUnless = nameof(Release.IsPacked), SkipType = typeof(Release), Skip = Release.NotPacked)]
     public void All_units_are_tested()
     {
         var units = Path.Combine(release.Root, "systemd");
@@ -23,7 +23,7 @@ public sealed class UnitFileTests(Release release) : IClassFixture<Release>
             .ShouldBe(Units.Select(static row => $"{row.Data.Item1}/{row.Data.Item2}"), ignoreOrder: true);
     }
 
-    [Theory]
+    [Theory(SkipUnless = nameof(Release.IsPacked), SkipType = typeof(Release), Skip = Release.NotPacked)]
     [MemberData(nameof(Units))]
     public async Task Systemd_takes_every_line(string manager, string unit)
     {
@@ -35,7 +35,7 @@ public sealed class UnitFileTests(Release release) : IClassFixture<Release>
         (await VerifyAsync(manager, copy)).Output.ShouldContain("RestartSecs");
     }
 
-    [Fact]
+    [Fact(SkipUnless = nameof(Release.IsPacked), SkipType = typeof(Release), Skip = Release.NotPacked)]
     public async Task The_service_is_locked_in()
     {
         var copy = await InstalledAsync("system", "funcx-service.service");
@@ -45,7 +45,7 @@ public sealed class UnitFileTests(Release release) : IClassFixture<Release>
         exitCode.ShouldBe(0, output);
     }
 
-    [Fact]
+    [Fact(SkipUnless = nameof(Release.IsPacked), SkipType = typeof(Release), Skip = Release.NotPacked)]
     public async Task What_the_service_s_unit_starts_runs_and_stops_at_SIGTERM()
     {
         var state = LocalCluster.NewDirectory("unit-service");
@@ -65,7 +65,7 @@ public sealed class UnitFileTests(Release release) : IClassFixture<Release>
         Directory.Delete(state, recursive: true);
     }
 
-    [Theory]
+    [Theory(SkipUnless = nameof(Release.IsPacked), SkipType = typeof(Release), Skip = Release.NotPacked)]
     [InlineData("system", "/etc/funcx/endpoints/%i.yaml")]
     [InlineData("user", "%E/funcx/%i.yaml")]
     public async Task What_an_endpoint_s_unit_starts_reads_the_file_that_it_names(string manager, string names)

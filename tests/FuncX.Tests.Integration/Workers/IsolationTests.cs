@@ -3,6 +3,7 @@ using FuncX.Tests.Integration.Harness;
 namespace FuncX.Tests.Integration.Workers;
 
 /// <summary><c>workers.isolation</c> in the endpoint's file, seen from inside the functions; and a worker that is not ours.</summary>
+[Trait(Beside.Name, Beside.Scenarios)]
 public sealed class IsolationTests
 {
     /// <summary>Its process, how many calls of it that process has had, and whether the module was there before.</summary>
