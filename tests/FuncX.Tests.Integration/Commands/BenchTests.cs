@@ -37,6 +37,7 @@ public sealed class BenchTests
     [Fact]
     public async Task All_benches_together_give_every_figure_within_three_minutes()
     {
+        Assert.SkipUnless(Scenario.Full, "takes most of a minute: tests/run --full");
         var directory = LocalCluster.NewDirectory("bench");
         var (exitCode, output) = await Daemon.RunAsync(
             [SourceTree.Program("perf/FuncX.Bench", "FuncX.Bench"), "all", "--quick", "--json"],

@@ -57,7 +57,7 @@ public sealed class CommitFailPointTests
 
     [Theory]
     [LongData("before-commit-register-endpoint", 1)]
-    [InlineData("after-commit-register-endpoint", 2)]
+    [LongData("after-commit-register-endpoint", 2)]
     public Task A_registration_of_an_endpoint_is_there_with_its_credential_or_not_at_all(string point, int registered) => ServiceAsync($"{point}:2", async cluster =>
     {
         var first = await RegisterEndpointAsync(cluster, "first");
@@ -87,7 +87,7 @@ public sealed class CommitFailPointTests
     // A deletion is two commits: the endpoint's, and the end of its tasks. After the first the second is made good at the start.
     [Theory]
     [LongData("before-commit-delete-endpoint", false)]
-    [InlineData("after-commit-delete-endpoint", true)]
+    [LongData("after-commit-delete-endpoint", true)]
     [LongData("before-commit-end-endpoint", true)]
     [InlineData("after-commit-end-endpoint", true)]
     public Task A_deletion_of_an_endpoint_is_made_with_the_end_of_its_tasks_or_not_at_all(string point, bool deleted) => ServiceAsync(point, async cluster =>
@@ -119,7 +119,7 @@ public sealed class CommitFailPointTests
 
     [Theory]
     [LongData("before-commit-cancel", 0)]
-    [InlineData("after-commit-cancel", 40)]
+    [LongData("after-commit-cancel", 40)]
     public Task A_cancellation_of_queued_tasks_ends_all_of_them_or_none(string point, long cancelled) => ServiceAsync(point, async cluster =>
     {
         var square = await cluster.Api.RegisterAsync(Python.Square, "square");
@@ -176,7 +176,7 @@ public sealed class CommitFailPointTests
 
     [Theory]
     [LongData("before-commit-create-token", 1)]
-    [InlineData("after-commit-create-token", 2)]
+    [LongData("after-commit-create-token", 2)]
     public Task A_token_is_made_with_its_user_or_not_at_all(string point, int tokens) => ServiceAsync(null, async cluster =>
     {
         (await TokenCommandAsync(cluster, point, "create", "--user", "ann")).ShouldBe(137);

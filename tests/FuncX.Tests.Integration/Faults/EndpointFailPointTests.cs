@@ -10,7 +10,7 @@ public sealed class EndpointFailPointTests : FailPointScenarios
     [InlineData("before-manager-send")]
     [LongData("after-manager-send")]
     [LongData("before-link-send")]
-    [InlineData("after-link-send")]
+    [LongData("after-link-send")]
     [InlineData("before-manager-ack")]
     [LongData("after-manager-ack")]
     public Task An_endpoint_that_dies_loses_nothing(string point) => Scenario.RunAsync(

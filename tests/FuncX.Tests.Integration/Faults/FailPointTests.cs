@@ -11,7 +11,7 @@ public sealed class FailPointTests : FailPointScenarios
     [LongData("after-send")]
     [InlineData("after-acknowledgement")]
     [LongData("before-outcomes")]
-    [InlineData("after-outcomes")]
+    [LongData("after-outcomes")]
     public Task A_client_that_dies_loses_nothing(string point) => Scenario.RunAsync(async cluster =>
     {
         await using var work = await Workload.StartAsync(cluster, PerBatch, 400, 3, 3, submitterEnvironment: FailAt(point, 12));
@@ -28,11 +28,11 @@ public sealed class FailPointTests : FailPointScenarios
     [Theory]
     [LongData("before-commit-submit")]
     [InlineData("after-commit-submit")]
-    [InlineData("before-reply-submit")]
+    [LongData("before-reply-submit")]
     [LongData("after-reply-submit")]
     [LongData("before-dispatch")]
     [InlineData("after-dispatch")]
-    [InlineData("before-commit-results")]
+    [LongData("before-commit-results")]
     [LongData("after-commit-results")]
     [LongData("before-ack")]
     [InlineData("after-ack")]

@@ -9,7 +9,7 @@ public sealed class NodeFailPointTests : FailPointScenarios
 {
     [Theory]
     [LongData("before-worker-send")]
-    [InlineData("after-worker-send")]
+    [LongData("after-worker-send")]
     [InlineData("before-result-send")]
     [LongData("after-result-send")]
     public async Task A_manager_that_dies_loses_nothing(string point)

@@ -55,7 +55,7 @@ public sealed class ResourceTests
 
     [Theory]
     [InlineData(true)]
-    [InlineData(false)]
+    [LongData(false)]
     public async Task Who_takes_more_memory_than_its_worker_may_is_ended_and_told_how(bool withGroups)
     {
         const string Limit = "workers.memory_per_worker is 314572800 bytes";

@@ -49,7 +49,7 @@ public sealed class DefinitionFuzzTests : IDisposable
             {
                 call.Command.ShouldNotBeEmpty();
                 call.Command.ShouldAllBe(static argument => !argument.Contains('\0'));
-                call.Inputs.ShouldAllBe(static input => !Path.GetFullPath(Path.Combine("/work", input.Key)).Equals("/work", StringComparison.Ordinal) && Path.GetFullPath(Path.Combine("/work", input.Key)).StartsWith("/work/", StringComparison.Ordinal));
+                call.Inputs.ShouldAllBe(static input => !Path.GetFullPath(Path.Combine("/base", input.Key)).Equals("/base", StringComparison.Ordinal) && Path.GetFullPath(Path.Combine("/base", input.Key)).StartsWith("/base/", StringComparison.Ordinal));
             }
 
             return true;

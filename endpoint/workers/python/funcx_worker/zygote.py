@@ -91,22 +91,35 @@ class Zygote:
             _kill_group(child)
         os._exit(0)
 
-    def _reap(self):
-        while True:
+    def _ended(self):
+        """A child that has ended and is not reaped yet."""
+        if hasattr(os, "waitid"):
             try:
                 ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
+                return None
+            return ended.si_pid if ended is not None else None
+        for pid in self._children:  # PyPy has no such call
+            try:
+                with open("/proc/%d/stat" % pid) as stat:
+                    if stat.read().rpartition(")")[2].split()[0] == "Z":
+                        return pid
+            except OSError:
+                pass
+        return None
+
+    def _reap(self):
+        while True:
+            pid = self._ended()
+            if pid is None:
                 return
-            if ended is None:
-                return
-            pid = ended.si_pid
             known = pid in self._children
             if known:
                 _kill_group(pid)  # what it left behind; until it is reaped its number cannot name anybody else's group
-            os.waitpid(pid, 0)
+            _, status = os.waitpid(pid, 0)
             if known:
                 slot = self._children.pop(pid)
-                code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+                code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
                 self._sock.sendall(frames.control_frame(frames.EXITED, {"pid": pid, "code": code, "slot": slot}))
 
     def _fork(self, ticket, slot, cpus, environment):
