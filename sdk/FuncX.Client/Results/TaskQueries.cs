@@ -16,7 +16,7 @@ public sealed class TaskQueries
     internal TaskQueries(ServiceConnection service) => (_service, _values) = (service, new ValueReader(service));
 
     /// <summary>One task with its outcome, output and the time of each hop. A value of more than 16 MiB is not in it: see <see cref="ReadValueAsync"/>.</summary>
-    /// <param name="withCall">Also what was submitted.</param>
+    /// <param name="withCall">What was submitted, instead of the value and the output.</param>
     public Task<TaskInfo> GetAsync(TaskId task, bool withCall = false, CancellationToken cancellation = default) => _service.CallAsync(
         options => _service.Tasks.GetAsync(new GetTaskRequest { TaskId = task.ToString(), WithCall = withCall }, options), $"Task {task}", cancellation);
 

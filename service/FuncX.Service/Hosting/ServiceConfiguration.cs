@@ -13,7 +13,7 @@ public sealed record ServiceConfiguration
     /// <summary>A batch is one row of a group commit, of which SQLite takes 1 GB.</summary>
     private const long Most = 256L << 20;
 
-    /// <summary>A result travels to its client in one message with up to 4 MiB of output, and clients take messages of 64 MiB.</summary>
+    /// <summary>Who asks what was submitted gets the arguments of a task in one message, and clients take messages of 64 MiB.</summary>
     private const int MostPayload = 48 << 20;
 
     /// <summary>What a submission has beside arguments and their lengths.</summary>

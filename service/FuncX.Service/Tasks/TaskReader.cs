@@ -16,7 +16,8 @@ public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, End
     {
         var body = new StoredValue();
         var info = await GetAsync(owner, id, (section, rows, row) => Locate(body, section, rows, row), withCall);
-        if (info is not null && body.Bytes > 0)
+        // Both together could be more than a message.
+        if (info is not null && body.Bytes > 0 && !withCall)
             FillBody(info, body);
         return info;
     }
