@@ -30,6 +30,9 @@ internal sealed class WorkerProcess
     private const long StuckMicroseconds = 20_000;
     private const long DoubtMicroseconds = 5_000;
     private const long GraceMicroseconds = 2_000_000;
+
+    /// <summary>A command's worker ends the command itself, and that of one with much memory takes the kernel a while: what it wrote until then is not to be lost.</summary>
+    private const long CommandGraceMicroseconds = 10_000_000;
     private const long ExitNoticeMicroseconds = 1_000_000;
     private const long LeastKillMicroseconds = 5_000;
 
@@ -301,7 +304,7 @@ internal sealed class WorkerProcess
         _ = Libc.Kill(Pool.Kind == WorkerKind.Command ? Pid : -Pid, Libc.SIGTERM);
         var now = NodeTimer.Now;
         if (_killAt == long.MaxValue)
-            _killAt = now + GraceMicroseconds;
+            _killAt = now + (Pool.Kind == WorkerKind.Command ? CommandGraceMicroseconds : GraceMicroseconds);
         _node.Arm(_killAt, now);
     }
 

@@ -96,6 +96,12 @@ public sealed class CommandFunctionTests
 
         (await cluster.CallAsync(stubborn, "[]", new TaskOptions { WalltimeMs = 300 })).Outcome.ShouldBe(Outcome.TimedOut);
         await Eventually.TrueAsync(() => Task.FromResult(!Sleeping(mark)), "and again");
+
+        // A worker that takes seconds to end a command, as with much memory to give back, still says what that wrote.
+        var slow = await cluster.Api.RegisterCommandAsync("slow", """{"command": "echo begun; worker=$PPID; (sleep 3; kill -CONT $worker) & kill -STOP $worker; sleep 60", "shell": true}""");
+        var ended = await cluster.CallAsync(slow, "[]", new TaskOptions { WalltimeMs = 300 });
+        ended.Outcome.ShouldBe(Outcome.TimedOut);
+        System.Text.Encoding.UTF8.GetString(ended.Output.Span).ShouldBe("begun\n");
     });
 
     private static async Task<JsonElement> ValueAsync(LocalCluster cluster, string definition, string arguments)

@@ -9,7 +9,7 @@ public sealed class OutcomeMatrixTests
 {
     [Fact]
     public Task Every_kind_of_function_ends_in_each_way_as_the_table_says() => Scenario.RunAsync(
-        new EndpointOptions { MoreWorkers = "memory_per_worker: 2GiB", MoreYaml = "limits: {output: 64KiB, result: 110MiB}" },
+        new EndpointOptions { MoreWorkers = "memory_per_worker: 1GiB", MoreYaml = "limits: {output: 64KiB, result: 110MiB}" },
         async cluster =>
         {
             var calls = OutcomeTable.Rows.SelectMany(static row => row.Endings.OfType<Ending>().Select(ending => (row.Way, ending)));

@@ -63,9 +63,9 @@ public static class OutcomeTable
             new("dotnet", "Abort", "[]", Outcome.Lost, "signal 6") { Code2 = -6 },
         ]),
         ("more memory than `workers.memory_per_worker`", [
-            new("python", "def f():\n    return len(b'x' * 3_000_000_000)\n", "[]", Outcome.Exception, "workers.memory_per_worker is 2147483648 bytes"),
-            new("command", Sh("echo begun; head -c 3000000000 /dev/zero | tail -c 2999999999 >/dev/null"), "[]", Outcome.Exception, "workers.memory_per_worker is 2147483648 bytes") { Output = "begun" },
-            new("dotnet", "Hungry", "[3000000000]", Outcome.Exception, "workers.memory_per_worker is 2147483648 bytes"),
+            new("python", "def f():\n    return len(b'x' * 1_300_000_000)\n", "[]", Outcome.Exception, "workers.memory_per_worker is 1073741824 bytes"),
+            new("command", Sh("echo begun; head -c 1300000000 /dev/zero | tail -c 1299999999 >/dev/null"), "[]", Outcome.Exception, "workers.memory_per_worker is 1073741824 bytes") { Output = "begun" },
+            new("dotnet", "Hungry", "[1300000000]", Outcome.Exception, "workers.memory_per_worker is 1073741824 bytes"),
         ]),
         ("infinite loop past the task's walltime", [
             new("python", "def f():\n    while True:\n        pass\n", "[]", Outcome.TimedOut, "walltime") { WalltimeMs = 500 },
