@@ -26,7 +26,7 @@ public sealed partial class ReadmeTourTests
         script.Remove(Build).ShouldBeTrue(section);
         script.Remove(Publish).ShouldBeTrue(section);
         // Steps 4 and 5 are sentences.
-        string[] sentences = ["funcx run square laptop 12 --json", "funcx task show TASK", "funcx endpoint show laptop", "endpoint stop --config laptop.yaml"];
+        string[] sentences = ["funcx run square laptop 12 --json", "funcx task show TASK", "funcx endpoint show laptop", "funcx-endpoint stop --config laptop.yaml"];
         foreach (var command in sentences)
             section.ShouldContain($"`{command}`");
         script.Add($"{sentences[0]} | tee run.json");
@@ -51,7 +51,7 @@ public sealed partial class ReadmeTourTests
             Regex.Match(output, @"\$ funcx task show TASK(.*)\$ funcx endpoint show", RegexOptions.Singleline).Groups[1].Value.ShouldContain("worker");
             // The service is still there, and nothing else of the tour.
             var service = ServicePid(directory);
-            ProcessTable.Mentioning(directory).Where(entry => !IsService(entry, service)).Select(static entry => string.Join(' ', entry.Arguments)).ShouldBeEmpty(output);
+            ProcessTable.Mentioning(directory).Where(entry => entry.Pid != service).Select(static entry => string.Join(' ', entry.Arguments)).ShouldBeEmpty(output);
             ProcessIdentity.Of(service).Terminate().ShouldBeTrue();
             await Eventually.TrueAsync(() => ProcessTable.Mentioning(directory).Count == 0, "the service has stopped", TimeSpan.FromSeconds(20));
         }
@@ -68,7 +68,7 @@ public sealed partial class ReadmeTourTests
     private static string InThisTree(string script, int port)
     {
         script = script.Replace($"127.0.0.1:{Port}", $"127.0.0.1:{port}", StringComparison.Ordinal);
-        return SourceTree.Built("sdk/FuncX.Cli", "funcx").Contains("/Release/", StringComparison.Ordinal) ? script : script.Replace("-c Release", "-c Debug", StringComparison.Ordinal);
+        return SourceTree.Built("sdk/FuncX.Cli", "funcx").Contains("/Release/", StringComparison.Ordinal) ? script : script.Replace("/Release/", "/Debug/", StringComparison.Ordinal);
     }
 
     private static int FreePort()
@@ -90,9 +90,6 @@ public sealed partial class ReadmeTourTests
         using var state = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(directory, "funcx-data", "service.json")));
         return state.RootElement.GetProperty("pid").GetInt32();
     }
-
-    // The service, and the `dotnet run` above it.
-    private static bool IsService(ProcessEntry entry, int service) => entry.Pid == service || entry.Pid == ProcessTable.Find(service)?.Parent;
 
     [GeneratedRegex(@"^## Five minutes\n(.*?)^## ", RegexOptions.Singleline | RegexOptions.Multiline)]
     private static partial Regex Section();
