@@ -1,4 +1,5 @@
 using FuncX.Contracts.V1;
+using FuncX.Wire;
 
 namespace FuncX.Client;
 
@@ -26,6 +27,17 @@ public sealed record CallSettings
     /// <summary>Whether a call whose function fails is made again; null: it is not.</summary>
     public RetrySettings? Retry { get; init; }
 
+    /// <summary>
+    /// Tasks of the same group that must have ended with a value before a call starts; the service must have accepted them (<see cref="TaskHandle{T}.Accepted"/>). When one
+    /// ends otherwise the call ends as rejected, with the type <c>DependencyFailed</c>.
+    /// </summary>
+    public IReadOnlyList<TaskId> After { get; init; } = [];
+
+    /// <summary>The same for all tasks of whole batches, as <see cref="FuncXClient.SubmitAllAsync"/> gives them.</summary>
+    public IReadOnlyList<BatchId> AfterBatches { get; init; } = [];
+
+    internal bool WaitsForOthers => After.Count > 0 || AfterBatches.Count > 0;
+
     internal TaskOptions ToContract()
     {
         ArgumentOutOfRangeException.ThrowIfNegative(MaxAttempts);
@@ -36,6 +48,7 @@ public sealed record CallSettings
             Priority = Priority,
             MaxAttempts = (uint)MaxAttempts,
             Retry = Retry?.ToContract(),
+            After = { After.Select(static task => task.ToString()), AfterBatches.Select(static batch => batch.ToString()) },
         };
     }
 

@@ -114,8 +114,8 @@ public sealed class FuncXClient : IAsyncDisposable
     /// depend on how many there are. Returns when the service has all of them durably.
     /// </summary>
     /// <param name="progress">Told how many the service has, now and then.</param>
-    /// <returns>How many there were.</returns>
-    public async Task<long> SubmitAllAsync(
+    /// <returns>How many there were, and their batches.</returns>
+    public async Task<Submitted> SubmitAllAsync(
         FunctionId function, EndpointId endpoint, IAsyncEnumerable<CallArguments> arguments, string group, CallSettings? settings = null, Action<long>? progress = null, CancellationToken cancellation = default)
     {
         var bulk = new BulkSubmission(_service, group, _time, progress);
@@ -136,33 +136,23 @@ public sealed class FuncXClient : IAsyncDisposable
         }
 
         await bulk.CompleteAsync(cancellation);
-        return bulk.Accepted;
+        return new Submitted(bulk.Accepted, bulk.Batches);
     }
 
-    /// <summary>Submits the calls of earlier tasks again, as they were, in another group, and does not wait for their outcomes.</summary>
+    /// <summary>
+    /// Submits the calls of earlier tasks again, as they were, in another group, and does not wait for their outcomes. One that ran after another of them runs after that
+    /// one's repetition.
+    /// </summary>
     /// <param name="progress">Told how many the service has, now and then.</param>
     /// <returns>How many there were, and those whose arguments the service has no more.</returns>
     public async Task<(long Submitted, long Forgotten)> ResubmitAsync(IAsyncEnumerable<TaskInfo> tasks, string group, Action<long>? progress = null, CancellationToken cancellation = default)
     {
         var bulk = new BulkSubmission(_service, group, _time, progress);
-        var forgotten = 0L;
+        var again = new Resubmission(Tasks, bulk);
         await foreach (var task in tasks.WithCancellation(cancellation))
-        {
-            var whole = TaskId.TryParse(task.TaskId, out var id) ? await Tasks.GetAsync(id, withCall: true, cancellation) : task;
-            if (whole.Call is not { } call)
-            {
-                forgotten++;
-                continue;
-            }
-
-            // Its deadline was for then.
-            call.Options.Deadline = 0;
-            await bulk.AddAsync(
-                new SubmitRequest { FunctionId = whole.FunctionId, EndpointId = whole.EndpointId, ContentType = call.ContentType, Options = call.Options }, call.Arguments.Memory, cancellation);
-        }
-
-        await bulk.CompleteAsync(cancellation);
-        return (bulk.Accepted, forgotten);
+            await again.AddAsync(task, cancellation);
+        await again.CompleteAsync(cancellation);
+        return (bulk.Accepted, again.Forgotten);
     }
 
     /// <summary>

@@ -75,6 +75,7 @@ public sealed class RemoteTaskException : FuncXException
         TaskOutcome.Cancelled => $"Task {task} was cancelled: {failure.Message}",
         TaskOutcome.Lost => $"Task {task} was lost: {failure.Message}",
         TaskOutcome.TooLarge => $"Task {task} has a result that is too large: {failure.Message}",
+        TaskOutcome.Rejected when failure.Type == "DependencyFailed" => $"Task {task} did not run: {failure.Message}",
         TaskOutcome.Rejected => $"Task {task} could not run there: {failure.Message}",
         TaskOutcome.Expired => $"Task {task} did not start before its deadline: {failure.Message}",
         _ => $"Task {task} ended as {outcome}: {failure.Message}",

@@ -1,6 +1,7 @@
 using FsCheck.Xunit;
 using FuncX.Contracts.V1;
 using FuncX.Service.Links;
+using FuncX.Service.Storage;
 using FuncX.Service.Tasks;
 using FuncX.Wire;
 using Shouldly;
@@ -13,13 +14,15 @@ public sealed class ServiceTasksPropertyTests
 
     private readonly record struct Described(SlotState State, ushort Attempt, ushort Losses, bool CancelAsked);
 
-    /// <summary>Submissions, results of all kinds, cancels, reconnects of the same and of new processes, restarts and indexing in any order.</summary>
+    /// <summary>Submissions, some of which run after others, results of all kinds, cancels, reconnects of the same and of new processes, restarts and indexing in any order.</summary>
     [Property(MaxTest = 25)]
     public async Task<bool> Each_accepted_task_ends_exactly_once_and_a_restart_changes_nothing(int seed)
     {
         using var harness = new EngineHarness();
         var random = new Random(seed);
         var accepted = new HashSet<TaskId>();
+        var after = new Dictionary<TaskId, List<TaskId>>();
+        var values = new HashSet<TaskId>();
         var atEndpoint = new Dictionary<TaskId, ushort>();
         var instance = 0;
         LinkSession? link = null;
@@ -37,16 +40,29 @@ public sealed class ServiceTasksPropertyTests
         receiver?.Dispose();
         var outcomes = EngineHarness.Outcomes(accepted.Count == 0 ? [] : await harness.ReadAsync());
         outcomes.Keys.ShouldBe(accepted, ignoreOrder: true);
+        foreach (var (task, outcome) in outcomes)
+            (outcome == Outcome.Rejected || outcome == Outcome.Cancelled || !Before(task).Exists(before => outcomes[before] != Outcome.Value)).ShouldBeTrue($"seed {seed}: {task} ended as {outcome} after what failed");
+        outcomes.Where(task => task.Value == Outcome.Rejected && !Before(task.Key).Exists(before => outcomes[before] != Outcome.Value)).ShouldBeEmpty($"seed {seed}: rejected after what did not fail");
         return true;
+
+        List<TaskId> Before(TaskId task) => after.GetValueOrDefault(task) ?? [];
 
         async Task StepAsync(int step, int kind)
         {
             switch (kind)
             {
                 case 0 or 1 or 2:
-                    var batch = await harness.SubmitAsync(random.Next(1, 6), attempts: (ushort)random.Next(1, 4));
+                    var batch = harness.Batch(random.Next(1, 6), attempts: (ushort)random.Next(1, 4));
+                    var names = accepted.Count > 0 && random.Next(3) == 0 ? Enumerable.Range(0, random.Next(1, 4)).Select(_ => Named()).ToList() : [];
+                    if (names.Count > 0)
+                        batch = batch with { After = (await new DependencyReader(harness.Engine, harness.TaskReader()).ReadAsync(batch with { After = names })).After! };
+                    (await harness.Engine.SubmitAsync(batch, "e", "f", inline: true)).ShouldBe(SubmitOutcome.Accepted);
                     for (var index = 0u; index < batch.Count; index++)
+                    {
                         accepted.Add(new TaskId(batch.Key.Id, index));
+                        after.Add(new TaskId(batch.Key.Id, index), [.. names.SelectMany(name => accepted.Where(task => task.Batch == name.Batch && task.Batch != batch.Key.Id && (name.Index < 0 || task.Index == name.Index)))]);
+                    }
+
                     break;
                 case 3 or 4 when link is not null:
                     await TakeAsync();
@@ -69,13 +85,17 @@ public sealed class ServiceTasksPropertyTests
                     link = null;
                     var (before, picture) = (await DescribeAsync(), await harness.Engine.PictureAsync());
                     harness.Restart();
-                    var after = await DescribeAsync();
+                    var restarted = await DescribeAsync();
                     var asked = before.Where(static task => task.Value is { State: SlotState.Dispatched, CancelAsked: true }).Select(static task => task.Key).ToList();
-                    // The start itself ends what was to be cancelled at endpoints that are gone now, and nothing else.
-                    foreach (var task in asked)
-                        before[task] = Ended;
-                    after.Keys.ShouldBe(before.Keys, ignoreOrder: true);
-                    after.Where(task => before[task.Key] != task.Value).Select(task => $"{task.Key}: {before[task.Key]} became {task.Value}").ShouldBeEmpty($"seed {seed}, step {step}");
+                    // The start itself ends what was to be cancelled at endpoints that are gone now, with what waits for it, and nothing else.
+                    for (var ending = asked; ending.Count > 0; ending = [.. before.Keys.Where(task => before[task] != Ended && Before(task).Exists(ending.Contains))])
+                    {
+                        foreach (var task in ending)
+                            before[task] = Ended;
+                    }
+
+                    restarted.Keys.ShouldBe(before.Keys, ignoreOrder: true);
+                    restarted.Where(task => before[task.Key] != task.Value).Select(task => $"{task.Key}: {before[task.Key]} became {task.Value}").ShouldBeEmpty($"seed {seed}, step {step}");
                     if (asked.Count == 0)
                         (await harness.Engine.PictureAsync()).ShouldBe(picture);
                     break;
@@ -83,6 +103,12 @@ public sealed class ServiceTasksPropertyTests
                     await harness.Engine.IndexAllAsync();
                     break;
             }
+        }
+
+        Dependency Named()
+        {
+            var task = accepted.ElementAt(random.Next(accepted.Count));
+            return new Dependency(task.Batch, random.Next(2) == 0 ? (int)task.Index : Dependency.Whole);
         }
 
         async Task<Dictionary<TaskId, Described>> DescribeAsync()
@@ -118,7 +144,10 @@ public sealed class ServiceTasksPropertyTests
         async Task TakeAsync()
         {
             foreach (var (task, attempt) in (await harness.TakeAsync(link!)).Tasks)
+            {
+                Before(task).Where(before => !values.Contains(before)).ShouldBeEmpty($"seed {seed}: {task} was handed out too early");
                 atEndpoint[task] = attempt;
+            }
         }
 
         async Task FinishAsync(int count, bool onlyValues)
@@ -128,6 +157,8 @@ public sealed class ServiceTasksPropertyTests
                 var outcome = onlyValues ? TaskOutcome.Value : random.Next(5) switch { 0 => TaskOutcome.AttemptLost, 1 => TaskOutcome.Exception, _ => TaskOutcome.Value };
                 await receiver!.ReceiveAsync(EngineHarness.Message(++sequence, (task, attempt, outcome, [1, 2, 3])), inline: random.Next(2) == 0);
                 atEndpoint.Remove(task);
+                if (outcome == TaskOutcome.Value)
+                    values.Add(task);
             }
         }
     }

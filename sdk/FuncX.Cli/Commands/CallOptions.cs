@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using FuncX.Client;
+using FuncX.Wire;
 
 namespace FuncX.Cli.Commands;
 
@@ -34,6 +35,11 @@ internal sealed class CallOptions
 
     public Option<string?> RetryBackoff { get; } = new("--retry-backoff") { Description = "Pause before the first retry, twice as long before each further one: 500ms, 30s, 2m.", HelpName = "time" };
 
+    public Option<string[]> After { get; } = new("--after")
+    {
+        Description = "Run after this task, or after all of this batch, of the same --group; if one fails these calls end as rejected. May be repeated.", HelpName = "task|batch", Arity = ArgumentArity.ZeroOrMore,
+    };
+
     public Option<string?> Group { get; } = GroupOption("--group", "Group of these calls");
 
     public static Option<string?> GroupOption(string option, string description)
@@ -57,6 +63,7 @@ internal sealed class CallOptions
         command.Add(Retries);
         command.Add(RetryOn);
         command.Add(RetryBackoff);
+        command.Add(After);
         command.Add(Group);
     }
 
@@ -66,7 +73,21 @@ internal sealed class CallOptions
         Priority = invocation.Parsed.GetValue(Priority),
         MaxAttempts = invocation.Parsed.GetValue(MaxAttempts),
         Retry = RetryOf(invocation),
+        After = [.. AfterOf(invocation).Where(static name => name.Contains('-', StringComparison.Ordinal)).Select(TaskCommands.Parse)],
+        AfterBatches = [.. AfterOf(invocation).Where(static name => !name.Contains('-', StringComparison.Ordinal)).Select(ParseBatch)],
     };
+
+    private string[] AfterOf(Invocation invocation)
+    {
+        var after = invocation.Parsed.GetValue(After) ?? [];
+        if (after.Length > 0 && invocation.Parsed.GetValue(Group) is null)
+            throw new UsageException("--after wants --group: only tasks of the same group can be waited for, and a new group has none.");
+        return after;
+    }
+
+    private static BatchId ParseBatch(string text) => BatchId.TryParse(text, out var id)
+        ? id
+        : throw new UsageException($"'{text}' is neither a task's id nor a batch's; a batch's is 24 hexadecimal digits, a task's has a hyphen and a number behind them.");
 
     private RetrySettings? RetryOf(Invocation invocation)
     {

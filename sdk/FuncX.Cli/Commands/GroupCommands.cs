@@ -154,12 +154,12 @@ internal static class GroupCommands
     {
         if (invocation.IsJson)
         {
-            invocation.WriteJson(new { group.Group, group.Tasks, group.Queued, group.Dispatched, group.Done, group.Failed });
+            invocation.WriteJson(new { group.Group, group.Tasks, group.Queued, group.Waiting, group.Dispatched, group.Done, group.Failed });
             return;
         }
 
-        var table = Tables.New("group", "tasks", "queued", "dispatched", "done", "failed");
-        table.Add(group.Group, $"{group.Tasks}", $"{group.Queued}", $"{group.Dispatched}", $"{group.Done}", $"{group.Failed}");
+        var table = Tables.New("group", "tasks", "queued", "waiting", "dispatched", "done", "failed");
+        table.Add(group.Group, $"{group.Tasks}", $"{group.Queued}", $"{group.Waiting}", $"{group.Dispatched}", $"{group.Done}", $"{group.Failed}");
         invocation.Terminal.People.Write(table);
     }
 }

@@ -31,7 +31,7 @@ internal static class SubmitCommand
         var submitted = await ProgressBar.RunAsync(
             invocation, $"group {group}", lines.Count, report => client.SubmitAllAsync(function, endpoint, lines.ReadAsync(cancellation), group, options.Settings(invocation), report, cancellation));
         if (invocation.IsJson)
-            invocation.WriteJson(new { Group = group, Submitted = submitted });
+            invocation.WriteJson(new { Group = group, Submitted = submitted.Count, Batches = submitted.Batches.Select(static batch => batch.ToString()) });
         else
             await invocation.Terminal.Output.WriteLineAsync(group);
         return lines.Problem is { } wrong ? throw wrong : ExitCodes.Ok;

@@ -139,7 +139,7 @@ internal static class TaskCommands
 
     private static Argument<string> Id() => new("task") { Description = "A task's id, as BATCH-INDEX: 24 hexadecimal digits, a hyphen, a number." };
 
-    private static TaskId Parse(string text) => TaskId.TryParse(text, out var id)
+    internal static TaskId Parse(string text) => TaskId.TryParse(text, out var id)
         ? id
         : throw new UsageException($"'{text}' is no task id; one is 24 hexadecimal digits, a hyphen and a number, as 0193f1c2a4b77c1e90ab12cd-17.");
 
@@ -166,6 +166,7 @@ internal static class TaskCommands
     {
         TaskState.Done when IsExpired(task) => "done; its result has expired",
         TaskState.Done => $"done: {Failures.Name((TaskOutcome)(int)task.Outcome)}",
+        TaskState.Queued when task.WaitingFor > 0 => $"queued; runs after {task.WaitingFor} that have not ended",
         _ => task.State.ToString().ToLowerInvariant(),
     };
 
@@ -177,6 +178,7 @@ internal static class TaskCommands
         task.Group,
         State = task.State.ToString().ToLowerInvariant(),
         Outcome = task.State == TaskState.Done && !IsExpired(task) ? Failures.Name((TaskOutcome)(int)task.Outcome) : null,
+        task.WaitingFor,
         task.Attempts,
         task.Losses,
         task.MaxAttempts,

@@ -169,7 +169,8 @@ internal sealed class CallSession : IResultReceiver, IAsyncDisposable
         if (_lanes.TryGetValue(key, out var known))
             return (CallLane<TResult>)known;
         var lane = new CallLane<TResult>(this, new SubmitTarget(function, endpoint, Group, settings.ToContract()), Decoder(resultType));
-        return _lanes.Count < LanesKept ? (CallLane<TResult>)_lanes.GetOrAdd(key, lane) : lane;
+        // What waits for others is hardly ever like the call before it.
+        return settings.WaitsForOthers ? lane : _lanes.Count < LanesKept ? (CallLane<TResult>)_lanes.GetOrAdd(key, lane) : lane;
     }
 
     public ArgumentEncoder<TArg> Encoder<TArg>(JsonTypeInfo<TArg>? type) => type is not null

@@ -23,18 +23,23 @@ internal sealed class BulkSubmission(ServiceConnection service, string group, Ti
     /// <summary>Calls that the service has accepted.</summary>
     public long Accepted { get; private set; }
 
+    /// <summary>The batches so far, those on their way among them.</summary>
+    public List<BatchId> Batches { get; } = [];
+
     /// <param name="like">Function, endpoint, content type and options of the call.</param>
     /// <param name="body">Its arguments; copied.</param>
-    public async ValueTask AddAsync(SubmitRequest like, ReadOnlyMemory<byte> body, CancellationToken cancellation)
+    /// <returns>The task that it becomes.</returns>
+    public async ValueTask<TaskId> AddAsync(SubmitRequest like, ReadOnlyMemory<byte> body, CancellationToken cancellation)
     {
         if (_batch is { } batch && (batch.Lengths.Count == MostCalls || _bodies.WrittenCount + body.Length > MostBytes || !IsLike(batch, like)))
             await SendAsync(cancellation);
-        _batch ??= new SubmitRequest(like) { Group = group };
+        _batch ??= Begin(like);
         _batch.Lengths.Add((uint)body.Length);
         _bodies.Write(body.Span);
+        return new TaskId(Batches[^1], (uint)_batch.Lengths.Count - 1);
     }
 
-    /// <summary>Sends what is left, and waits until all are accepted.</summary>
+    /// <summary>Sends what is left, and waits until all are accepted. More may be added after it.</summary>
     public async Task CompleteAsync(CancellationToken cancellation)
     {
         if (_batch is not null)
@@ -46,16 +51,21 @@ internal sealed class BulkSubmission(ServiceConnection service, string group, Ti
     private static bool IsLike(SubmitRequest batch, SubmitRequest other) =>
         batch.FunctionId == other.FunctionId && batch.EndpointId == other.EndpointId && batch.ContentType == other.ContentType && Equals(batch.Options, other.Options);
 
+    private SubmitRequest Begin(SubmitRequest like)
+    {
+        var id = BatchId.New(time.GetUtcNow().ToUnixTimeMilliseconds());
+        Batches.Add(id);
+        var bytes = new byte[BatchId.Size];
+        id.Write(bytes);
+        return new SubmitRequest(like) { Group = group, BatchId = UnsafeByteOperations.UnsafeWrap(bytes) };
+    }
+
     private async Task SendAsync(CancellationToken cancellation)
     {
         var batch = _batch!;
         _batch = null;
-        var id = new byte[BatchId.Size];
-        var now = time.GetUtcNow();
-        BatchId.New(now.ToUnixTimeMilliseconds()).Write(id);
-        batch.BatchId = UnsafeByteOperations.UnsafeWrap(id);
         batch.Bodies = ByteString.CopyFrom(_bodies.WrittenSpan);
-        batch.ClientSent = (now.UtcTicks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond;
+        batch.ClientSent = (time.GetUtcNow().UtcTicks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond;
         _bodies.ResetWrittenCount();
         if (_sent.Count == MostOnTheirWay)
             await TakeFirstAsync();

@@ -7,7 +7,7 @@ namespace FuncX.Service.Storage;
 /// A submitted batch within a chunk. Pure.
 /// <code>
 /// varint owner | 12 batch | varint function | varint endpoint | text group | u8 content type | u8 priority | varint attempts | varint walltime | varint deadline
-/// 16 content hash | i64 accepted | zigzag client sent | varint count | u8 flags (1 same length, 2 large bodies, 4 retry) | retry | lengths | large bodies | small bodies
+/// 16 content hash | i64 accepted | zigzag client sent | varint count | u8 flags (1 same length, 2 large bodies, 4 retry, 8 after) | retry | varint count, dependencies | lengths | large bodies | small bodies
 /// </code>
 /// </summary>
 public static class SubmissionCodec
@@ -15,6 +15,7 @@ public static class SubmissionCodec
     private const int SameLength = 1;
     private const int LargeBodies = 2;
     private const int Retries = 4;
+    private const int Dependencies = 8;
 
     public static void WriteHead(ChunkBuffer output, SubmissionRecord batch)
     {
@@ -32,8 +33,15 @@ public static class SubmissionCodec
         output.Fixed64(batch.Accepted);
         output.Zigzag(batch.ClientSent - batch.Accepted);
         output.Varint(batch.Count);
-        output.Byte((byte)((batch.Offsets is null ? SameLength : 0) | (batch.Large is null ? 0 : LargeBodies) | (batch.Retry is null ? 0 : Retries)));
+        output.Byte((byte)((batch.Offsets is null ? SameLength : 0) | (batch.Large is null ? 0 : LargeBodies) | (batch.Retry is null ? 0 : Retries) | (batch.After is null ? 0 : Dependencies)));
         batch.Retry?.Write(output);
+        if (batch.After is { } after)
+        {
+            output.Varint(after.Count);
+            foreach (var dependency in after)
+                dependency.Write(output);
+        }
+
         if (batch.Offsets is null)
         {
             output.Varint(batch.SameLength);
@@ -75,6 +83,9 @@ public static class SubmissionCodec
         var count = input.Count(1 << 24);
         var flags = input.Byte();
         var retry = (flags & Retries) != 0 ? RetryPolicy.Read(ref input) : null;
+        Dependency[]? after = (flags & Dependencies) != 0 ? new Dependency[input.Count(Dependency.Most)] : null;
+        for (var index = 0; index < after?.Length; index++)
+            after[index] = Dependency.Read(ref input);
         int[]? offsets = null;
         var sameLength = 0;
         long small;
@@ -119,6 +130,7 @@ public static class SubmissionCodec
             Priority = priority,
             MaxAttempts = attempts,
             Retry = retry,
+            After = after,
             WalltimeMilliseconds = walltime,
             Deadline = deadline,
             Content = content,

@@ -22,6 +22,9 @@ public sealed record SubmissionRecord
 
     public RetryPolicy? Retry { get; init; }
 
+    /// <summary>What must have ended before its tasks start; null: nothing.</summary>
+    public IReadOnlyList<Dependency>? After { get; init; }
+
     public uint WalltimeMilliseconds { get; init; }
 
     /// <summary>Unix microseconds, 0 none.</summary>

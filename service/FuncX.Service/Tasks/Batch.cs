@@ -67,6 +67,18 @@ public sealed class Batch
     /// <summary>Empty once the batch is finished.</summary>
     public TaskSlot[] Slots { get; set; } = [];
 
+    /// <summary>What it still has to wait for before its tasks may be handed out; null: nothing.</summary>
+    public HashSet<(BatchKey Batch, int Index)>? Waits { get; set; }
+
+    /// <summary>What it waited for and what did not end with a value: its tasks end without running.</summary>
+    public Dependency? Broken { get; set; }
+
+    /// <summary>Its tasks may not be handed out.</summary>
+    public bool IsHeldBack => Waits is not null || Broken is not null;
+
+    /// <summary>Who waits for its tasks, or for all of them (<see cref="Dependency.Whole"/>); null: nobody.</summary>
+    public Dictionary<int, List<Batch>>? Dependents { get; set; }
+
     public int Queued { get; set; }
 
     public int Dispatched { get; set; }

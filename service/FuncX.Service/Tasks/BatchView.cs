@@ -12,10 +12,14 @@ internal sealed record BatchView(
 
     public int From { get; init; }
 
+    /// <summary>What it still waits for before its tasks may be handed out.</summary>
+    public int WaitingFor { get; init; }
+
     public static BatchView Of(Batch batch, int from, int most) => new(
         batch.Number, batch.Key, batch.Group.Name, batch.Function, batch.Endpoint.Number, batch.Count, batch.Committed, batch.AllowedAttempts, batch.SubmitChunk, batch.SubmitOffset, batch.SubmitBytes, [.. batch.ResultChunks])
     {
         From = from,
+        WaitingFor = batch.Waits?.Count ?? 0,
         Slots = batch.Finished ? null : batch.Slots.AsSpan(Math.Min(from, batch.Count), Math.Max(0, Math.Min(most, batch.Count - from))).ToArray(),
     };
 

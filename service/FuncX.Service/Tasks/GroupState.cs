@@ -23,6 +23,9 @@ public sealed class GroupState(int owner, string name, long floor)
 
     public long Queued { get; set; }
 
+    /// <summary>Of the queued ones, those that wait for other tasks.</summary>
+    public long Waiting { get; set; }
+
     public long Dispatched { get; set; }
 
     public long Done { get; set; }

@@ -16,6 +16,7 @@ public sealed class LiveState
     private readonly Queue<Batch> _finished = new();
     private readonly PriorityQueue<Batch, long> _deadlines = new();
     private readonly PriorityQueue<(Batch Batch, int Index, ushort Attempt), long> _pauses = new();
+    private readonly Dependents _dependents = new();
 
     /// <summary>The number the next batch gets.</summary>
     public long NextBatch { get; set; } = 1;
@@ -44,6 +45,9 @@ public sealed class LiveState
     /// <summary>Tasks that have not ended.</summary>
     public long Unfinished { get; private set; }
 
+    /// <summary>What waited for other tasks and has something to happen to it now.</summary>
+    public Dependents Dependents => _dependents;
+
     public bool TryGet(BatchKey key, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out Batch? batch) => _batches.TryGetValue(key, out batch);
 
     /// <summary>False for what a link or an event still knows from before the state was read anew: that is void.</summary>
@@ -54,6 +58,10 @@ public sealed class LiveState
 
     /// <summary>Whether a task is known and has not ended.</summary>
     public bool Awaits(BatchKey key, int index) => _batches.TryGetValue(key, out var batch) && (uint)index < (uint)batch.Slots.Length && batch.Slots[index].State != SlotState.Done;
+
+    /// <summary>Whether a task is known and has not ended, or of a whole batch some have not and none has failed.</summary>
+    public bool Awaits(int owner, Dependency dependency) => _batches.TryGetValue(new BatchKey(dependency.Batch, owner), out var batch) && !batch.Finished
+        && (dependency.Index == Dependency.Whole ? batch.Failed == 0 : dependency.Index < batch.Count && batch.Slots[dependency.Index].State != SlotState.Done);
 
     public long UnfinishedOf(int owner) => _unfinishedByOwner.GetValueOrDefault(owner);
 
@@ -115,7 +123,10 @@ public sealed class LiveState
         if (keepBodies)
             Count(record, 1);
         Insert(batch);
-        batch.Endpoint.Enqueue(new Run(batch, 0, batch.Count), front: false);
+        foreach (var dependency in record.After ?? [])
+            _dependents.Add(batch, dependency, this);
+        if (!batch.IsHeldBack)
+            batch.Endpoint.Enqueue(new Run(batch, 0, batch.Count), front: false);
         return batch;
     }
 
@@ -128,6 +139,12 @@ public sealed class LiveState
             batch.Slots = [];
             batch.Endpoint.Unfinished.Remove(batch);
             _finished.Enqueue(batch);
+            return;
+        }
+
+        if (batch.IsHeldBack)
+        {
+            _dependents.Restore(batch, this);
             return;
         }
 
@@ -221,6 +238,8 @@ public sealed class LiveState
         ref var slot = ref batch.Slots[index];
         if (slot.State == SlotState.Queued)
         {
+            if (batch.Waits is not null)
+                batch.Group.Waiting--;
             batch.Queued--;
             batch.Group.Queued--;
             batch.Endpoint.Queued--;
@@ -243,6 +262,8 @@ public sealed class LiveState
 
         Unfinished--;
         _unfinishedByOwner[batch.Key.Owner]--;
+        if (batch.Dependents is not null)
+            _dependents.Ended(batch, index, outcome);
     }
 
     /// <summary>Lets go of what only unfinished batches need, and puts the batch in line for the index.</summary>

@@ -13,13 +13,20 @@ namespace FuncX.Service.Tasks;
 /// </summary>
 internal static class SnapshotCodec
 {
-    private const byte Version = 3;
+    private const byte Version = 4;
 
     /// <summary>The same without losses: what was lost then is counted in the attempts only.</summary>
     private const byte WithoutLosses = 1;
 
     /// <summary>The same without retries.</summary>
     private const byte WithoutRetries = 2;
+
+    // What a batch has, as bits: where its arguments begin, large ones, a retry policy, what it waits for, and what it waited for in vain (from version 4 on).
+    private const int HasOffsets = 1;
+    private const int HasLarge = 2;
+    private const int HasRetry = 4;
+    private const int HasWaits = 8;
+    private const int IsBroken = 16;
 
     public static ChunkBuffer Write(LiveState state)
     {
@@ -56,7 +63,7 @@ internal static class SnapshotCodec
     {
         var input = new ChunkCursor(bytes);
         var version = input.Byte();
-        if (version is not (Version or WithoutRetries or WithoutLosses))
+        if (version is < WithoutLosses or > Version)
             throw new ChunkException($"snapshot has version {version}; this release reads {WithoutLosses} to {Version}");
         var state = new LiveState { NextBatch = input.Signed() };
         for (var left = input.Count(); left > 0; left--)
@@ -104,7 +111,7 @@ internal static class SnapshotCodec
     }
 
     // varint number | 16 key | group | endpoint | function | count | 16 content | u8 type, priority | attempts | walltime | deadline | committed | chunk, offset, bytes
-    // done, failed | result chunks | unfinished ones: retry, lengths, large lengths, slots
+    // done, failed | result chunks | unfinished ones: retry, waits (batch, index + 1), broken, lengths, large lengths, slots
     private static void WriteBatch(ChunkBuffer output, Batch batch, int group)
     {
         output.Varint(batch.Number);
@@ -135,8 +142,17 @@ internal static class SnapshotCodec
 
         if (batch.Finished)
             return;
-        output.Byte((byte)((batch.Offsets is null ? 0 : 1) | (batch.LargeBytes is null ? 0 : 2) | (batch.Retry is null ? 0 : 4)));
+        output.Byte((byte)((batch.Offsets is null ? 0 : HasOffsets) | (batch.LargeBytes is null ? 0 : HasLarge) | (batch.Retry is null ? 0 : HasRetry)
+            | (batch.Waits is null ? 0 : HasWaits) | (batch.Broken is null ? 0 : IsBroken)));
         batch.Retry?.Write(output);
+        if (batch.Waits is { } waits)
+        {
+            output.Varint(waits.Count);
+            foreach (var (before, index) in waits.OrderBy(static wait => wait.Batch.Id).ThenBy(static wait => wait.Index))
+                new Dependency(before.Id, index).Write(output);
+        }
+
+        batch.Broken?.Write(output);
         output.Varint(batch.SameLength);
         for (var index = 0; batch.Offsets is not null && index < batch.Count; index++)
             output.Varint(batch.Offsets[index + 1] - batch.Offsets[index]);
@@ -187,8 +203,19 @@ internal static class SnapshotCodec
         var sameLength = 0;
         RetryPolicy? retry = null;
         TaskSlot[] slots = [];
+        var flags = done < count ? input.Byte() : 0;
+        if ((flags & HasRetry) != 0)
+            retry = RetryPolicy.Read(ref input);
+        var waits = (flags & HasWaits) != 0 ? new HashSet<(BatchKey Batch, int Index)>() : null;
+        for (var left = waits is null ? 0 : input.Count(Dependency.Most); left > 0; left--)
+        {
+            var wait = Dependency.Read(ref input);
+            waits!.Add((new BatchKey(wait.Batch, key.Owner), wait.Index));
+        }
+
+        Dependency? broken = (flags & IsBroken) != 0 ? Dependency.Read(ref input) : null;
         if (done < count)
-            (retry, sameLength, offsets, largeBytes, slots) = ReadTasks(ref input, version, count);
+            (sameLength, offsets, largeBytes, slots) = ReadTasks(ref input, version, flags, count);
         var batch = new Batch
         {
             Number = number,
@@ -214,6 +241,8 @@ internal static class SnapshotCodec
             Slots = slots,
             Done = done,
             Failed = failed,
+            Waits = waits,
+            Broken = broken,
         };
         batch.ResultChunks.AddRange(chunks);
         for (var index = 0; index < slots.Length; index++)
@@ -229,15 +258,13 @@ internal static class SnapshotCodec
         return batch;
     }
 
-    private static (RetryPolicy? Retry, int SameLength, int[]? Offsets, int[]? LargeBytes, TaskSlot[] Slots) ReadTasks(ref ChunkCursor input, byte version, int count)
+    private static (int SameLength, int[]? Offsets, int[]? LargeBytes, TaskSlot[] Slots) ReadTasks(ref ChunkCursor input, byte version, int flags, int count)
     {
-        var flags = input.Byte();
-        var retry = (flags & 4) != 0 ? RetryPolicy.Read(ref input) : null;
         var sameLength = input.Count();
-        int[]? offsets = (flags & 1) != 0 ? new int[count + 1] : null;
+        int[]? offsets = (flags & HasOffsets) != 0 ? new int[count + 1] : null;
         for (var index = 0; offsets is not null && index < count; index++)
             offsets[index + 1] = checked(offsets[index] + input.Count());
-        int[]? largeBytes = (flags & 2) != 0 ? new int[count] : null;
+        int[]? largeBytes = (flags & HasLarge) != 0 ? new int[count] : null;
         for (var index = 0; largeBytes is not null && index < count; index++)
             largeBytes[index] = input.Count();
         var slots = new TaskSlot[count];
@@ -247,13 +274,13 @@ internal static class SnapshotCodec
             var state = input.Byte();
             var attempt = (ushort)input.Count(ushort.MaxValue);
             var losses = version == WithoutLosses ? (ushort)0 : (ushort)input.Count(ushort.MaxValue);
-            var retries = version < Version ? (ushort)0 : (ushort)input.Count(ushort.MaxValue);
+            var retries = version <= WithoutRetries ? (ushort)0 : (ushort)input.Count(ushort.MaxValue);
             if (same == 0)
                 throw new ChunkException("snapshot has an empty run of tasks");
             slots.AsSpan(index, same).Fill(new TaskSlot { State = (SlotState)(state & 3), Attempt = attempt, Losses = losses, Retries = retries, CancelAsked = (state & 4) != 0 });
             index += same;
         }
 
-        return (retry, sameLength, offsets, largeBytes, slots);
+        return (sameLength, offsets, largeBytes, slots);
     }
 }

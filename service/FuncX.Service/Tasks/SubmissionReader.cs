@@ -64,6 +64,10 @@ public sealed class SubmissionReader(FunctionCatalog functions, EndpointCatalog 
             return Invalid($"batch {id}: priority is {options.Priority}; 0 to 255 are right");
         if (options.Retry is { } retry && CheckRetry(retry) is { } wrong)
             return Invalid($"batch {id}: {wrong}");
+        if (options.After.Count > Dependency.Most)
+            return Invalid($"batch {id}: after names {options.After.Count} tasks and batches; the most is {Dependency.Most}. Name a whole batch instead of its tasks.");
+        if (options.After.FirstOrDefault(static name => !Dependency.TryParse(name, out _)) is { } unreadable)
+            return Invalid($"batch {id}: after names '{Shortened(unreadable)}'; BATCH-INDEX for a task or BATCH for a whole batch is right, BATCH being 24 hexadecimal digits");
         return options.Deadline < 0 ? Invalid($"batch {id}: deadline is {options.Deadline}; Unix microseconds or 0 are right") : SubmitOutcome.Accepted;
     }
 
@@ -127,6 +131,7 @@ public sealed class SubmissionReader(FunctionCatalog functions, EndpointCatalog 
             Priority = (byte)(request.Options?.Priority ?? 0),
             MaxAttempts = (ushort)(request.Options?.MaxAttempts is > 0 and var attempts ? attempts : (uint)limits.MaxAttempts),
             Retry = request.Options?.Retry is { Times: > 0 } retry ? new RetryPolicy((int)retry.Times, retry.BackoffMs, [.. retry.On]) : null,
+            After = request.Options is { After.Count: > 0 } options ? ReadAfter(options) : null,
             WalltimeMilliseconds = request.Options?.WalltimeMs ?? 0,
             Deadline = request.Options?.Deadline ?? 0,
             Content = Hash(request, function, endpoint),
@@ -171,8 +176,20 @@ public sealed class SubmissionReader(FunctionCatalog functions, EndpointCatalog 
         hash.Append(request.Bodies.Span);
         if (request.Options?.Retry is { Times: > 0 } retry)
             hash.Append(retry.ToByteArray());
+        if (request.Options is { After.Count: > 0 } options)
+            hash.Append(new TaskOptions { After = { options.After } }.ToByteArray());
         return hash.GetCurrentHashAsUInt128();
     }
+
+    private static Dependency[] ReadAfter(TaskOptions options)
+    {
+        var after = new Dependency[options.After.Count];
+        for (var index = 0; index < after.Length; index++)
+            _ = Dependency.TryParse(options.After[index], out after[index]);
+        return after;
+    }
+
+    private static string Shortened(string text) => text.Length <= 64 ? text : text[..64] + "...";
 
     private static SubmitOutcome Invalid(string message) => SubmitOutcome.Refused(StatusCode.InvalidArgument, message);
 

@@ -9,7 +9,7 @@ using Grpc.Core;
 namespace FuncX.Service.Tasks;
 
 /// <summary>The way of a submission from its request to its answer. Safe for any thread.</summary>
-public sealed class Submissions(TaskEngine engine, SubmissionReader reader, FunctionCatalog functions, EndpointCatalog endpoints)
+public sealed class Submissions(TaskEngine engine, SubmissionReader reader, DependencyReader dependencies, FunctionCatalog functions, EndpointCatalog endpoints)
 {
     /// <summary>Accepts a batch; the answer comes when it is durable.</summary>
     /// <param name="request">As it came.</param>
@@ -25,7 +25,26 @@ public sealed class Submissions(TaskEngine engine, SubmissionReader reader, Func
         if (record is null)
             return KnownOrAsync(request, owner, refused);
         var large = LargeBytes(record);
-        return large > 0 ? SubmitLargeAsync(record, request, large) : engine.SubmitAsync(record, request.EndpointId, request.FunctionId, inline, brief);
+        return large > 0 ? SubmitLargeAsync(record, request, large)
+            : record.After is not null ? SubmitAfterAsync(record, request)
+            : engine.SubmitAsync(record, request.EndpointId, request.FunctionId, inline, brief);
+    }
+
+    /// <summary>A turn takes only what has not ended for something to wait for; how the rest has ended is looked up before, since that may stand on disk.</summary>
+    private async ValueTask<SubmitOutcome> SubmitAfterAsync(SubmissionRecord record, SubmitRequest request)
+    {
+        // Its own copy waits for what it was accepted with.
+        if (await engine.FindAsync(record.Key) is { } known)
+            return SubmitEvent.Known(record.Key, record.Content == known.Content);
+        while (true)
+        {
+            var (after, refused) = await dependencies.ReadAsync(record);
+            if (after is null)
+                return refused;
+            var outcome = await engine.SubmitAsync(record with { After = after }, request.EndpointId, request.FunctionId, inline: true);
+            if (outcome != SubmitOutcome.Unsettled)
+                return outcome;
+        }
     }
 
     /// <summary>What was accepted stays accepted: a batch that comes again is answered as before, whatever has become of its function, its endpoint or the limits.</summary>
@@ -53,7 +72,8 @@ public sealed class Submissions(TaskEngine engine, SubmissionReader reader, Func
         var kept = false;
         try
         {
-            var outcome = await engine.SubmitAsync(await MoveLargeAsync(record, moved), request.EndpointId, request.FunctionId, inline: true);
+            var small = await MoveLargeAsync(record, moved);
+            var outcome = small.After is null ? await engine.SubmitAsync(small, request.EndpointId, request.FunctionId, inline: true) : await SubmitAfterAsync(small, request);
             kept = outcome == SubmitOutcome.Accepted;
             return outcome;
         }

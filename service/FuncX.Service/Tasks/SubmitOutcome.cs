@@ -9,5 +9,8 @@ public readonly record struct SubmitOutcome(StatusCode Status, bool Already, str
 
     public static SubmitOutcome AcceptedBefore { get; } = new(StatusCode.OK, true, "");
 
+    /// <summary>What it runs after has ended since that was looked up: to be asked again. No caller sees it.</summary>
+    internal static SubmitOutcome Unsettled { get; } = new(StatusCode.Aborted, false, "");
+
     public static SubmitOutcome Refused(StatusCode status, string message) => new(status, false, message);
 }

@@ -329,6 +329,8 @@ public sealed partial class TaskEngine : IDisposable
             _turn.Dispatch();
             foreach (var endpoint in _turn.LeftReady)
                 _inbox.Enqueue(new ReadyEvent(endpoint));
+            if (_turn.State.Dependents.HasBroken)
+                _inbox.Enqueue(new TickEvent());
             var (began, before) = (Stopwatch.GetTimestamp(), _store.AppendedBytes);
             var committed = _turn.Commit();
             var now = committed ? Now : _turn.Now;

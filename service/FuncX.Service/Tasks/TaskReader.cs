@@ -37,7 +37,7 @@ public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, End
     public async ValueTask<GroupInfo?> GetGroupAsync(int owner, string name)
     {
         var (live, indexed) = await engine.LookAsync(state => (state.Groups.TryGetValue((owner, name), out var group)
-            ? new GroupInfo { Group = name, Tasks = group.Tasks, Queued = group.Queued, Dispatched = group.Dispatched, Done = group.Done, Failed = group.Failed }
+            ? new GroupInfo { Group = name, Tasks = group.Tasks, Queued = group.Queued, Waiting = group.Waiting, Dispatched = group.Dispatched, Done = group.Done, Failed = group.Failed }
             : new GroupInfo { Group = name }, state.Indexed));
         // What goes to the index after the look was counted in memory.
         var (_, tasks, failed) = _store.Index.Count(owner, name, indexed);
@@ -175,6 +175,7 @@ public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, End
             Times = new HopTimes(),
             MaxAttempts = view.MaxAttempts,
             Losses = view.LossesOf(index),
+            WaitingFor = view.StateOf(index) == TaskState.Queued ? (uint)view.WaitingFor : 0,
             Attempts = view.StateOf(index) == TaskState.Queued ? view.AttemptOf(index) - 1u : view.AttemptOf(index),
         };
         DescribeSubmission(info, view);
@@ -227,6 +228,7 @@ public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, End
                 Priority = record.Priority,
                 MaxAttempts = record.MaxAttempts,
                 Retry = record.Retry is { } retry ? new RetryOptions { Times = (uint)retry.Times, BackoffMs = retry.BackoffMilliseconds, On = { retry.On } } : null,
+                After = { (record.After ?? []).Select(static dependency => dependency.ToString()) },
             },
         };
     }

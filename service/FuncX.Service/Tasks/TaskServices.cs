@@ -18,6 +18,7 @@ public static class TaskServices
             provider.GetRequiredService<ILogger<TaskEngine>>(),
             provider.GetService<TaskTraces>()));
         services.AddSingleton<SubmissionReader>();
+        services.AddSingleton<DependencyReader>();
         services.AddSingleton<Submissions>();
         services.AddSingleton<TaskReader>();
         services.AddSingleton<TasksService>();

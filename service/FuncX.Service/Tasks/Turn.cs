@@ -297,6 +297,7 @@ internal sealed class Turn(TaskStore store)
     /// <summary>Gives queued tasks to links that have credit for them.</summary>
     public void Dispatch()
     {
+        FollowDependencies();
         for (var index = 0; index < _ready.Count; index++)
         {
             var endpoint = _ready[index];
@@ -319,6 +320,28 @@ internal sealed class Turn(TaskStore store)
             }
         }
     }
+
+    /// <summary>Ends what waited for a task that failed, as far as this turn has room, and hands out what waited for those that did not.</summary>
+    private void FollowDependencies()
+    {
+        while (!IsFull && State.Dependents.TryTakeBroken(out var batch))
+        {
+            var failure = new FailureBody("DependencyFailed", Words(batch.Broken!.Value));
+            for (var index = 0; index < batch.Slots.Length; index++)
+            {
+                if (batch.Slots[index].State == SlotState.Queued)
+                    Finish(batch, index, TaskOutcome.Rejected, failure);
+            }
+        }
+
+        foreach (var endpoint in State.Dependents.Released)
+            MakeReady(endpoint);
+        State.Dependents.ForgetReleased();
+    }
+
+    private static string Words(Dependency failed) => failed.Index == Dependency.Whole
+        ? $"Batch {failed}, after which the task was to run, has a task that did not end with a value."
+        : $"Task {failed}, after which the task was to run, ended as {failed.Ended}.";
 
     /// <summary>Ends the queued tasks of a batch whose deadline has passed.</summary>
     public void Expire(Batch batch)

@@ -178,6 +178,46 @@ public sealed class CliCommandTests(SharedCluster shared)
     }
 
     [Fact]
+    public async Task Calls_run_after_others_of_their_group_or_not_at_all_and_are_repeated_in_that_order()
+    {
+        var (log, gate) = (Path.Combine(shared.Cluster.DirectoryPath, "order"), Path.Combine(shared.Cluster.DirectoryPath, "gate"));
+        var function = await shared.FunctionAsync($"import os, time\ndef step(name):\n    while name == 'first' and not os.path.exists('{gate}'):\n        time.sleep(0.01)\n    open('{log}', 'a').write(name + ' ')\n    if name == 'bad' and not os.path.exists('{gate}-2'):\n        raise ValueError(name)\n    return name\n");
+        var group = SharedCluster.NewGroup();
+        var first = await SubmitAsync("first");
+        var second = await SubmitAsync("second", "--after", first, "--after", $"{first}-0");
+        var shown = Parse(await RunAsync(0, "group", "show", group, "--json"));
+        (shown.GetProperty("tasks").GetInt32(), shown.GetProperty("waiting").GetInt32()).ShouldBe((2, 1));
+        (await RunAsync(0, "task", "show", $"{second}-0")).ShouldContain(static line => line.Contains("queued; runs after 2 that have not ended", StringComparison.Ordinal));
+        await File.WriteAllTextAsync(gate, "");
+        await RunAsync(0, "group", "wait", group);
+        (await File.ReadAllTextAsync(log)).ShouldBe("first second ");
+
+        var bad = await SubmitAsync("bad");
+        var behind = await SubmitAsync("behind", "--after", $"{bad}-0");
+        var last = await SubmitAsync("last", "--after", behind, "--after", first);
+        await RunAsync(1, "group", "wait", group);
+        await using (var refused = await EndAsync(1, "task", "result", $"{last}-0"))
+            string.Join(' ', refused.Errors).ShouldContain($"did not run: Batch {behind}, after which the task was to run, has a task that did not end with a value.");
+        (await File.ReadAllTextAsync(log)).ShouldBe("first second bad ");
+        await File.WriteAllTextAsync(gate + "-2", "");
+        var again = (await RunAsync(0, "group", "rerun", group)).ShouldHaveSingleItem();
+        await RunAsync(0, "group", "wait", again);
+        (await File.ReadAllTextAsync(log)).ShouldBe("first second bad bad behind last ");
+
+        await RunAsync(2, "submit", function, "test", "--after", first);
+        await RunAsync(2, "run", function, "test", "x", "--group", group, "--after", "nothing");
+        await using var unknown = await EndAsync(5, "run", function, "test", "x", "--group", group, "--after", $"{first}-1");
+        string.Join(' ', unknown.Errors).ShouldContain($"is to run after {first}-1, which was not found");
+
+        async Task<string> SubmitAsync(string name, params string[] after)
+        {
+            var file = Path.Combine(shared.Cluster.DirectoryPath, "step.jsonl");
+            await File.WriteAllTextAsync(file, $"\"{name}\"\n");
+            return Parse(await RunAsync(0, ["submit", function, "test", file, "--group", group, "--json", .. after])).GetProperty("batches").EnumerateArray().ShouldHaveSingleItem().GetString()!;
+        }
+    }
+
+    [Fact]
     public async Task A_tasks_result_is_its_value_or_the_reason_why_there_is_none()
     {
         var square = await SubmitAsync(Python.Square, SharedCluster.NewGroup(), "[12]");
@@ -245,15 +285,15 @@ public sealed class CliCommandTests(SharedCluster shared)
 
         var table = await RunAsync(0, "group", "wait", group);
 
-        Cells(table, 0).ShouldBe(["group", "tasks", "queued", "dispatched", "done", "failed"]);
-        Cells(table, 2).ShouldBe([group, "3", "0", "0", "3", "0"]);
+        Cells(table, 0).ShouldBe(["group", "tasks", "queued", "waiting", "dispatched", "done", "failed"]);
+        Cells(table, 2).ShouldBe([group, "3", "0", "0", "0", "3", "0"]);
         (await shared.Api.GroupAsync(group)).Done.ShouldBe(3);
         var counts = Parse(await RunAsync(0, "group", "wait", group, "--json"));
-        counts.EnumerateObject().Select(static property => property.Name).ShouldBe(["group", "tasks", "queued", "dispatched", "done", "failed"]);
+        counts.EnumerateObject().Select(static property => property.Name).ShouldBe(["group", "tasks", "queued", "waiting", "dispatched", "done", "failed"]);
         counts.GetProperty("done").GetInt32().ShouldBe(3);
 
         await SubmitAsync(Python.Fail, group, "[1]");
-        Cells(await RunAsync(1, "group", "wait", group), 2).ShouldBe([group, "4", "0", "0", "4", "1"]);
+        Cells(await RunAsync(1, "group", "wait", group), 2).ShouldBe([group, "4", "0", "0", "0", "4", "1"]);
         Parse(await RunAsync(1, "group", "wait", group, "--json")).GetProperty("failed").GetInt32().ShouldBe(1);
         await RunAsync(5, "group", "wait", "no-such-group");
         await RunAsync(2, "group", "wait");
