@@ -119,7 +119,7 @@ public sealed class ServiceMigrationTests
     [Theory]
     [InlineData("CREATE TABLE notes(text TEXT)", "has tables but no schema number: it was not written by funcx-service.")]
     [InlineData("CREATE TABLE chunk(id INTEGER PRIMARY KEY, data BLOB)", "has tables but no schema number: it was not written by funcx-service.")]
-    [InlineData("PRAGMA user_version = 99", "has schema 99; this release knows schemas up to 2. Start the release that wrote it, or a newer one.")]
+    [InlineData("PRAGMA user_version = 99", "has schema 99; this release knows schemas up to 3. Start the release that wrote it, or a newer one.")]
     [InlineData("", "is not a task database: ")]
     public void Tasks_that_this_release_did_not_write_are_refused_and_left_as_they_are(string made, string reason)
     {

@@ -138,7 +138,7 @@ public sealed class ServiceStorageTests
         {
             connection.Open();
             using var command = connection.CreateCommand();
-            command.CommandText = $"DELETE FROM SchemaVersions WHERE ScriptName <> '0001-chunks'; PRAGMA user_version={schema}";
+            command.CommandText = $"DELETE FROM SchemaVersions WHERE ScriptName <> '0001-chunks'; DROP TABLE group_label; PRAGMA user_version={schema}";
             command.ExecuteNonQuery();
         }
 
@@ -181,7 +181,7 @@ public sealed class ServiceStorageTests
     {
         using var harness = new EngineHarness(limits: new Service.Limits.ServiceLimits { ResultRetention = TimeSpan.FromHours(1) });
         var chunks = await MakeExpiredAsync(harness, 3_000);
-        harness.Store.Prune(harness.Engine.Now, new HashSet<long>(), chunks, TimeSpan.FromSeconds(60)).ShouldBeFalse();
+        harness.Store.Prune(harness.Engine.Now, new HashSet<long>(), chunks, TimeSpan.FromSeconds(60), static (_, _) => false).ShouldBeFalse();
         harness.Store.ReadChunk(chunks).ShouldBeNull();
         harness.Store.ReadChunk(chunks + 1).ShouldNotBeNull();
     }

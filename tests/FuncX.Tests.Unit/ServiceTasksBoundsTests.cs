@@ -100,7 +100,7 @@ public sealed class ServiceTasksBoundsTests
         var registry = RegistryDatabase.Open(harness.Directory);
         var (functions, endpoints, limits) = (new FunctionCatalog(registry), new EndpointCatalog(registry, TimeProvider.System), new ServiceLimits());
         var submissions = new Submissions(harness.Engine, new SubmissionReader(functions, endpoints, limits), new DependencyReader(harness.Engine, harness.TaskReader()), functions, endpoints);
-        var service = new TasksService(harness.Engine, submissions, new TaskReader(harness.Engine, functions, endpoints), limits, NullLogger<TasksService>.Instance);
+        var service = new TasksService(harness.Engine, submissions, new TaskReader(harness.Engine, functions, endpoints), new GroupReader(harness.Engine), limits, NullLogger<TasksService>.Instance);
         var requests = new ManyRequests(5_000);
         var replies = new SlowReplies();
         var serving = service.SubmitStream(requests, replies, new PlayedCall());

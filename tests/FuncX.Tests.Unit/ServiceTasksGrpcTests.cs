@@ -80,6 +80,8 @@ public sealed class ServiceTasksGrpcTests
         Same("g", "nobodys", StatusCode.NotFound, group => ReadAsync(tasks, new ResultsRequest { Group = group }, other));
         Same(function, new string('0', 64), StatusCode.NotFound, id => tasks.SubmitAsync(Request(id, ownEndpoint, 1), other).ResponseAsync);
         Same(endpoint, new string('0', endpoint.Length), StatusCode.NotFound, id => tasks.SubmitAsync(Request(ownFunction, id, 1), other).ResponseAsync);
+        Same("g", "nobodys", StatusCode.NotFound, group => tasks.SetGroupLabelsAsync(new SetGroupLabelsRequest { Group = group, Set = { ["a"] = "1" } }, other).ResponseAsync);
+        (await tasks.ListGroupsAsync(new ListGroupsRequest(), other)).ShouldBe(new ListGroupsReply());
         foreach (var state in Enum.GetValues<TaskState>())
         {
             foreach (var group in new[] { "g", "nobodys" })
@@ -89,6 +91,50 @@ public sealed class ServiceTasksGrpcTests
         // Nothing of it has touched the owner's tasks.
         var owners = await tasks.GetGroupAsync(new GetGroupRequest { Group = "g" }, bearer);
         (owners.Tasks, owners.Queued + owners.Dispatched, owners.Failed).ShouldBe((2, 1, 0));
+    }
+
+    [Fact]
+    public async Task Groups_are_labelled_and_listed_and_what_is_wrong_with_a_request_is_said()
+    {
+        await using var service = await RunningService.StartAsync();
+        var (function, endpoint, _) = Register(service);
+        var tasks = new Contracts.V1.Tasks.TasksClient(service.Channel);
+        var bearer = RunningService.Bearer(service.AdminToken);
+        foreach (var name in (string[])["a", "b", "c"])
+        {
+            var request = Request(function, endpoint, 1);
+            (request.Group, request.Labels["k"]) = (name, name);
+            await tasks.SubmitAsync(request, bearer);
+        }
+
+        var labelled = await tasks.SetGroupLabelsAsync(new SetGroupLabelsRequest { Group = "b", Set = { ["new"] = "1" }, Remove = { "k" } }, bearer);
+        (labelled.Tasks, labelled.Labels.Count, labelled.Labels["new"]).ShouldBe((1, 1, "1"));
+        var page = await tasks.ListGroupsAsync(new ListGroupsRequest { Limit = 2 }, bearer);
+        (page.Next, page.Groups[1]).ShouldBe(("b", labelled));
+        var rest = await tasks.ListGroupsAsync(new ListGroupsRequest { Limit = 2, After = page.Next }, bearer);
+        (rest.Next, rest.Groups.ShouldHaveSingleItem().Labels["k"]).ShouldBe(("", "c"));
+        (await tasks.ListGroupsAsync(new ListGroupsRequest { Labels = { "k" } }, bearer)).Groups.Select(static group => group.Group).ShouldBe(["a", "c"]);
+
+        await RefusedAsync("limit is 1001; 1 to 1000 are right, 0 means 100", new ListGroupsRequest { Limit = 1_001 });
+        await RefusedAsync("limit is -1; 1 to 1000 are right, 0 means 100", new ListGroupsRequest { Limit = -1 });
+        await RefusedAsync("after goes on by name; with recent there is no next page", new ListGroupsRequest { Recent = true, After = "a" });
+        await RefusedAsync("label selector 'a b=c': label key 'a b' has ' '; letters, digits, '.', '_', '/' and '-' are right", new ListGroupsRequest { Labels = { "a b=c" } });
+        await RefusedAsync("there are 33 label selectors; up to 32 are right", new ListGroupsRequest { Labels = { Enumerable.Repeat("a", 33) } });
+        await RefusedAsync("nothing is said of group 'a'; labels to set or keys to remove are wanted", label: new SetGroupLabelsRequest { Group = "a" });
+        await RefusedAsync("label 'k' is to be set and removed", label: new SetGroupLabelsRequest { Group = "a", Set = { ["k"] = "" }, Remove = { "k" } });
+        await RefusedAsync("label key '!' has '!'; letters, digits, '.', '_', '/' and '-' are right", label: new SetGroupLabelsRequest { Group = "a", Remove = { "!" } });
+
+        async Task RefusedAsync(string message, ListGroupsRequest? list = null, SetGroupLabelsRequest? label = null)
+        {
+            var refused = await Should.ThrowAsync<RpcException>(async () =>
+            {
+                if (list is not null)
+                    await tasks.ListGroupsAsync(list, bearer);
+                else
+                    await tasks.SetGroupLabelsAsync(label!, bearer);
+            });
+            refused.Status.ShouldBe(new Status(StatusCode.InvalidArgument, message));
+        }
     }
 
     [Fact]

@@ -45,7 +45,7 @@ internal static class BackupCommands
         RefuseDamaged(name, broken);
         var report = StoreCheck.Run(directory);
         Console.Out.WriteLine(
-            $"{name}: {report.Chunks} commits with {report.Submitted} tasks submitted and {report.Results} results, {report.Unfinished} tasks unfinished, {report.Bodies} large bodies of {report.BodyBytes} bytes");
+            $"{name}: {report.Chunks} commits with {report.Submitted} tasks submitted and {report.Results} results, {report.Unfinished} tasks unfinished, {report.Bodies} large bodies of {report.BodyBytes} bytes, {report.Labels} labels of groups");
         RefuseDamaged(name, report.Problems);
         Console.Out.WriteLine("all of it is sound");
     }

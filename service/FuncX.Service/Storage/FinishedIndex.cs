@@ -67,18 +67,36 @@ public sealed class FinishedIndex
         return null;
     }
 
-    /// <summary>Counts of a group's indexed batches in segments up to <paramref name="last"/>.</summary>
-    public (long Batches, long Tasks, long Failed) Count(int owner, string group, long last = long.MaxValue)
+    /// <summary>Counts of a group's indexed batches in segments up to <paramref name="last"/>, and the newest chunk with results of them.</summary>
+    public (long Batches, long Tasks, long Failed, long LastChunk) Count(int owner, string group, long last = long.MaxValue)
     {
         using var connection = _database.OpenReader();
         using var command = connection.CreateCommand();
-        command.CommandText = "SELECT ifnull(sum(batches), 0), ifnull(sum(tasks), 0), ifnull(sum(failed), 0) FROM finished_group WHERE owner = $owner AND name = $name AND segment <= $last";
+        command.CommandText = "SELECT ifnull(sum(batches), 0), ifnull(sum(tasks), 0), ifnull(sum(failed), 0), ifnull(max(last_chunk), 0) FROM finished_group WHERE owner = $owner AND name = $name AND segment <= $last";
         command.Parameters.AddWithValue("$owner", owner);
         command.Parameters.AddWithValue("$name", group);
         command.Parameters.AddWithValue("$last", last);
         using var reader = command.ExecuteReader();
         reader.Read();
-        return (reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2));
+        return (reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3));
+    }
+
+    /// <summary>An owner's groups in segments up to <paramref name="last"/> whose names come after <paramref name="after"/> and begin with <paramref name="prefix"/>, by name as <see cref="Utf8Order"/> has it.</summary>
+    internal IEnumerable<IndexedGroup> Groups(int owner, string after, string prefix, long last)
+    {
+        using var connection = _database.OpenReader();
+        using var command = connection.CreateCommand();
+        command.CommandText = """
+            SELECT name, sum(tasks), sum(failed), max(last_chunk) FROM finished_group
+            WHERE owner = $owner AND name > $after AND name >= $prefix AND segment <= $last GROUP BY name ORDER BY name
+            """;
+        command.Parameters.AddWithValue("$owner", owner);
+        command.Parameters.AddWithValue("$after", after);
+        command.Parameters.AddWithValue("$prefix", prefix);
+        command.Parameters.AddWithValue("$last", last);
+        using var reader = command.ExecuteReader();
+        while (reader.Read() && reader.GetString(0) is var name && name.StartsWith(prefix, StringComparison.Ordinal))
+            yield return new IndexedGroup(name, reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3));
     }
 
     /// <summary>Chunks with results of a group's indexed batches, from <paramref name="from"/> on, rising.</summary>
@@ -133,12 +151,22 @@ public sealed class FinishedIndex
     }
 
     /// <summary>Deletes segments all of whose batches ended before <paramref name="cutoff"/>, within the caller's transaction; <see cref="Forget"/> follows it.</summary>
-    internal void Delete(SqliteConnection connection, long cutoff)
+    /// <param name="connection">The writer.</param>
+    /// <param name="cutoff">Unix microseconds.</param>
+    /// <param name="isLive">Whether a group of an owner has batches in memory; the labels of one that has neither those nor others in the index go too.</param>
+    internal void Delete(SqliteConnection connection, long cutoff, Func<int, string, bool> isLive)
     {
         foreach (var line in _lines)
         {
-            if (line.Newest < cutoff)
-                TaskDatabase.Run(connection, $"DELETE FROM finished WHERE id = {line.Id}; DELETE FROM finished_group WHERE segment = {line.Id}");
+            if (line.Newest >= cutoff)
+                continue;
+            var labelled = GroupLabels.LabelledIn(connection, line.Id);
+            TaskDatabase.Run(connection, $"DELETE FROM finished WHERE id = {line.Id}; DELETE FROM finished_group WHERE segment = {line.Id}");
+            foreach (var (owner, group) in labelled)
+            {
+                if (!isLive(owner, group))
+                    GroupLabels.DeleteUnlessIndexed(connection, owner, group);
+            }
         }
     }
 

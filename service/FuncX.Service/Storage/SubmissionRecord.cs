@@ -14,6 +14,9 @@ public sealed record SubmissionRecord
 
     public required string Group { get; init; }
 
+    /// <summary>Labels that it brings to its group, null: none. They are kept by group and not with the batch; what is read again has none.</summary>
+    public IReadOnlyDictionary<string, string>? Labels { get; init; }
+
     public required ContentType ContentType { get; init; }
 
     public byte Priority { get; init; }

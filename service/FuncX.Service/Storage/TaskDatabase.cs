@@ -15,7 +15,7 @@ namespace FuncX.Service.Storage;
 public sealed class TaskDatabase : IDisposable
 {
     /// <summary>The schema this build writes.</summary>
-    public const int SchemaVersion = 2;
+    public const int SchemaVersion = 3;
 
     private const int CheckpointAfter = 24 << 20;
 
@@ -174,6 +174,23 @@ public sealed class TaskDatabase : IDisposable
         Span<byte> head = stackalloc byte[ChunkHeader.Size];
         blob.ReadExactly(head);
         return ChunkHeader.Peek(head);
+    }
+
+    /// <summary>Unix microseconds at which a chunk was made, by any thread; 0: it is gone. Its first page is all that is read.</summary>
+    internal static long TimeOf(SqliteConnection reader, long id)
+    {
+        try
+        {
+            using var blob = new SqliteBlob(reader, "chunk", "data", id, readOnly: true);
+            Span<byte> head = stackalloc byte[ChunkHeader.Size];
+            blob.ReadExactly(head);
+            return ChunkHeader.Peek(head).Time;
+        }
+        catch (SqliteException problem) when (problem.SqliteErrorCode == raw.SQLITE_ERROR)
+        {
+            // "no such rowid": it has expired.
+            return 0;
+        }
     }
 
     /// <summary>A connection for reading, from a pool to which disposing it gives it back: searches are on the way of every submission that comes again.</summary>

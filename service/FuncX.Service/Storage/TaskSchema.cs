@@ -19,5 +19,10 @@ internal static class TaskSchema
             """),
         // Chunks may hold ChangeKind.AttemptLost, snapshots count losses: a release that knows schema 1 would break on them without saying why.
         new("0002-losses", "PRAGMA user_version = 2;"),
+        new("0003-labels", """
+            CREATE TABLE group_label(owner INTEGER NOT NULL, name TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY(owner, name, key)) WITHOUT ROWID;
+            CREATE INDEX group_label_key ON group_label(owner, key, value);
+            PRAGMA user_version = 3;
+            """),
     ];
 }

@@ -20,6 +20,7 @@ public sealed class TaskStore : IDisposable
         Segments = new SegmentFiles(Path.Combine(directory, "segments"));
         Snapshots = new SnapshotFiles(Path.Combine(directory, "snapshots"));
         Index = new FinishedIndex(_database);
+        Labels = new GroupLabels(_database);
         Cache = new ChunkCache(cacheBytes);
         (FirstChunk, LastChunk) = Range();
     }
@@ -31,6 +32,8 @@ public sealed class TaskStore : IDisposable
     public SnapshotFiles Snapshots { get; }
 
     public FinishedIndex Index { get; }
+
+    public GroupLabels Labels { get; }
 
     public ChunkCache Cache { get; }
 
@@ -68,8 +71,9 @@ public sealed class TaskStore : IDisposable
     /// <param name="time">Unix microseconds now.</param>
     /// <param name="firstBatch">Number of the first batch among the changes.</param>
     /// <param name="segment">Finished batches to index in the same transaction, or null.</param>
+    /// <param name="labels">Labels to change in the same transaction, or null.</param>
     /// <exception cref="StorageFullException">Nothing of it is durable.</exception>
-    public void Append(ReadOnlySpan<byte> changes, ReadOnlySpan<byte> sections, int sectionCount, long time, long firstBatch, FinishedSegment? segment)
+    public void Append(ReadOnlySpan<byte> changes, ReadOnlySpan<byte> sections, int sectionCount, long time, long firstBatch, FinishedSegment? segment, LabelChanges? labels = null)
     {
         _chunk.Clear();
         _chunk.Take(ChunkHeader.Size);
@@ -78,7 +82,8 @@ public sealed class TaskStore : IDisposable
         var id = LastChunk + 1;
         var bytes = _chunk.Slice(0, _chunk.Length);
         new ChunkHeader(id, time, _lastCommitted, firstBatch, changes.Length, sectionCount).Write(bytes);
-        _database.Append(id, bytes, segment is null ? null : segment.Write);
+        _database.Append(id, bytes, Beside(segment, labels is { IsEmpty: false } ? labels : null));
+        labels?.Written();
         LastChunk = id;
         AppendedBytes += bytes.Length;
         if (segment is not null)
@@ -139,6 +144,20 @@ public sealed class TaskStore : IDisposable
         return ReadChunk(id) is { } chunk ? ChunkHeader.Peek(chunk).Time : 0;
     }
 
+    /// <summary>Unix microseconds at which chunks were made; 0: that one is gone.</summary>
+    internal long[] TimesOf(IReadOnlyList<long> ids)
+    {
+        using var connection = _database.OpenReader();
+        var times = new Dictionary<long, long>();
+        foreach (var id in ids)
+        {
+            if (!times.ContainsKey(id))
+                times.Add(id, TaskDatabase.TimeOf(connection, id));
+        }
+
+        return [.. ids.Select(id => times[id])];
+    }
+
     /// <summary>The chunk that follows one which was pruned; the next one to come when there is none.</summary>
     public long NextChunk(long pruned)
     {
@@ -174,8 +193,9 @@ public sealed class TaskStore : IDisposable
     /// <param name="needed">Chunks with submissions of unfinished batches: they stay.</param>
     /// <param name="below">Only chunks up to this one may go.</param>
     /// <param name="patience">More are left for the next time.</param>
+    /// <param name="isLive">Whether a group of an owner has batches that are not in the index: those keep its labels.</param>
     /// <returns>True when more are left.</returns>
-    public bool Prune(long cutoff, IReadOnlySet<long> needed, long below, TimeSpan patience)
+    public bool Prune(long cutoff, IReadOnlySet<long> needed, long below, TimeSpan patience, Func<int, string, bool> isLive)
     {
         var began = Stopwatch.GetTimestamp();
         var last = LastBefore(cutoff, Math.Min(below, LastChunk - 1));
@@ -193,7 +213,7 @@ public sealed class TaskStore : IDisposable
 
         using (var transaction = _database.Writer.BeginTransaction())
         {
-            Index.Delete(_database.Writer, cutoff);
+            Index.Delete(_database.Writer, cutoff, isLive);
             FailPoints.Pass("before-commit-prune-index");
             transaction.Commit();
             FailPoints.Pass("after-commit-prune-index");
@@ -205,6 +225,21 @@ public sealed class TaskStore : IDisposable
 
     /// <summary>Whether any chunk was made before <paramref name="cutoff"/> (Unix microseconds). By the thread that commits.</summary>
     public bool HasBefore(long cutoff) => Number("SELECT min(id) FROM chunk WHERE id > $id", -1) is { } first && _database.ReadHead(first).Time < cutoff;
+
+    /// <summary>What is written in the transaction of a chunk; null, which is faster, when it is alone.</summary>
+    private static Action<SqliteConnection>? Beside(FinishedSegment? segment, LabelChanges? labels)
+    {
+        if (labels is null)
+            return segment is null ? null : segment.Write;
+        return segment is null ? labels.Write : Both(segment, labels);
+    }
+
+    // Apart from the above, which would make its closure for each commit.
+    private static Action<SqliteConnection> Both(FinishedSegment segment, LabelChanges labels) => connection =>
+    {
+        segment.Write(connection);
+        labels.Write(connection);
+    };
 
     private long DeleteSome(long after, long last, IReadOnlySet<long> needed, SqliteTransaction transaction)
     {

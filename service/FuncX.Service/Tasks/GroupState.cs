@@ -35,6 +35,9 @@ public sealed class GroupState(int owner, string name, long floor)
     /// <summary>Batches in memory.</summary>
     public int Batches { get; set; }
 
+    /// <summary>The newest chunk with a submission or results of batches that are in memory, or were while this object was.</summary>
+    public long LastChunk { get; set; }
+
     /// <summary>Results of this group with a smaller chunk are only in the index on disk.</summary>
     public long Floor { get; private set; } = floor;
 

@@ -334,6 +334,7 @@ public sealed class LiveState
     {
         _batches.Add(batch.Key, batch);
         batch.Group.Batches++;
+        batch.Group.LastChunk = Math.Max(batch.Group.LastChunk, batch.ResultChunks.Count > 0 ? batch.ResultChunks[^1] : batch.SubmitChunk);
         batch.Group.Tasks += batch.Count;
         batch.Group.Queued += batch.Queued;
         batch.Group.Dispatched += batch.Dispatched;

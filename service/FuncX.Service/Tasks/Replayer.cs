@@ -86,6 +86,7 @@ internal sealed class Replayer(LiveState state) : IChangeTarget
         batch.Group.AddResult(new ResultPosition(_chunk.Id, ordinal, offset));
         if (batch.ResultChunks.Count == 0 || batch.ResultChunks[^1] != _chunk.Id)
             batch.ResultChunks.Add(_chunk.Id);
+        batch.Group.LastChunk = _chunk.Id;
         if (!batch.Finished)
             return;
         _byNumber.Remove(batch.Number);

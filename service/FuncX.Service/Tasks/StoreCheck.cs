@@ -8,10 +8,11 @@ namespace FuncX.Service.Tasks;
 /// <param name="Submitted">Tasks whose submission is in them.</param>
 /// <param name="Results">Outcomes in them.</param>
 /// <param name="Unfinished">Tasks that have no outcome yet.</param>
+/// <param name="Labels">Labels of groups.</param>
 /// <param name="Bodies">Large arguments and results in segment files that were read and compared with their digests.</param>
 /// <param name="BodyBytes">Their bytes.</param>
 /// <param name="Problems">A sentence each, the first <see cref="StoreCheck.MostProblems"/>; empty: it is sound.</param>
-internal sealed record StoreReport(long Chunks, long Submitted, long Results, long Unfinished, long Bodies, long BodyBytes, IReadOnlyList<string> Problems);
+internal sealed record StoreReport(long Chunks, long Submitted, long Results, long Unfinished, long Labels, long Bodies, long BodyBytes, IReadOnlyList<string> Problems);
 
 /// <summary>
 /// Reads everything that a store keeps as a start and its clients would: every chunk, the live state, and each large body
@@ -29,6 +30,7 @@ internal sealed class StoreCheck : IChangeTarget
     private long _chunks;
     private long _submitted;
     private long _results;
+    private long _labels;
     private long _bodies;
     private long _bodyBytes;
 
@@ -63,7 +65,9 @@ internal sealed class StoreCheck : IChangeTarget
 
         foreach (var batch in state?.Batches.Values.Where(static batch => !batch.Finished && batch.LargeBytes is not null) ?? [])
             Try(() => CheckArguments(batch));
-        return new StoreReport(_chunks, _submitted, _results, state?.Unfinished ?? 0, _bodies, _bodyBytes, _problems);
+        if (state is not null)
+            Try(() => CheckLabels(state));
+        return new StoreReport(_chunks, _submitted, _results, state?.Unfinished ?? 0, _labels, _bodies, _bodyBytes, _problems);
     }
 
     public void Submitted(SubmissionRecord record, int offset, int bytes) => _submitted += record.Count;
@@ -119,6 +123,20 @@ internal sealed class StoreCheck : IChangeTarget
         {
             if (batch.Slots[index].State != SlotState.Done && record.LargeBytes![index] > 0)
                 CheckBody(record.Large![index], record.LargeBytes[index]);
+        }
+    }
+
+    private void CheckLabels(LiveState state)
+    {
+        foreach (var group in _store.Labels.All().GroupBy(static label => (label.Owner, label.Group)))
+        {
+            var (owner, name) = group.Key;
+            var labels = group.Select(static label => KeyValuePair.Create(label.Key, label.Value)).ToList();
+            _labels += labels.Count;
+            if (LabelRules.Check(labels) is { } wrong)
+                Say($"labels of group '{name}' of user {owner}: {wrong}");
+            if (!(state.Groups.TryGetValue((owner, name), out var live) && live.Batches > 0) && _store.Index.Count(owner, name).Batches == 0)
+                Say($"group '{name}' of user {owner} has labels and no tasks");
         }
     }
 

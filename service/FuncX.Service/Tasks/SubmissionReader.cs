@@ -58,6 +58,8 @@ public sealed class SubmissionReader(FunctionCatalog functions, EndpointCatalog 
             total += request.Lengths[index];
         if (total != request.Bodies.Length)
             return Invalid($"batch {id}: the lengths sum to {total} and bodies has {request.Bodies.Length} bytes; they must be the same");
+        if (request.Labels.Count > 0 && LabelRules.Check(request.Labels) is { } unlabelled)
+            return Invalid($"batch {id}: {unlabelled}");
         if (request.Options is not { } options)
             return SubmitOutcome.Accepted;
         if (options.Priority > byte.MaxValue)
@@ -127,6 +129,7 @@ public sealed class SubmissionReader(FunctionCatalog functions, EndpointCatalog 
             Function = function,
             Endpoint = endpoint,
             Group = request.Group,
+            Labels = request.Labels.Count > 0 ? new Dictionary<string, string>(request.Labels) : null,
             ContentType = (ContentType)request.ContentType,
             Priority = (byte)(request.Options?.Priority ?? 0),
             MaxAttempts = (ushort)(request.Options?.MaxAttempts is > 0 and var attempts ? attempts : (uint)limits.MaxAttempts),
@@ -144,7 +147,7 @@ public sealed class SubmissionReader(FunctionCatalog functions, EndpointCatalog 
         };
     }
 
-    /// <summary>Over everything that makes two submissions the same: not the time at the client, which a retry changes.</summary>
+    /// <summary>Over everything that makes two submissions the same: not the time at the client, which a retry changes, nor labels, which are the group's and may have been changed since.</summary>
     public static UInt128 Hash(SubmitRequest request, int function, int endpoint)
     {
         var hash = new XxHash128();

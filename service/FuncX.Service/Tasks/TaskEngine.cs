@@ -165,6 +165,15 @@ public sealed partial class TaskEngine : IDisposable
         return cancel.Task;
     }
 
+    /// <summary>Sets and removes labels of a group; the answer comes when it is durable.</summary>
+    /// <exception cref="StorageFullException">It is not.</exception>
+    internal ValueTask<SubmitOutcome> LabelAsync(int owner, string group, IEnumerable<KeyValuePair<string, string>> set, IReadOnlyCollection<string> remove)
+    {
+        var label = new LabelEvent(owner, group, set, remove);
+        Post(label, inline: true);
+        return label.Task;
+    }
+
     public ValueTask<bool> EndpointDeletedAsync(int number, string name)
     {
         var deleted = new EndpointDeletedEvent(number, name);
@@ -558,8 +567,9 @@ public sealed partial class TaskEngine : IDisposable
         }
 
         // Replay begins behind the last snapshot, so no chunk behind it may go.
-        if (_store.Prune(cutoff, needed, Volatile.Read(ref _safeChunk), PrunePatience))
+        if (_store.Prune(cutoff, needed, Volatile.Read(ref _safeChunk), PrunePatience, (owner, name) => _turn.State.Groups.TryGetValue((owner, name), out var group) && group.Batches > 0))
             _prunedAt = 0;
+        _turn.Labels.Forget();
         _indexAll = true;
         if (_store.LastChunk > _safeChunk)
             Snapshot();

@@ -36,15 +36,19 @@ public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, End
     /// <summary>Counts of a group of an owner; null: it has no tasks.</summary>
     public async ValueTask<GroupInfo?> GetGroupAsync(int owner, string name)
     {
-        var (live, indexed) = await engine.LookAsync(state => (state.Groups.TryGetValue((owner, name), out var group)
-            ? new GroupInfo { Group = name, Tasks = group.Tasks, Queued = group.Queued, Waiting = group.Waiting, Dispatched = group.Dispatched, Done = group.Done, Failed = group.Failed }
-            : new GroupInfo { Group = name }, state.Indexed));
+        var (live, lastChunk, indexed) = await engine.LookAsync(state => state.Groups.TryGetValue((owner, name), out var group)
+            ? (GroupReader.Describe(group), group.LastChunk, state.Indexed)
+            : (new GroupInfo { Group = name }, 0, state.Indexed));
         // What goes to the index after the look was counted in memory.
-        var (_, tasks, failed) = _store.Index.Count(owner, name, indexed);
+        var (_, tasks, failed, lastIndexed) = _store.Index.Count(owner, name, indexed);
         live.Tasks += tasks;
         live.Done += tasks;
         live.Failed += failed;
-        return live.Tasks == 0 ? null : live;
+        if (live.Tasks == 0)
+            return null;
+        live.Labels.Add(_store.Labels.Read(owner, name));
+        live.LastActive = _store.TimesOf([Math.Max(lastChunk, lastIndexed)])[0];
+        return live;
     }
 
     /// <summary>Tasks of a group, in memory first, then those in the index; <paramref name="after"/> is what the last answer's next said.</summary>

@@ -21,6 +21,7 @@ public static class TaskServices
         services.AddSingleton<DependencyReader>();
         services.AddSingleton<Submissions>();
         services.AddSingleton<TaskReader>();
+        services.AddSingleton<GroupReader>();
         services.AddSingleton<TasksService>();
         services.AddHostedService<TaskEngineHost>();
         return services;

@@ -8,12 +8,14 @@ using Grpc.Core;
 namespace FuncX.Service.Tasks;
 
 /// <summary>Calls and their outcomes over gRPC. Every batch, task and group is looked up by its owner: a foreign one answers like an unknown one.</summary>
-public sealed partial class TasksService(TaskEngine engine, Submissions submissions, TaskReader tasks, ServiceLimits limits, ILogger<TasksService> log) : Contracts.V1.Tasks.TasksBase
+public sealed partial class TasksService(TaskEngine engine, Submissions submissions, TaskReader tasks, GroupReader groups, ServiceLimits limits, ILogger<TasksService> log) : Contracts.V1.Tasks.TasksBase
 {
     private const int MostPending = 1024;
     private const long MostPendingBytes = 64 << 20;
     private const int DefaultList = 100;
     private const int MostList = 10_000;
+    private const int MostGroups = 1_000;
+    private const int MostSelectors = LabelChanges.MostLabels;
 
     public override async Task<SubmitReply> Submit(SubmitRequest request, ServerCallContext context)
     {
@@ -188,6 +190,45 @@ public sealed partial class TasksService(TaskEngine engine, Submissions submissi
     {
         CheckGroup(request.Group);
         return await tasks.GetGroupAsync(context.GetCaller().Owner.Number, request.Group) ?? throw UnknownGroup(request.Group);
+    }
+
+    public override async Task<ListGroupsReply> ListGroups(ListGroupsRequest request, ServerCallContext context)
+    {
+        var limit = request.Limit == 0 ? DefaultList : request.Limit;
+        if (limit is < 0 or > MostGroups)
+            throw Invalid($"limit is {request.Limit}; 1 to {MostGroups} are right, 0 means {DefaultList}");
+        if (request.Recent && request.After.Length > 0)
+            throw Invalid("after goes on by name; with recent there is no next page");
+        if (request.Labels.Count > MostSelectors)
+            throw Invalid($"there are {request.Labels.Count} label selectors; up to {MostSelectors} are right");
+        var selectors = new List<LabelSelector>(request.Labels.Count);
+        foreach (var text in request.Labels)
+            selectors.Add(LabelSelector.Parse(text, out var problem) ?? throw Invalid($"label selector '{Shorten(text)}': {problem}"));
+        return await groups.ListAsync(context.GetCaller().Owner.Number, request, selectors, limit);
+    }
+
+    public override async Task<GroupInfo> SetGroupLabels(SetGroupLabelsRequest request, ServerCallContext context)
+    {
+        CheckGroup(request.Group);
+        if (request.Set.Count == 0 && request.Remove.Count == 0)
+            throw Invalid($"nothing is said of group '{request.Group}'; labels to set or keys to remove are wanted");
+        if ((LabelRules.Check(request.Set) ?? request.Remove.Select(LabelRules.CheckKey).FirstOrDefault(static wrong => wrong is not null)) is { } wrong)
+            throw Invalid(wrong);
+        if (request.Remove.FirstOrDefault(request.Set.ContainsKey) is { } both)
+            throw Invalid($"label '{both}' is to be set and removed");
+        var owner = context.GetCaller().Owner.Number;
+        try
+        {
+            var outcome = await engine.LabelAsync(owner, request.Group, request.Set, request.Remove);
+            if (outcome.Status != StatusCode.OK)
+                throw new RpcException(new Status(outcome.Status, outcome.Message));
+        }
+        catch (StorageFullException problem)
+        {
+            throw new RpcException(new Status(StatusCode.ResourceExhausted, problem.Message));
+        }
+
+        return await tasks.GetGroupAsync(owner, request.Group) ?? throw UnknownGroup(request.Group);
     }
 
     private async ValueTask<TaskId?> FirstUnknownAsync(int owner, List<TaskId> ids)

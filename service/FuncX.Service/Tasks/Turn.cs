@@ -51,6 +51,9 @@ internal sealed class Turn(TaskStore store)
 
     public TaskTally Tally { get; } = new();
 
+    /// <summary>What the turn changes of groups' labels.</summary>
+    public LabelChanges Labels { get; } = new(store.Labels);
+
     /// <summary>Takes the tasks that become a trace; null: none do.</summary>
     public TaskTraces? Traces { get; init; }
 
@@ -85,6 +88,7 @@ internal sealed class Turn(TaskStore store)
         _submitted.Clear();
         _items.Clear();
         _marks.Clear();
+        Labels.Begin();
         Array.Clear(_results, 0, _resultCount);
         _resultCount = 0;
         _sectionCount = 0;
@@ -360,7 +364,7 @@ internal sealed class Turn(TaskStore store)
     {
         foreach (var batch in _touched)
             WriteSections(batch);
-        if (_changes.Length == 0 && _sectionCount == 0)
+        if (_changes.Length == 0 && _sectionCount == 0 && Labels.IsEmpty)
             return false;
         if (_sectionCount > ResultPosition.MostSections)
             throw new InvalidOperationException($"chunk {State.Chunk} has {_sectionCount} result sections; a cursor counts up to {ResultPosition.MostSections}");
@@ -371,7 +375,7 @@ internal sealed class Turn(TaskStore store)
             FailPoints.Pass("before-commit-results");
         foreach (var kind in _marks)
             FailPoints.Pass($"before-commit-{kind}");
-        store.Append(_changes.Written, _sections.Written, _sectionCount, Now, _firstBatch, Segment);
+        store.Append(_changes.Written, _sections.Written, _sectionCount, Now, _firstBatch, Segment, Labels);
         if (_submitted.Count > 0)
             FailPoints.Pass("after-commit-submit");
         if (results)
@@ -526,6 +530,7 @@ internal sealed class Turn(TaskStore store)
         batch.TurnFirst = batch.TurnLast = -1;
         if (batch.ResultChunks.Count == 0 || batch.ResultChunks[^1] != State.Chunk)
             batch.ResultChunks.Add(State.Chunk);
+        batch.Group.LastChunk = State.Chunk;
         if (batch.Finished)
             State.Finish(batch);
     }

@@ -22,7 +22,9 @@ public sealed class BackupTests
         await cluster.Api.SubmitAsync(ServiceApi.Request(turn, cluster.EndpointId, "large", Enumerable.Repeat($"[\"{s_large}\"]", 5)));
         await cluster.Api.WaitAsync("squares", 5_000);
         await cluster.Api.WaitAsync("large", 5);
-        await cluster.Api.SubmitAsync(ServiceApi.Request(nap, cluster.EndpointId, "unfinished", Enumerable.Repeat($"[30, \"{s_large}\"]", 4)));
+        var unfinished = ServiceApi.Request(nap, cluster.EndpointId, "unfinished", Enumerable.Repeat($"[30, \"{s_large}\"]", 4));
+        unfinished.Labels["kept"] = "yes";
+        await cluster.Api.SubmitAsync(unfinished);
 
         // Others go on submitting while it is made.
         using var enough = new CancellationTokenSource();
@@ -51,7 +53,7 @@ public sealed class BackupTests
         (await api.WaitAsync("squares", 5_000)).ShouldBeSquares(batches, 5_000);
         (await api.WaitAsync("large", 5)).Values.ShouldAllBe(static result => result.Text == $"\"{s_turned}\"");
         var group = await api.GroupAsync("unfinished");
-        (group.Tasks, group.Done).ShouldBe((4, 0));
+        (group.Tasks, group.Done, group.Labels["kept"]).ShouldBe((4, 0, "yes"));
         File.GetUnixFileMode($"{target}2").ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         await restored.StopAsync();
     });
@@ -69,7 +71,9 @@ public sealed class BackupTests
             await cluster.SubmitRangeAsync(square, "squares", 1_000);
             await cluster.Api.WaitAsync("squares", 1_000);
             await cluster.Endpoint.StopAsync();
-            await cluster.Api.SubmitAsync(ServiceApi.Request(turn, cluster.EndpointId, "waits", [$"[\"{s_large}\"]"]));
+            var waits = ServiceApi.Request(turn, cluster.EndpointId, "waits", [$"[\"{s_large}\"]"]);
+            (waits.Labels["a"], waits.Labels["b"]) = ("1", "2");
+            await cluster.Api.SubmitAsync(waits);
             await cluster.Service.StopAsync();
             sound = LocalCluster.NewDirectory("sound");
             await CopyAsync(cluster.Service.DataDirectory, sound);
@@ -80,6 +84,8 @@ public sealed class BackupTests
             var (exitCode, output) = await CheckAsync(_ => { });
             exitCode.ShouldBe(0, output);
             output.ShouldContain("1004 tasks submitted and 1003 results, 1 tasks unfinished, 4 large bodies");
+            output.ShouldContain("bytes, 2 labels of groups");
+            await FindsAsync("group 'nobodys' of user 1 has labels and no tasks", directory => Sql(directory, "INSERT INTO group_label VALUES(1, 'nobodys', 'a', '1')"));
 
             await FindsAsync("does not match its digest", directory => Flip(Largest(directory)));
             await FindsAsync("is gone; a body of", directory => File.Delete(Largest(directory)));

@@ -13,11 +13,11 @@ internal sealed class SubmitEvent(SubmissionRecord record, string endpointId, st
         if (TryAnswer(turn))
             return;
         Answer = Judge(turn.State, record, endpointId, functionId, limits, storageProblem);
-        if (Answer.Status != StatusCode.OK)
-            return;
-        if (record.After?.All(dependency => dependency.Ended != Wire.TaskOutcome.None || turn.State.Awaits(record.Key.Owner, dependency)) == false)
+        if (Answer.Status == StatusCode.OK && record.After?.All(dependency => dependency.Ended != Wire.TaskOutcome.None || turn.State.Awaits(record.Key.Owner, dependency)) == false)
             Answer = SubmitOutcome.Unsettled;
-        else
+        if (Answer.Status == StatusCode.OK && record.Labels is { } labels)
+            Answer = LabelEvent.Change(turn.Labels, record.Key.Owner, record.Group, labels, []);
+        if (Answer.Status == StatusCode.OK)
             turn.Submit(record);
     }
 
