@@ -56,6 +56,19 @@ public sealed class ServiceTasksEngineTests
     }
 
     [Fact]
+    public async Task The_same_batch_is_known_also_in_the_turn_that_moves_it_to_the_index()
+    {
+        using var harness = new EngineHarness();
+        // So many finished ones go there with the next turn.
+        var batches = Enumerable.Range(0, 8_192).Select(_ => harness.Batch(1, content: 1)).ToList();
+        await Task.WhenAll(batches.Select(batch => harness.Engine.SubmitAsync(batch, "e", "f", inline: false).AsTask()));
+        await harness.Engine.CancelAsync(EngineHarness.Owner, [], "g");
+        (await harness.Engine.SubmitAsync(batches[5], "e", "f", inline: true)).ShouldBe(SubmitOutcome.AcceptedBefore);
+        harness.Store.Index.Newest.ShouldBe(1);
+        (await harness.Engine.LookAsync(static state => (state.Unfinished, state.Batches.Count))).ShouldBe((0, 0));
+    }
+
+    [Fact]
     public async Task A_lost_attempt_is_tried_again_until_the_attempts_are_used_up()
     {
         using var harness = new EngineHarness();

@@ -29,8 +29,9 @@ internal sealed class SubmitEvent(SubmissionRecord record, string endpointId, st
             return true;
         }
 
-        // Batches that moved from memory to the index between the caller's own search and this turn.
-        if (turn.Store.Index.Newest <= searchedUpTo || turn.Store.Index.Find(record.Key, searchedUpTo) is not { } finished)
+        // Batches that moved from memory to the index between the caller's own search and this turn, and those that do with it.
+        var finished = turn.Segment?.Find(record.Key) ?? (turn.Store.Index.Newest > searchedUpTo ? turn.Store.Index.Find(record.Key, searchedUpTo) : null);
+        if (finished is null)
             return false;
         Answer = Known(record.Key, record.Content == finished.Content);
         return true;
