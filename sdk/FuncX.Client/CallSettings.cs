@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using FuncX.Contracts.V1;
 using FuncX.Wire;
 
@@ -37,6 +38,12 @@ public sealed record CallSettings
     public IReadOnlyList<BatchId> AfterBatches { get; init; } = [];
 
     internal bool WaitsForOthers => After.Count > 0 || AfterBatches.Count > 0;
+
+    /// <summary>
+    /// Labels that these calls bring to their group, which keeps those it has beside them; up to 32. A key is 1 to 64 letters, digits, '.', '_', '/' or '-', a value has up to 256
+    /// characters. Every message brings them: one that is removed while a map runs comes back.
+    /// </summary>
+    public IReadOnlyDictionary<string, string> Labels { get; init; } = ReadOnlyDictionary<string, string>.Empty;
 
     internal TaskOptions ToContract()
     {

@@ -120,6 +120,7 @@ public sealed class FuncXClient : IAsyncDisposable
     {
         var bulk = new BulkSubmission(_service, group, _time, progress);
         var like = new SubmitRequest { FunctionId = function.Value, EndpointId = endpoint.Value, ContentType = (uint)ContentType.Json, Options = (settings ?? Plain).ToContract() };
+        like.Labels.Add((settings ?? Plain).Labels.ToDictionary());
         var body = new PooledBuffer(4096);
         try
         {
@@ -217,7 +218,7 @@ public sealed class FuncXClient : IAsyncDisposable
     {
         options ??= new MapOptions();
         options.Validate();
-        var target = new SubmitTarget(function, endpoint, options.Group ?? NewGroup(), options.Settings.ToContract());
+        var target = new SubmitTarget(function, endpoint, options.Group ?? NewGroup(), options.Settings.ToContract()) { Labels = options.Settings.Labels };
         return new MapSetup<TArg, TResult>(
             target, options, options.BatchSize ?? _options.BatchSize, _options.BatchBytes, _session.Encoder(argumentType), _session.Decoder(resultType), _time);
     }

@@ -12,6 +12,7 @@ public sealed class CliJsonTests : CommandHarness
 {
     private const string Function = "function_id,name,kind,entry,description,registered_at,requires";
     private const string Endpoint = "endpoint_id,name,description,online,last_seen,registered_at,epoch,version,queued,dispatched,status";
+    private const string Group = "group,tasks,queued,waiting,dispatched,done,failed,labels,last_active";
     private const string Task = "task,function_id,endpoint_id,group,state,outcome,waiting_for,attempts,losses,max_attempts,code,times,hops";
 
     [Theory]
@@ -30,8 +31,10 @@ public sealed class CliJsonTests : CommandHarness
     [InlineData("task,outcome,value,stdout,stderr", "task", "result", "TASK")]
     [InlineData("task,outcome,error,stdout,stderr", "task", "result", "FAILED")]
     [InlineData("cancelled", "task", "cancel", "TASK")]
-    [InlineData("group,tasks,queued,waiting,dispatched,done,failed", "group", "show", "g")]
-    [InlineData("group,tasks,queued,waiting,dispatched,done,failed", "group", "wait", "g")]
+    [InlineData(Group, "group", "show", "g")]
+    [InlineData(Group, "group", "wait", "g")]
+    [InlineData(Group, "group", "list")]
+    [InlineData(Group, "group", "label", "g", "a=1")]
     [InlineData("task,value,cursor", "group", "results", "g")]
     [InlineData("task,error,cursor", "group", "results", "failed")]
     [InlineData("cancelled", "group", "cancel", "g")]

@@ -355,7 +355,7 @@ public sealed class CliTests : CommandHarness
     {
         await SubmitOneAsync("g2");
 
-        (await ServiceAsync("group", "show", "g2", "--json")).Output.ShouldBe("""{"group":"g2","tasks":1,"queued":0,"waiting":0,"dispatched":0,"done":1,"failed":0}""" + "\n");
+        (await ServiceAsync("group", "show", "g2", "--json")).Output.ShouldBe("""{"group":"g2","tasks":1,"queued":0,"waiting":0,"dispatched":0,"done":1,"failed":0,"labels":{},"last_active":1700000000000000}""" + "\n");
         (await ServiceAsync("group", "wait", "g2")).Code.ShouldBe(0);
         (await ServiceAsync("group", "results", "g2")).Output.ShouldContain("\"value\":7,\"cursor\":7}");
         (await ServiceAsync("group", "results", "g2", "--cursor", "7")).Output.ShouldBeEmpty();

@@ -73,19 +73,52 @@ public sealed class TopTests : IAsyncLifetime
     public async Task It_goes_on_until_it_is_interrupted(bool json)
     {
         var endpoint = _service.State.AddEndpoint("lab");
-        var start = new ProcessStartInfo(Program) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
-        start.Environment["FUNCX_CONFIG_DIR"] = _directory;
-        foreach (var argument in (string[])["top", "--interval", "0.1", "--service", _service.Address.ToString(), "--token-file", Path.Combine(_directory, "token"), .. json ? ["--json"] : Array.Empty<string>()])
-            start.ArgumentList.Add(argument);
-        _process = Process.Start(start)!;
+        Start(json);
         await SeesAsync(json ? "\"busy\":0,\"workers\":2" : "endpoint lab online busy 0 workers 2");
         endpoint.Status.WorkersBusy = 2;
         endpoint.Status.Completed = 1_000;
         await SeesAsync(json ? "\"busy\":2,\"workers\":2" : "busy 2 workers 2 waiting 0 running 0 done 1000 done_per_s");
-        using var kill = Process.Start("kill", ["-INT", $"{_process.Id}"]);
+        using var kill = Process.Start("kill", ["-INT", $"{_process!.Id}"]);
         await _process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(Moment, TestContext.Current.CancellationToken);
         _process.ExitCode.ShouldBe(0);
         (await _process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken)).ShouldBe("");
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Without_names_it_shows_the_unfinished_groups_of_each_moment(bool json)
+    {
+        var (function, endpoint) = (_service.State.AddFunction("same"), _service.State.AddEndpoint("lab"));
+        _service.State.Holding = true;
+        await using var client = _service.Client(new FuncX.Client.FuncXClientOptions { Group = "one" });
+        await (await client.SubmitAsync<int, int>(function, endpoint, 1)).Accepted;
+        Start(json);
+        await SeesAsync(json ? "\"name\":\"one\",\"tasks\":1,\"waiting\":1" : "group one tasks 1 waiting 1");
+        await using var other = _service.Client(new FuncX.Client.FuncXClientOptions { Group = "two" });
+        await (await other.SubmitAsync<int, int>(function, endpoint, 2)).Accepted;
+        await SeesAsync(json ? "\"name\":\"two\",\"tasks\":1" : "group two tasks 1");
+        _service.State.Release();
+        // Of lines two in a row of the only endpoint say that no group stood between.
+        if (json)
+            await SeesAsync("\"groups\":[]");
+        else
+            await SeesAsync(static lines => lines is [.., var before, var last] && before.Contains(" endpoint ", StringComparison.Ordinal) && last.Contains(" endpoint ", StringComparison.Ordinal));
+        _service.State.GroupLists.ShouldAllBe(static request => request.Recent && request.Unfinished && request.Limit == 20);
+    }
+
+    [Fact]
+    public void A_group_that_is_shown_again_after_a_while_begins_anew()
+    {
+        var time = new FakeTimeProvider();
+        var (group, view) = (new GroupInfo { Group = "g", Tasks = 10, Done = 1 }, new TopView());
+        view.Take([], [group], time.GetTimestamp(), time);
+        time.Advance(TimeSpan.FromSeconds(2));
+        view.Take([], [], time.GetTimestamp(), time);
+        time.Advance(TimeSpan.FromSeconds(2));
+        group.Done = 9;
+        view.Take([], [group], time.GetTimestamp(), time);
+        view.Groups.ShouldHaveSingleItem().DonePerS.ShouldBe(0);
     }
 
     private static void Compare(Action<EndpointInfo> ofEndpoint, Action<GroupInfo> ofGroup, string line)
@@ -115,13 +148,24 @@ public sealed class TopTests : IAsyncLifetime
         return text.ToString().Split('\n').Select(static line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries))).Where(static line => !line.All(static letter => letter is '─' or ' ' or '-')).ToArray();
     }
 
-    private async Task SeesAsync(string text)
+    private void Start(bool json)
     {
-        var seen = new StringBuilder();
-        while (!seen.ToString().Contains(text, StringComparison.Ordinal))
+        var start = new ProcessStartInfo(Program) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        start.Environment["FUNCX_CONFIG_DIR"] = _directory;
+        foreach (var argument in (string[])["top", "--interval", "0.1", "--service", _service.Address.ToString(), "--token-file", Path.Combine(_directory, "token"), .. json ? ["--json"] : Array.Empty<string>()])
+            start.ArgumentList.Add(argument);
+        _process = Process.Start(start)!;
+    }
+
+    private Task SeesAsync(string text) => SeesAsync(lines => lines.Any(line => line.Contains(text, StringComparison.Ordinal)));
+
+    private async Task SeesAsync(Predicate<List<string>> seen)
+    {
+        var lines = new List<string>();
+        while (!seen(lines))
         {
             var line = await _process!.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(Moment, TestContext.Current.CancellationToken);
-            seen.AppendLine(line ?? throw new InvalidOperationException($"it ended before it showed '{text}': {seen}"));
+            lines.Add(line ?? throw new InvalidOperationException($"it ended before it showed what was waited for: {string.Join('\n', lines)}"));
         }
     }
 }

@@ -40,6 +40,8 @@ internal sealed class CallOptions
         Description = "Run after this task, or after all of this batch, of the same --group; if one fails these calls end as rejected. May be repeated.", HelpName = "task|batch", Arity = ArgumentArity.ZeroOrMore,
     };
 
+    public Option<string[]> Labels { get; } = LabelOption.Of("Label of the calls' group, as campaign=spring. May be repeated.", "key=value");
+
     public Option<string?> Group { get; } = GroupOption("--group", "Group of these calls");
 
     public static Option<string?> GroupOption(string option, string description)
@@ -65,6 +67,7 @@ internal sealed class CallOptions
         command.Add(RetryBackoff);
         command.Add(After);
         command.Add(Group);
+        command.Add(Labels);
     }
 
     public CallSettings Settings(Invocation invocation) => new()
@@ -75,6 +78,7 @@ internal sealed class CallOptions
         Retry = RetryOf(invocation),
         After = [.. AfterOf(invocation).Where(static name => name.Contains('-', StringComparison.Ordinal)).Select(TaskCommands.Parse)],
         AfterBatches = [.. AfterOf(invocation).Where(static name => !name.Contains('-', StringComparison.Ordinal)).Select(ParseBatch)],
+        Labels = LabelOption.Read("--label", invocation.Parsed.GetValue(Labels) ?? []),
     };
 
     private string[] AfterOf(Invocation invocation)

@@ -7,17 +7,55 @@ using FuncX.Contracts.V1;
 
 namespace FuncX.Cli.Commands;
 
-/// <summary><c>funcx group show|wait|results|rerun|cancel</c>.</summary>
+/// <summary><c>funcx group list|show|label|wait|results|rerun|cancel</c>.</summary>
 internal static class GroupCommands
 {
-    public static Command Create(CommandLine commands) => new("group", "Look at, wait for, read, repeat and cancel groups of tasks.")
+    public static Command Create(CommandLine commands) => new("group", "List, look at, label, wait for, read, repeat and cancel groups of tasks.")
     {
+        List(commands),
         Show(commands),
+        Label(commands),
         Wait(commands),
         Results(commands),
         Rerun(commands),
         Cancel(commands),
     };
+
+    private static Command List(CommandLine commands)
+    {
+        var labels = LabelOption.Of("Only groups that have the label: a key, or KEY=VALUE. May be repeated: all of them are wanted.", "selector");
+        var prefix = new Option<string?>("--prefix") { Description = "Only groups whose names begin so.", HelpName = "text" };
+        var unfinished = new Option<bool>("--unfinished") { Description = "Only groups with tasks that have not ended." };
+        var command = new Command("list", "List your groups by name, those that have ended among them until their results expire.") { labels, prefix, unfinished };
+        commands.On(command, async (invocation, cancellation) =>
+        {
+            await using var client = invocation.Connect();
+            var groups = client.Tasks.ListGroupsAsync(
+                invocation.Parsed.GetValue(labels), invocation.Parsed.GetValue(prefix) ?? "", invocation.Parsed.GetValue(unfinished), cancellation);
+            if (invocation.IsJson)
+                invocation.WriteJson(await groups.Select(Document).ToListAsync(cancellation));
+            else
+                Write(invocation, await groups.ToListAsync(cancellation));
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    private static Command Label(CommandLine commands)
+    {
+        var name = Name();
+        var labels = new Argument<string[]>("labels") { Description = "KEY=VALUE sets a label, KEY- removes it.", Arity = ArgumentArity.OneOrMore };
+        var command = new Command("label", "Set and remove labels of a group.") { name, labels };
+        commands.On(command, async (invocation, cancellation) =>
+        {
+            var texts = invocation.Parsed.GetRequiredValue(labels).ToLookup(static text => text.EndsWith('-') && !text.Contains('='));
+            var set = LabelOption.Read("the label", texts[false]);
+            await using var client = invocation.Connect();
+            Write(invocation, await client.Tasks.SetGroupLabelsAsync(invocation.Parsed.GetRequiredValue(name), set, texts[true].Select(static text => text[..^1]), cancellation));
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
 
     private static Command Show(CommandLine commands)
     {
@@ -150,16 +188,29 @@ internal static class GroupCommands
         return group;
     }
 
+    private static object Document(GroupInfo group) =>
+        new { group.Group, group.Tasks, group.Queued, group.Waiting, group.Dispatched, group.Done, group.Failed, Labels = Sorted(group), group.LastActive };
+
     private static void Write(Invocation invocation, GroupInfo group)
     {
         if (invocation.IsJson)
+            invocation.WriteJson(Document(group));
+        else
+            Write(invocation, [group]);
+    }
+
+    private static void Write(Invocation invocation, IReadOnlyList<GroupInfo> groups)
+    {
+        var table = Tables.New("group", "tasks", "queued", "waiting", "dispatched", "done", "failed", "last active", "labels");
+        foreach (var group in groups)
         {
-            invocation.WriteJson(new { group.Group, group.Tasks, group.Queued, group.Waiting, group.Dispatched, group.Done, group.Failed });
-            return;
+            table.Add(
+                group.Group, $"{group.Tasks}", $"{group.Queued}", $"{group.Waiting}", $"{group.Dispatched}", $"{group.Done}", $"{group.Failed}",
+                group.LastActive == 0 ? "" : Tables.Time(group.LastActive), string.Join(' ', Sorted(group).Select(static label => $"{label.Key}={label.Value}")));
         }
 
-        var table = Tables.New("group", "tasks", "queued", "waiting", "dispatched", "done", "failed");
-        table.Add(group.Group, $"{group.Tasks}", $"{group.Queued}", $"{group.Waiting}", $"{group.Dispatched}", $"{group.Done}", $"{group.Failed}");
         invocation.Terminal.People.Write(table);
     }
+
+    private static SortedDictionary<string, string> Sorted(GroupInfo group) => new(group.Labels, StringComparer.Ordinal);
 }

@@ -23,13 +23,13 @@ internal static class SubmitCommand
 
     private static async Task<int> SubmitAsync(Invocation invocation, CallOptions options, FileInfo? file, CancellationToken cancellation)
     {
-        var group = invocation.Parsed.GetValue(options.Group) ?? FuncXClient.NewGroup();
+        var (group, settings) = (invocation.Parsed.GetValue(options.Group) ?? FuncXClient.NewGroup(), options.Settings(invocation));
         await using var client = invocation.Connect();
         using var lines = ArgumentLines.Open(file, invocation.Terminal.Input);
         var (function, endpoint) = await options.ResolveAsync(invocation, client, cancellation);
         await invocation.Terminal.Error.WriteLineAsync($"group {group}");
         var submitted = await ProgressBar.RunAsync(
-            invocation, $"group {group}", lines.Count, report => client.SubmitAllAsync(function, endpoint, lines.ReadAsync(cancellation), group, options.Settings(invocation), report, cancellation));
+            invocation, $"group {group}", lines.Count, report => client.SubmitAllAsync(function, endpoint, lines.ReadAsync(cancellation), group, settings, report, cancellation));
         if (invocation.IsJson)
             invocation.WriteJson(new { Group = group, Submitted = submitted.Count, Batches = submitted.Batches.Select(static batch => batch.ToString()) });
         else

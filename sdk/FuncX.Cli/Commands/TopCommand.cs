@@ -8,9 +8,12 @@ namespace FuncX.Cli.Commands;
 /// <summary><c>funcx top</c>: redrawn in place on a terminal; lines, or with <c>--json</c> a JSON object a line, where there is none.</summary>
 internal static class TopCommand
 {
+    /// <summary>Groups shown when none are named: a screen of them.</summary>
+    private const int MostGroups = 20;
+
     public static Command Create(CommandLine commands)
     {
-        var groups = new Argument<string[]>("group") { Description = "Groups to show below the endpoints.", Arity = ArgumentArity.ZeroOrMore };
+        var groups = new Argument<string[]>("group") { Description = $"Groups to show below the endpoints; when left out the unfinished ones that were active last, {MostGroups} at most.", Arity = ArgumentArity.ZeroOrMore };
         var interval = new Option<double>("--interval") { Description = "How often", HelpName = "SECONDS", DefaultValueFactory = _ => 2 };
         interval.Validators.Add(result =>
         {
@@ -57,15 +60,23 @@ internal static class TopCommand
         invocation.Terminal.Output.Flush();
     }
 
+    private static async Task<IReadOnlyList<GroupInfo>> GroupsAsync(FuncXClient client, string[] named, CancellationToken cancellation)
+    {
+        if (named.Length == 0)
+            return await client.Tasks.ListRecentGroupsAsync(MostGroups, unfinished: true, cancellation);
+        var groups = new List<GroupInfo>(named.Length);
+        foreach (var name in named)
+            groups.Add(await client.Tasks.GetGroupAsync(name, cancellation));
+        return groups;
+    }
+
     private static async Task FollowAsync(FuncXClient client, string[] named, TimeSpan pause, Action<TopView> show, CancellationToken cancellation)
     {
         var (view, time) = (new TopView(), TimeProvider.System);
         while (true)
         {
             var endpoints = await client.Endpoints.ListAsync(cancellation);
-            var groups = new List<GroupInfo>(named.Length);
-            foreach (var name in named)
-                groups.Add(await client.Tasks.GetGroupAsync(name, cancellation));
+            var groups = await GroupsAsync(client, named, cancellation);
             view.Take(endpoints, groups, time.GetTimestamp(), time);
             show(view);
             await Task.Delay(pause, time, cancellation);

@@ -9,7 +9,8 @@ namespace FuncX.Cli.Commands;
 /// <summary>What <c>funcx top</c> shows of one moment; rates are those since the moment before.</summary>
 internal sealed class TopView
 {
-    private readonly Dictionary<string, long> _before = [];
+    private Dictionary<string, long> _before = [];
+    private Dictionary<string, long> _now = [];
     private long _beforeTime;
 
     public IReadOnlyList<TopEndpoint> Endpoints { get; private set; } = [];
@@ -18,7 +19,7 @@ internal sealed class TopView
 
     /// <summary>Takes what the service says now.</summary>
     /// <param name="endpoints">The caller's endpoints.</param>
-    /// <param name="groups">The groups that were asked for.</param>
+    /// <param name="groups">Groups to show; they may be others each time.</param>
     /// <param name="now">A time of <paramref name="time"/>.</param>
     /// <param name="time">Tells how long ago the moment before was.</param>
     public void Take(IReadOnlyList<EndpointInfo> endpoints, IReadOnlyList<GroupInfo> groups, long now, TimeProvider time)
@@ -27,6 +28,7 @@ internal sealed class TopView
         Endpoints = [.. endpoints.Select(endpoint => Of(endpoint, endpoint.Status ?? new EndpointStatus(), since))];
         Groups = [.. groups.Select(group => new TopGroup(group.Group, group.Tasks, group.Queued, group.Dispatched, group.Done, group.Failed, PerSecond($"group {group.Group}", group.Done, since)))];
         _beforeTime = now;
+        (_before, _now) = (_now, []);
     }
 
     /// <summary>Tables for a screen.</summary>
@@ -62,7 +64,7 @@ internal sealed class TopView
     private double PerSecond(string name, long done, TimeSpan since)
     {
         var rate = _before.TryGetValue(name, out var before) && since > TimeSpan.Zero ? Math.Max(0, done - before) / since.TotalSeconds : 0;
-        _before[name] = done;
+        _now[name] = done;
         return rate;
     }
 }

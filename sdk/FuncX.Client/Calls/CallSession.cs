@@ -59,7 +59,7 @@ internal sealed class CallSession : IResultReceiver, IAsyncDisposable
     public async Task<TaskHandle<TResult>[]> SubmitManyAsync<TArg, TResult>(
         FunctionId function, EndpointId endpoint, IEnumerable<TArg> arguments, CallSettings settings, JsonTypeInfo<TArg>? argumentType, JsonTypeInfo<TResult>? resultType, CancellationToken cancellation)
     {
-        var target = new SubmitTarget(function, endpoint, Group, settings.ToContract());
+        var target = new SubmitTarget(function, endpoint, Group, settings.ToContract()) { Labels = settings.Labels };
         var encoder = Encoder(argumentType);
         var decoder = Decoder(resultType);
         var handles = new List<TaskHandle<TResult>>(arguments.TryGetNonEnumeratedCount(out var count) ? count : 16);
@@ -168,7 +168,7 @@ internal sealed class CallSession : IResultReceiver, IAsyncDisposable
         var key = (function, endpoint, settings, (object?)resultType ?? typeof(TResult));
         if (_lanes.TryGetValue(key, out var known))
             return (CallLane<TResult>)known;
-        var lane = new CallLane<TResult>(this, new SubmitTarget(function, endpoint, Group, settings.ToContract()), Decoder(resultType));
+        var lane = new CallLane<TResult>(this, new SubmitTarget(function, endpoint, Group, settings.ToContract()) { Labels = settings.Labels }, Decoder(resultType));
         // What waits for others is hardly ever like the call before it.
         return settings.WaitsForOthers ? lane : _lanes.Count < LanesKept ? (CallLane<TResult>)_lanes.GetOrAdd(key, lane) : lane;
     }

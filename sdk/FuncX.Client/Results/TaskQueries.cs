@@ -28,6 +28,45 @@ public sealed class TaskQueries
     public Task<GroupInfo> GetGroupAsync(string group, CancellationToken cancellation = default) => _service.CallAsync(
         options => _service.Tasks.GetGroupAsync(new GetGroupRequest { Group = group }, options), $"Group {group}", cancellation);
 
+    /// <summary>Your groups, by name: those with unfinished tasks, and those that have ended until their results expire.</summary>
+    /// <param name="labels">KEY or KEY=VALUE; a group must have all of them.</param>
+    /// <param name="prefix">What the name begins with.</param>
+    /// <param name="unfinished">Only groups with tasks that have not ended.</param>
+    public async IAsyncEnumerable<GroupInfo> ListGroupsAsync(
+        IEnumerable<string>? labels = null, string prefix = "", bool unfinished = false, [EnumeratorCancellation] CancellationToken cancellation = default)
+    {
+        var request = new ListGroupsRequest { Labels = { labels ?? [] }, Prefix = prefix, Unfinished = unfinished, Limit = 1_000 };
+        do
+        {
+            var reply = await _service.CallAsync(options => _service.Tasks.ListGroupsAsync(request, options), "Listing groups", cancellation);
+            foreach (var group in reply.Groups)
+                yield return group;
+            request.After = reply.Next;
+        }
+        while (request.After.Length > 0);
+    }
+
+    /// <summary>The groups that were active last, the last first.</summary>
+    /// <param name="most">1 to 1,000.</param>
+    /// <param name="unfinished">Only groups with tasks that have not ended.</param>
+    public async Task<IReadOnlyList<GroupInfo>> ListRecentGroupsAsync(int most, bool unfinished = false, CancellationToken cancellation = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(most, 1);
+        var request = new ListGroupsRequest { Unfinished = unfinished, Limit = most, Recent = true };
+        return (await _service.CallAsync(options => _service.Tasks.ListGroupsAsync(request, options), "Listing groups", cancellation)).Groups;
+    }
+
+    /// <summary>Sets and removes labels of a group; gives it as it is then.</summary>
+    /// <param name="set">Beside those that it has; a key that it has gets the new value.</param>
+    /// <param name="remove">Keys; one that it does not have is no mistake.</param>
+    public Task<GroupInfo> SetGroupLabelsAsync(
+        string group, IReadOnlyDictionary<string, string>? set = null, IEnumerable<string>? remove = null, CancellationToken cancellation = default)
+    {
+        var request = new SetGroupLabelsRequest { Group = group, Remove = { remove ?? [] } };
+        request.Set.Add((set ?? System.Collections.ObjectModel.ReadOnlyDictionary<string, string>.Empty).ToDictionary());
+        return _service.CallAsync(options => _service.Tasks.SetGroupLabelsAsync(request, options), $"Labels of group {group}", cancellation);
+    }
+
     /// <summary>Tasks of a group, without values.</summary>
     public async IAsyncEnumerable<TaskInfo> ListAsync(
         string group, TaskState state = TaskState.Unspecified, [EnumeratorCancellation] CancellationToken cancellation = default)

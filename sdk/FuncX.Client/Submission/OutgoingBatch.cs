@@ -34,6 +34,8 @@ internal abstract class OutgoingBatch
             ContentType = (uint)ContentType.Json,
             Options = target.Options,
         };
+        if (target.Labels.Count > 0)
+            _request.Labels.Add(target.Labels.ToDictionary());
     }
 
     public BatchId Id { get; }

@@ -14,6 +14,7 @@ public sealed class FakeState : IDisposable
     private readonly Dictionary<string, (byte[] Content, TaskInfo[] Tasks)> _batches = [];
     private readonly Dictionary<string, List<ResultChunk>> _groups = [];
     private readonly List<(SubmitRequest Request, TaskInfo[] Tasks)> _held = [];
+    private readonly Dictionary<string, Dictionary<string, string>> _labels = [];
     private CancellationTokenSource _streams = new();
     private CancellationTokenSource _results = new();
     private readonly List<(int Calls, TaskCompletionSource Reached)> _awaited = [];
@@ -58,6 +59,10 @@ public sealed class FakeState : IDisposable
     public bool Forgetting { get; set; }
 
     public List<SubmitRequest> Submissions { get; } = [];
+
+    public List<ListGroupsRequest> GroupLists { get; } = [];
+
+    public int GroupsPerPage { get; set; } = 1_000;
 
     public int DuplicateSubmissions { get; private set; }
 
@@ -184,6 +189,7 @@ public sealed class FakeState : IDisposable
                 return new Status(StatusCode.NotFound, $"no function {request.FunctionId}");
             if (!Endpoints.Exists(candidate => candidate.EndpointId == request.EndpointId))
                 return new Status(StatusCode.NotFound, $"no endpoint {request.EndpointId}");
+            Label(request.Group, request.Labels, []);
             var tasks = Run(request, function, key);
             if (!Forgetting)
                 _batches.Add(key, (content, tasks));
@@ -195,6 +201,25 @@ public sealed class FakeState : IDisposable
             TellAccepted();
             return Status.DefaultSuccess;
         }
+    }
+
+    public void Label(string group, IEnumerable<KeyValuePair<string, string>> set, IEnumerable<string> remove)
+    {
+        lock (_gate)
+        {
+            if (!_labels.TryGetValue(group, out var labels))
+                _labels.Add(group, labels = []);
+            foreach (var (key, value) in set)
+                labels[key] = value;
+            foreach (var key in remove)
+                labels.Remove(key);
+        }
+    }
+
+    public Dictionary<string, string> LabelsOf(string group)
+    {
+        lock (_gate)
+            return new(_labels.GetValueOrDefault(group, []));
     }
 
     public TaskInfo? Find(string id)

@@ -97,14 +97,46 @@ public sealed class FakeTasks(FakeState state) : Tasks.TasksBase
         var tasks = state.Group(request.Group);
         if (tasks.Count == 0)
             throw new RpcException(new Status(StatusCode.NotFound, $"no group {request.Group}"));
-        return Task.FromResult(new GroupInfo
+        return Task.FromResult(Info(request.Group));
+    }
+
+    public override Task<ListGroupsReply> ListGroups(ListGroupsRequest request, ServerCallContext context)
+    {
+        lock (state.GroupLists)
+            state.GroupLists.Add(request.Clone());
+        var found = state.Group("").Select(static task => task.Group).Distinct().Order(StringComparer.Ordinal).Select(Info)
+            .Where(group => group.Group.StartsWith(request.Prefix, StringComparison.Ordinal) && string.CompareOrdinal(group.Group, request.After) > 0)
+            .Where(group => !request.Unfinished || group.Done < group.Tasks)
+            .Where(group => request.Labels.All(label => label.Split('=') is [var key, var value] ? group.Labels.GetValueOrDefault(key) == value : group.Labels.ContainsKey(label)))
+            .ToList();
+        var page = Math.Min(request.Limit, state.GroupsPerPage);
+        var reply = new ListGroupsReply { Next = found.Count > page && !request.Recent ? found[page - 1].Group : "" };
+        reply.Groups.AddRange(found.Take(page));
+        return Task.FromResult(reply);
+    }
+
+    public override Task<GroupInfo> SetGroupLabels(SetGroupLabelsRequest request, ServerCallContext context)
+    {
+        if (state.Group(request.Group).Count == 0)
+            throw new RpcException(new Status(StatusCode.NotFound, $"no group {request.Group}"));
+        state.Label(request.Group, request.Set, request.Remove);
+        return Task.FromResult(Info(request.Group));
+    }
+
+    private GroupInfo Info(string name)
+    {
+        var tasks = state.Group(name);
+        var info = new GroupInfo
         {
-            Group = request.Group,
+            Group = name,
             Tasks = tasks.Count,
             Queued = tasks.Count(task => task.State == TaskState.Queued),
             Done = tasks.Count(task => task.State == TaskState.Done),
             Failed = tasks.Count(task => task.State == TaskState.Done && task.Outcome != Outcome.Value),
-        });
+            LastActive = 1_700_000_000_000_000,
+        };
+        info.Labels.Add(state.LabelsOf(name));
+        return info;
     }
 
     public override Task<ListTasksReply> List(ListTasksRequest request, ServerCallContext context)

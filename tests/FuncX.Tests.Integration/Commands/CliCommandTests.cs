@@ -285,15 +285,26 @@ public sealed class CliCommandTests(SharedCluster shared)
 
         var table = await RunAsync(0, "group", "wait", group);
 
-        Cells(table, 0).ShouldBe(["group", "tasks", "queued", "waiting", "dispatched", "done", "failed"]);
-        Cells(table, 2).ShouldBe([group, "3", "0", "0", "0", "3", "0"]);
+        Cells(table, 0).ShouldBe(["group", "tasks", "queued", "waiting", "dispatched", "done", "failed", "last", "active", "labels"]);
+        Cells(table, 2)[..7].ShouldBe([group, "3", "0", "0", "0", "3", "0"]);
         (await shared.Api.GroupAsync(group)).Done.ShouldBe(3);
         var counts = Parse(await RunAsync(0, "group", "wait", group, "--json"));
-        counts.EnumerateObject().Select(static property => property.Name).ShouldBe(["group", "tasks", "queued", "waiting", "dispatched", "done", "failed"]);
+        counts.EnumerateObject().Select(static property => property.Name).ShouldBe(["group", "tasks", "queued", "waiting", "dispatched", "done", "failed", "labels", "last_active"]);
         counts.GetProperty("done").GetInt32().ShouldBe(3);
 
+        // What the real service keeps of labels, and lists.
+        var (key, square) = ($"k{Guid.NewGuid():N}", await shared.FunctionAsync(Python.Square));
+        (await RunAsync(0, "run", square, "test", "2", "--group", group + "-2", "--label", $"{key}=1")).ShouldHaveSingleItem();
+        Cells(await RunAsync(0, "group", "label", group, $"{key}=2", "other-"), 2)[^1].ShouldBe($"{key}=2");
+        foreach (var (selector, names) in new[] { (key, new[] { group, group + "-2" }), ($"{key}=2", [group]) })
+            Parse(await RunAsync(0, "group", "list", "--label", selector, "--json")).EnumerateArray().Select(static one => one.GetProperty("group").GetString()).ShouldBe(names);
+        Parse(await RunAsync(0, "group", "list", "--unfinished", "--prefix", group, "--json")).GetArrayLength().ShouldBe(0);
+        Parse(await RunAsync(0, "group", "list", "--prefix", group, "--json")).GetArrayLength().ShouldBe(2);
+        await RunAsync(1, "group", "list", "--label", "a b");
+        await RunAsync(5, "group", "label", "no-such-group", "a=1");
+
         await SubmitAsync(Python.Fail, group, "[1]");
-        Cells(await RunAsync(1, "group", "wait", group), 2).ShouldBe([group, "4", "0", "0", "0", "4", "1"]);
+        Cells(await RunAsync(1, "group", "wait", group), 2)[..7].ShouldBe([group, "4", "0", "0", "0", "4", "1"]);
         Parse(await RunAsync(1, "group", "wait", group, "--json")).GetProperty("failed").GetInt32().ShouldBe(1);
         await RunAsync(5, "group", "wait", "no-such-group");
         await RunAsync(2, "group", "wait");

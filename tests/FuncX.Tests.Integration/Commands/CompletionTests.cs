@@ -53,6 +53,8 @@ public sealed class CompletionTests : IDisposable
         (await TabAsync("funcx en")).ShouldBe(["endpoint"]);
         (await TabAsync("funcx endpoint ")).ShouldBe(["delete", "list", "show"], ignoreOrder: true);
         (await TabAsync("funcx endpoint list --j")).ShouldBe(["--json"]);
+        (await TabAsync("funcx group l")).ShouldBe(["label", "list"], ignoreOrder: true);
+        (await TabAsync("funcx group list --u")).ShouldBe(["--unfinished"]);
         (await TabAsync("funcx-endpoint sta")).ShouldBe(["start", "status"], ignoreOrder: true);
         (await TabAsync("funcx-endpoint logs --fol")).ShouldBe(["--follow"]);
         (await TabAsync("funcx-service token ")).ShouldBe(["create", "list", "revoke"], ignoreOrder: true);
