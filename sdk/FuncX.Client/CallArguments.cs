@@ -1,17 +1,22 @@
 using System.Buffers;
 using System.Text.Json;
 using FuncX.Client.Json;
+using FuncX.Wire;
 
 namespace FuncX.Client;
 
-/// <summary>All arguments of one call: positional and by name, or JSON text as it is.</summary>
+/// <summary>All arguments of one call: positional and by name, JSON text as it is, or bytes.</summary>
 public sealed class CallArguments
 {
     private readonly object?[] _positional;
     private readonly ReadOnlyMemory<byte> _json;
     private List<KeyValuePair<string, object?>>? _named;
 
-    private CallArguments(object?[] positional, ReadOnlyMemory<byte> json) => (_positional, _json) = (positional, json);
+    private CallArguments(object?[] positional, ReadOnlyMemory<byte> json, ContentType contentType = ContentType.Json) =>
+        (_positional, _json, ContentType) = (positional, json, contentType);
+
+    /// <summary>How they travel.</summary>
+    internal ContentType ContentType { get; }
 
     /// <summary>No arguments.</summary>
     public static CallArguments None { get; } = FromJson("[]"u8.ToArray());
@@ -45,19 +50,25 @@ public sealed class CallArguments
         throw new FormatException("The arguments are neither an array nor an object of \"args\" and \"kwargs\".");
     }
 
+    /// <summary>
+    /// Bytes as they are: a Python function gets them as its only argument and returns bytes, a command reads them on standard input. For maps with
+    /// <see cref="MapOptions.Octets"/> and for <see cref="FuncXClient.SubmitAllAsync"/>. They must not change until the call was sent.
+    /// </summary>
+    public static CallArguments FromOctets(ReadOnlyMemory<byte> bytes) => new([], bytes, ContentType.Octets);
+
     /// <summary>Adds an argument by name.</summary>
     /// <returns>The same object.</returns>
     public CallArguments With(string name, object? value)
     {
-        if (!_json.IsEmpty)
-            throw new InvalidOperationException($"Argument '{name}' cannot be added to arguments that were given as JSON.");
+        if (!_json.IsEmpty || ContentType != ContentType.Json)
+            throw new InvalidOperationException($"Argument '{name}' cannot be added to arguments that were given as JSON or bytes.");
         (_named ??= []).Add(new KeyValuePair<string, object?>(name, value));
         return this;
     }
 
     internal void Write(PooledBuffer buffer, JsonSerializerOptions options)
     {
-        if (!_json.IsEmpty)
+        if (!_json.IsEmpty || ContentType != ContentType.Json)
         {
             buffer.Write(_json.Span);
             return;

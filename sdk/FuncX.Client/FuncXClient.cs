@@ -127,6 +127,7 @@ public sealed class FuncXClient : IAsyncDisposable
             await foreach (var one in arguments.WithCancellation(cancellation))
             {
                 body.Truncate(0);
+                like.ContentType = (uint)one.ContentType;
                 one.Write(body, _options.Json);
                 await bulk.AddAsync(like, body.Written, cancellation);
             }
@@ -218,7 +219,9 @@ public sealed class FuncXClient : IAsyncDisposable
     {
         options ??= new MapOptions();
         options.Validate();
-        var target = new SubmitTarget(function, endpoint, options.Group ?? NewGroup(), options.Settings.ToContract()) { Labels = options.Settings.Labels };
+        var target = new SubmitTarget(function, endpoint, options.Group ?? NewGroup(), options.Settings.ToContract()) { Labels = options.Settings.Labels, ContentType = options.Octets ? ContentType.Octets : ContentType.Json };
+        if (options.Octets && typeof(TArg) != typeof(CallArguments))
+            throw new ArgumentException($"A map of bytes takes {nameof(CallArguments)}, not {typeof(TArg).Name}.", nameof(options));
         return new MapSetup<TArg, TResult>(
             target, options, options.BatchSize ?? _options.BatchSize, _options.BatchBytes, _session.Encoder(argumentType), _session.Decoder(resultType), _time);
     }

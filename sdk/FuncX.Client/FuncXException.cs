@@ -8,4 +8,7 @@ public class FuncXException : Exception
 
     /// <summary>What a program can do about it.</summary>
     public FuncXErrorKind Kind { get; }
+
+    /// <summary>Of a map that the service refused to go on with: the calls of the message that it refused, the first counted from 0 in the map.</summary>
+    public (long First, int Count)? Calls { get; init; }
 }

@@ -21,6 +21,9 @@ public sealed record MapOptions
     /// <summary>The group of these calls; a new one by default. With it another program can read the results again. A group that has results already is read from its beginning.</summary>
     public string? Group { get; init; }
 
+    /// <summary>The arguments are <see cref="CallArguments.FromOctets"/>, all of them, and the values bytes: ask for <see cref="RawResult"/>. Default false.</summary>
+    public bool Octets { get; init; }
+
     /// <summary>What to say about each call.</summary>
     public CallSettings Settings { get; init; } = new();
 

@@ -27,6 +27,9 @@ public sealed class CliJsonTests : CommandHarness
     [InlineData("task,outcome,error", "run", "fails", "lab", "1")]
     [InlineData("index,task,value", "map", "same", "lab", "LINES")]
     [InlineData("index,task,error", "map", "fails", "lab", "LINES")]
+    [InlineData("index,file,task,value", "map", "same", "lab", "--files", "LINES")]
+    [InlineData("index,file,task,error", "map", "fails", "lab", "--files", "LINES")]
+    [InlineData("index,file,task,output", "map", "same", "lab", "--files", "LINES", "--output-dir", "DIRECTORY")]
     [InlineData(Task, "task", "show", "TASK")]
     [InlineData("task,outcome,value,stdout,stderr", "task", "result", "TASK")]
     [InlineData("task,outcome,error,stdout,stderr", "task", "result", "FAILED")]
@@ -75,6 +78,6 @@ public sealed class CliJsonTests : CommandHarness
         await using var client = Service.Client(new FuncX.Client.FuncXClientOptions { Group = "failed" });
         var failed = await client.SubmitAsync<int, int>(fails, Service.State.Endpoints[0], 1);
         await failed.Accepted;
-        return new() { ["FILE:fit"] = $"{file}:fit", ["LINES"] = lines, ["TASK"] = task, ["FAILED"] = failed.Id.ToString() };
+        return new() { ["FILE:fit"] = $"{file}:fit", ["LINES"] = lines, ["DIRECTORY"] = Path.Combine(DirectoryPath, "out"), ["TASK"] = task, ["FAILED"] = failed.Id.ToString() };
     }
 }

@@ -273,6 +273,46 @@ public sealed class ClientMapTests
         values.ShouldBe(Enumerable.Range(0, 1_000));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_is_above_a_limit_for_one_ends_a_map_at_once_and_says_which_calls_went_together(bool unary)
+    {
+        await using var service = await FakeService.StartAsync();
+        var (function, endpoint) = (service.State.AddFunction("same"), service.State.AddEndpoint("lab"));
+        service.State.Refusal = static request => request.Lengths.Any(static length => length > 100)
+            ? new Status(StatusCode.ResourceExhausted, "call 0 of batch 0193f1c2a4b77c1e90ab12cd has 203 bytes of arguments; the limit payload_bytes is 100")
+            : Status.DefaultSuccess;
+        await using var client = service.Client(new FuncXClientOptions { UnarySubmission = unary, RetryFor = Timeout.InfiniteTimeSpan });
+        var options = new MapOptions { BatchSize = 5 };
+
+        var refused = await Should.ThrowAsync<FuncXException>(async () =>
+            await client.MapAsync<string, string>(function, endpoint, Enumerable.Range(0, 20).Select(static number => number == 12 ? new string('x', 200) : "y"), options, cancellation: Token).ToListAsync(Token));
+
+        (refused.Kind, refused.Calls).ShouldBe((FuncXErrorKind.Refused, (10L, 5)));
+    }
+
+    [Fact]
+    public async Task Bytes_travel_as_they_are_and_only_where_they_were_said_to()
+    {
+        await using var service = await FakeService.StartAsync();
+        var (function, endpoint) = (service.State.AddFunction("same"), service.State.AddEndpoint("lab"));
+        await using var client = service.Client();
+        var octets = new MapOptions { Octets = true };
+        byte[][] bodies = [[.. "1"u8], [.. "22"u8]];
+
+        await client.MapResultsAsync<CallArguments, RawResult>(function, endpoint, bodies.Select(static body => CallArguments.FromOctets(body)), octets, cancellation: Token).ToListAsync(Token);
+        await client.SubmitAllAsync(function, endpoint, new[] { CallArguments.FromOctets(bodies[0]), CallArguments.FromOctets(bodies[1]), CallArguments.Of(3) }.ToAsyncEnumerable(), "all", cancellation: Token);
+
+        service.State.Submissions.Select(static request => (request.ContentType, request.Bodies.ToStringUtf8()))
+            .ShouldBe([((uint)ContentType.Octets, "122"), ((uint)ContentType.Octets, "122"), ((uint)ContentType.Json, "[3]")], ignoreOrder: true);
+        await Should.ThrowAsync<ArgumentException>(async () => await client.MapAsync<CallArguments, RawResult>(function, endpoint, [CallArguments.Of(1)], octets, cancellation: Token).ToListAsync(Token));
+        await Should.ThrowAsync<ArgumentException>(async () => await client.MapAsync<CallArguments, RawResult>(function, endpoint, [CallArguments.FromOctets(bodies[0])], cancellation: Token).ToListAsync(Token));
+        Should.Throw<ArgumentException>(() => client.MapAsync<int, RawResult>(function, endpoint, [1], octets, cancellation: Token));
+        await Should.ThrowAsync<ArgumentException>(() => client.CallAsync<int>(function, endpoint, CallArguments.FromOctets(bodies[0]), cancellation: Token));
+        Should.Throw<InvalidOperationException>(() => CallArguments.FromOctets(default).With("name", 1));
+    }
+
     [Fact]
     public async Task The_exception_of_a_source_reaches_the_consumer_as_it_is()
     {

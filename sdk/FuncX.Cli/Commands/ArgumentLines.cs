@@ -10,7 +10,7 @@ namespace FuncX.Cli.Commands;
 /// The arguments of a map, a line each. A line that is not JSON ends them as if it were the last: an exception would end the map, and the values of the calls
 /// before it, which run anyway, would never be printed.
 /// </summary>
-internal sealed class ArgumentLines : IDisposable
+internal sealed class ArgumentLines : IMapInput
 {
     private readonly TextReader _reader;
     private readonly string _name;
@@ -54,6 +54,10 @@ internal sealed class ArgumentLines : IDisposable
             yield return arguments;
         }
     }
+
+    public string? FileOf(long index) => null;
+
+    public FuncXException Explain(FuncXException problem) => problem;
 
     private CallArguments? Parse(string line, long number)
     {

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using FuncX.Client;
+using FuncX.Contracts.V1;
 using FuncX.Wire;
 
 namespace FuncX.Cli.Commands;
@@ -102,7 +103,7 @@ internal sealed class CallOptions
     }
 
     /// <summary>What the user named, as the service knows it.</summary>
-    public async Task<(FunctionId Function, EndpointId Endpoint)> ResolveAsync(Invocation invocation, FuncXClient client, CancellationToken cancellation)
+    public async Task<(FunctionInfo Function, EndpointId Endpoint)> ResolveAsync(Invocation invocation, FuncXClient client, CancellationToken cancellation)
     {
         var function = await client.Functions.GetAsync(invocation.Parsed.GetRequiredValue(Function), withCode: false, cancellation);
         var endpoint = await client.Endpoints.GetAsync(invocation.Parsed.GetRequiredValue(Endpoint), cancellation);

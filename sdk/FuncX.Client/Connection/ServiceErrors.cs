@@ -6,6 +6,9 @@ namespace FuncX.Client.Connection;
 /// <summary>What a gRPC status means to a user of FuncX.</summary>
 internal static class ServiceErrors
 {
+    // As service/CONFIGURATION.md promises: each refusal names its limit.
+    private static readonly string[] TooLarge = ["limit payload_bytes is", "limit batch_tasks is", "limit batch_bytes is", "limit request_bytes is"];
+
     /// <summary>
     /// True when the same request may succeed on the next connection. A stream cut in the middle shows as UNAVAILABLE, or, depending on what was cut
     /// first, as INTERNAL with the transport's exception inside, or as CANCELLED, which a caller that has not cancelled can only owe to the other side.
@@ -22,6 +25,9 @@ internal static class ServiceErrors
     /// first message of a new stream, the same is an answer.
     /// </summary>
     public static bool MayBeStopping(RpcException problem) => IsTransient(problem) || problem.StatusCode is StatusCode.Unknown or StatusCode.Internal;
+
+    /// <summary>True for a request without room that never will have any: it is larger than a limit of a single one, and waiting does not make it smaller.</summary>
+    public static bool IsTooLarge(string detail) => TooLarge.Any(limit => detail.Contains(limit, StringComparison.Ordinal));
 
     /// <summary>The end of a stream that had been open for some time, as the failure that it is to whoever opens the next one.</summary>
     public static RpcException Lost(RpcException problem) => new(new Status(StatusCode.Unavailable, problem.Status.Detail, problem), problem.Message);

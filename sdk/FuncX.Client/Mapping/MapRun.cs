@@ -156,7 +156,8 @@ internal sealed class MapRun<TArg, TResult> : IMapOwner<TResult>, IResultReceive
         allAnswered?.TrySetResult();
     }
 
-    public void OnRefused(MapBatch<TResult> batch, FuncXException problem) => Fail(problem);
+    public void OnRefused(MapBatch<TResult> batch, FuncXException problem) =>
+        Fail(new FuncXException(problem.Kind, problem.Message, problem.InnerException) { Calls = (batch.First, batch.Count) });
 
     public void Take(ResultChunk chunk)
     {

@@ -31,7 +31,7 @@ internal abstract class OutgoingBatch
             FunctionId = target.Function.Value,
             EndpointId = target.Endpoint.Value,
             Group = target.Group,
-            ContentType = (uint)ContentType.Json,
+            ContentType = (uint)target.ContentType,
             Options = target.Options,
         };
         if (target.Labels.Count > 0)
@@ -57,6 +57,9 @@ internal abstract class OutgoingBatch
 
     public void Add<TArg>(TArg argument, ArgumentEncoder<TArg> encoder)
     {
+        // Bytes that a worker took for JSON, or JSON for bytes, would fail far from here.
+        if (argument is CallArguments { ContentType: var type } && type != _target.ContentType)
+            throw new ArgumentException($"Arguments are {type} in a message of {_target.ContentType}; bytes want MapOptions.Octets, and nothing else goes with them.", nameof(argument));
         var length = encoder.Encode(argument, _arguments!);
         Request.Lengths.Add((uint)length);
         Count++;

@@ -229,7 +229,7 @@ internal sealed class SubmitLink : IAsyncDisposable
                 return;
         }
 
-        if (reply.ErrorCode == (int)StatusCode.ResourceExhausted && ShouldWait(batch, out var delay))
+        if (reply.ErrorCode == (int)StatusCode.ResourceExhausted && ShouldWait(batch, reply.ErrorMessage, out var delay))
         {
             _ = SendAgainAsync(batch, delay);
             return;
@@ -256,10 +256,10 @@ internal sealed class SubmitLink : IAsyncDisposable
         Send(batch);
     }
 
-    private bool ShouldWait(OutgoingBatch batch, out TimeSpan delay)
+    private bool ShouldWait(OutgoingBatch batch, string reason, out TimeSpan delay)
     {
         delay = default;
-        return batch.WaitsWhenFull && batch.TryWait(_time, _patience, out delay);
+        return batch.WaitsWhenFull && !ServiceErrors.IsTooLarge(reason) && batch.TryWait(_time, _patience, out delay);
     }
 
     private void Detach(AsyncDuplexStreamingCall<SubmitRequest, SubmitReply> call)
@@ -332,7 +332,7 @@ internal sealed class SubmitLink : IAsyncDisposable
             if (!await TrySendAsync(batch))
                 await _service.CallAsync(options => _tasks.SubmitAsync(batch.Request, options), Describe(batch), _stop.Token);
         }
-        catch (FuncXException full) when (full.InnerException is RpcException { StatusCode: StatusCode.ResourceExhausted } && ShouldWait(batch, out var delay))
+        catch (FuncXException full) when (full.InnerException is RpcException { StatusCode: StatusCode.ResourceExhausted } && ShouldWait(batch, full.Message, out var delay))
         {
             _ = SendAgainAsync(batch, delay);
             return;

@@ -218,6 +218,35 @@ public sealed class CliCommandTests(SharedCluster shared)
     }
 
     [Fact]
+    public async Task A_function_of_each_kind_is_called_for_files()
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(shared.Cluster.DirectoryPath, "files")).FullName;
+        await File.WriteAllTextAsync(Path.Combine(folder, "a.csv"), "1\n2\n");
+        await File.WriteAllTextAsync(Path.Combine(folder, "b.csv"), "\u00e9\n");
+        await File.WriteAllBytesAsync(Path.Combine(folder, "c.bin"), [0, 255, 10]);
+        string[] texts = ["--files", $"{folder}/*.csv"];
+        var size = await shared.FunctionAsync("import os\ndef size(path):\n    return [os.path.isabs(path), os.path.getsize(path)]\n");
+        (await RunAsync(0, ["map", size, "test", .. texts])).ShouldBe([$"{folder}/a.csv\t[true,4]", $"{folder}/b.csv\t[true,3]"]);
+        var lines = await shared.FunctionAsync("def lines(text):\n    return text.splitlines()\n");
+        (await RunAsync(0, ["map", lines, "test", .. texts, "--contents"])).Select(static line => line.Split('\t')[1]).ShouldBe(["[\"1\",\"2\"]", "[\"\\u00e9\"]"]);
+        var turned = await shared.FunctionAsync("def turned(data):\n    return data[::-1]\n");
+        Parse(await RunAsync(0, "map", turned, "test", "--files", $"{folder}/*.bin", "--contents", "--binary", "--json")).GetProperty("value").GetProperty("base64").GetBytesFromBase64().ShouldBe([10, 255, 0]);
+
+        await RunAsync(0, "function", "register-command", "bytes", "--", "wc", "-c", "{file}");
+        (await RunAsync(0, "map", "bytes", "test", "--files", $"{folder}/c.bin")).ShouldHaveSingleItem().ShouldContain($"\"stdout\":\"3 {folder}/c.bin\\n\"");
+        await RunAsync(0, "function", "register-command", "count", "--", "wc", "-c");
+        var target = Path.Combine(folder, "out");
+        (await RunAsync(0, "map", "count", "test", "--files", $"{folder}/*.*", "--contents", "--output-dir", target)).Select(static line => line.Split('\t')[1])
+            .ShouldBe([$"{target}/a.csv.json", $"{target}/b.csv.json", $"{target}/c.bin.json"]);
+        (await File.ReadAllTextAsync($"{target}/c.bin.json")).ShouldContain("\"stdout\":\"3\\n\"");
+
+        // Above the service's limit, 10 MiB.
+        await File.WriteAllTextAsync(Path.Combine(folder, "d.csv"), new string('x', 11 << 20));
+        await using var refused = await EndAsync(1, ["map", lines, "test", .. texts, "--contents"]);
+        refused.Errors.ShouldContain(line => line.StartsWith($"funcx: {folder}/d.csv of 11534336 bytes is too large for an argument: ", StringComparison.Ordinal) && line.Contains("the limit payload_bytes is 10485760", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_tasks_result_is_its_value_or_the_reason_why_there_is_none()
     {
         var square = await SubmitAsync(Python.Square, SharedCluster.NewGroup(), "[12]");
