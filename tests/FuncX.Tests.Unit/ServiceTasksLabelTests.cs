@@ -191,6 +191,24 @@ public sealed class ServiceTasksLabelTests
     }
 
     [Fact]
+    public async Task What_went_to_the_index_after_a_look_at_memory_is_not_counted_again()
+    {
+        using var harness = new EngineHarness();
+        for (var segment = 1; segment <= 2; segment++)
+        {
+            await harness.SubmitAsync(segment, "g");
+            await harness.Engine.CancelAsync(EngineHarness.Owner, [], "g");
+            await harness.Engine.IndexAllAsync();
+        }
+
+        Tasks(0).ShouldBeEmpty();
+        Tasks(1).ShouldBe([1]);
+        Tasks(2).ShouldBe([3]);
+
+        IEnumerable<long> Tasks(long last) => harness.Store.Index.Groups(EngineHarness.Owner, "", "", last).Select(static group => group.Tasks);
+    }
+
+    [Fact]
     public async Task Each_group_comes_once_in_pages_while_groups_go_to_the_index()
     {
         using var harness = new EngineHarness();

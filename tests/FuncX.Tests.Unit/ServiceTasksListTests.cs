@@ -78,6 +78,8 @@ public sealed class ServiceTasksListTests
             {
                 var group = (await reader.GetGroupAsync(EngineHarness.Owner, "g")).ShouldNotBeNull();
                 (group.Tasks, group.Done, group.Failed).ShouldBe((tasks, tasks, tasks));
+                var listed = (await new GroupReader(harness.Engine).ListAsync(EngineHarness.Owner, new ListGroupsRequest(), [], 10)).Groups.ShouldHaveSingleItem();
+                (listed.Tasks, listed.Done, listed.Failed).ShouldBe((tasks, tasks, tasks));
             }
         }
     }
