@@ -68,7 +68,7 @@ public sealed class CliGroupTests : CommandHarness
         code.ShouldBe(0);
         var rows = output.Split('\n').Select(static line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries))).ToList();
         rows.ShouldContain("a 1 0 0 0 1 0 2023-11-14 22:13:20Z k=2 l=");
-        rows.ShouldContain("b-2 2 1 0 1 0 2023-11-14 22:13:20Z");
+        rows.ShouldContain("b-2 2 1 0 0 1 0 2023-11-14 22:13:20Z");
 
         async Task<List<string>> ListAsync(params string[] arguments)
         {
