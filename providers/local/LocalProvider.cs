@@ -23,7 +23,7 @@ public sealed partial class LocalProvider(TimeProvider time) : IBlockProvider
 
     public string Name => "local";
 
-    public TimeSpan PollInterval => TimeSpan.FromMilliseconds(500);
+    public TimeSpan PollInterval => TimeSpan.FromSeconds(1);
 
     // A laptop's name changes with its network: a job of this boot is here whatever the name was.
     public bool IsElsewhere(string host, string? jobId) =>

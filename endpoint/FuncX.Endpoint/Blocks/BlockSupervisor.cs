@@ -24,6 +24,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
     // A manager whose connection broke is back within a few seconds, or not at all.
     private static readonly TimeSpan s_comesBack = TimeSpan.FromSeconds(5);
 
+    private readonly TimeProvider _timers = TimerThread.For(time, "block polls");
     private readonly BlockDirectories _directories = new(configuration);
     private readonly ConcurrentDictionary<string, Block> _blocks = new(StringComparer.Ordinal);
     private readonly Channel<BlockOrder> _orders = Channel.CreateBounded<BlockOrder>(new BoundedChannelOptions(MaxOrders) { SingleReader = true });
@@ -229,12 +230,21 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
             return;
         }
 
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        var order = _orders.Reader.WaitToReadAsync(timeout.Token).AsTask();
-        var delay = Task.Delay(interval, time, timeout.Token);
-        await Task.WhenAny(order, delay);
-        await timeout.CancelAsync();
-        await Task.WhenAll(order, delay).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        await using var timer = _timers.CreateTimer(EndWait, limit, interval, Timeout.InfiniteTimeSpan);
+        await ((Task)_orders.Reader.WaitToReadAsync(limit.Token).AsTask()).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private static void EndWait(object? limit)
+    {
+        try
+        {
+            ((CancellationTokenSource)limit!).Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // An order came at the same moment, and the wait is over.
+        }
     }
 
     private async Task FollowAsync(BlockOrder order, IReadOnlyList<string> addresses, CancellationToken stopping)

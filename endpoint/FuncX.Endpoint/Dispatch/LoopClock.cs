@@ -1,8 +1,11 @@
+using FuncX.Configuration;
+
 namespace FuncX.Endpoint.Dispatch;
 
 /// <summary>The loop's timer: set anew only when something is due earlier than it is set for.</summary>
 internal sealed class LoopClock(TimeProvider time)
 {
+    private readonly TimeProvider _timers = TimerThread.For(time, "loop clock");
     private readonly TickEvent _tick = new();
     private EndpointLoop? _loop;
     private ITimer? _timer;
@@ -26,7 +29,7 @@ internal sealed class LoopClock(TimeProvider time)
         _armedFor = due;
         var wait = TimeSpan.FromMicroseconds(Math.Max(1000, due - now));
         if (_timer is null)
-            _timer = time.CreateTimer(static state => ((LoopClock)state!).Post(), this, wait, Timeout.InfiniteTimeSpan);
+            _timer = _timers.CreateTimer(static state => ((LoopClock)state!).Post(), this, wait, Timeout.InfiniteTimeSpan);
         else
             _timer.Change(wait, Timeout.InfiniteTimeSpan);
     }

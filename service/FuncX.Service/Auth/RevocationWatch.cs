@@ -1,15 +1,16 @@
+using FuncX.Configuration;
 using FuncX.Service.Registry;
 using Microsoft.Data.Sqlite;
 
 namespace FuncX.Service.Auth;
 
-/// <summary>Looks four times a second for tokens that were revoked or have expired, and writes once a minute which were used.</summary>
+/// <summary>Looks twice a second for tokens that were revoked or have expired, and writes once a minute which were used.</summary>
 public sealed partial class RevocationWatch(RegistryDatabase database, Authenticator authenticator, TokenStore tokens, TimeProvider clock, ILogger<RevocationWatch> logger)
     : BackgroundService
 {
-    private const int TicksPerUseNote = 240;
+    private const int TicksPerUseNote = 120;
 
-    private static readonly TimeSpan _interval = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan _interval = TimeSpan.FromMilliseconds(500);
 
     // One look at a time: the loop's and those of calls that have just revoked something themselves.
     private readonly SemaphoreSlim _turn = new(1, 1);
@@ -38,7 +39,7 @@ public sealed partial class RevocationWatch(RegistryDatabase database, Authentic
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(_interval, clock);
+        using var timer = new PeriodicTimer(_interval, TimerThread.For(clock, "revocations"));
         try
         {
             for (var tick = 1; await timer.WaitForNextTickAsync(stoppingToken); tick++)

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using FuncX.Configuration;
 using FuncX.Service.Limits;
 using FuncX.Service.Links;
 using FuncX.Service.Observation;
@@ -71,7 +72,7 @@ public sealed partial class TaskEngine : IDisposable
         _thread.Start();
         LogStore(store.JournalMode, store.Synchronous, store.LastChunk, _turn.State.Unfinished);
         _inbox.Enqueue(new StartEvent());
-        _timer = time.CreateTimer(static self => ((TaskEngine)self!).Tick(), this, TimeSpan.Zero, TimeSpan.FromSeconds(1));
+        _timer = TimerThread.For(time, "engine seconds").CreateTimer(static self => ((TaskEngine)self!).Tick(), this, TimeSpan.Zero, TimeSpan.FromSeconds(1));
     }
 
     public TaskStore Store => _store;
