@@ -35,6 +35,9 @@ public enum FrameKind : byte
     Doorbell = 19,
     Probe = 23,
 
+    // What a leader says of a manager behind it.
+    Gone = 24,
+
     // Between a manager and its zygotes.
     Fork = 20,
     Forked = 21,
