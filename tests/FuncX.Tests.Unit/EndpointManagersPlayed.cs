@@ -27,6 +27,9 @@ internal sealed class PlayedManager : IAsyncDisposable
 
     public SslStream Stream => _stream;
 
+    /// <summary>Called for each heartbeat that is read over.</summary>
+    public Action<FrameHeader>? OnHeartbeat { get; set; }
+
     public static async Task<PlayedManager> DialAsync(IPEndPoint address)
     {
         var client = new TcpClient { NoDelay = true };
@@ -36,18 +39,27 @@ internal sealed class PlayedManager : IAsyncDisposable
         return new PlayedManager(client, stream);
     }
 
-    public Task HelloAsync(string name, string block, string secret, int minimum = ProtocolVersion.Minimum, int maximum = ProtocolVersion.Maximum) =>
+    public Task HelloAsync(string name, string block, string secret, int minimum = ProtocolVersion.Minimum, int maximum = ProtocolVersion.Maximum, string role = "manager") =>
         SendAsync(new FrameHeader { Kind = FrameKind.Hello, ContentType = ContentType.Json }, JsonSerializer.SerializeToUtf8Bytes(new
         {
-            role = "manager", version = "9.9.9", protocol_minimum = minimum, protocol_maximum = maximum, secret, block, manager = name, node = "n1", pid = 1,
+            role, version = "9.9.9", protocol_minimum = minimum, protocol_maximum = maximum, secret, block, manager = name, node = "n1", pid = 1,
         }));
 
-    public async Task InventoryAsync(params InventoryEntry[] entries)
+    /// <summary>A manager behind this leader begins.</summary>
+    public Task MemberAsync(string name, uint destination) =>
+        SendAsync(new FrameHeader { Kind = FrameKind.Hello, ContentType = ContentType.Json, Destination = destination }, JsonSerializer.SerializeToUtf8Bytes(new
+        {
+            role = "manager", version = "9.9.9", protocol_minimum = ProtocolVersion.Minimum, protocol_maximum = ProtocolVersion.Maximum, manager = name, node = $"n{destination}", pid = (int)destination,
+        }));
+
+    public Task InventoryAsync(params InventoryEntry[] entries) => InventoryAsync(destination: 0, entries);
+
+    public async Task InventoryAsync(uint destination, params InventoryEntry[] entries)
     {
         var body = new byte[entries.Length * InventoryEntry.Size];
         for (var i = 0; i < entries.Length; i++)
             entries[i].Write(body.AsSpan(i * InventoryEntry.Size));
-        await SendAsync(new FrameHeader { Kind = FrameKind.Inventory, Flags = FrameFlags.Last }, body);
+        await SendAsync(new FrameHeader { Kind = FrameKind.Inventory, Flags = FrameFlags.Last, Destination = destination }, body);
     }
 
     public async Task SendAsync(FrameHeader header, ReadOnlyMemory<byte> body)
@@ -68,7 +80,7 @@ internal sealed class PlayedManager : IAsyncDisposable
     /// <summary>Says nothing more of its own accord.</summary>
     public void FallSilent() => _heartbeat.Dispose();
 
-    public Task MarkAsync(ulong sequence) => SendAsync(new FrameHeader { Kind = FrameKind.Mark }, BitConverter.GetBytes(sequence));
+    public Task MarkAsync(ulong sequence, uint destination = 0) => SendAsync(new FrameHeader { Kind = FrameKind.Mark, Destination = destination }, BitConverter.GetBytes(sequence));
 
     /// <summary>Answers a task.</summary>
     public Task AnswerAsync(FrameHeader task, ReadOnlySpan<byte> value, TaskOutcome outcome = TaskOutcome.Value)
@@ -94,6 +106,7 @@ internal sealed class PlayedManager : IAsyncDisposable
                 _start += length;
                 if (header.Kind != FrameKind.Heartbeat)
                     return (header, body);
+                OnHeartbeat?.Invoke(header);
                 continue;
             }
 

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Text.Json;
 using FuncX.Configuration;
 using FuncX.Endpoint.Core;
@@ -126,10 +127,11 @@ public sealed class Dispatcher : IEndpointEffects
         if (Managers.Find(manager) is not { Connection: { } connection } peer)
             return;
         if (peer.OwnersSent.Add(owner))
-            Tell(connection, _code.Owner(owner));
+            Tell(peer, connection, _code.Owner(owner));
         if (peer.FunctionsSent.Add(function))
-            Tell(connection, _code.Function(function));
+            Tell(peer, connection, _code.Function(function));
         ref var payload = ref _payloads[ticket];
+        Address(payload.First, peer.Destination);
         if (payload.Rest is null)
         {
             connection.Outbox.AddTask(payload.First);
@@ -138,11 +140,14 @@ public sealed class Dispatcher : IEndpointEffects
         {
             connection.Outbox.AddLarge(payload.First);
             foreach (var segment in payload.Rest)
+            {
+                Address(segment, peer.Destination);
                 connection.Outbox.AddLarge(segment);
+            }
         }
 
         _hops.TasksSent++;
-        Managers.MarkDirty(peer);
+        Managers.MarkDirty(connection);
     }
 
     void IEndpointEffects.CancelTask(int manager, int ticket, in TaskId task)
@@ -152,9 +157,9 @@ public sealed class Dispatcher : IEndpointEffects
         var header = new FrameHeader { Kind = FrameKind.Cancel, Task = task, Ticket = (uint)ticket };
         if (ticket < _payloads.Length && _payloads[ticket].Rest is not null)
         {
-            var frame = ManagerRoster.Encode(header, []);
+            var frame = ManagerRoster.Encode(header with { Destination = peer.Destination }, []);
             connection.Outbox.AddLarge(frame);
-            Managers.MarkDirty(peer);
+            Managers.MarkDirty(connection);
         }
         else
         {
@@ -216,12 +221,8 @@ public sealed class Dispatcher : IEndpointEffects
 
     void IEndpointEffects.CloseManager(int manager, string reason)
     {
-        if (Managers.Find(manager) is { Connection: { } connection } peer)
-        {
-            peer.Connection = null;
-            peer.DropPartial();
-            connection.Close(reason);
-        }
+        if (Managers.Find(manager) is { } peer)
+            Managers.Close(peer, reason);
     }
 
     void IEndpointEffects.AskRuntimes(int manager)
@@ -236,10 +237,30 @@ public sealed class Dispatcher : IEndpointEffects
 
     void IEndpointEffects.EndBlock(string block, string reason) => OnEndBlock(block, reason);
 
-    private static void Tell(ManagerConnection connection, in FrameSlice frames)
+    private static void Tell(ManagerPeer peer, ManagerConnection connection, in FrameSlice frames)
     {
-        frames.Buffer.Retain();
-        connection.Outbox.AddControl(frames);
+        if (peer.Destination == 0)
+        {
+            frames.Buffer.Retain();
+            connection.Outbox.AddControl(frames);
+            return;
+        }
+
+        // All managers are told with the same bytes, but for their number.
+        var own = new FrameSlice(PooledBuffer.Wrap(frames.Span.ToArray()), 0, frames.Length);
+        Address(own, peer.Destination);
+        connection.Outbox.AddControl(own);
+    }
+
+    // Each frame of the slice.
+    private static void Address(in FrameSlice frames, uint destination)
+    {
+        var bytes = frames.Buffer.Array.AsSpan(frames.Offset, frames.Length);
+        while (bytes.Length > 0)
+        {
+            BinaryPrimitives.WriteUInt32LittleEndian(bytes[FrameHeader.DestinationOffset..], destination);
+            bytes = bytes[BinaryPrimitives.ReadInt32LittleEndian(bytes)..];
+        }
     }
 
     private FailureBody EndingOf(in EndedTask task)

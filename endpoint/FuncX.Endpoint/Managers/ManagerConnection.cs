@@ -46,8 +46,19 @@ internal sealed partial class ManagerConnection
 
     public HopCounter Hops { get; }
 
-    /// <summary>The process at the other end; set on the loop.</summary>
-    public ManagerPeer? Peer { get; set; }
+    /// <summary>The manager at the other end, or those behind the leader there.</summary>
+    public ConnectionMembers Members { get; } = new();
+
+    /// <summary>The leader at the other end; null when a manager itself dialled. Set on the loop.</summary>
+    public ManagerHello? Leader { get; set; }
+
+    /// <summary>What each manager of this connection is welcomed with. Set on the loop.</summary>
+    public ManagerWelcome? Welcome { get; set; }
+
+    /// <summary>Whether it is on the turn's list of those to flush.</summary>
+    public bool Dirty { get; set; }
+
+    public override string ToString() => Leader?.ToString() ?? Members.Find(0)?.Hello.ToString() ?? "a manager";
 
     /// <summary>Why this side closed the connection; null when the other side did.</summary>
     public string? CloseReason => Volatile.Read(ref _closeReason);
@@ -116,7 +127,7 @@ internal sealed partial class ManagerConnection
     private void OnSendingFailed(Exception problem)
     {
         if (!TransportFailure.Is(problem))
-            LogDefect(_logger, Peer?.Hello.ToString() ?? "a manager", problem);
+            LogDefect(_logger, ToString(), problem);
         Close($"writing failed: {problem.Message}");
     }
 

@@ -1,5 +1,3 @@
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using FuncX.Configuration;
 using FuncX.Endpoint.Blocks;
 using FuncX.Endpoint.Dispatch;
@@ -21,9 +19,6 @@ public sealed partial class ManagerConnectionHandler(EndpointLoop loop, BufferPo
 
     private const int LargestHello = 64 << 10;
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
-
-    // Read by people, not put into a page: quotes stay quotes.
-    private static readonly JsonSerializerOptions _readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly WorkersWelcome _workers = WorkersWelcome.From(configuration);
 
@@ -94,7 +89,7 @@ public sealed partial class ManagerConnectionHandler(EndpointLoop loop, BufferPo
 
     private static async Task RefuseAsync(Stream stream, string reason)
     {
-        var body = JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, string>(StringComparer.Ordinal) { ["reason"] = reason }, _readable);
+        var body = ManagerRoster.Refusal(reason);
         var frame = new byte[FrameHeader.Size + body.Length];
         new FrameHeader { Kind = FrameKind.Refused, BodyLength = body.Length, ContentType = ContentType.Json }.Write(frame);
         body.CopyTo(frame, FrameHeader.Size);
@@ -128,24 +123,14 @@ public sealed partial class ManagerConnectionHandler(EndpointLoop loop, BufferPo
         }
     }
 
-    private static ManagerHello ParseHello(in FrameHeader header, ReadOnlySpan<byte> body)
-    {
-        if (header.Kind != FrameKind.Hello)
-            throw new FrameException($"the first frame is {header.Kind}; it should be a hello");
-        try
-        {
-            return JsonSerializer.Deserialize<ManagerHello>(body) ?? throw new FrameException("the hello is JSON null");
-        }
-        catch (JsonException problem)
-        {
-            throw new FrameException($"the hello is not the JSON it should be: {problem.Message}");
-        }
-    }
+    private static ManagerHello ParseHello(in FrameHeader header, ReadOnlySpan<byte> body) => header.Kind == FrameKind.Hello
+        ? ManagerHello.Read(body)
+        : throw new FrameException($"the first frame is {header.Kind}; it should be a hello");
 
     private string? Refusal(ManagerHello hello)
     {
-        if (hello.Role != "manager")
-            return $"role '{hello.Role}' does not connect here; only 'manager' does";
+        if (hello.Role is not ("manager" or "leader"))
+            return $"role '{hello.Role}' does not connect here; only 'manager' and 'leader' do";
         if (!ProtocolVersion.TryAgree(hello.ProtocolMinimum, hello.ProtocolMaximum, out _))
             return ProtocolVersion.Mismatch(hello.Version, hello.ProtocolMinimum, hello.ProtocolMaximum);
         if (hello.Manager is not { Length: > 0 and <= 128 } || hello.Block is not { Length: > 0 and <= 64 } || hello.Secret is null)

@@ -1,4 +1,6 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
+using FuncX.Wire;
 
 namespace FuncX.Endpoint.Managers;
 
@@ -32,5 +34,23 @@ internal sealed record ManagerHello
     [JsonPropertyName("pid")]
     public int Pid { get; init; }
 
-    public override string ToString() => $"manager {Manager} of block {Block} on {Node}, pid {Pid}";
+    /// <summary>Reads a hello's body.</summary>
+    /// <exception cref="FrameException">It is not the JSON it should be.</exception>
+    public static ManagerHello Read(ReadOnlySpan<byte> body)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<ManagerHello>(body) ?? throw new FrameException("the hello is JSON null");
+        }
+        catch (JsonException problem)
+        {
+            throw new FrameException($"the hello is not the JSON it should be: {problem.Message}");
+        }
+    }
+
+    /// <summary>A leader speaks for the managers of its world, and is none itself.</summary>
+    [JsonIgnore]
+    public bool IsLeader => Role == "leader";
+
+    public override string ToString() => $"{(IsLeader ? "leader" : "manager")} {Manager} of block {Block} on {Node}, pid {Pid}";
 }

@@ -13,6 +13,9 @@ internal sealed class ManagerPeer(int number, ManagerHello hello)
     /// <summary>The connection it has now; null while it is away.</summary>
     public ManagerConnection? Connection { get; set; }
 
+    /// <summary>What frames from and to it carry as their destination: 0 unless it is behind a leader.</summary>
+    public uint Destination { get; private set; }
+
     /// <summary>Functions and owners it was told of on this connection, by number.</summary>
     public NumberSet FunctionsSent { get; } = new();
 
@@ -36,10 +39,11 @@ internal sealed class ManagerPeer(int number, ManagerHello hello)
     /// <summary>Whether it is on the turn's list of those to flush.</summary>
     public bool Dirty { get; set; }
 
-    public void Attach(ManagerConnection connection)
+    public void Attach(ManagerConnection connection, uint destination)
     {
         Connection = connection;
-        connection.Peer = this;
+        Destination = destination;
+        connection.Members.Set(destination, this);
         Inventory.Clear();
         InventoryDone = false;
         FunctionsSent.Clear();
@@ -48,7 +52,15 @@ internal sealed class ManagerPeer(int number, ManagerHello hello)
         DropPartial();
     }
 
-    public void DropPartial()
+    /// <summary>Its connection is none of it any more; what it had half sent is dropped.</summary>
+    public void Detach()
+    {
+        Connection?.Members.Remove(Destination);
+        Connection = null;
+        DropPartial();
+    }
+
+    private void DropPartial()
     {
         foreach (var partial in Partial.Values)
             partial.Release();

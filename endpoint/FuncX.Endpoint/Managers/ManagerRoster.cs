@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using FuncX.Endpoint.Dispatch;
 using FuncX.Endpoint.ServiceLink;
@@ -18,16 +19,93 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
     // The service's bound for what a first frame may announce.
     private const long MostAnnounced = 1L << 40;
 
+    // Read by people, not put into a page: quotes stay quotes.
+    private static readonly JsonSerializerOptions s_readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     private readonly List<ManagerPeer?> _peers = [];
     private readonly List<ManagerPeer> _dirty = [];
+    private readonly List<ManagerConnection> _dirtyConnections = [];
+    private readonly HashSet<ManagerConnection> _connections = [];
 
     public IEnumerable<ManagerPeer> All => _peers.OfType<ManagerPeer>();
 
     public ManagerPeer? Find(int manager) => manager >= 0 && manager < _peers.Count ? _peers[manager] : null;
 
-    /// <summary>A manager has proven that it is of the block that it names.</summary>
+    /// <summary>Whoever dialled has proven to be of the block that it names.</summary>
     /// <returns>Why it is refused all the same; null when it is connected.</returns>
     public string? OnConnected(ManagerConnection connection, ManagerHello hello, ManagerWelcome welcome)
+    {
+        connection.Welcome = welcome;
+        if (!hello.IsLeader)
+        {
+            if (Join(connection, hello, destination: 0) is { } reason)
+                return reason;
+            _connections.Add(connection);
+            return null;
+        }
+
+        if (_connections.FirstOrDefault(other => other.Leader?.Manager == hello.Manager) is { } older)
+        {
+            if (older.Leader!.Block != hello.Block)
+                return $"leader '{hello.Manager}' is of block '{older.Leader.Block}', and the secret is that of block '{hello.Block}'; it is worth nothing outside its block";
+            older.Close("the leader has connected again");
+            OnDisconnected(older);
+        }
+
+        connection.Leader = hello;
+        _connections.Add(connection);
+        var body = JsonSerializer.SerializeToUtf8Bytes(welcome with { Workers = null });
+        Send(connection, new FrameHeader { Kind = FrameKind.Welcome, ContentType = ContentType.Json }, body);
+        return null;
+    }
+
+    public void OnDisconnected(ManagerConnection connection)
+    {
+        _connections.Remove(connection);
+        foreach (var peer in connection.Members.All)
+            OnGone(peer);
+    }
+
+    public void OnHeard(ManagerConnection connection)
+    {
+        foreach (var peer in connection.Members.All)
+            dispatcher.Core.OnHeard(peer.Number, dispatcher.Now);
+    }
+
+    public void OnRoom(ManagerConnection connection)
+    {
+        foreach (var peer in connection.Members.All)
+            dispatcher.Core.OnManagerBlocked(peer.Number, blocked: false);
+    }
+
+    /// <summary>What the endpoint knew of a manager on its connection is over; it says hello again, as long as it lives.</summary>
+    public void Close(ManagerPeer peer, string reason)
+    {
+        if (peer.Connection is not { } connection)
+            return;
+        if (connection.Leader is null)
+            End(connection, reason);
+        else
+            Control(peer, new FrameHeader { Kind = FrameKind.Refused, ContentType = ContentType.Json }, Refusal(reason));
+        peer.Detach();
+    }
+
+    internal static byte[] Refusal(string reason) => JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, string>(StringComparer.Ordinal) { ["reason"] = reason }, s_readable);
+
+    // What still comes on it is not heard.
+    private void End(ManagerConnection connection, string reason)
+    {
+        _connections.Remove(connection);
+        connection.Close(reason);
+    }
+
+    private void OnGone(ManagerPeer peer)
+    {
+        peer.Detach();
+        dispatcher.Core.OnManagerDisconnected(peer.Number, dispatcher.Now, dispatcher);
+    }
+
+    private string? Join(ManagerConnection connection, ManagerHello hello, uint destination)
     {
         // Under another's name it would get that one's place, and with it the tasks.
         if (dispatcher.Core.BlockOf(hello.Manager) is { } block && block != hello.Block)
@@ -39,34 +117,17 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
             dispatcher.OnManagerJoined(hello.Block);
         var peer = _peers[number] ??= new ManagerPeer(number, hello);
         // One process has one connection: an older one is a leftover that nobody has noticed to be dead.
-        peer.Connection?.Close("the manager has connected again");
-        peer.Attach(connection);
-        var body = JsonSerializer.SerializeToUtf8Bytes(welcome with { Number = number + 1 });
+        if (peer.Connection is { Leader: null } leftover)
+            End(leftover, "the manager has connected again");
+        peer.Detach();
+        if (connection.Members.Find(destination) is { } before)
+            OnGone(before);
+        peer.Attach(connection, destination);
+        var body = JsonSerializer.SerializeToUtf8Bytes(connection.Welcome! with { Number = number + 1 });
         Control(peer, new FrameHeader { Kind = FrameKind.Welcome, ContentType = ContentType.Json }, body);
         if (peer.DurableMark > 0)
             Acknowledge(peer, peer.DurableMark);
         return null;
-    }
-
-    public void OnDisconnected(ManagerConnection connection)
-    {
-        if (connection.Peer is not { } peer || !ReferenceEquals(peer.Connection, connection))
-            return;
-        peer.Connection = null;
-        peer.DropPartial();
-        dispatcher.Core.OnManagerDisconnected(peer.Number, dispatcher.Now, dispatcher);
-    }
-
-    public void OnHeard(ManagerConnection connection)
-    {
-        if (connection.Peer is { } peer && ReferenceEquals(peer.Connection, connection))
-            dispatcher.Core.OnHeard(peer.Number, dispatcher.Now);
-    }
-
-    public void OnRoom(ManagerConnection connection)
-    {
-        if (connection.Peer is { } peer && ReferenceEquals(peer.Connection, connection))
-            dispatcher.Core.OnManagerBlocked(peer.Number, blocked: false);
     }
 
     /// <summary>The core has given up on the manager.</summary>
@@ -74,8 +135,7 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
     {
         if (Find(manager) is not { } peer)
             return;
-        peer.Connection?.Close("its tasks count as lost");
-        peer.DropPartial();
+        Close(peer, "its tasks count as lost");
         _peers[manager] = null;
         dispatcher.OnManagerGone(peer.Hello.Block);
     }
@@ -84,31 +144,35 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
     public void Control(ManagerPeer peer, in FrameHeader header, ReadOnlySpan<byte> body)
     {
         if (peer.Connection is { } connection)
-            connection.Outbox.AddControl(Encode(header, body));
-        MarkDirty(peer);
+            Send(connection, header with { Destination = peer.Destination }, body);
     }
 
     /// <summary>Adds a small frame that must not overtake the tasks before it.</summary>
     public void Behind(ManagerPeer peer, in FrameHeader header, ReadOnlySpan<byte> body)
     {
-        if (peer.Connection is { } connection)
-            connection.Outbox.AddSmall(Encode(header, body));
-        MarkDirty(peer);
+        if (peer.Connection is not { } connection)
+            return;
+        connection.Outbox.AddSmall(Encode(header with { Destination = peer.Destination }, body));
+        MarkDirty(connection);
     }
 
-    public void MarkDirty(ManagerPeer peer)
+    /// <summary>Something was added for the connection: it leaves at the end of the turn.</summary>
+    public void MarkDirty(ManagerConnection connection)
     {
-        if (peer.Dirty)
+        if (connection.Dirty)
             return;
-        peer.Dirty = true;
-        _dirty.Add(peer);
+        connection.Dirty = true;
+        _dirtyConnections.Add(connection);
     }
 
     /// <summary>Everything up to the manager's mark is durable: it is told at the end of the turn.</summary>
     public void OnDurable(ManagerPeer peer, ulong mark)
     {
         peer.DurableMark = Math.Max(peer.DurableMark, mark);
-        MarkDirty(peer);
+        if (peer.Dirty)
+            return;
+        peer.Dirty = true;
+        _dirty.Add(peer);
     }
 
     /// <summary>Hands this turn's frames to the senders.</summary>
@@ -119,24 +183,28 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
             if (peer.Connection is not null && peer.DurableMark > peer.AcknowledgedMark)
                 Acknowledge(peer, peer.DurableMark);
             peer.Dirty = false;
-            if (peer.Connection is not { } connection)
-                continue;
-            if (!connection.Outbox.Flush())
-                dispatcher.Core.OnManagerBlocked(peer.Number, blocked: true);
         }
 
         _dirty.Clear();
+        foreach (var connection in _dirtyConnections)
+        {
+            connection.Dirty = false;
+            if (connection.Outbox.Flush())
+                continue;
+            foreach (var peer in connection.Members.All)
+                dispatcher.Core.OnManagerBlocked(peer.Number, blocked: true);
+        }
+
+        _dirtyConnections.Clear();
     }
 
-    /// <summary>Says something to every manager that was told nothing since the last call.</summary>
+    /// <summary>Says something on every connection on which nothing was said since the last call.</summary>
     public void Heartbeat()
     {
-        foreach (var peer in _peers)
+        foreach (var connection in _connections)
         {
-            if (peer?.Connection is not { } connection)
-                continue;
             if (!connection.Outbox.Used)
-                Control(peer, new FrameHeader { Kind = FrameKind.Heartbeat }, []);
+                Send(connection, new FrameHeader { Kind = FrameKind.Heartbeat }, []);
             connection.Outbox.Used = false;
         }
     }
@@ -159,15 +227,14 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         }));
     }
 
-    /// <summary>Handles frames that came from a manager, in their order.</summary>
+    /// <summary>Handles frames that came on a connection, in their order.</summary>
     public void OnFrames(ManagerConnection connection, in FrameSlice frames)
     {
-        if (connection.Peer is not { } peer || !ReferenceEquals(peer.Connection, connection))
+        if (!_connections.Contains(connection))
             return;
-        dispatcher.Core.OnHeard(peer.Number, dispatcher.Now);
         try
         {
-            HandleFrames(peer, frames);
+            HandleFrames(connection, frames);
         }
         catch (FrameException problem)
         {
@@ -186,8 +253,17 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         return new FrameSlice(PooledBuffer.Wrap(bytes), 0, bytes.Length);
     }
 
-    private void HandleFrames(ManagerPeer peer, in FrameSlice frames)
+    private void Send(ManagerConnection connection, in FrameHeader header, ReadOnlySpan<byte> body)
     {
+        connection.Outbox.AddControl(Encode(header, body));
+        MarkDirty(connection);
+    }
+
+    private void HandleFrames(ManagerConnection connection, in FrameSlice frames)
+    {
+        ManagerPeer? peer = null;
+        // No manager's number.
+        var from = uint.MaxValue;
         var bytes = frames.Buffer.Array;
         var end = frames.Offset + frames.Length;
         var run = frames.Offset;
@@ -195,7 +271,22 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         {
             var header = FrameHeader.Read(bytes.AsSpan(at));
             var next = at + header.FrameLength;
-            if (header.Kind == FrameKind.Result && (header.Flags & FrameFlags.Segmented) == 0)
+            if (header.Destination != from)
+            {
+                from = header.Destination;
+                peer = connection.Members.Find(from);
+                if (peer is not null)
+                    dispatcher.Core.OnHeard(peer.Number, dispatcher.Now);
+            }
+
+            if (peer is null || header.Kind is FrameKind.Hello or FrameKind.Gone)
+            {
+                Keep(frames.Buffer, run, at);
+                OnMembership(connection, header, bytes.AsSpan(at + FrameHeader.Size, header.BodyLength));
+                peer = connection.Members.Find(from);
+                run = next;
+            }
+            else if (header.Kind == FrameKind.Result && (header.Flags & FrameFlags.Segmented) == 0)
             {
                 if (!OnResult(peer, header, bytes.AsSpan(at, header.FrameLength), header.BodyLength))
                 {
@@ -215,6 +306,35 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         }
 
         Keep(frames.Buffer, run, end);
+    }
+
+    /// <summary>What a leader says of itself, of managers that come and go, and what comes from one that the endpoint does not know any more.</summary>
+    private void OnMembership(ManagerConnection connection, in FrameHeader header, ReadOnlySpan<byte> body)
+    {
+        if (connection.Leader is not { } leader)
+            throw new FrameException($"a {header.Kind} frame for destination {header.Destination}; only a leader has managers behind it");
+        switch (header.Kind)
+        {
+            case FrameKind.Hello when header.Destination > 0:
+                var hello = ManagerHello.Read(body);
+                var reason = hello.Role != "manager" || hello.Manager is not { Length: > 0 and <= 128 }
+                    ? "the hello behind a leader is that of no manager, or names none (1 to 128 characters)"
+                    : Join(connection, hello with { Block = leader.Block }, header.Destination);
+                if (reason is not null)
+                    Send(connection, new FrameHeader { Kind = FrameKind.Refused, ContentType = ContentType.Json, Destination = header.Destination }, Refusal(reason));
+                break;
+            case FrameKind.Gone:
+                if (connection.Members.Find(header.Destination) is { } gone)
+                    OnGone(gone);
+                break;
+            case FrameKind.Heartbeat:
+                break;
+            default:
+                // It was on its way when the endpoint, or the leader, gave its manager up: that one sends it again after its next hello.
+                if (header.Destination == 0)
+                    throw new FrameException($"a leader does not send {header.Kind} frames of its own");
+                break;
+        }
     }
 
     private void Keep(PooledBuffer buffer, int start, int end)
@@ -244,6 +364,7 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         }
 
         BinaryPrimitives.WriteUInt32LittleEndian(frame[FrameHeader.TicketOffset..], receipt.ServiceTicket);
+        BinaryPrimitives.WriteUInt32LittleEndian(frame[FrameHeader.DestinationOffset..], 0);
         BinaryPrimitives.WriteInt64LittleEndian(body[ResultPrefix.EndpointBackOffset..], dispatcher.Now);
         hops.ResultsReceived++;
         hops.Ended(prefix.Outcome);

@@ -9,7 +9,7 @@ internal sealed record ManagerWelcome(
     [property: JsonPropertyName("protocol")] int Protocol,
     [property: JsonPropertyName("number")] int Number,
     [property: JsonPropertyName("heartbeat_ms")] int HeartbeatMilliseconds,
-    [property: JsonPropertyName("workers")] WorkersWelcome Workers);
+    [property: JsonPropertyName("workers"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] WorkersWelcome? Workers);
 
 /// <summary>The part of the configuration that managers act on.</summary>
 internal sealed record WorkersWelcome(

@@ -1,0 +1,279 @@
+using System.Text;
+using System.Text.Json;
+using FuncX.Endpoint.Managers;
+using FuncX.Wire;
+using Shouldly;
+using Xunit;
+
+namespace FuncX.Tests.Unit;
+
+/// <summary>Managers behind a leader: one connection for all of a world.</summary>
+public sealed class EndpointLeaderTests
+{
+    private static readonly BatchId Batch = BatchId.New(1_700_000_000_000);
+
+    [Fact]
+    public async Task Managers_behind_a_leader_have_each_their_number_tasks_functions_and_acknowledgements()
+    {
+        await using var service = await PlayedService.StartAsync();
+        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
+        var link = await service.LinkAsync();
+        await using var leader = await LeaderAsync(endpoint);
+        var numbers = new List<int>();
+        for (var member = 1u; member <= 3; member++)
+            numbers.Add(await JoinAsync(leader, member));
+        numbers.Distinct().Count().ShouldBe(3);
+        await ReadyAsync(endpoint, 3);
+        await link.TellAsync();
+        await link.TasksAsync(Batch, 0, 6, 8);
+
+        // Two workers each: every manager gets two, and before them what it needs to know.
+        var (tasks, told) = (new List<FrameHeader>(), new Dictionary<uint, List<FrameKind>>());
+        while (tasks.Count < 6)
+        {
+            var (header, _) = await leader.ReadAsync();
+            told.TryAdd(header.Destination, []);
+            told[header.Destination].Add(header.Kind);
+            if (header.Kind == FrameKind.Task)
+                tasks.Add(header);
+        }
+
+        tasks.GroupBy(static task => task.Destination).ToDictionary(static group => group.Key, static group => group.Count()).ShouldBe(new Dictionary<uint, int> { [1] = 2, [2] = 2, [3] = 2 }, ignoreOrder: true);
+        told.Values.ShouldAllBe(static kinds => kinds.IndexOf(FrameKind.Owner) >= 0 && kinds.IndexOf(FrameKind.Function) >= 0 && kinds.IndexOf(FrameKind.Task) == 2);
+
+        // Results of all in one piece, each with its value; what goes to the service names no manager.
+        foreach (var task in tasks)
+            await leader.AnswerAsync(task, Encoding.ASCII.GetBytes($"{task.Task.Index}"));
+        for (var member = 1u; member <= 3; member++)
+            await leader.MarkAsync(10 + member, member);
+        var results = new Dictionary<uint, string>();
+        var last = 0UL;
+        while (results.Count < 6)
+        {
+            var (sequence, frames) = await link.ResultsAsync();
+            foreach (var (header, body) in frames)
+            {
+                header.Destination.ShouldBe(0u);
+                results.Add(header.Task.Index, Encoding.ASCII.GetString(body.AsSpan(ResultPrefix.Size)));
+            }
+
+            last = sequence;
+        }
+
+        results.ShouldAllBe(static result => result.Value == $"{result.Key}");
+        await link.AckAsync(last);
+        var acknowledged = new Dictionary<uint, ulong>();
+        while (acknowledged.Count < 3 || acknowledged.Any(static ack => ack.Value != 10 + ack.Key))
+        {
+            var (header, body) = await leader.ReadAsync(FrameKind.Ack);
+            acknowledged[header.Destination] = BitConverter.ToUInt64(body);
+        }
+    }
+
+    [Fact]
+    public async Task A_manager_that_is_gone_and_back_keeps_its_tasks_and_the_others_go_on()
+    {
+        await using var service = await PlayedService.StartAsync();
+        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
+        var link = await service.LinkAsync();
+        await using var leader = await LeaderAsync(endpoint);
+        await JoinAsync(leader, 1);
+        await JoinAsync(leader, 2);
+        await ReadyAsync(endpoint, 2);
+        await link.TellAsync();
+        await link.TasksAsync(Batch, 0, 4, 8);
+        var tasks = new List<FrameHeader>();
+        while (tasks.Count < 4)
+            tasks.Add((await leader.ReadAsync(FrameKind.Task)).Header);
+        await leader.SendAsync(new FrameHeader { Kind = FrameKind.Gone, Destination = 1 }, default);
+
+        // What was on its way of it is not taken; it comes again behind the next hello, under another number.
+        var ofFirst = tasks.Where(static task => task.Destination == 1).ToList();
+        await leader.AnswerAsync(ofFirst[0], "0"u8);
+        foreach (var task in tasks.Where(static task => task.Destination == 2))
+            await leader.AnswerAsync(task, "2"u8);
+        await leader.MarkAsync(1, 2);
+        var results = new List<(uint Index, TaskOutcome Outcome)>();
+        while (results.Count < 2)
+            results.AddRange((await link.ResultsAsync()).Frames.Select(static frame => (frame.Header.Task.Index, ResultPrefix.Read(frame.Body, frame.Body.Length).Outcome)));
+        results.Select(static result => result.Index).ShouldBe(tasks.Where(static task => task.Destination == 2).Select(static task => task.Task.Index), ignoreOrder: true);
+
+        await leader.MemberAsync("m1", 7);
+        (await leader.ReadAsync(FrameKind.Welcome)).Header.Destination.ShouldBe(7u);
+        await leader.InventoryAsync(7, new InventoryEntry(ofFirst[0].Task, 1, HeldState.Finished), new InventoryEntry(ofFirst[1].Task, 1, HeldState.Running));
+        foreach (var task in ofFirst)
+            await leader.AnswerAsync(task with { Destination = 7 }, "1"u8);
+        await leader.MarkAsync(1, 7);
+        while (results.Count < 4)
+            results.AddRange((await link.ResultsAsync()).Frames.Select(static frame => (frame.Header.Task.Index, ResultPrefix.Read(frame.Body, frame.Body.Length).Outcome)));
+        results.ShouldAllBe(static result => result.Outcome == TaskOutcome.Value);
+        string.Join(" ", results.Select(static result => result.Index).Order()).ShouldBe("0 1 2 3");
+    }
+
+    [Fact]
+    public async Task A_manager_that_stays_gone_costs_its_tasks_an_attempt()
+    {
+        await using var service = await PlayedService.StartAsync();
+        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
+        var link = await service.LinkAsync();
+        await using var leader = await LeaderAsync(endpoint);
+        await JoinAsync(leader, 1);
+        await link.TellAsync();
+        await link.TasksAsync(Batch, 0, 1, 8);
+        await leader.ReadAsync(FrameKind.Task);
+        await leader.SendAsync(new FrameHeader { Kind = FrameKind.Gone, Destination = 1 }, default);
+        var (_, body) = (await link.ResultsAsync(15)).Frames.ShouldHaveSingleItem();
+        ResultPrefix.Read(body, body.Length).Outcome.ShouldBe(TaskOutcome.AttemptLost);
+        Encoding.UTF8.GetString(body).ShouldContain("manager m1");
+
+        // The leader's connection has lived on, and another manager joins.
+        await JoinAsync(leader, 2);
+    }
+
+    [Fact]
+    public async Task When_the_leader_comes_back_its_managers_begin_anew_and_nothing_runs_twice()
+    {
+        await using var service = await PlayedService.StartAsync();
+        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
+        var link = await service.LinkAsync();
+        var leader = await LeaderAsync(endpoint);
+        await JoinAsync(leader, 1);
+        await JoinAsync(leader, 2);
+        await ReadyAsync(endpoint, 2);
+        await link.TellAsync();
+        await link.TasksAsync(Batch, 0, 4, 8);
+        var tasks = new List<FrameHeader>();
+        while (tasks.Count < 4)
+            tasks.Add((await leader.ReadAsync(FrameKind.Task)).Header);
+        await leader.DisposeAsync();
+
+        await using var again = await LeaderAsync(endpoint);
+        foreach (var member in (uint[])[2, 1])
+        {
+            await again.MemberAsync($"m{member}", member);
+            (await again.ReadAsync(FrameKind.Welcome)).Header.Destination.ShouldBe(member);
+            await again.InventoryAsync(member, [.. tasks.Where(task => task.Destination == member).Select(static task => new InventoryEntry(task.Task, 1, HeldState.Running))]);
+        }
+
+        foreach (var task in tasks)
+            await again.AnswerAsync(task, "1"u8);
+        await again.MarkAsync(1, 1);
+        await again.MarkAsync(1, 2);
+        var results = new List<uint>();
+        while (results.Count < 4)
+            results.AddRange((await link.ResultsAsync()).Frames.Select(static frame => frame.Header.Task.Index));
+        string.Join(" ", results.Order()).ShouldBe("0 1 2 3");
+    }
+
+    [Fact]
+    public async Task A_newer_connection_of_a_leader_ends_the_older_one()
+    {
+        await using var service = await PlayedService.StartAsync();
+        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
+        await using var old = await LeaderAsync(endpoint);
+        await JoinAsync(old, 1);
+        await using var again = await LeaderAsync(endpoint);
+        await Should.ThrowAsync<IOException>(() => old.ReadAsync());
+        await JoinAsync(again, 1);
+    }
+
+    [Fact]
+    public async Task Only_a_leader_has_managers_behind_it_and_they_are_of_its_block()
+    {
+        await using var service = await PlayedService.StartAsync();
+        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory(), static c => c with { Blocks = c.Blocks with { Min = 2, Max = 2 } });
+        await service.LinkAsync();
+        var blocks = await endpoint.BlocksAsync(2);
+        await using var leader = await DialAsync(endpoint, blocks[0]);
+        await JoinAsync(leader, 1);
+
+        // The secret of another block does not open the leader's place, nor that of its managers.
+        await using (var thief = await PlayedManager.DialAsync(endpoint.Address))
+        {
+            await thief.HelloAsync("w1", blocks[1].Block, blocks[1].Secret, role: "leader");
+            var (header, body) = await thief.ReadAsync();
+            header.Kind.ShouldBe(FrameKind.Refused);
+            Encoding.UTF8.GetString(body).ShouldContain($"leader 'w1' is of block '{blocks[0].Block}'");
+        }
+
+        await using (var thief = await PlayedManager.DialAsync(endpoint.Address))
+        {
+            await thief.HelloAsync("w2", blocks[1].Block, blocks[1].Secret, role: "leader");
+            await thief.ReadAsync(FrameKind.Welcome);
+            await thief.MemberAsync("m1", 5);
+            var (header, body) = await thief.ReadAsync();
+            (header.Kind, header.Destination).ShouldBe((FrameKind.Refused, 5u));
+            Encoding.UTF8.GetString(body).ShouldContain($"manager 'm1' is of block '{blocks[0].Block}'");
+        }
+
+        await using (var alone = await endpoint.ManagerAsync("alone"))
+        {
+            await alone.MemberAsync("m9", 1);
+            await Should.ThrowAsync<IOException>(() => alone.ReadAsync());
+        }
+
+        await using (var wrong = await DialAsync(endpoint, blocks[0], "w3"))
+        {
+            await wrong.MemberAsync("m9", ConnectionMembers.Largest + 1);
+            await Should.ThrowAsync<IOException>(() => wrong.ReadAsync());
+        }
+
+        await using (var wrong = await DialAsync(endpoint, blocks[0], "w4"))
+        {
+            await wrong.InventoryAsync();
+            await Should.ThrowAsync<IOException>(() => wrong.ReadAsync());
+        }
+
+        await JoinAsync(leader, 2);
+    }
+
+    [Fact]
+    public async Task An_idle_world_is_told_one_heartbeat_a_second_whatever_its_size()
+    {
+        await using var service = await PlayedService.StartAsync();
+        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
+        await service.LinkAsync();
+        await using var leader = await LeaderAsync(endpoint);
+        for (var member = 1u; member <= 50; member++)
+            await JoinAsync(leader, member);
+        var heartbeats = new List<uint>();
+        leader.OnHeartbeat = header => heartbeats.Add(header.Destination);
+        await Should.ThrowAsync<OperationCanceledException>(() => leader.ReadAsync(3.5));
+        heartbeats.Count.ShouldBeInRange(1, 5);
+        heartbeats.ShouldAllBe(static destination => destination == 0);
+    }
+
+    private static async Task<PlayedManager> LeaderAsync(EndpointHarness endpoint) => await DialAsync(endpoint, await endpoint.BlockAsync());
+
+    private static async Task<PlayedManager> DialAsync(EndpointHarness endpoint, (string Block, string Secret) block, string world = "w1")
+    {
+        var leader = await PlayedManager.DialAsync(endpoint.Address);
+        await leader.HelloAsync(world, block.Block, block.Secret, role: "leader");
+        var (header, body) = await leader.ReadAsync();
+        (header.Kind, header.Destination).ShouldBe((FrameKind.Welcome, 0u));
+        JsonDocument.Parse(body).RootElement.TryGetProperty("workers", out _).ShouldBeFalse();
+        return leader;
+    }
+
+    // Their inventories are read: all of them take tasks.
+    private static async Task ReadyAsync(EndpointHarness endpoint, int managers)
+    {
+        var ready = 0;
+        while (ready < managers)
+        {
+            await Task.Delay(5);
+            ready = (await endpoint.Loop.DescribeAsync()).PerManager.Count;
+        }
+    }
+
+    private static async Task<int> JoinAsync(PlayedManager leader, uint member)
+    {
+        await leader.MemberAsync($"m{member}", member);
+        var (header, body) = await leader.ReadAsync(FrameKind.Welcome);
+        header.Destination.ShouldBe(member);
+        await leader.InventoryAsync(member);
+        var welcome = JsonDocument.Parse(body).RootElement;
+        welcome.GetProperty("workers").GetProperty("per_node").GetInt32().ShouldBe(2);
+        return welcome.GetProperty("number").GetInt32();
+    }
+}
