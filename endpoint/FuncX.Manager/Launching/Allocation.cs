@@ -1,0 +1,78 @@
+using System.Globalization;
+
+namespace FuncX.Manager.Launching;
+
+internal enum AllocationKind
+{
+    Slurm,
+    Pbs,
+    Cobalt,
+}
+
+/// <summary>The nodes of the job that this process runs in, as its environment tells them.</summary>
+internal sealed record Allocation
+{
+    public required AllocationKind Kind { get; init; }
+
+    public required string JobId { get; init; }
+
+    /// <summary>Each node once, in the scheduler's order.</summary>
+    public required IReadOnlyList<string> Nodes { get; init; }
+
+    /// <summary>When the job ends, as far as the environment says.</summary>
+    public DateTimeOffset? End { get; init; }
+
+    /// <summary>Null outside a job.</summary>
+    /// <exception cref="FormatException">It is a job whose nodes cannot be told; the message says what was seen.</exception>
+    public static Allocation? Find(Func<string, string?> environment, Func<string, IEnumerable<string>> readLines)
+    {
+        if (Value("SLURM_JOB_ID") is { } slurm)
+        {
+            return new Allocation
+            {
+                Kind = AllocationKind.Slurm,
+                JobId = slurm,
+                Nodes = Distinct(HostList.Expand(Value("SLURM_JOB_NODELIST") ?? throw Missing("SLURM_JOB_ID", "SLURM_JOB_NODELIST")), "SLURM_JOB_NODELIST"),
+                End = Time("SLURM_JOB_END_TIME"),
+            };
+        }
+
+        if (Value("COBALT_JOBID") is { } cobalt)
+        {
+            return new Allocation
+            {
+                Kind = AllocationKind.Cobalt,
+                JobId = cobalt,
+                Nodes = Distinct(readLines(Value("COBALT_NODEFILE") ?? throw Missing("COBALT_JOBID", "COBALT_NODEFILE")), "COBALT_NODEFILE"),
+                End = Time("COBALT_ENDTIME"),
+            };
+        }
+
+        if (Value("PBS_JOBID") is { } pbs)
+        {
+            return new Allocation
+            {
+                Kind = AllocationKind.Pbs,
+                JobId = pbs,
+                Nodes = Distinct(readLines(Value("PBS_NODEFILE") ?? throw Missing("PBS_JOBID", "PBS_NODEFILE")), "PBS_NODEFILE"),
+            };
+        }
+
+        return null;
+
+        string? Value(string name) => environment(name) is { Length: > 0 } value ? value : null;
+
+        DateTimeOffset? Time(string name) => long.TryParse(Value(name), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds <= uint.MaxValue
+            ? DateTimeOffset.FromUnixTimeSeconds(seconds)
+            : null;
+    }
+
+    private static FormatException Missing(string has, string lacks) => new($"this is a job ({has} is set), but {lacks}, which names its nodes, is not");
+
+    private static List<string> Distinct(IEnumerable<string> names, string source)
+    {
+        // PBS names a node once for each place of a process.
+        var nodes = names.Select(static name => name.Trim()).Where(static name => name.Length > 0).Distinct(StringComparer.Ordinal).ToList();
+        return nodes.Count > 0 ? nodes : throw new FormatException($"{source} names no node");
+    }
+}

@@ -1,0 +1,16 @@
+using System.Globalization;
+
+namespace FuncX.Manager.Launching;
+
+/// <summary>The mpiexec of HPE's PALS, on Cray EX under PBS.</summary>
+internal sealed class PalsLauncher : ILauncher
+{
+    public string Name => "pals";
+
+    public IEnumerable<string> HostLines(WorldLaunch world) => world.Nodes;
+
+    public IReadOnlyList<string> CommandLine(WorldLaunch world) =>
+    [
+        "mpiexec", "--hostfile", world.HostFile, "-n", world.Nodes.Count.ToString(CultureInfo.InvariantCulture), "--ppn", "1", "--cpu-bind", "none", .. world.Arguments, .. world.Command,
+    ];
+}

@@ -1,0 +1,138 @@
+using FuncX.Manager.Launching;
+using Shouldly;
+using Xunit;
+
+namespace FuncX.Tests.Manager;
+
+/// <summary>Nodes from a job's environment, and how each launcher is told to use them.</summary>
+public sealed class LaunchingTests
+{
+    // As `scontrol show hostnames` answers (Slurm 22.05).
+    [Theory]
+    [InlineData("n1", "n1")]
+    [InlineData("n[1-3,5]", "n1 n2 n3 n5")]
+    [InlineData("nid[00008-00011,00020]", "nid00008 nid00009 nid00010 nid00011 nid00020")]
+    [InlineData("r[1-2]n[01-02]", "r1n01 r1n02 r2n01 r2n02")]
+    [InlineData("nid[001-002],login[1-2],gpu7", "nid001 nid002 login1 login2 gpu7")]
+    [InlineData("n[9-11]", "n9 n10 n11")]
+    [InlineData("n[098-101]", "n098 n099 n100 n101")]
+    public void Host_lists_of_Slurm_are_expanded(string text, string names) => string.Join(' ', HostList.Expand(text)).ShouldBe(names);
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("a,,b")]
+    [InlineData("n[1-")]
+    [InlineData("n1-3]")]
+    [InlineData("n[[1]]")]
+    [InlineData("n[]")]
+    [InlineData("n[1-2,]")]
+    [InlineData("n[3-1]")]
+    [InlineData("n[a-b]")]
+    [InlineData("n[-1]")]
+    [InlineData("n[1-99999999999999999999]")]
+    [InlineData("n[1-1000][1-1000]")]
+    public void What_is_no_host_list_is_refused_and_named(string text) => Should.Throw<FormatException>(() => HostList.Expand(text)).Message.ShouldContain($"'{text}'");
+
+    [Fact]
+    public void The_nodes_of_a_job_are_those_its_scheduler_names()
+    {
+        Find(("PATH", "/bin")).ShouldBeNull();
+        Find(("SLURM_JOB_ID", "")).ShouldBeNull();
+
+        var slurm = Find(("SLURM_JOB_ID", "92"), ("SLURM_JOB_NODELIST", "n[1-2]"))!;
+        (slurm.Kind, slurm.JobId, slurm.End).ShouldBe((AllocationKind.Slurm, "92", null));
+        slurm.Nodes.ShouldBe(["n1", "n2"]);
+
+        var cobalt = Find(("COBALT_JOBID", "1"), ("COBALT_NODEFILE", "/nf"), ("COBALT_ENDTIME", "1795450077"))!;
+        (cobalt.Kind, cobalt.JobId, cobalt.End).ShouldBe((AllocationKind.Cobalt, "1", DateTimeOffset.FromUnixTimeSeconds(1795450077)));
+        cobalt.Nodes.ShouldBe(["c1", "c2"]);
+
+        // A node for each of its processes, as PBS writes them.
+        var pbs = Find(("PBS_JOBID", "1022.head"), ("PBS_NODEFILE", "/nf"))!;
+        (pbs.Kind, pbs.JobId).ShouldBe((AllocationKind.Pbs, "1022.head"));
+        pbs.Nodes.ShouldBe(["c1", "c2"]);
+
+        Should.Throw<FormatException>(() => Find(("PBS_JOBID", "1"))).Message.ShouldContain("PBS_NODEFILE");
+        Should.Throw<FormatException>(() => Find(("SLURM_JOB_ID", "1"))).Message.ShouldContain("SLURM_JOB_NODELIST");
+        Should.Throw<FormatException>(() => Allocation.Find(static name => name is "PBS_JOBID" or "PBS_NODEFILE" ? "x" : null, static _ => ["", " "])).Message.ShouldContain("names no node");
+
+        static Allocation? Find(params (string Name, string Value)[] environment) => Allocation.Find(
+            name => environment.FirstOrDefault(variable => variable.Name == name).Value,
+            static file => file == "/nf" ? ["c1", "c1", "c2", ""] : throw new FileNotFoundException(file));
+    }
+
+    [Theory]
+    [InlineData("mpirun", "mpirun --enable-recovery --hostfile /d/hosts -np 3 --bind-to none -x FUNCX_UMASK --mca btl tcp,self /bin/m --world", "n1 slots=2|n2 slots=1")]
+    [InlineData("mpiexec", "mpiexec -f /d/hosts -n 3 -bind-to none --mca btl tcp,self /bin/m --world", "n1:2|n2:1")]
+    [InlineData("srun", "srun --nodes=2 --ntasks=3 --nodelist=/d/hosts --overlap --cpu-bind=none --cpus-per-task=8 --no-kill --kill-on-bad-exit=0 --input=none --unbuffered --mpi=pmi2 --mca btl tcp,self /bin/m --world", "n1|n1|n2")]
+    [InlineData("aprun", "aprun -n 3 -N 1 -d 8 -cc none -L 8-9,20 --mca btl tcp,self /bin/m --world", "")]
+    [InlineData("pals", "mpiexec --hostfile /d/hosts -n 3 --ppn 1 --cpu-bind none --mca btl tcp,self /bin/m --world", "n1|n1|n2")]
+    public void Each_launcher_is_told_one_rank_per_node_with_all_its_processors(string name, string commandLine, string hosts)
+    {
+        var launcher = new LauncherChoice(static _ => null).Named(name)!;
+        var world = World(name == "aprun" ? ["nid00020", "nid00009", "8"] : ["n1", "n1", "n2"]);
+        string.Join(' ', launcher.CommandLine(world)).ShouldBe(commandLine);
+        string.Join('|', launcher.HostLines(world)).ShouldBe(hosts);
+        launcher.Name.ShouldBe(name);
+    }
+
+    [Fact]
+    public void Open_MPI_is_told_that_root_is_meant_and_aprun_refuses_names_without_a_number()
+    {
+        new MpirunLauncher().CommandLine(World(["n1"]) with { IsRoot = true }).ShouldContain("--allow-run-as-root");
+        Should.Throw<FormatException>(() => new AprunLauncher().CommandLine(World(["login1"]))).Message.ShouldContain("'login1'");
+    }
+
+    private const string OpenMpi = "mpirun (Open MPI) 4.1.4\n\nReport bugs";
+    private const string OpenRte = "mpiexec (OpenRTE) 4.1.4\n\nReport bugs";
+    private const string Hydra = "HYDRA build details:\n    Version:  4.0.2";
+
+    [Theory]
+    [InlineData("Slurm", true, "srun", "srun")]
+    [InlineData("Slurm", true, "", "mpirun")]
+    [InlineData("Cobalt", false, "aprun", "aprun")]
+    [InlineData("Pbs", false, "pals", "mpiexec")]
+    [InlineData("", true, "", "mpirun")]
+    [InlineData("", false, "", "mpiexec.hydra")]
+    [InlineData("", false, "hydra", "mpiexec")]
+    [InlineData("", true, "hydra", "mpirun.openmpi")]
+    [InlineData("", true, "hydra only", "mpiexec")]
+    [InlineData("", false, "open only", "mpirun")]
+    public void A_launcher_is_found_by_scheduler_and_library(string allocation, bool isOpenMpi, string machine, string program)
+    {
+        var kind = allocation.Length > 0 ? Enum.Parse<AllocationKind>(allocation) : (AllocationKind?)null;
+        var choice = new LauncherChoice(asked => (machine, asked) switch
+        {
+            ("srun", "srun") => "slurm 22.05.8",
+            ("aprun", "aprun") => "aprun (ALPS) 6.6",
+            ("pals", "mpiexec") => "mpiexec version 1.2.4 revision (PALS)",
+            ("hydra" or "hydra only", "mpiexec" or "mpirun") => Hydra,
+            ("hydra", "mpirun.openmpi") => OpenMpi,
+            ("" or "open only", "mpirun") => OpenMpi,
+            ("" or "open only", "mpiexec") => OpenRte,
+            ("", "mpiexec.hydra") => Hydra,
+            _ => null,
+        });
+        choice.Detect(kind, isOpenMpi)!.CommandLine(World(["1"]))[0].ShouldBe(program);
+    }
+
+    [Fact]
+    public void Where_there_is_none_it_is_said_what_was_looked_for()
+    {
+        var choice = new LauncherChoice(static asked => asked == "mpiexec" ? "mpiexec of something else 1.0" : null);
+        choice.Detect(AllocationKind.Slurm, isOpenMpi: true).ShouldBeNull();
+        choice.Tried.ShouldBe("srun is not there; mpiexec says 'mpiexec of something else 1.0'; mpirun is not there; mpirun.openmpi is not there; mpiexec.hydra is not there");
+        choice.Named("torque").ShouldBeNull();
+    }
+
+    private static WorldLaunch World(string[] nodes) => new()
+    {
+        Nodes = nodes,
+        HostFile = "/d/hosts",
+        Command = ["/bin/m", "--world"],
+        Arguments = ["--mca", "btl", "tcp,self"],
+        Variables = ["FUNCX_UMASK"],
+        CoresPerNode = 8,
+        SlurmMpi = "pmi2",
+    };
+}

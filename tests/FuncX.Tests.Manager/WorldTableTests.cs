@@ -1,0 +1,110 @@
+using FuncX.Manager.Launching;
+using Shouldly;
+using Xunit;
+
+namespace FuncX.Tests.Manager;
+
+public sealed class WorldTableTests
+{
+    [Theory]
+    [InlineData(1, 128, new[] { 1 })]
+    [InlineData(128, 128, new[] { 128 })]
+    [InlineData(129, 128, new[] { 64, 65 })]
+    [InlineData(10, 4, new[] { 3, 3, 4 })]
+    [InlineData(3, 1, new[] { 1, 1, 1 })]
+    public void Nodes_are_shared_out_evenly_and_each_is_in_one_world(int nodes, int most, int[] sizes)
+    {
+        var names = Names(nodes);
+        var table = new WorldTable(names, most, 0);
+        table.Worlds.Select(static world => world.Nodes.Count).ShouldBe(sizes);
+        table.Worlds.SelectMany(static world => world.Nodes).ShouldBe(names);
+        table.Worlds.Select(static world => world.Number).ShouldBeUnique();
+    }
+
+    [Fact]
+    public void A_world_that_dies_late_is_launched_again_with_all_its_nodes_and_the_others_go_on()
+    {
+        var table = new WorldTable(Names(4), 2, 0);
+        var (first, second) = (table.TakeDue(0)!, table.TakeDue(0)!);
+        table.TakeDue(0).ShouldBeNull();
+        for (var time = 100_000L; time < 2_000_000; time += 100_000)
+        {
+            table.OnEnded(first, "exit code 1", time);
+            first.State.ShouldBe(WorldState.Waiting);
+            second.State.ShouldBe(WorldState.Running);
+            table.TakeDue(time).ShouldBeNull();
+            table.NextDue.ShouldBe(time + 1000);
+            table.TakeDue(time + 1000).ShouldBe(first);
+            first.Nodes.ShouldBe(["n0", "n1"]);
+        }
+    }
+
+    [Fact]
+    public void One_bad_node_of_many_ends_up_alone_and_given_up_and_every_other_serves()
+    {
+        for (var bad = 0; bad < 13; bad++)
+        {
+            var table = new WorldTable(Names(13), 13, 0);
+            var name = $"n{bad}";
+            var now = 0L;
+            for (var step = 0; step < 1000 && (table.NextDue is not null || table.Worlds.Any(world => world.Nodes.Contains(name))); step++)
+            {
+                now = Math.Max(now, table.NextDue ?? now);
+                while (table.TakeDue(now) is { } world)
+                {
+                    if (world.Nodes.Contains(name))
+                        table.OnEnded(world, "exit code 1", now + 500);
+                }
+
+                now += 500;
+            }
+
+            table.GivenUp.ShouldBe([name]);
+            table.Worlds.ShouldAllBe(static world => world.State == WorldState.Running);
+            table.Worlds.SelectMany(static world => world.Nodes).Order().ShouldBe(Names(13).Where(node => node != name).Order());
+            now.ShouldBeLessThan(300_000);
+        }
+    }
+
+    [Fact]
+    public void Ranks_of_one_host_are_never_split_and_one_host_waits_longer_and_longer()
+    {
+        var table = new WorldTable(["localhost", "localhost", "localhost", "localhost"], 128, 0);
+        var pauses = new List<long>();
+        var now = 0L;
+        while (table.NextDue is { } due)
+        {
+            pauses.Add(due - now);
+            now = due;
+            table.OnEnded(table.TakeDue(now)!, "killed", now);
+        }
+
+        pauses.ShouldBe([0, 1000, 2000, 4000, 8000]);
+        table.IsOver.ShouldBeTrue();
+        table.GivenUp.ShouldBe(["localhost"]);
+
+        var two = new WorldTable(["a", "a", "a", "b"], 128, 0);
+        for (var failure = 0; failure < WorldTable.FailuresToSplit; failure++)
+            two.OnEnded(two.TakeDue(two.NextDue!.Value)!, "killed", two.NextDue ?? 0);
+        two.Worlds.Select(static world => string.Join(' ', world.Nodes)).ShouldBe(["a a a", "b"]);
+    }
+
+    [Fact]
+    public void A_node_that_the_scheduler_has_lost_is_left_out_of_the_next_launch()
+    {
+        var table = new WorldTable(Names(3), 3, 0);
+        var world = table.TakeDue(0)!;
+        table.OnNodeLost("n1");
+        world.Nodes.Count.ShouldBe(3);
+        table.OnEnded(world, "n1 is down", 100_000);
+        table.TakeDue(101_000)!.Nodes.ShouldBe(["n0", "n2"]);
+
+        // Also while it waits, and a world without a node is over.
+        table.OnEnded(world, "n0 is down", 300_000);
+        table.OnNodeLost("n0");
+        table.OnNodeLost("n2");
+        table.IsOver.ShouldBeTrue();
+    }
+
+    private static string[] Names(int count) => [.. Enumerable.Range(0, count).Select(static number => $"n{number}")];
+}
