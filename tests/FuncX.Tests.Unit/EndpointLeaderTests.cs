@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using FuncX.Configuration;
 using FuncX.Endpoint.Managers;
 using FuncX.Wire;
 using Shouldly;
@@ -241,6 +242,54 @@ public sealed class EndpointLeaderTests
         await Should.ThrowAsync<OperationCanceledException>(() => leader.ReadAsync(3.5));
         heartbeats.Count.ShouldBeInRange(1, 5);
         heartbeats.ShouldAllBe(static destination => destination == 0);
+    }
+
+    [Fact]
+    public async Task An_agent_is_told_how_to_launch_and_what_it_says_is_shown_while_it_is_there()
+    {
+        await using var service = await PlayedService.StartAsync();
+        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory(), static c => c with
+        {
+            Launcher = new LauncherConfiguration { Type = LauncherKind.Mpiexec, RanksPerWorld = 64, Arguments = ["-prepend-rank"] },
+        });
+        await service.LinkAsync();
+        var (block, secret) = await endpoint.BlockAsync();
+        var agent = await PlayedManager.DialAsync(endpoint.Address);
+        await agent.HelloAsync("a1", block, secret, role: "agent");
+        var welcome = JsonDocument.Parse((await agent.ReadAsync(FrameKind.Welcome)).Body).RootElement;
+        welcome.GetProperty("block").ToString().ShouldBe("""{"launcher":"mpiexec","ranks_per_world":64,"arguments":["-prepend-rank"]}""");
+        welcome.TryGetProperty("workers", out _).ShouldBeFalse();
+
+        await SayAsync("""{"worlds_running": 3, "worlds_waiting": 1, "nodes_given_up": ["n3", "n7"], "note": "world 2 ended: exit code 1"}""");
+        await Eventually.True(() => Seen() is (3, 1, "n3, n7", "n1: world 2 ended: exit code 1"));
+        await SayAsync("""{"worlds_running": 4, "worlds_waiting": 0, "nodes_given_up": null, "note": null}""");
+        await Eventually.True(() => Seen() is (4, 0, "", not "n1: world 2 ended: exit code 1"));
+
+        // A leader of the same block adds nothing to it, and the agent's end takes it away.
+        await using var leader = await LeaderAsync(endpoint);
+        Seen().Running.ShouldBe(4);
+        await agent.DisposeAsync();
+        await Eventually.True(() => Seen().Running == 0);
+
+        foreach (var (header, body) in ((FrameHeader, byte[])[])[
+            (new FrameHeader { Kind = FrameKind.Hello, Destination = 1 }, "{}"u8.ToArray()),
+            (new FrameHeader { Kind = FrameKind.Inventory, Flags = FrameFlags.Last }, []),
+            (new FrameHeader { Kind = FrameKind.Status }, "no json"u8.ToArray())])
+        {
+            await using var wrong = await PlayedManager.DialAsync(endpoint.Address);
+            await wrong.HelloAsync("a2", block, secret, role: "agent");
+            await wrong.ReadAsync(FrameKind.Welcome);
+            await wrong.SendAsync(header, body);
+            await Should.ThrowAsync<IOException>(() => wrong.ReadAsync());
+        }
+
+        Task SayAsync(string json) => agent.SendAsync(new FrameHeader { Kind = FrameKind.Status, ContentType = ContentType.Json }, Encoding.UTF8.GetBytes(json));
+
+        (int Running, int Waiting, string GivenUp, string Note) Seen()
+        {
+            var now = endpoint.Loop.DescribeAsync().AsTask().Result;
+            return (now.WorldsRunning, now.WorldsWaiting, now.NodesGivenUp, now.Note);
+        }
     }
 
     private static async Task<PlayedManager> LeaderAsync(EndpointHarness endpoint) => await DialAsync(endpoint, await endpoint.BlockAsync());

@@ -52,6 +52,17 @@ public sealed class EndpointStatusFrameTests
         { "m1 0 120 10.0", "", "m1", static now => now with { PerManager = [new ManagerCounts("m1", 7, 0, new ManagerHops { ResultsFromWorkers = 120 })] } },
     };
 
+    [Fact]
+    public void Worlds_have_a_line_as_soon_as_there_are_some()
+    {
+        Screen(s_before).ShouldNotContain(static line => line.StartsWith("worlds"));
+        Line(s_before with { WorldsRunning = 3 }).ShouldBe("worlds 3 running, 0 waiting");
+        Line(s_before with { WorldsWaiting = 1_234 }).ShouldBe("worlds 0 running, 1,234 waiting");
+        Line(s_before with { NodesGivenUp = "n3, n7" }).ShouldBe("worlds 0 running, 0 waiting; nodes given up: n3, n7");
+
+        static string Line(EndpointSnapshot now) => Screen(now).Single(static line => line.StartsWith("worlds"));
+    }
+
     [Theory]
     [MemberData(nameof(Figures))]
     public void A_figure_changes_its_own_line(string said, string written, string line, Func<EndpointSnapshot, EndpointSnapshot> cause)

@@ -23,6 +23,8 @@ internal sealed class StatusFrame(EndpointStatusReport status, EndpointSnapshot 
         if (now.Note.Length > 0)
             yield return Of($"note       {now.Note}");
         yield return Of($"blocks     {now.BlocksRunning:N0} running, {now.BlocksRequested:N0} requested");
+        if (now.WorldsRunning + now.WorldsWaiting > 0 || now.NodesGivenUp.Length > 0)
+            yield return Of($"worlds     {now.WorldsRunning:N0} running, {now.WorldsWaiting:N0} waiting{(now.NodesGivenUp.Length > 0 ? $"; nodes given up: {now.NodesGivenUp}" : "")}");
         foreach (var block in status.Blocks)
             yield return Of($"  {block.Block,-22} {block.State,-9} {block.Nodes,4} nodes  {block.Requested.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z  {block.Reason}").TrimEnd();
         yield return Of($"managers   {"in flight",37} {"done",9} {"per s",9}");

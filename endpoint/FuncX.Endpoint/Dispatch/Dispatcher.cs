@@ -275,6 +275,13 @@ public sealed class Dispatcher : IEndpointEffects
         };
     }
 
+    private static string Listed(IReadOnlyList<string> nodes)
+    {
+        const int Most = 20;
+        var listed = string.Join(", ", nodes.Take(Most));
+        return nodes.Count > Most ? $"{listed} and {nodes.Count - Most} more" : listed;
+    }
+
     private EndpointSnapshot Describe()
     {
         var prefetch = 0;
@@ -288,8 +295,14 @@ public sealed class Dispatcher : IEndpointEffects
                 note = $"{peer.Hello.Node}: {peer.Report.Note}";
         }
 
+        var agents = Managers.Agents();
+        if (note.Length == 0)
+            note = agents.Note;
         return new EndpointSnapshot
         {
+            WorldsRunning = agents.WorldsRunning,
+            WorldsWaiting = agents.WorldsWaiting,
+            NodesGivenUp = Listed(agents.NodesGivenUp),
             Online = Link.IsUp,
             Epoch = Link.Epoch,
             BlocksRequested = Core.BlocksRequested,

@@ -16,6 +16,14 @@ public sealed record EndpointSnapshot
 
     public int Managers { get; init; }
 
+    /// <summary>MPI worlds that run, and those that ended and are launched again after a pause.</summary>
+    public int WorldsRunning { get; init; }
+
+    public int WorldsWaiting { get; init; }
+
+    /// <summary>Nodes of running blocks on which no world could be started; empty: none.</summary>
+    public string NodesGivenUp { get; init; } = "";
+
     public int Workers { get; init; }
 
     public int WorkersBusy { get; init; }

@@ -49,8 +49,11 @@ internal sealed partial class ManagerConnection
     /// <summary>The manager at the other end, or those behind the leader there.</summary>
     public ConnectionMembers Members { get; } = new();
 
-    /// <summary>The leader at the other end; null when a manager itself dialled. Set on the loop.</summary>
-    public ManagerHello? Leader { get; set; }
+    /// <summary>Who dialled. Set on the loop.</summary>
+    public ManagerHello? Hello { get; set; }
+
+    /// <summary>What an agent last said.</summary>
+    public AgentReport Agent { get; set; } = new();
 
     /// <summary>What each manager of this connection is welcomed with. Set on the loop.</summary>
     public ManagerWelcome? Welcome { get; set; }
@@ -58,7 +61,7 @@ internal sealed partial class ManagerConnection
     /// <summary>Whether it is on the turn's list of those to flush.</summary>
     public bool Dirty { get; set; }
 
-    public override string ToString() => Leader?.ToString() ?? Members.Find(0)?.Hello.ToString() ?? "a manager";
+    public override string ToString() => Hello?.ToString() ?? "a manager";
 
     /// <summary>Why this side closed the connection; null when the other side did.</summary>
     public string? CloseReason => Volatile.Read(ref _closeReason);

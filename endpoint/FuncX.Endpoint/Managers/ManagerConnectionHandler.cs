@@ -20,6 +20,7 @@ public sealed partial class ManagerConnectionHandler(EndpointLoop loop, BufferPo
     private const int LargestHello = 64 << 10;
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
 
+    private readonly BlockWelcome _block = BlockWelcome.From(configuration);
     private readonly WorkersWelcome _workers = WorkersWelcome.From(configuration);
 
     public override async Task OnConnectedAsync(ConnectionContext connection)
@@ -46,7 +47,7 @@ public sealed partial class ManagerConnectionHandler(EndpointLoop loop, BufferPo
             }
 
             manager = new ManagerConnection(stream, pool, hops, loop, connection.Abort, logger);
-            var welcome = new ManagerWelcome(ProtocolVersion.Product, ProtocolVersion.Maximum, 0, HeartbeatMilliseconds, _workers);
+            var welcome = new ManagerWelcome(ProtocolVersion.Product, ProtocolVersion.Maximum, 0, HeartbeatMilliseconds, _workers, _block);
             string? impostor = null;
             await loop.Run(dispatcher => impostor = dispatcher.Managers.OnConnected(manager, hello, welcome));
             if (impostor is not null)
@@ -129,8 +130,8 @@ public sealed partial class ManagerConnectionHandler(EndpointLoop loop, BufferPo
 
     private string? Refusal(ManagerHello hello)
     {
-        if (hello.Role is not ("manager" or "leader"))
-            return $"role '{hello.Role}' does not connect here; only 'manager' and 'leader' do";
+        if (!hello.IsManager && !hello.IsLeader && !hello.IsAgent)
+            return $"role '{hello.Role}' does not connect here; only 'manager', 'leader' and 'agent' do";
         if (!ProtocolVersion.TryAgree(hello.ProtocolMinimum, hello.ProtocolMaximum, out _))
             return ProtocolVersion.Mismatch(hello.Version, hello.ProtocolMinimum, hello.ProtocolMaximum);
         if (hello.Manager is not { Length: > 0 and <= 128 } || hello.Block is not { Length: > 0 and <= 64 } || hello.Secret is null)

@@ -48,9 +48,16 @@ internal sealed record ManagerHello
         }
     }
 
+    [JsonIgnore]
+    public bool IsManager => Role == "manager";
+
     /// <summary>A leader speaks for the managers of its world, and is none itself.</summary>
     [JsonIgnore]
     public bool IsLeader => Role == "leader";
 
-    public override string ToString() => $"{(IsLeader ? "leader" : "manager")} {Manager} of block {Block} on {Node}, pid {Pid}";
+    /// <summary>An agent launches the worlds of its block, and no task passes it.</summary>
+    [JsonIgnore]
+    public bool IsAgent => Role == "agent";
+
+    public override string ToString() => $"{Role} {Manager} of block {Block} on {Node}, pid {Pid}";
 }

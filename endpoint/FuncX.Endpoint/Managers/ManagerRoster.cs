@@ -29,14 +29,28 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
 
     public IEnumerable<ManagerPeer> All => _peers.OfType<ManagerPeer>();
 
+    /// <summary>What the agents of all blocks last said, together.</summary>
+    public AgentReport Agents()
+    {
+        var sum = new AgentReport();
+        foreach (var connection in _connections)
+        {
+            if (connection.Hello is { IsAgent: true } hello)
+                sum += connection.Agent.Note.Length > 0 ? connection.Agent with { Note = $"{hello.Node}: {connection.Agent.Note}" } : connection.Agent;
+        }
+
+        return sum;
+    }
+
     public ManagerPeer? Find(int manager) => manager >= 0 && manager < _peers.Count ? _peers[manager] : null;
 
     /// <summary>Whoever dialled has proven to be of the block that it names.</summary>
     /// <returns>Why it is refused all the same; null when it is connected.</returns>
     public string? OnConnected(ManagerConnection connection, ManagerHello hello, ManagerWelcome welcome)
     {
-        connection.Welcome = welcome;
-        if (!hello.IsLeader)
+        connection.Hello = hello;
+        connection.Welcome = welcome with { Block = null };
+        if (hello.IsManager)
         {
             if (Join(connection, hello, destination: 0) is { } reason)
                 return reason;
@@ -44,17 +58,16 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
             return null;
         }
 
-        if (_connections.FirstOrDefault(other => other.Leader?.Manager == hello.Manager) is { } older)
+        if (_connections.FirstOrDefault(other => other.Hello!.Role == hello.Role && other.Hello.Manager == hello.Manager) is { } older)
         {
-            if (older.Leader!.Block != hello.Block)
-                return $"leader '{hello.Manager}' is of block '{older.Leader.Block}', and the secret is that of block '{hello.Block}'; it is worth nothing outside its block";
-            older.Close("the leader has connected again");
+            if (older.Hello!.Block != hello.Block)
+                return $"{hello.Role} '{hello.Manager}' is of block '{older.Hello.Block}', and the secret is that of block '{hello.Block}'; it is worth nothing outside its block";
+            older.Close($"the {hello.Role} has connected again");
             OnDisconnected(older);
         }
 
-        connection.Leader = hello;
         _connections.Add(connection);
-        var body = JsonSerializer.SerializeToUtf8Bytes(welcome with { Workers = null });
+        var body = JsonSerializer.SerializeToUtf8Bytes(welcome with { Workers = null, Block = hello.IsAgent ? welcome.Block : null });
         Send(connection, new FrameHeader { Kind = FrameKind.Welcome, ContentType = ContentType.Json }, body);
         return null;
     }
@@ -83,7 +96,7 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
     {
         if (peer.Connection is not { } connection)
             return;
-        if (connection.Leader is null)
+        if (connection.Hello is { IsManager: true })
             End(connection, reason);
         else
             Control(peer, new FrameHeader { Kind = FrameKind.Refused, ContentType = ContentType.Json }, Refusal(reason));
@@ -117,7 +130,7 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
             dispatcher.OnManagerJoined(hello.Block);
         var peer = _peers[number] ??= new ManagerPeer(number, hello);
         // One process has one connection: an older one is a leftover that nobody has noticed to be dead.
-        if (peer.Connection is { Leader: null } leftover)
+        if (peer.Connection is { Hello.IsManager: true } leftover)
             End(leftover, "the manager has connected again");
         peer.Detach();
         if (connection.Members.Find(destination) is { } before)
@@ -308,18 +321,21 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         Keep(frames.Buffer, run, end);
     }
 
-    /// <summary>What a leader says of itself, of managers that come and go, and what comes from one that the endpoint does not know any more.</summary>
+    /// <summary>What a leader or an agent says of itself, of managers that come and go, and what comes from one that the endpoint does not know any more.</summary>
     private void OnMembership(ManagerConnection connection, in FrameHeader header, ReadOnlySpan<byte> body)
     {
-        if (connection.Leader is not { } leader)
+        if (connection.Hello is not { IsManager: false } dialled || (dialled.IsAgent && header.Destination > 0))
             throw new FrameException($"a {header.Kind} frame for destination {header.Destination}; only a leader has managers behind it");
         switch (header.Kind)
         {
+            case FrameKind.Status when dialled.IsAgent:
+                connection.Agent = AgentReport.Read(body);
+                break;
             case FrameKind.Hello when header.Destination > 0:
                 var hello = ManagerHello.Read(body);
                 var reason = hello.Role != "manager" || hello.Manager is not { Length: > 0 and <= 128 }
                     ? "the hello behind a leader is that of no manager, or names none (1 to 128 characters)"
-                    : Join(connection, hello with { Block = leader.Block }, header.Destination);
+                    : Join(connection, hello with { Block = dialled.Block }, header.Destination);
                 if (reason is not null)
                     Send(connection, new FrameHeader { Kind = FrameKind.Refused, ContentType = ContentType.Json, Destination = header.Destination }, Refusal(reason));
                 break;
@@ -332,7 +348,7 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
             default:
                 // It was on its way when the endpoint, or the leader, gave its manager up: that one sends it again after its next hello.
                 if (header.Destination == 0)
-                    throw new FrameException($"a leader does not send {header.Kind} frames of its own");
+                    throw new FrameException($"a connected {dialled.Role} does not send {header.Kind} frames of its own");
                 break;
         }
     }

@@ -9,7 +9,21 @@ internal sealed record ManagerWelcome(
     [property: JsonPropertyName("protocol")] int Protocol,
     [property: JsonPropertyName("number")] int Number,
     [property: JsonPropertyName("heartbeat_ms")] int HeartbeatMilliseconds,
-    [property: JsonPropertyName("workers"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] WorkersWelcome? Workers);
+    [property: JsonPropertyName("workers"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] WorkersWelcome? Workers,
+    [property: JsonPropertyName("block"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] BlockWelcome? Block);
+
+/// <summary>How an agent is to launch the worlds of its block.</summary>
+internal sealed record BlockWelcome(
+    [property: JsonPropertyName("launcher")] string Launcher,
+    [property: JsonPropertyName("ranks_per_world")] int RanksPerWorld,
+    [property: JsonPropertyName("arguments")] IReadOnlyList<string> Arguments)
+{
+    public static BlockWelcome From(EndpointConfiguration configuration)
+    {
+        var launcher = configuration.Launcher ?? new LauncherConfiguration();
+        return new BlockWelcome(SnakeCase.Of(launcher.Type), launcher.RanksPerWorld, launcher.Arguments);
+    }
+}
 
 /// <summary>The part of the configuration that managers act on.</summary>
 internal sealed record WorkersWelcome(
