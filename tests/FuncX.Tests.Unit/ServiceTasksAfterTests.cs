@@ -152,6 +152,28 @@ public sealed class ServiceTasksAfterTests : IDisposable
     }
 
     [Fact]
+    public async Task A_restart_counts_as_waiting_what_waits_and_nothing_else()
+    {
+        var first = await SubmitAsync();
+        var second = await SubmitAsync(3, $"{first}-0");
+        var third = await SubmitAsync(2, $"{second}");
+        var link = await _harness.ConnectAsync();
+        await TakesAsync(link, (first, 0));
+        // One chunk has the result and what is handed out for it.
+        await EndAsync(link, first, 0, TaskOutcome.Value);
+        await TakesAsync(link, (second, 0), (second, 1), (second, 2));
+        (await GroupAsync()).Waiting.ShouldBe(2);
+
+        _harness.Restart();
+
+        (await GroupAsync()).Waiting.ShouldBe(2);
+        await _harness.Engine.SnapshotAsync();
+        _harness.Restart();
+        (await GroupAsync()).Waiting.ShouldBe(2);
+        (await InfoAsync(third)).WaitingFor.ShouldBe(1u);
+    }
+
+    [Fact]
     public async Task What_ends_between_the_look_and_the_turn_is_looked_up_again()
     {
         var first = await SubmitAsync();

@@ -167,6 +167,9 @@ public sealed class LiveState
             batch.Slots[index].Resting = false;
         }
 
+        // The log tells of a turn's dispatches before its results: what waits there was released by one of them.
+        if (batch.Waits is not null)
+            batch.Group.Waiting -= count;
         batch.Queued -= count;
         batch.Dispatched += count;
         batch.Group.Queued -= count;
@@ -215,6 +218,8 @@ public sealed class LiveState
             return;
         slot.State = SlotState.Queued;
         slot.Sent = 0;
+        if (batch.Waits is not null)
+            batch.Group.Waiting++;
         batch.Queued++;
         batch.Dispatched--;
         batch.Group.Queued++;
