@@ -146,7 +146,7 @@ public sealed class FuncXClient : IAsyncDisposable
     /// one's repetition.
     /// </summary>
     /// <param name="progress">Told how many the service has, now and then.</param>
-    /// <returns>How many there were, and those whose arguments the service has no more.</returns>
+    /// <returns>How many there were, and those whose arguments the service has no more or that ran after one of them that failed.</returns>
     public async Task<(long Submitted, long Forgotten)> ResubmitAsync(IAsyncEnumerable<TaskInfo> tasks, string group, Action<long>? progress = null, CancellationToken cancellation = default)
     {
         var bulk = new BulkSubmission(_service, group, _time, progress);

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using FuncX.Client;
 using FuncX.Contracts.V1;
 using FuncX.Service.Links;
 using FuncX.Service.Storage;
@@ -307,6 +308,70 @@ public sealed class ServiceTasksAfterTests : IDisposable
         (group.Done, group.Failed, group.Waiting).ShouldBe((3L, 0L, 0L));
         // What was accepted stays accepted, whatever has become of what it waited for.
         (await tasks.SubmitAsync(small, bearer)).Already.ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task What_ran_after_a_whole_batch_runs_after_its_repetition_however_large()
+    {
+        await using var service = await RunningService.StartAsync();
+        var (function, endpoint, _) = ServiceTasksPlayed.Register(service);
+        var tasks = new Tasks.TasksClient(service.Channel);
+        var bearer = RunningService.Bearer(service.AdminToken);
+        var (one, many, last) = (Submit(1), Submit(2_500), ServiceTasksPlayed.Request(function, endpoint, 1));
+        last.Options = new TaskOptions { After = { $"{BatchId.Read(many.BatchId.Span)}", $"{BatchId.Read(one.BatchId.Span)}-0" } };
+        Submit(2);
+        await tasks.SubmitAsync(last, bearer);
+        await tasks.CancelAsync(new CancelRequest { Group = "g" }, bearer);
+        await using var client = new FuncXClient(new Uri(service.Address), service.AdminToken);
+
+        (await client.ResubmitAsync(client.Tasks.ListAsync("g", TaskState.Done), "again")).ShouldBe((2_504L, 0L));
+
+        var group = await tasks.GetGroupAsync(new GetGroupRequest { Group = "again" }, bearer);
+        (group.Tasks, group.Queued, group.Waiting).ShouldBe((2_504L, 2_504L, 1L));
+        var (before, waits) = (new List<BatchId>(), (TaskInfo?)null);
+        await foreach (var task in client.Tasks.ListAsync("again"))
+        {
+            TaskId.TryParse(task.TaskId, out var id).ShouldBeTrue();
+            if (task.WaitingFor > 0)
+                waits = await client.Tasks.GetAsync(id, withCall: true);
+            else
+                before.Add(id.Batch);
+        }
+
+        // All of the many and the one, but not the other two.
+        var names = waits!.Call.Options.After.Select(static name => Dependency.TryParse(name, out var named) ? named : default).ToList();
+        names.Count.ShouldBeLessThan(10);
+        names.Sum(name => name.Index == Dependency.Whole ? before.Count(batch => batch == name.Batch) : 1).ShouldBe(2_501);
+
+        SubmitRequest Submit(int count)
+        {
+            var request = ServiceTasksPlayed.Request(function, endpoint, count);
+            tasks.Submit(request, bearer);
+            return request;
+        }
+    }
+
+    [Fact]
+    public async Task What_ran_after_a_failure_that_cannot_be_repeated_is_not_repeated_either()
+    {
+        await using var service = await RunningService.StartAsync();
+        var (function, endpoint, _) = ServiceTasksPlayed.Register(service);
+        var tasks = new Tasks.TasksClient(service.Channel);
+        var bearer = RunningService.Bearer(service.AdminToken);
+        var (first, free, second, third) = (Request(), Request(), Request(), Request());
+        ServiceTasksPlayed.Resize(first, 200_000);
+        second.Options = new TaskOptions { After = { $"{BatchId.Read(first.BatchId.Span)}" } };
+        third.Options = new TaskOptions { After = { $"{BatchId.Read(second.BatchId.Span)}-0" } };
+        foreach (var request in new[] { first, free, second, third })
+            await tasks.SubmitAsync(request, bearer);
+        await tasks.CancelAsync(new CancelRequest { Group = "g" }, bearer);
+        foreach (var file in Directory.EnumerateFiles(service.Directory, "*.seg", SearchOption.AllDirectories))
+            File.Delete(file);
+        await using var client = new FuncXClient(new Uri(service.Address), service.AdminToken);
+
+        (await client.ResubmitAsync(client.Tasks.ListAsync("g", TaskState.Done), "again")).ShouldBe((1L, 3L));
+
+        SubmitRequest Request() => ServiceTasksPlayed.Request(function, endpoint, 1);
     }
 
     private Task<BatchId> SubmitAsync(int count = 1, params string[] after) => SubmitAsync(count, 0, after);

@@ -134,7 +134,7 @@ internal static class GroupCommands
             else
                 await invocation.Terminal.Output.WriteLineAsync($"{target}");
             if (forgotten > 0)
-                await invocation.Terminal.Error.WriteLineAsync($"funcx: the service has the arguments of {forgotten} tasks no more; they were not submitted.");
+                await invocation.Terminal.Error.WriteLineAsync($"funcx: the service has the arguments of {forgotten} tasks, or of what they ran after, no more; they were not submitted.");
             return forgotten == 0 ? ExitCodes.Ok : ExitCodes.Failed;
         });
         return command;

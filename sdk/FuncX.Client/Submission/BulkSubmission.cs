@@ -39,6 +39,13 @@ internal sealed class BulkSubmission(ServiceConnection service, string group, Ti
         return new TaskId(Batches[^1], (uint)_batch.Lengths.Count - 1);
     }
 
+    /// <summary>The next call begins a new batch.</summary>
+    public async ValueTask CutAsync(CancellationToken cancellation)
+    {
+        if (_batch is not null)
+            await SendAsync(cancellation);
+    }
+
     /// <summary>Sends what is left, and waits until all are accepted. More may be added after it.</summary>
     public async Task CompleteAsync(CancellationToken cancellation)
     {
