@@ -1,4 +1,3 @@
-using FuncX.Contracts.V1;
 using FuncX.Service.Storage;
 using FuncX.Wire;
 using Grpc.Core;
@@ -13,6 +12,7 @@ public sealed class DependencyReader(TaskEngine engine, TaskReader tasks)
     {
         var after = record.After!.ToArray();
         var found = await engine.LookAsync(state => after.Select(dependency => Look(state, record.Key.Owner, dependency)).ToArray());
+        var ended = new HashSet<TaskId>();
         for (var index = 0; index < after.Length; index++)
         {
             var key = new BatchKey(after[index].Batch, record.Key.Owner);
@@ -24,10 +24,24 @@ public sealed class DependencyReader(TaskEngine engine, TaskReader tasks)
                 continue;
             if (after[index].Index == Dependency.Whole || batch.Failed == 0)
                 after[index] = after[index] with { Ended = batch.Failed == 0 ? TaskOutcome.Value : TaskOutcome.Exception };
-            else if (await tasks.GetAsync(record.Key.Owner, new TaskId(key.Id, (uint)after[index].Index)) is not { Outcome: not Outcome.Unspecified } ended)
-                return Refuse(StatusCode.NotFound, $"batch {record.Key.Id} is to run after {after[index]}, whose result has expired");
             else
-                after[index] = after[index] with { Ended = (TaskOutcome)ended.Outcome };
+                ended.Add(new TaskId(key.Id, (uint)after[index].Index));
+        }
+
+        return ended.Count == 0 ? (after, SubmitOutcome.Accepted) : await ReadOutcomesAsync(record, after, ended);
+    }
+
+    private async ValueTask<(IReadOnlyList<Dependency>? After, SubmitOutcome Refused)> ReadOutcomesAsync(SubmissionRecord record, Dependency[] after, HashSet<TaskId> ended)
+    {
+        var outcomes = await tasks.ReadOutcomesAsync(record.Key.Owner, record.Group, ended);
+        for (var index = 0; index < after.Length; index++)
+        {
+            var task = new TaskId(after[index].Batch, (uint)after[index].Index);
+            if (after[index].Index == Dependency.Whole || !ended.Contains(task))
+                continue;
+            if (!outcomes.TryGetValue(task, out var outcome))
+                return Refuse(StatusCode.NotFound, $"batch {record.Key.Id} is to run after {after[index]}, whose result has expired");
+            after[index] = after[index] with { Ended = outcome };
         }
 
         return (after, SubmitOutcome.Accepted);

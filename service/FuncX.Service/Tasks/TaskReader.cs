@@ -30,6 +30,41 @@ public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, End
         return value.Info is null ? null : value;
     }
 
+    /// <summary>How tasks of a group that have ended did so, without those whose results have expired. Each chunk is read once, however many of them it has.</summary>
+    internal async ValueTask<Dictionary<TaskId, TaskOutcome>> ReadOutcomesAsync(int owner, string group, IReadOnlySet<TaskId> tasks)
+    {
+        var keys = tasks.Select(task => new BatchKey(task.Batch, owner)).Distinct().ToList();
+        var live = await engine.LookAsync(state => keys.ConvertAll(key => state.TryGet(key, out var batch) ? batch.ResultChunks.ToArray() : null));
+        // After the look: what left memory before it is in the index by now.
+        var chunks = new SortedSet<long>(keys.SelectMany((key, at) => live[at] ?? _store.Index.Find(key)?.ResultChunks ?? (IEnumerable<long>)[]));
+        var (outcomes, number, rows) = (new Dictionary<TaskId, TaskOutcome>(), GroupState.NumberOf(owner, group), new ResultRows());
+        foreach (var id in chunks)
+        {
+            if (outcomes.Count == tasks.Count)
+                break;
+            if (_store.ReadResults(id) is { } chunk)
+                Collect(chunk, owner, number, tasks, rows, outcomes);
+        }
+
+        return outcomes;
+    }
+
+    private static void Collect(ChunkResults chunk, int owner, ulong group, IReadOnlySet<TaskId> wanted, ResultRows rows, Dictionary<TaskId, TaskOutcome> outcomes)
+    {
+        for (var rest = chunk.Sections; rest.Length > 0; rest = rest[ResultRows.LengthOf(rest.Span)..])
+        {
+            if (!ResultRows.IsOf(rest.Span, group))
+                continue;
+            rows.Read(rest.Span, chunk.Time);
+            for (var row = 0; rows.Batch.Owner == owner && row < rows.Count; row++)
+            {
+                var task = new TaskId(rows.Batch.Id, (uint)rows.Index[row]);
+                if (wanted.Contains(task))
+                    outcomes.TryAdd(task, rows.Outcome[row]);
+            }
+        }
+    }
+
     /// <summary>Whether a task has ended and its result is kept no longer.</summary>
     public static bool IsExpired(TaskInfo info) => info is { State: TaskState.Done, Outcome: Outcome.Unspecified };
 
