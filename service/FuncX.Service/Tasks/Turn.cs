@@ -328,7 +328,8 @@ internal sealed class Turn(TaskStore store)
     /// <summary>Ends what waited for a task that failed, as far as this turn has room, and hands out what waited for those that did not.</summary>
     private void FollowDependencies()
     {
-        while (!IsFull && State.Dependents.TryTakeBroken(out var batch))
+        // One at least: else they would not end while requests fill each turn.
+        for (var first = true; (first || !IsFull) && State.Dependents.TryTakeBroken(out var batch); first = false)
         {
             var failure = new FailureBody("DependencyFailed", Words(batch.Broken!.Value));
             for (var index = 0; index < batch.Slots.Length; index++)
