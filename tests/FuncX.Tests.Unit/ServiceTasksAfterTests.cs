@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using FuncX.Client;
 using FuncX.Contracts.V1;
+using FuncX.Service.Limits;
 using FuncX.Service.Links;
 using FuncX.Service.Storage;
 using FuncX.Service.Tasks;
@@ -234,6 +235,52 @@ public sealed class ServiceTasksAfterTests : IDisposable
         await TakesAsync(link, (record.Key.Id, 0));
         await EndAsync(link, record.Key.Id, 0, TaskOutcome.Value, attempt: 2);
         await TakesAsync(link, (second, 0));
+    }
+
+    [Fact]
+    public async Task Those_that_were_cancelled_are_not_kept_until_what_they_waited_for_ends()
+    {
+        var first = await SubmitAsync(2);
+        var kept = await SubmitAsync(1, $"{first}-0");
+        for (var index = 0; index < 100; index++)
+        {
+            var cancelled = await SubmitAsync(1, $"{first}-0", $"{first}");
+            await _harness.Engine.CancelAsync(EngineHarness.Owner, [new TaskId(cancelled, 0)], null);
+        }
+
+        var known = await _harness.Engine.LookAsync(state => state.Batches[new BatchKey(first, EngineHarness.Owner)].Dependents!.Values.SelectMany(static waiting => waiting).ToList());
+        (known.Count, known.Count(static batch => batch.Waits is not null)).ShouldBe((known.Count, 1));
+        known.Count.ShouldBeLessThan(20);
+        (await _harness.Engine.LookAsync(static state => state.Dependents.WaitsOf(EngineHarness.Owner))).ShouldBe(1);
+        var link = await _harness.ConnectAsync();
+        await TakesAsync(link, (first, 0), (first, 1));
+        await EndAsync(link, first, 0, TaskOutcome.Value);
+        await TakesAsync(link, (kept, 0));
+    }
+
+    [Theory]
+    [InlineData(Between.Nothing)]
+    [InlineData(Between.Restart)]
+    [InlineData(Between.SnapshotAndRestart)]
+    public async Task What_a_user_s_batches_wait_for_counts_against_the_limit_of_the_user(Between between)
+    {
+        using var harness = new EngineHarness(limits: new ServiceLimits { QueuePerUser = 10 });
+        var first = await harness.SubmitAsync(3);
+        (await SubmitAsync(0, 1, 2)).ShouldBe(SubmitOutcome.Accepted);
+        if (between == Between.SnapshotAndRestart)
+            await harness.Engine.SnapshotAsync();
+        if (between != Between.Nothing)
+            harness.Restart();
+        var refused = await SubmitAsync(0, 1, 2);
+        (refused.Status, refused.Message.Contains("of 1 tasks that wait for 3 others is refused: you have 4 unfinished tasks, your batches wait for 3 others, and the limit queue_per_user on both together is 10", StringComparison.Ordinal))
+            .ShouldBe((StatusCode.ResourceExhausted, true), refused.Message);
+        (await SubmitAsync(0, 1)).ShouldBe(SubmitOutcome.Accepted);
+        (await harness.SubmitAsync(5)).Count.ShouldBe(5);
+        await harness.Engine.CancelAsync(EngineHarness.Owner, [], "g");
+        (await harness.Engine.LookAsync(static state => state.Dependents.WaitsOf(EngineHarness.Owner))).ShouldBe(0);
+
+        ValueTask<SubmitOutcome> SubmitAsync(params int[] after) =>
+            harness.Engine.SubmitAsync(harness.Batch(1) with { After = [.. after.Select(index => new Dependency(first.Key.Id, index))] }, "e", "f", inline: true);
     }
 
     [Fact]

@@ -115,6 +115,9 @@ public sealed class ServiceTasksPropertyTests
         {
             // A turn hands tasks out after its last event, which may be a look: another look sees what it left.
             await harness.Engine.LookAsync(static _ => true);
+            var (waiting, waits) = await harness.Engine.LookAsync(static state => (state.Groups.Values.Sum(static group => group.Waiting), state.Dependents.WaitsOf(EngineHarness.Owner)));
+            var held = await harness.Engine.LookAsync(static state => state.Batches.Values.Where(static batch => batch.Waits is not null).Select(static batch => (batch.Queued, batch.Waits!.Count)).ToList());
+            (waiting, waits).ShouldBe((held.Sum(static batch => batch.Queued), held.Sum(static batch => batch.Count)), $"seed {seed}");
             return await harness.Engine.LookAsync(Describe);
         }
 

@@ -18,7 +18,7 @@ public sealed record ServiceLimits
     /// <summary>Unfinished tasks of one endpoint.</summary>
     public long QueuePerEndpoint { get; init; } = 5_000_000;
 
-    /// <summary>Unfinished tasks of one user.</summary>
+    /// <summary>Unfinished tasks of one user; and for a batch that runs after others, these and all that the user's batches wait for.</summary>
     public long QueuePerUser { get; init; } = 10_000_000;
 
     /// <summary>Lost executions that end a task which asks for no number itself.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using FuncX.Service.Storage;
 using FuncX.Wire;
 
@@ -11,6 +12,7 @@ public sealed class Dependents
 {
     private readonly Queue<Batch> _broken = new();
     private readonly List<EndpointState> _released = [];
+    private readonly Dictionary<int, long> _waitsByOwner = [];
 
     /// <summary>Notes that a new batch runs after something that had not ended, or that had ended in the way it says, when it was accepted.</summary>
     /// <exception cref="ChunkException">There is no such unfinished task.</exception>
@@ -50,6 +52,16 @@ public sealed class Dependents
             Settle(dependent, batch.Key, ended with { Index = Dependency.Whole });
     }
 
+    /// <summary>A batch has ended while it waited: it waits no longer.</summary>
+    internal void Leave(Batch batch)
+    {
+        _waitsByOwner[batch.Key.Owner] -= batch.Waits!.Count;
+        batch.Waits = null;
+    }
+
+    /// <summary>How much the batches of an owner wait for, counted for each batch.</summary>
+    public long WaitsOf(int owner) => _waitsByOwner.GetValueOrDefault(owner);
+
     /// <summary>Takes a batch whose tasks are to end because of what they waited for.</summary>
     public bool TryTakeBroken([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out Batch? batch)
     {
@@ -82,20 +94,25 @@ public sealed class Dependents
             batch.Group.Waiting += batch.Queued;
     }
 
-    private static void Note(Batch batch, BatchKey key, int index, LiveState state)
+    private void Note(Batch batch, BatchKey key, int index, LiveState state)
     {
         if (!state.TryGet(key, out var before) || before.Finished || index >= before.Count || (index >= 0 && before.Slots[index].State == SlotState.Done))
             throw new ChunkException($"batch {batch.Key.Id} waits for {new Dependency(key.Id, index)}, which is not there or has ended");
         before.Dependents ??= [];
         if (!before.Dependents.TryGetValue(index, out var waiting))
             before.Dependents.Add(index, waiting = []);
+        // What has ended since goes when there is no more room; to look for each when it ends would take as long as the list is.
+        if (waiting.Count == waiting.Capacity && waiting.RemoveAll(static one => one.Finished) < waiting.Capacity / 2)
+            waiting.Capacity *= 2;
         waiting.Add(batch);
+        CollectionsMarshal.GetValueRefOrAddDefault(_waitsByOwner, batch.Key.Owner, out _)++;
     }
 
     private void Settle(Batch batch, BatchKey key, Dependency ended)
     {
         if (batch.Waits is null || !batch.Waits.Remove((key, ended.Index)))
             return;
+        _waitsByOwner[batch.Key.Owner]--;
         if (ended.HasFailed)
             Break(batch, ended);
         if (batch.Waits.Count > 0)

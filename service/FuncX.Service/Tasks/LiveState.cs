@@ -113,7 +113,8 @@ public sealed class LiveState
             SubmitChunk = chunk,
             SubmitOffset = offset,
             SubmitBytes = bytes,
-            Record = keepBodies ? record : null,
+            // What it runs after is noted below, and may be larger than all the rest.
+            Record = !keepBodies ? null : record.After is null ? record : record with { After = null },
             SameLength = record.SameLength,
             Offsets = record.Offsets,
             LargeBytes = record.LargeBytes,
@@ -269,6 +270,8 @@ public sealed class LiveState
         _unfinishedByOwner[batch.Key.Owner]--;
         if (batch.Dependents is not null)
             _dependents.Ended(batch, index, outcome);
+        if (batch.Finished && batch.Waits is not null)
+            _dependents.Leave(batch);
     }
 
     /// <summary>Lets go of what only unfinished batches need, and puts the batch in line for the index.</summary>

@@ -54,6 +54,14 @@ internal sealed class SubmitEvent(SubmissionRecord record, string endpointId, st
         }
 
         var unfinished = state.UnfinishedOf(record.Key.Owner);
+        var (waits, more) = (state.Dependents.WaitsOf(record.Key.Owner), record.After?.Count(static dependency => dependency.Ended == Wire.TaskOutcome.None) ?? 0);
+        if (more > 0 && unfinished + waits + record.Count + more > limits.QueuePerUser)
+        {
+            return SubmitOutcome.Refused(
+                StatusCode.ResourceExhausted,
+                $"batch {record.Key.Id} of {record.Count} tasks that wait for {more} others is refused: you have {unfinished} unfinished tasks, your batches wait for {waits} others, and the limit queue_per_user on both together is {limits.QueuePerUser}. Wait for results, or name whole batches instead of their tasks.");
+        }
+
         return unfinished + record.Count > limits.QueuePerUser
             ? SubmitOutcome.Refused(
                 StatusCode.ResourceExhausted,
