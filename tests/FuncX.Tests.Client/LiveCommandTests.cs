@@ -14,7 +14,7 @@ public sealed partial class LiveCommandTests : IAsyncLifetime
     private const int Terminate = 15;
 
     // What takes a moment, on a machine that is busy; well below the 30 s that the command waits before it breaks an action off.
-    private static readonly TimeSpan Moment = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Moment = TimeSpan.FromSeconds(60);
 
     // In its own output: the copy beside this program lacks what the web framework of the fake service brings here.
     private static readonly string Program = Path.GetFullPath(Path.Combine(
