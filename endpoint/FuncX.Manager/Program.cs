@@ -49,7 +49,7 @@ try
     {
         try
         {
-            await new ManagerLink(node, options, slabs).RunAsync();
+            await new EndpointDialler(new ManagerLink(node, slabs), options).RunAsync();
         }
         catch (Exception unexpected)
         {

@@ -42,7 +42,7 @@ internal sealed unsafe class Node
     private readonly int _wake;
     private readonly LinkInbox _inbox;
     private readonly NodeStatus _status;
-    private LinkSession? _session;
+    private IEndpointLink? _link;
     private bool _configured;
     private bool _draining;
     private bool _saidLast;
@@ -127,35 +127,35 @@ internal sealed unsafe class Node
         while (true)
         {
             var count = Poller.Wait();
-            LinkSession? session;
+            IEndpointLink? link;
             lock (_gate)
             {
                 Poller.Dispatch(count);
                 EndTurn();
                 if (_exitCode is not null)
                     return _exitCode.Value;
-                session = _session;
+                link = _link;
             }
 
-            session?.Kick();
+            link?.Kick();
         }
     }
 
     /// <summary>A turn that the link's reader does; returns what it used of the input.</summary>
     public void OnFrames(ref System.Buffers.ReadOnlySequence<byte> input)
     {
-        LinkSession? session;
+        IEndpointLink? link;
         lock (_gate)
         {
             _inbox.Take(ref input);
             EndTurn();
-            session = _session;
+            link = _link;
         }
 
-        session?.Kick();
+        link?.Kick();
     }
 
-    public void OnLinkUp(LinkSession session, Welcome welcome)
+    public void OnLinkUp(IEndpointLink link, Welcome welcome)
     {
         lock (_gate)
         {
@@ -178,32 +178,32 @@ internal sealed unsafe class Node
 
             _configured = true;
             _inbox.Reset();
-            _session = session;
+            _link = link;
             Outbox.Restart();
             Inventory.Write(Table, Outbox);
             _status.Write(afterResults: true);
             EndTurn();
         }
 
-        session.Kick();
+        link.Kick();
     }
 
-    public void OnLinkDown(LinkSession session)
+    public void OnLinkDown(IEndpointLink link)
     {
         lock (_gate)
         {
-            if (_session == session)
-                _session = null;
+            if (_link == link)
+                _link = null;
         }
     }
 
     /// <summary>The next bytes for the link's writer.</summary>
-    public SendBatch? Take(LinkSession session, out Memory<byte> piece)
+    public SendBatch? Take(IEndpointLink link, out Memory<byte> piece)
     {
         lock (_gate)
         {
             piece = default;
-            var batch = _session == session ? Outbox.Take(out piece) : null;
+            var batch = _link == link ? Outbox.Take(out piece) : null;
             if (batch is { Mark: > 0 })
                 Hops.ResultsSent++;
             return batch;
@@ -216,17 +216,17 @@ internal sealed unsafe class Node
             Outbox.Written(batch);
     }
 
-    public bool HasOutput(LinkSession session)
+    public bool HasOutput(IEndpointLink link)
     {
         lock (_gate)
-            return _session == session && Outbox.HasOutput;
+            return _link == link && Outbox.HasOutput;
     }
 
-    public void SendHeartbeat(LinkSession session)
+    public void SendHeartbeat(IEndpointLink link)
     {
         lock (_gate)
             Outbox.Control(new FrameHeader { Kind = FrameKind.Heartbeat }, default);
-        session.Kick();
+        link.Kick();
     }
 
     /// <summary>Takes no more tasks, gives back what waits, finishes what runs, and ends.</summary>

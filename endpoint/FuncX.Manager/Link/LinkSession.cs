@@ -1,17 +1,13 @@
 using System.IO.Pipelines;
 using System.Net.Security;
-using System.Text.Json;
 using FuncX.Manager.Engine;
 using FuncX.Manager.Interop;
-using FuncX.Wire;
 
 namespace FuncX.Manager.Link;
 
 /// <summary>One connection to the endpoint, from the greeting to its end.</summary>
-internal sealed class LinkSession : IAsyncDisposable
+internal sealed class LinkSession : IEndpointLink, IAsyncDisposable
 {
-    private static readonly TimeSpan s_greeting = TimeSpan.FromSeconds(15);
-
     private readonly Node _node;
     private readonly SslStream _stream;
     private readonly PipeReader _reader;
@@ -34,33 +30,7 @@ internal sealed class LinkSession : IAsyncDisposable
 
     /// <summary>Says hello and waits for the answer.</summary>
     /// <exception cref="LinkRefusedException">The endpoint does not want this manager.</exception>
-    public async Task<Welcome> GreetAsync(Hello hello)
-    {
-        using var timeout = new CancellationTokenSource(s_greeting);
-        FrameWriter.Write(_writer, new FrameHeader { Kind = FrameKind.Hello }, JsonSerializer.SerializeToUtf8Bytes(hello, MessageJson.Default.Hello));
-        await _writer.FlushAsync(timeout.Token);
-        while (true)
-        {
-            var result = await _reader.ReadAsync(timeout.Token);
-            var input = result.Buffer;
-            if (FrameReader.TryRead(ref input, out var header, out var frame))
-            {
-                var body = new byte[header.BodyLength];
-                System.Buffers.BuffersExtensions.CopyTo(frame.Slice(FrameHeader.Size), body);
-                _reader.AdvanceTo(input.Start);
-                return header.Kind switch
-                {
-                    FrameKind.Welcome => Agree(MessageBody.Read(header.Kind, body, MessageJson.Default.Welcome)),
-                    FrameKind.Refused => throw new LinkRefusedException(MessageBody.Read(header.Kind, body, MessageJson.Default.Refusal).Reason),
-                    _ => throw new FrameException($"the endpoint answered the hello with a frame of kind {header.Kind}"),
-                };
-            }
-
-            _reader.AdvanceTo(result.Buffer.Start, result.Buffer.End);
-            if (result.IsCompleted)
-                throw new IOException("the endpoint closed the connection without an answer to the hello");
-        }
-    }
+    public Task<Welcome> GreetAsync(Hello hello) => LinkGreeting.SayAsync(_reader, _writer, hello);
 
     /// <summary>Takes frames until the connection ends.</summary>
     public async Task RunAsync(TimeSpan heartbeat)
@@ -108,10 +78,6 @@ internal sealed class LinkSession : IAsyncDisposable
         await _stream.DisposeAsync();
         _end.Dispose();
     }
-
-    private static Welcome Agree(Welcome welcome) => welcome.Protocol is >= ProtocolVersion.Minimum and <= ProtocolVersion.Maximum
-        ? welcome
-        : throw new LinkRefusedException(ProtocolVersion.Mismatch(welcome.Version, welcome.Protocol, welcome.Protocol));
 
     private async Task WriteAsync()
     {

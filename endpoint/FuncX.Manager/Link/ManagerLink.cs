@@ -1,159 +1,25 @@
-using System.Globalization;
 using System.Net.Security;
-using System.Net.Sockets;
-using System.Security.Authentication;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
-using System.Text.Json;
 using FuncX.Manager.Engine;
-using FuncX.Manager.Interop;
-using FuncX.Wire;
 
 namespace FuncX.Manager.Link;
 
-/// <summary>
-/// Keeps a connection to the endpoint: reads the rendezvous file anew for every try, backs off between them, and gives up when there
-/// was no endpoint for as long as the manager's patience.
-/// </summary>
-internal sealed class ManagerLink(Node node, ManagerOptions options, SlabPool slabs)
+/// <summary>A manager with a connection of its own.</summary>
+internal sealed class ManagerLink(Node node, SlabPool slabs) : ILinkUser
 {
-    private static readonly TimeSpan s_connect = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan s_refused = TimeSpan.FromSeconds(10);
+    public string Role => "manager";
 
-    private readonly string _id = Guid.NewGuid().ToString("N");
-    private long _upAt = NodeTimer.Now;
-    private long _refusedSince;
-    private string _told = "";
+    public string Node => node.Name;
 
-    public async Task RunAsync()
+    public async Task ServeAsync(SslStream stream, Hello hello, Action welcomed)
     {
-        var backOff = new LinkBackOff(Random.Shared);
-        while (true)
-        {
-            var before = _upAt;
-            var problem = await TryOnceAsync();
-            if (_upAt != before)
-            {
-                backOff.Reset();
-                _told = "";
-            }
-
-            if (problem != _told)
-                node.Report(problem);
-            _told = problem;
-            var lost = TimeSpan.FromMicroseconds(NodeTimer.Now - _upAt);
-            if (lost > options.Patience)
-            {
-                node.End(75, $"no endpoint for {lost.TotalSeconds:F0} s (patience is {options.Patience.TotalSeconds:F0} s); the last try: {problem}");
-                return;
-            }
-
-            if (_refusedSince != 0 && NodeTimer.Now - _refusedSince > s_refused.TotalMicroseconds)
-            {
-                node.End(77, problem);
-                return;
-            }
-
-            await Task.Delay(backOff.Next());
-        }
-    }
-
-    private async Task<string> TryOnceAsync()
-    {
-        var problem = "";
-        try
-        {
-            var rendezvous = RendezvousFile.Read(options.Rendezvous);
-            foreach (var address in rendezvous.Addresses)
-            {
-                try
-                {
-                    return await UseAsync(address, rendezvous);
-                }
-                catch (Exception failure) when (failure is SocketException or IOException or OperationCanceledException or AuthenticationException or FrameException or FormatException)
-                {
-                    problem = $"connection to endpoint {address}: {(failure is OperationCanceledException ? "no answer in time" : failure.Message)}";
-                }
-            }
-
-            _refusedSince = 0;
-            return problem.Length > 0 ? problem : $"rendezvous file {options.Rendezvous} names no address";
-        }
-        catch (LinkRefusedException refusal)
-        {
-            if (_refusedSince == 0)
-                _refusedSince = NodeTimer.Now;
-            return $"the endpoint refused this manager: {refusal.Message}";
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or JsonException or InvalidDataException)
-        {
-            return $"rendezvous file {options.Rendezvous}: {failure.Message}";
-        }
-    }
-
-    private async Task<string> UseAsync(string address, Rendezvous rendezvous)
-    {
-        var colon = address.LastIndexOf(':');
-        if (colon < 0 || !ushort.TryParse(address.AsSpan(colon + 1), CultureInfo.InvariantCulture, out var port))
-            throw new FormatException($"'{address}' is not host:port");
-        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        using (var timeout = new CancellationTokenSource(s_connect))
-            await socket.ConnectAsync(address[..colon].Trim('[', ']'), port, timeout.Token);
-        var stream = new SslStream(new NetworkStream(socket, ownsSocket: false), leaveInnerStreamOpen: false);
         await using var session = new LinkSession(node, stream, slabs);
-        await AuthenticateAsync(stream, rendezvous.Fingerprint);
-        var welcome = await session.GreetAsync(new Hello
-        {
-            Role = "manager",
-            Version = ProtocolVersion.Product,
-            ProtocolMinimum = ProtocolVersion.Minimum,
-            ProtocolMaximum = ProtocolVersion.Maximum,
-            Secret = rendezvous.Secret,
-            Block = rendezvous.Block,
-            Manager = _id,
-            Node = options.Node,
-            Pid = Environment.ProcessId,
-        });
-        _refusedSince = 0;
-        _upAt = NodeTimer.Now;
+        var welcome = await session.GreetAsync(hello);
+        welcomed();
         node.OnLinkUp(session, welcome);
-        try
-        {
-            await session.RunAsync(TimeSpan.FromMilliseconds(Math.Max(50, welcome.HeartbeatMs)));
-            return $"endpoint {address} closed the connection";
-        }
-        finally
-        {
-            _upAt = NodeTimer.Now;
-        }
+        await session.RunAsync(TimeSpan.FromMilliseconds(Math.Max(50, welcome.HeartbeatMs)));
     }
 
-    /// <summary>Returns once the other side has proved that it is the endpoint; until then nothing is sent that it could use.</summary>
-    private static async Task AuthenticateAsync(SslStream stream, string fingerprint)
-    {
-        var wanted = Convert.FromHexString(fingerprint);
-        byte[]? seen = null;
-        using var timeout = new CancellationTokenSource(s_connect);
-        try
-        {
-            await stream.AuthenticateAsClientAsync(
-                new SslClientAuthenticationOptions
-                {
-                    TargetHost = "funcx-endpoint",
-                    EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
-                    CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
-                    RemoteCertificateValidationCallback = (_, certificate, _, _) =>
-                    {
-                        seen = certificate is null ? null : SHA256.HashData(certificate.GetRawCertData());
-                        return seen is not null && CryptographicOperations.FixedTimeEquals(seen, wanted);
-                    },
-                },
-                timeout.Token);
-        }
-        catch (AuthenticationException problem) when (seen is not null && !seen.AsSpan().SequenceEqual(wanted))
-        {
-            throw new AuthenticationException(
-                $"its certificate has the fingerprint {Convert.ToHexStringLower(seen)}, and the rendezvous file names {fingerprint}: it is not the endpoint that wrote that file", problem);
-        }
-    }
+    public void Report(string problem) => node.Report(problem);
+
+    public void End(int code, string reason) => node.End(code, reason);
 }

@@ -6,7 +6,7 @@ namespace FuncX.Manager.Link;
 
 /// <summary>
 /// What goes up: control frames first, then results that must be sent again after a reconnect, then small results, and between them one
-/// frame at a time of large ones. Every batch of results ends with a mark and is kept until an Ack covers it. Not thread safe: the
+/// frame at a time of large ones; a control frame waits for one frame of a large one at most. Every batch of results ends with a mark and is kept until an Ack covers it. Not thread safe: the
 /// engine's turn owns it, the link's writer takes from it under the same lock. Benchmark: throughput.
 /// </summary>
 internal sealed class ResultOutbox
@@ -107,12 +107,25 @@ internal sealed class ResultOutbox
 
         if (_control.TryDequeue(out var batch))
             return Whole(batch, out piece);
-        while (_again.TryDequeue(out batch))
+        while (_again.TryPeek(out batch))
         {
-            batch.Queued = false;
-            if (!batch.Forgotten)
+            // One that has begun is finished: the other side waits for the rest of its segments.
+            if (batch.Forgotten && batch.Taken == 0)
+            {
+                batch.Queued = false;
+                _again.Dequeue();
+                Return(batch);
+            }
+            else if (batch.Capacity > SendBatch.Bytes)
+            {
+                return PieceAgain(batch, out piece);
+            }
+            else
+            {
+                batch.Queued = false;
+                _again.Dequeue();
                 return Whole(batch, out piece);
-            Return(batch);
+            }
         }
 
         if (_large.Count > 0 && (_largeTurn || (_small.Count == 0 && _filling is not { Length: > 0 })))
@@ -142,6 +155,8 @@ internal sealed class ResultOutbox
     public void Written(SendBatch batch)
     {
         batch.Writing = false;
+        if (batch.Queued)
+            return;
         if (batch.Forgotten || (batch.Mark == 0 && batch.Taken == batch.Length))
             Return(batch);
     }
@@ -174,6 +189,7 @@ internal sealed class ResultOutbox
         while (_again.TryDequeue(out var again))
         {
             again.Queued = false;
+            again.Taken = 0;
             if (again.Forgotten || again.Mark == 0)
                 Return(again);
         }
@@ -181,6 +197,7 @@ internal sealed class ResultOutbox
         foreach (var batch in _unacknowledged)
         {
             batch.Queued = true;
+            batch.Taken = 0;
             _again.Enqueue(batch);
         }
     }
@@ -216,6 +233,22 @@ internal sealed class ResultOutbox
             _large.Dequeue();
             Mark(batch);
             batch.Taken = batch.Length;
+        }
+
+        batch.Writing = true;
+        piece = batch.Memory[from..batch.Taken];
+        return batch;
+    }
+
+    // Frame by frame as the first time; its mark is its last frame.
+    private SendBatch PieceAgain(SendBatch batch, out Memory<byte> piece)
+    {
+        var from = batch.Taken;
+        batch.Taken = from + BinaryPrimitives.ReadInt32LittleEndian(batch.Filled[from..]);
+        if (batch.Taken == batch.Length)
+        {
+            batch.Queued = false;
+            _again.Dequeue();
         }
 
         batch.Writing = true;
