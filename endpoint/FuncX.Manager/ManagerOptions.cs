@@ -6,7 +6,21 @@ namespace FuncX.Manager;
 /// <summary>The command line.</summary>
 internal sealed record ManagerOptions
 {
-    public const string Usage = "usage: funcx-manager --rendezvous FILE --node NAME --directory DIR [--patience SECONDS] [--start-limit SECONDS]";
+    public const string Usage = """
+        usage: funcx-manager --rendezvous FILE --node NAME --directory DIR [--patience SECONDS] [--start-limit SECONDS]
+               funcx-manager --world --rendezvous FILE --directory DIR [--ranks N] [--leader-only] [--patience SECONDS] [--start-limit SECONDS]
+        """;
+
+    private static readonly string[] s_values = ["--rendezvous", "--node", "--directory", "--patience", "--start-limit", "--ranks"];
+
+    /// <summary>This process is a rank of an MPI program.</summary>
+    public bool World { get; init; }
+
+    /// <summary>Rank 0 keeps no workers.</summary>
+    public bool LeaderOnly { get; init; }
+
+    /// <summary>How many ranks the world must have; 0: as many as there are.</summary>
+    public int Ranks { get; init; }
 
     public required string Rendezvous { get; init; }
 
@@ -28,7 +42,13 @@ internal sealed record ManagerOptions
         var values = new Dictionary<string, string>(StringComparer.Ordinal);
         for (var i = 0; i < arguments.Length; i += 2)
         {
-            if (arguments[i] is not ("--rendezvous" or "--node" or "--directory" or "--patience" or "--start-limit"))
+            if (arguments[i] is "--world" or "--leader-only")
+            {
+                values[arguments[i--]] = "";
+                continue;
+            }
+
+            if (!s_values.Contains(arguments[i]))
             {
                 problem = $"'{arguments[i]}' is not an option";
                 return null;
@@ -43,7 +63,17 @@ internal sealed record ManagerOptions
             values[arguments[i]] = arguments[i + 1];
         }
 
-        foreach (var name in (string[])["--rendezvous", "--node", "--directory"])
+        // A rank's node is what MPI calls it.
+        var world = values.ContainsKey("--world");
+        foreach (var name in (string[])(world ? ["--node"] : ["--ranks", "--leader-only"]))
+        {
+            if (!values.ContainsKey(name))
+                continue;
+            problem = world ? $"{name} is not for a rank of a world, whose name is MPI's" : $"{name} is for --world";
+            return null;
+        }
+
+        foreach (var name in (string[])(world ? ["--rendezvous", "--directory"] : ["--rendezvous", "--node", "--directory"]))
         {
             if (values.ContainsKey(name))
                 continue;
@@ -57,10 +87,19 @@ internal sealed record ManagerOptions
             return null;
         }
 
+        if (values.TryGetValue("--ranks", out var text) && (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var ranks) || ranks < 1))
+        {
+            problem = $"--ranks is '{text}'; it must be a number, 1 or more";
+            return null;
+        }
+
         return new ManagerOptions
         {
+            World = world,
+            LeaderOnly = values.ContainsKey("--leader-only"),
+            Ranks = text is null ? 0 : int.Parse(text, CultureInfo.InvariantCulture),
             Rendezvous = Path.GetFullPath(values["--rendezvous"]),
-            Node = values["--node"],
+            Node = values.GetValueOrDefault("--node", ""),
             Directory = Path.GetFullPath(values["--directory"]),
             Patience = TimeSpan.FromSeconds(patience),
             StartLimit = TimeSpan.FromSeconds(startLimit),

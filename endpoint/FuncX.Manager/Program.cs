@@ -5,6 +5,7 @@ using FuncX.Manager.Engine;
 using FuncX.Manager.Link;
 using FuncX.Manager.Pools;
 using FuncX.Manager.Spawning;
+using FuncX.Manager.World;
 using FuncX.Wire;
 
 if (args is ["--spawner", .. var umask])
@@ -29,6 +30,8 @@ Environment.SetEnvironmentVariable(NodeEnvironment.InlineCompletions, "1");
 
 // Before anything else: later this process has threads and a network's memory, and makes no processes itself.
 var spawner = Spawner.Start(Environment.GetEnvironmentVariable(NodeEnvironment.Umask));
+if (options.World)
+    return WorldProgram.Run(options, spawner);
 int code;
 Node? node = null;
 try

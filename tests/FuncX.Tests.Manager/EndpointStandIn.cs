@@ -1,10 +1,7 @@
-using System.Buffers.Binary;
 using System.Collections.Concurrent;
-using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using FuncX.Wire;
@@ -14,33 +11,19 @@ namespace FuncX.Tests.Manager;
 /// <summary>The endpoint's side of the protocol, as little as a manager needs, with every answer kept for the test to look at.</summary>
 internal sealed class EndpointStandIn : IDisposable
 {
-    private readonly X509Certificate2 _certificate;
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly StandInListener _listener;
     private readonly Lock _sending = new();
-    private readonly string _secret = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
     private readonly Dictionary<(TaskId, uint), MemoryStream> _joining = [];
     private SslStream? _stream;
     private TcpClient? _client;
-    private volatile bool _closing;
-    private int _accepted;
 
     public EndpointStandIn(string directory, object workers)
     {
-        Directory.CreateDirectory(directory);
-        Folder = directory;
         Workers = workers;
-        using var key = RSA.Create(2048);
-        var request = new CertificateRequest("CN=funcx-endpoint", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
-        using var made = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
-        _certificate = X509CertificateLoader.LoadPkcs12(made.Export(X509ContentType.Pfx), null);
-        _listener.Start();
-        WriteRendezvous();
-        new Thread(Accept) { IsBackground = true }.Start();
+        _listener = new StandInListener(directory, Serve);
     }
 
-    public string Folder { get; }
-
-    public string RendezvousFile => Path.Combine(Folder, "rendezvous.json");
+    public string RendezvousFile => _listener.RendezvousFile;
 
     public object Workers { get; }
 
@@ -68,29 +51,13 @@ internal sealed class EndpointStandIn : IDisposable
     public bool Connected => _stream is not null;
 
     /// <summary>SHA-256 of the certificate that it shows, hexadecimal.</summary>
-    public string Fingerprint => Convert.ToHexStringLower(SHA256.HashData(_certificate.RawData));
+    public string Fingerprint => _listener.Fingerprint;
 
     /// <summary>Connections that were begun, whatever became of them.</summary>
-    public int Accepted => _accepted;
+    public int Accepted => _listener.Accepted;
 
-    /// <summary>Writes the file anew, as the endpoint does: private, and replaced whole.</summary>
-    /// <param name="fingerprint">Another one than the certificate's.</param>
-    public void WriteRendezvous(string? fingerprint = null)
-    {
-        var temporary = RendezvousFile + ".new";
-        using (var stream = new FileStream(temporary, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }))
-        {
-            JsonSerializer.Serialize(stream, new
-            {
-                addresses = new[] { $"127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}" },
-                fingerprint = fingerprint ?? Fingerprint,
-                secret = _secret,
-                block = "b1",
-            });
-        }
-
-        File.Move(temporary, RendezvousFile, overwrite: true);
-    }
+    /// <inheritdoc cref="StandInListener.WriteRendezvous"/>
+    public void WriteRendezvous(string? fingerprint = null) => _listener.WriteRendezvous(fingerprint);
 
     public void Function(uint number, string name, string source) =>
         Send(new FrameHeader { Kind = FrameKind.Function, Function = number }, JsonSerializer.SerializeToUtf8Bytes(new
@@ -157,10 +124,9 @@ internal sealed class EndpointStandIn : IDisposable
 
     public void Dispose()
     {
-        _closing = true;
         _listener.Stop();
         Disconnect();
-        _certificate.Dispose();
+        _listener.Dispose();
     }
 
     private void Send(FrameHeader header, byte[] body)
@@ -176,38 +142,18 @@ internal sealed class EndpointStandIn : IDisposable
             (_stream ?? throw new IOException("the manager is not connected")).Write(bytes);
     }
 
-    private void Accept()
-    {
-        while (!_closing)
-        {
-            try
-            {
-                var client = _listener.AcceptTcpClient();
-                Interlocked.Increment(ref _accepted);
-                client.NoDelay = true;
-                var stream = new SslStream(client.GetStream());
-                stream.AuthenticateAsServer(_certificate);
-                new Thread(() => Serve(client, stream)) { IsBackground = true }.Start();
-            }
-            catch (Exception problem) when (problem is SocketException or IOException or ObjectDisposedException or System.Security.Authentication.AuthenticationException)
-            {
-                // The listener ended, or a manager broke off.
-            }
-        }
-    }
-
     private void Serve(TcpClient client, SslStream stream)
     {
         try
         {
-            var hello = Read(stream, out var first);
+            var hello = StandInListener.Read(stream, out var first);
             Hellos.Enqueue(Encoding.UTF8.GetString(hello.AsSpan(FrameHeader.Size)));
             var secret = JsonDocument.Parse(hello.AsMemory(FrameHeader.Size)).RootElement.GetProperty("secret").GetString();
             lock (_sending)
             {
                 _client = client;
                 _stream = stream;
-                var reason = Refuses ?? (secret == _secret && first.Kind == FrameKind.Hello ? null : "wrong secret");
+                var reason = Refuses ?? (secret == _listener.Secret && first.Kind == FrameKind.Hello ? null : "wrong secret");
                 if (reason is not null)
                 {
                     _stream = null;
@@ -224,7 +170,7 @@ internal sealed class EndpointStandIn : IDisposable
             }
 
             while (true)
-                Take(Read(stream, out var header), header);
+                Take(StandInListener.Read(stream, out var header), header);
         }
         catch (Exception problem) when (problem is IOException or ObjectDisposedException or InvalidOperationException or FrameException or KeyNotFoundException)
         {
@@ -285,17 +231,6 @@ internal sealed class EndpointStandIn : IDisposable
         var frame = new byte[FrameHeader.Size + body.Length];
         new FrameHeader { Kind = kind, BodyLength = body.Length }.Write(frame);
         body.CopyTo(frame, FrameHeader.Size);
-        return frame;
-    }
-
-    private static byte[] Read(SslStream stream, out FrameHeader header)
-    {
-        var head = new byte[FrameHeader.Size];
-        stream.ReadExactly(head);
-        header = FrameHeader.Read(head);
-        var frame = new byte[BinaryPrimitives.ReadInt32LittleEndian(head)];
-        head.CopyTo(frame, 0);
-        stream.ReadExactly(frame.AsSpan(FrameHeader.Size));
         return frame;
     }
 

@@ -72,6 +72,16 @@ internal sealed class NodeUnderTest : IDisposable
             global calls
             calls += 1
             return calls
+        def nap_then_note(s, path):
+            time.sleep(s)
+            note(path, "done")
+            return s
+        def mpi_size(library):
+            # In a process of its own: this one goes on to serve others.
+            code = "import ctypes; m = ctypes.CDLL('%s', ctypes.RTLD_GLOBAL); m.MPI_Init(None, None); n = ctypes.c_int(); " \
+                "w = ctypes.c_void_p(ctypes.addressof(ctypes.c_char.in_dll(m, 'ompi_mpi_comm_world'))) if 'so.40' in '%s' else ctypes.c_int(0x44000000); " \
+                "m.MPI_Comm_size(w, ctypes.byref(n)); print(n.value); m.MPI_Finalize()" % (library, library)
+            return int(subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, timeout=30).stdout.split()[-1])
         def note(path, text):
             with open(path, "a") as f: f.write(text + "\n")
             return text
@@ -210,7 +220,10 @@ internal sealed class NodeUnderTest : IDisposable
     }
 
     /// <summary>Living processes that belong to this test: their environment or arguments name its folder.</summary>
-    public List<int> Left()
+    public List<int> Left() => ProcessesIn(Folder);
+
+    /// <summary>Living processes whose working directory lies in a folder.</summary>
+    public static List<int> ProcessesIn(string folder)
     {
         var left = new List<int>();
         foreach (var directory in Directory.EnumerateDirectories("/proc"))
@@ -220,7 +233,7 @@ internal sealed class NodeUnderTest : IDisposable
             try
             {
                 var cwd = new FileInfo(Path.Combine(directory, "cwd")).LinkTarget;
-                if (cwd is not null && cwd.StartsWith(Folder, StringComparison.Ordinal))
+                if (cwd is not null && cwd.StartsWith(folder, StringComparison.Ordinal))
                     left.Add(pid);
             }
             catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)

@@ -113,6 +113,21 @@ internal static unsafe partial class Libc
         public short Happened;
     }
 
+    [StructLayout(LayoutKind.Sequential)]
+    public struct Timespec
+    {
+        public long Seconds;
+        public long Nanoseconds;
+    }
+
+    /// <summary>As poll, with a time in nanoseconds.</summary>
+    [LibraryImport("libc", EntryPoint = "ppoll", SetLastError = true)]
+    public static partial int PPoll(PollDescriptor* descriptors, nuint count, Timespec* timeout, void* signalMask);
+
+    /// <summary>Ends the process at once: no exit handler of any library runs.</summary>
+    [LibraryImport("libc", EntryPoint = "_exit")]
+    public static partial void ExitNow(int code);
+
     [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
     public static partial int Poll(PollDescriptor* descriptors, nuint count, int timeout);
 

@@ -10,7 +10,7 @@ using FuncX.Manager.Workers;
 namespace FuncX.Manager.Pools;
 
 /// <summary>
-/// The environment of zygotes and workers: this process's own without anything of FuncX, after the site's <c>workers.init</c> has run once in
+/// The environment of zygotes and workers: this process's own without anything of FuncX or of an MPI launcher, after the site's <c>workers.init</c> has run once in
 /// bash on this node, and with thread counts that fit the cores of a worker.
 /// </summary>
 internal sealed unsafe class NodeEnvironment(Node node, Spawner spawner)
@@ -149,7 +149,7 @@ internal sealed unsafe class NodeEnvironment(Node node, Spawner spawner)
         foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
         {
             var name = (string)variable.Key;
-            if (!name.StartsWith("FUNCX_", StringComparison.Ordinal) && name != InlineCompletions)
+            if (!name.StartsWith("FUNCX_", StringComparison.Ordinal) && name != InlineCompletions && !LauncherVariables.Has(name))
                 environment.Add($"{variable.Key}={variable.Value}");
         }
 

@@ -1,0 +1,254 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Net.Security;
+using FuncX.Manager.Engine;
+using FuncX.Manager.Interop;
+using FuncX.Manager.Link;
+using FuncX.Mpi;
+using FuncX.Wire;
+
+namespace FuncX.Manager.World;
+
+/// <summary>
+/// The leader's connection to the endpoint. What comes is given to the leader by whole frames; what goes are messages of ranks as they came, small ones that wait together
+/// copied into one write. Benchmark: scale.
+/// </summary>
+internal sealed class LeaderSession : IAsyncDisposable
+{
+    private const int WriteBytes = 64 * 1024;
+    private const int SmallMessage = 16 * 1024;
+
+    private readonly WorldLeader _leader;
+    private readonly SslStream _stream;
+    private readonly PipeReader _reader;
+    private readonly CancellationTokenSource _end = new();
+    private readonly Queue<Message> _messages = new();
+    private readonly Lock _gate = new();
+    private readonly byte[] _together = GC.AllocateUninitializedArray<byte>(WriteBytes);
+    private Task _writing = Task.CompletedTask;
+    private int _busy;
+    private bool _over;
+    private bool _holding;
+    private string _broken = "";
+    private long _sentAt = NodeTimer.Now;
+    private long _heardAt = NodeTimer.Now;
+
+    public LeaderSession(WorldLeader leader, SslStream stream, SlabPool slabs)
+    {
+        _leader = leader;
+        _stream = stream;
+        _reader = PipeReader.Create(stream, new StreamPipeReaderOptions(slabs, SlabPool.SlabBytes, minimumReadSize: 4096, leaveOpen: true));
+    }
+
+    /// <summary>True when everything that was added has been written, or never will be.</summary>
+    public bool Written
+    {
+        get
+        {
+            lock (_gate)
+                return _over || (_messages.Count == 0 && Volatile.Read(ref _busy) == 0);
+        }
+    }
+
+    public Task<Welcome> GreetAsync(Hello hello) => LinkGreeting.SayAsync(_reader, PipeWriter.Create(_stream, new StreamPipeWriterOptions(leaveOpen: true)), hello);
+
+    /// <summary>Takes frames until the connection ends.</summary>
+    public async Task RunAsync(TimeSpan heartbeat)
+    {
+        var beating = BeatAsync(heartbeat);
+        try
+        {
+            while (true)
+            {
+                var result = await _reader.ReadAsync(_end.Token);
+                Volatile.Write(ref _heardAt, NodeTimer.Now);
+                var input = result.Buffer;
+                _leader.Route(ref input);
+                _reader.AdvanceTo(input.Start, result.Buffer.End);
+                if (result.IsCompleted)
+                    return;
+                await HoldAsync();
+            }
+        }
+        catch (OperationCanceledException problem)
+        {
+            throw new IOException(_broken, problem);
+        }
+        finally
+        {
+            _leader.OnLinkDown(this);
+            await _end.CancelAsync();
+            await _stream.DisposeAsync();
+            await beating;
+            await _writing;
+            Drop();
+        }
+    }
+
+    /// <summary>Adds a message of a rank whose frames begin behind the prefix, or with no rank a frame of the leader's own. It is disposed when it was written.</summary>
+    public void Add(MpiBuffer buffer, WorldPeer? from)
+    {
+        lock (_gate)
+        {
+            if (!_over)
+            {
+                _messages.Enqueue(new Message(buffer, from));
+                return;
+            }
+        }
+
+        Finish(new Message(buffer, from));
+    }
+
+    /// <summary>Writes what there is, on the caller's thread as far as the socket takes it; one writer at a time.</summary>
+    public void Kick()
+    {
+        if (Interlocked.CompareExchange(ref _busy, 1, 0) == 0)
+            _writing = WriteAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Drop();
+        await _stream.DisposeAsync();
+        _end.Dispose();
+    }
+
+    private async Task WriteAsync()
+    {
+        try
+        {
+            do
+            {
+                while (Next(out var whole) is { IsEmpty: false } bytes)
+                {
+                    try
+                    {
+                        await _stream.WriteAsync(bytes, _end.Token);
+                    }
+                    finally
+                    {
+                        if (whole is { } message)
+                            Finish(message);
+                    }
+
+                    Volatile.Write(ref _sentAt, NodeTimer.Now);
+                }
+
+                Volatile.Write(ref _busy, 0);
+            }
+            while (HasMessages() && Interlocked.CompareExchange(ref _busy, 1, 0) == 0);
+        }
+        catch (Exception problem) when (problem is IOException or OperationCanceledException or ObjectDisposedException or InvalidOperationException)
+        {
+            if (_broken.Length == 0)
+                _broken = problem.Message;
+
+            // The reader sees the same end; the writer stays busy, so nobody writes to this connection again.
+            await _end.CancelAsync();
+        }
+    }
+
+    private bool HasMessages()
+    {
+        lock (_gate)
+            return _messages.Count > 0;
+    }
+
+    private ReadOnlyMemory<byte> Next(out Message? whole)
+    {
+        whole = null;
+        var used = 0;
+        while (true)
+        {
+            Message message;
+            lock (_gate)
+            {
+                if (!_messages.TryPeek(out message))
+                    break;
+                var frames = message.Frames;
+                if (used > 0 && (frames.Length > SmallMessage || used + frames.Length > WriteBytes))
+                    break;
+                _messages.Dequeue();
+                if (used == 0 && (frames.Length > SmallMessage || _messages.Count == 0))
+                {
+                    whole = message;
+                    return frames;
+                }
+            }
+
+            message.Frames.CopyTo(_together.AsMemory(used));
+            used += message.Frames.Length;
+            Finish(message);
+        }
+
+        return _together.AsMemory(0, used);
+    }
+
+    private void Finish(in Message message)
+    {
+        var bytes = message.Buffer.Length;
+        message.Buffer.Dispose();
+        if (message.From is { } peer)
+            _leader.OnWritten(peer, bytes);
+    }
+
+    private void Drop()
+    {
+        while (true)
+        {
+            Message message;
+            lock (_gate)
+            {
+                _over = true;
+                if (!_messages.TryDequeue(out message))
+                    return;
+            }
+
+            Finish(message);
+        }
+    }
+
+    // Ranks have not taken what came: nothing more is read meanwhile, and the endpoint's silence is ours.
+    private async Task HoldAsync()
+    {
+        var room = _leader.RoomAsync();
+        if (room.IsCompleted)
+            return;
+        Volatile.Write(ref _holding, true);
+        await room.WaitAsync(_end.Token);
+        Volatile.Write(ref _heardAt, NodeTimer.Now);
+        Volatile.Write(ref _holding, false);
+    }
+
+    private async Task BeatAsync(TimeSpan period)
+    {
+        using var timer = new PeriodicTimer(period);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_end.Token))
+            {
+                var now = NodeTimer.Now;
+                var silence = now - Volatile.Read(ref _heardAt);
+                if (silence > period.TotalMicroseconds * 5 && !Volatile.Read(ref _holding))
+                {
+                    _broken = $"heard nothing for {silence / 1000} ms";
+                    await _end.CancelAsync();
+                    return;
+                }
+
+                if (now - Volatile.Read(ref _sentAt) >= period.TotalMicroseconds * 0.9)
+                    _leader.Say(this, FrameKind.Heartbeat, destination: 0);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The session ended.
+        }
+    }
+
+    private readonly record struct Message(MpiBuffer Buffer, WorldPeer? From)
+    {
+        public ReadOnlyMemory<byte> Frames => Buffer.Memory[WorldPrefix.Size..];
+    }
+}

@@ -1,0 +1,466 @@
+using System.Buffers;
+using System.Net.Security;
+using FuncX.Manager.Engine;
+using FuncX.Manager.Interop;
+using FuncX.Manager.Link;
+using FuncX.Mpi;
+using FuncX.Wire;
+
+namespace FuncX.Manager.World;
+
+/// <summary>
+/// The switch between the endpoint's connection and the ranks of a world: reads headers, decides nothing, and unpacks nothing. The link's reading thread sorts what comes into
+/// messages for ranks, the MPI thread sends them and hands what ranks send to the connection's writer. Benchmark: scale.
+/// </summary>
+internal sealed class WorldLeader : IWorldPart, ILinkUser
+{
+    /// <summary>Most bytes that wait for ranks; beyond it the endpoint's connection is not read.</summary>
+    private const long MostHeld = 32 << 20;
+
+    /// <summary>Periods of silence after which a rank, like the other end of a connection, counts as gone.</summary>
+    private const int SilentPeriods = 5;
+
+    private const long LastWordsMicroseconds = 2_000_000;
+
+    private readonly WorldThread _thread;
+    private readonly SlabPool _slabs;
+    private readonly WorldRank[] _ranks;
+    private readonly Queue<WorldRank> _listed = new();
+    private readonly Lock _gate = new();
+    private LeaderSession? _session;
+    private TaskCompletionSource? _room;
+    private long _held;
+    private uint _generation;
+    private long _period = (long)TimeSpan.FromSeconds(5).TotalMicroseconds;
+    private long _lookedAt = NodeTimer.Now;
+    private long _lookAt;
+    private long _finishAt = long.MaxValue;
+    private bool _wrote;
+    private int _ended;
+
+    public WorldLeader(WorldThread thread, string node, SlabPool slabs, bool hasManager, long window)
+    {
+        _thread = thread;
+        _slabs = slabs;
+        Node = node;
+        _ranks = new WorldRank[thread.Mpi.World.Size];
+        for (var rank = 0; rank < _ranks.Length; rank++)
+            _ranks[rank] = new WorldRank(new WorldPeer(thread, rank, window), thread.Mpi.Buffers);
+        _ranks[0].Done = !hasManager;
+    }
+
+    public string Role => "leader";
+
+    public string Node { get; }
+
+    public async Task ServeAsync(SslStream stream, Hello hello, Action welcomed)
+    {
+        await using var session = new LeaderSession(this, stream, _slabs);
+        var welcome = await session.GreetAsync(hello);
+        welcomed();
+        var heartbeat = TimeSpan.FromMilliseconds(Math.Max(50, welcome.HeartbeatMs));
+        OnLinkUp(session, heartbeat);
+        await session.RunAsync(heartbeat);
+    }
+
+    public void Report(string problem) => Console.Error.WriteLine($"funcx-manager {Node}, leader: {problem}");
+
+    public void End(int code, string reason) => _thread.End(code, reason);
+
+    /// <summary>Has every manager of the world drain. From any thread.</summary>
+    /// <param name="patience">How long running tasks may take; null: as long as they need.</param>
+    public void DrainAll(TimeSpan? patience)
+    {
+        lock (_gate)
+            ListDrain((uint)(patience?.TotalMilliseconds ?? 0));
+        _thread.Wake();
+    }
+
+    /// <summary>Sorts whole frames of the endpoint by rank; on the link's reading thread.</summary>
+    /// <exception cref="FrameException">The endpoint sent what it must not.</exception>
+    public void Route(ref ReadOnlySequence<byte> input)
+    {
+        lock (_gate)
+        {
+            while (!input.IsEmpty)
+            {
+                var used = RouteRuns(input.FirstSpan);
+                if (used > 0)
+                {
+                    input = input.Slice(used);
+                    continue;
+                }
+
+                // A frame across two pieces of memory.
+                if (!FrameReader.TryRead(ref input, out var header, out var frame))
+                    break;
+                if (Target(header) is not { } rank)
+                    continue;
+                var whole = ArrayPool<byte>.Shared.Rent(header.FrameLength);
+                frame.CopyTo(whole);
+                Add(rank, WorldRank.TagOf(header.Kind), whole.AsSpan(0, header.FrameLength));
+                ArrayPool<byte>.Shared.Return(whole);
+            }
+        }
+
+        _thread.Wake();
+    }
+
+    /// <summary>Completed when more may be read from the endpoint.</summary>
+    public Task RoomAsync()
+    {
+        lock (_gate)
+        {
+            if (_held <= MostHeld)
+                return Task.CompletedTask;
+            _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _room.Task;
+        }
+    }
+
+    /// <summary>A frame of the leader's own. From any thread.</summary>
+    public void Say(LeaderSession session, FrameKind kind, uint destination)
+    {
+        var buffer = _thread.Mpi.Buffers.Rent(WorldPrefix.Size + FrameHeader.Size);
+        new FrameHeader { Kind = kind, Destination = destination }.Write(buffer.Span[WorldPrefix.Size..]);
+        session.Add(buffer, from: null);
+        session.Kick();
+    }
+
+    /// <summary>Bytes of a rank were written, or dropped with their connection. From any thread.</summary>
+    public void OnWritten(WorldPeer peer, int bytes)
+    {
+        peer.Consume(bytes);
+        if (!peer.OwesCredit)
+            return;
+        lock (_gate)
+            List(_ranks[peer.Rank]);
+        _thread.Wake();
+    }
+
+    public void OnLinkDown(LeaderSession session)
+    {
+        lock (_gate)
+        {
+            if (_session != session)
+                return;
+            _session = null;
+            foreach (var rank in _ranks)
+            {
+                Forget(rank);
+                List(rank);
+            }
+        }
+
+        _thread.Wake();
+    }
+
+    public bool TryReceive(MpiMessage message, out bool traffic)
+    {
+        traffic = false;
+        if (message.Tag is < WorldTag.FramesUp or > WorldTag.Done)
+            return false;
+        var buffer = _thread.Mpi.World.Receive(message);
+        var prefix = WorldPrefix.Read(buffer.Span);
+        var rank = _ranks[message.Source];
+        lock (_gate)
+        {
+            if (rank.Peer.OnPrefix(prefix) && (rank.HasFrames || rank.HasControl))
+                List(rank);
+            if (rank.Silent)
+            {
+                Report($"rank {message.Source} is heard again");
+                rank.Silent = false;
+                Admit(rank);
+            }
+
+            if (message.Tag == WorldTag.FramesUp)
+            {
+                traffic = true;
+                if (_session is not null && prefix.Generation != 0 && prefix.Generation == rank.Generation)
+                {
+                    _session.Add(buffer, rank.Peer);
+                    _wrote = true;
+                    return true;
+                }
+
+                rank.Peer.Consume(message.Bytes);
+            }
+            else if (message.Tag == WorldTag.Done)
+            {
+                rank.Done = true;
+                _ended++;
+                _lookAt = 0;
+                SayGone(rank);
+                Forget(rank);
+            }
+        }
+
+        buffer.Dispose();
+        return true;
+    }
+
+    public bool Send(bool news, long now)
+    {
+        var traffic = false;
+        LeaderSession? kicked = null;
+        lock (_gate)
+        {
+            if (_wrote)
+                kicked = _session;
+            _wrote = false;
+            for (var left = _listed.Count; left > 0; left--)
+            {
+                var rank = _listed.Dequeue();
+                rank.Listed = false;
+                traffic |= SendTo(rank);
+            }
+
+            if (now >= _lookAt)
+                Look(now);
+            if (_room is not null && _held <= MostHeld / 2)
+            {
+                _room.SetResult();
+                _room = null;
+            }
+
+            if (_finishAt <= now || (_finishAt != long.MaxValue && (_session?.Written ?? true)))
+                Finish();
+        }
+
+        kicked?.Kick();
+        return traffic;
+    }
+
+    public void OnFinished(WorldPeer peer)
+    {
+        lock (_gate)
+        {
+            if (_ranks[peer.Rank] is { } rank && (rank.HasFrames || rank.HasControl || rank.Told != rank.Generation || rank.Drain is not null))
+                List(rank);
+        }
+    }
+
+    private void OnLinkUp(LeaderSession session, TimeSpan heartbeat)
+    {
+        lock (_gate)
+        {
+            _session = session;
+            _period = (long)heartbeat.TotalMicroseconds;
+            _lookAt = 0;
+            var now = NodeTimer.Now;
+            foreach (var rank in _ranks)
+            {
+                if (!rank.Silent)
+                {
+                    // The period may be shorter than the one its heartbeats kept to until now.
+                    rank.Peer.HeardAt = now;
+                    Admit(rank);
+                }
+            }
+        }
+
+        _thread.Wake();
+    }
+
+    private int RouteRuns(ReadOnlySpan<byte> input)
+    {
+        var used = 0;
+        var run = 0;
+        WorldRank? target = null;
+        var tag = 0;
+        while (FrameReader.TryRead(input[used..], out var header, out var length))
+        {
+            var rank = Target(header);
+            var wanted = WorldRank.TagOf(header.Kind);
+            if (rank != target || wanted != tag)
+            {
+                if (target is not null)
+                    Add(target, tag, input[run..used]);
+                (run, target, tag) = (used, rank, wanted);
+            }
+
+            used += length;
+        }
+
+        if (target is not null)
+            Add(target, tag, input[run..used]);
+        return used;
+    }
+
+    // Whose frame it is; null when it is the leader's own, which is handled here, or for a rank that is not there.
+    private WorldRank? Target(in FrameHeader header)
+    {
+        if (header.Destination == 0)
+        {
+            switch (header.Kind)
+            {
+                case FrameKind.Heartbeat:
+                    return null;
+                case FrameKind.Drain:
+                    ListDrain(0);
+                    return null;
+                default:
+                    throw new FrameException($"the endpoint sent a frame of kind {header.Kind} to a leader");
+            }
+        }
+
+        if (header.Destination > (uint)_ranks.Length)
+            throw new FrameException($"the endpoint sent a frame of kind {header.Kind} to manager {header.Destination}; this world has {_ranks.Length}");
+        var rank = _ranks[header.Destination - 1];
+        return rank.Generation == 0 ? null : rank;
+    }
+
+    private void Add(WorldRank rank, int tag, ReadOnlySpan<byte> frames)
+    {
+        // Runs of small frames are cut into messages; a single frame may be larger than one.
+        while (frames.Length > 0)
+        {
+            var part = Part(frames);
+            _held += rank.Add(tag, frames[..part]);
+            frames = frames[part..];
+        }
+
+        List(rank);
+    }
+
+    private static int Part(ReadOnlySpan<byte> frames)
+    {
+        const int Most = 16 * 1024 - WorldPrefix.Size;
+        if (frames.Length <= Most)
+            return frames.Length;
+        var part = BitConverter.ToInt32(frames);
+        while (part < frames.Length && BitConverter.ToInt32(frames[part..]) is var length && part + length <= Most)
+            part += length;
+        return part;
+    }
+
+    private void List(WorldRank rank)
+    {
+        if (rank.Listed)
+            return;
+        rank.Listed = true;
+        _listed.Enqueue(rank);
+    }
+
+    private void ListDrain(uint patience)
+    {
+        foreach (var rank in _ranks)
+        {
+            rank.Drain = patience;
+            List(rank);
+        }
+    }
+
+    private void Admit(WorldRank rank)
+    {
+        if (_session is null || rank.Done)
+            return;
+        rank.Generation = ++_generation;
+        List(rank);
+    }
+
+    private void Forget(WorldRank rank)
+    {
+        rank.Generation = 0;
+        _held -= rank.Drop();
+    }
+
+    private void SayGone(WorldRank rank)
+    {
+        if (rank.Generation == 0 || _session is null)
+            return;
+        var buffer = _thread.Mpi.Buffers.Rent(WorldPrefix.Size + FrameHeader.Size);
+        new FrameHeader { Kind = FrameKind.Gone, Destination = (uint)rank.Peer.Rank + 1 }.Write(buffer.Span[WorldPrefix.Size..]);
+        _session.Add(buffer, from: null);
+        _wrote = true;
+    }
+
+    private bool SendTo(WorldRank rank)
+    {
+        if (rank.Silent)
+            return false;
+        var peer = rank.Peer;
+        var traffic = false;
+        if (rank.Told != rank.Generation && peer.MaySend)
+        {
+            rank.Told = rank.Generation;
+            if (rank.Generation == 0)
+                peer.Send(WorldTag.End);
+            else
+                peer.Send(WorldTag.Begin, rank.Generation, (uint)(_period / 1000));
+            traffic = true;
+        }
+
+        if (rank.Drain is { } patience && peer.MaySend)
+        {
+            rank.Drain = null;
+            peer.Send(WorldTag.Drain, argument: patience);
+        }
+
+        while (rank.HasControl && peer.MaySend)
+            traffic |= Start(rank, rank.TakeControl());
+        while (rank.HasFrames && peer.MaySendCounted(rank.NextBytes))
+            traffic |= Start(rank, rank.TakeFrames());
+        if (peer.OwesCredit && peer.MaySend)
+            peer.Send(WorldTag.Beat);
+        return traffic;
+    }
+
+    private bool Start(WorldRank rank, WorldRank.Outgoing message)
+    {
+        _held -= message.Buffer.Length;
+        rank.Peer.Send(message.Tag, message.Buffer, rank.Generation);
+        return true;
+    }
+
+    // Heartbeats both ways, and whether all have ended.
+    private void Look(long now)
+    {
+        // This process may have been stopped itself: what was sent meanwhile has not been looked at yet.
+        var stopped = now - _lookedAt > 2 * _period;
+        _lookedAt = now;
+        _lookAt = now + (_period / 4);
+        var over = true;
+        foreach (var rank in _ranks)
+        {
+            if (stopped)
+                rank.Peer.HeardAt = now;
+            over &= rank.Done || rank.Silent;
+            if (rank.Silent)
+                continue;
+            if (now - rank.Peer.HeardAt > SilentPeriods * _period && rank.Peer.Rank != 0)
+            {
+                Report($"rank {rank.Peer.Rank} has not been heard for {(now - rank.Peer.HeardAt) / 1000} ms");
+                rank.Silent = true;
+                SayGone(rank);
+                Forget(rank);
+                rank.Told = 0;
+            }
+            else if (now - rank.Peer.SentAt > _period * 3 / 4 && rank.Peer.MaySend)
+            {
+                rank.Peer.Send(WorldTag.Beat);
+            }
+        }
+
+        // When all are silent and none has ended, one may be heard again.
+        if (over && _ended > 0 && _finishAt == long.MaxValue)
+        {
+            _finishAt = now + LastWordsMicroseconds;
+            _thread.Wake();
+        }
+    }
+
+    private void Finish()
+    {
+        _finishAt = long.MaxValue;
+        var together = !Array.Exists(_ranks, static rank => rank.Silent);
+        foreach (var rank in _ranks)
+        {
+            if (!rank.Silent)
+                rank.Peer.Send(WorldTag.Finish, argument: together ? 1u : 0);
+        }
+
+        _thread.End(0, "", together);
+    }
+}

@@ -1,0 +1,308 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using FuncX.Manager.Engine;
+using FuncX.Manager.Interop;
+using FuncX.Manager.Link;
+using FuncX.Mpi;
+using FuncX.Wire;
+
+namespace FuncX.Manager.World;
+
+/// <summary>
+/// A rank's manager in its world: what the leader sends is the node's input, done as a turn on the MPI thread from the memory it was received into; the node's output goes
+/// to the leader, whatever is there in as few messages as it fits. Benchmark: scale.
+/// </summary>
+internal sealed class WorldMember : IWorldPart
+{
+    // Below it a message has memory of its own size: a few tasks that run for hours should not keep a whole slab.
+    private const int SmallMessage = 16 * 1024;
+    private const int MessageBytes = 64 * 1024;
+    private static readonly long s_firstPeriod = (long)TimeSpan.FromSeconds(5).TotalMicroseconds;
+
+    private readonly WorldThread _thread;
+    private readonly Node _node;
+    private readonly SlabPool _slabs;
+    private readonly WorldPeer _leader;
+    private readonly uint _number;
+    private readonly long _patience;
+    private readonly string _id = Guid.NewGuid().ToString("N");
+    private readonly LinkBackOff _backOff = new(Random.Shared);
+    private uint _generation;
+    private MemberLink? _link;
+    private SendBatch? _batch;
+    private Memory<byte> _rest;
+    private long _period = s_firstPeriod;
+    private long _helloAt = long.MaxValue;
+    private string _refused = "";
+    private bool _hasOutput;
+    private bool _nodeEnded;
+    private bool _saidDone;
+
+    public WorldMember(WorldThread thread, Node node, SlabPool slabs, ManagerOptions options, long window)
+    {
+        _thread = thread;
+        _node = node;
+        _slabs = slabs;
+        _leader = new WorldPeer(thread, rank: 0, window);
+        _number = (uint)thread.Mpi.World.Rank + 1;
+        _patience = (long)options.Patience.TotalMicroseconds;
+    }
+
+    /// <summary>The node has ended, well or not. From its thread.</summary>
+    public void OnNodeEnd(int code, string reason)
+    {
+        if (code != 0)
+            _thread.End(code, reason);
+        Volatile.Write(ref _nodeEnded, true);
+        _thread.Wake();
+    }
+
+    public bool TryReceive(MpiMessage message, out bool traffic)
+    {
+        traffic = false;
+        if (message.Tag > WorldTag.Finish)
+            return false;
+        if (message.Tag is WorldTag.Frames or WorldTag.Control)
+        {
+            traffic = true;
+            ReceiveFrames(message);
+            return true;
+        }
+
+        using var buffer = _thread.Mpi.World.Receive(message);
+        var prefix = WorldPrefix.Read(buffer.Span);
+        _hasOutput |= _leader.OnPrefix(prefix);
+        switch (message.Tag)
+        {
+            case WorldTag.Greetings:
+                traffic = true;
+                _leader.Consume(message.Bytes);
+                if (prefix.Generation == _generation)
+                    Greet(buffer.Span[WorldPrefix.Size..]);
+                break;
+            case WorldTag.Begin:
+                traffic = true;
+                _period = Math.Max(50, prefix.Argument) * 1000L;
+                Begin(prefix.Generation);
+                break;
+            case WorldTag.End:
+                Begin(0);
+                break;
+            case WorldTag.Drain:
+                _node.Drain(prefix.Argument == 0 ? null : TimeSpan.FromMilliseconds(prefix.Argument));
+                break;
+            case WorldTag.Finish:
+                _thread.End(0, "", together: prefix.Argument != 0);
+                break;
+        }
+
+        return true;
+    }
+
+    public bool Send(bool news, long now)
+    {
+        _hasOutput |= news;
+        var traffic = now >= _helloAt && Hello(now);
+        while (_hasOutput && _link is { Welcomed: true } && _leader.Room > 0 && SendOutput())
+            traffic = true;
+        if (Volatile.Read(ref _nodeEnded) && !_saidDone && _rest.IsEmpty)
+        {
+            _saidDone = true;
+            _leader.Send(WorldTag.Done);
+        }
+
+        if (_leader.MaySend && (_leader.OwesCredit || now - _leader.SentAt > _period * 9 / 10))
+            _leader.Send(WorldTag.BeatUp);
+        if (now - _leader.HeardAt > _patience)
+            _thread.End(75, $"rank {_thread.Mpi.World.Rank} has heard nothing of its leader for {(now - _leader.HeardAt) / 1_000_000} s (patience is {_patience / 1_000_000} s)");
+        return traffic;
+    }
+
+    public void OnFinished(WorldPeer peer) => _hasOutput |= peer == _leader;
+
+    private void ReceiveFrames(MpiMessage message)
+    {
+        var slab = message.Bytes is > SmallMessage and <= SlabPool.SlabBytes ? (Slab)_slabs.Rent(message.Bytes) : SlabPool.Single(message.Bytes);
+        try
+        {
+            _thread.Mpi.World.Receive(message, slab.GetSpan());
+            var prefix = WorldPrefix.Read(slab.GetSpan());
+            _hasOutput |= _leader.OnPrefix(prefix);
+            if (prefix.Generation == _generation && _link is { Welcomed: true })
+            {
+                var frames = new ReadOnlySequence<byte>(slab.Memory[WorldPrefix.Size..message.Bytes]);
+                _node.OnFrames(ref frames);
+                if (!frames.IsEmpty)
+                    throw new FrameException($"a message of the leader ends with {frames.Length} bytes of a frame");
+            }
+        }
+        catch (FrameException problem)
+        {
+            // As on a connection of its own: over and begun anew.
+            _node.Report($"what the endpoint sent: {problem.Message}");
+            Again();
+        }
+        finally
+        {
+            slab.Release();
+        }
+
+        if (message.Tag == WorldTag.Frames)
+            _leader.Consume(message.Bytes);
+    }
+
+    private void Begin(uint generation)
+    {
+        Leave();
+        _generation = generation;
+        _backOff.Reset();
+        _helloAt = generation == 0 || Volatile.Read(ref _nodeEnded) ? long.MaxValue : NodeTimer.Now;
+    }
+
+    private void Leave()
+    {
+        if (_link is null)
+            return;
+        _node.OnLinkDown(_link);
+        _link = null;
+        if (_batch is not null)
+            _node.Written(_batch);
+        _batch = null;
+        _rest = default;
+    }
+
+    // The endpoint does not know this manager: hello after a pause that grows.
+    private void Again()
+    {
+        Leave();
+        _helloAt = NodeTimer.Now + (long)_backOff.Next().TotalMicroseconds;
+    }
+
+    private bool Hello(long now)
+    {
+        var hello = LinkGreeting.Body(new Hello
+        {
+            Role = "manager",
+            Version = ProtocolVersion.Product,
+            ProtocolMinimum = ProtocolVersion.Minimum,
+            ProtocolMaximum = ProtocolVersion.Maximum,
+            Manager = _id,
+            Node = _node.Name,
+            Pid = Environment.ProcessId,
+        });
+        if (!_leader.MaySendCounted(WorldPrefix.Size + FrameHeader.Size + hello.Length))
+            return false;
+        Leave();
+        _link = new MemberLink(_thread);
+        _helloAt = now + (long)LinkGreeting.Limit.TotalMicroseconds;
+        var buffer = _thread.Mpi.Buffers.Rent(WorldPrefix.Size + FrameHeader.Size + hello.Length);
+        new FrameHeader { Kind = FrameKind.Hello, Destination = _number, BodyLength = hello.Length }.Write(buffer.Span[WorldPrefix.Size..]);
+        hello.CopyTo(buffer.Span[(WorldPrefix.Size + FrameHeader.Size)..]);
+        _leader.Send(WorldTag.FramesUp, buffer, _generation);
+        return true;
+    }
+
+    private void Greet(ReadOnlySpan<byte> frames)
+    {
+        while (FrameReader.TryRead(frames, out var header, out var length))
+        {
+            var body = frames[FrameHeader.Size..length];
+            frames = frames[length..];
+            try
+            {
+                var welcome = LinkGreeting.Read(header.Kind, body);
+                if (_link is not { Welcomed: false } link)
+                    continue;
+                link.Welcomed = true;
+                _helloAt = long.MaxValue;
+                _refused = "";
+                _hasOutput = true;
+                _node.OnLinkUp(link, welcome);
+            }
+            catch (Exception refusal) when (refusal is LinkRefusedException or FrameException)
+            {
+                if (_refused != refusal.Message)
+                    _node.Report($"the endpoint refused this manager: {refusal.Message}");
+                _refused = refusal.Message;
+                Again();
+            }
+        }
+    }
+
+    // One message: what is left of a piece, then whole pieces while there is room for them.
+    private bool SendOutput()
+    {
+        if (_rest.IsEmpty && !NextPiece())
+        {
+            _hasOutput = false;
+            return false;
+        }
+
+        var most = (int)Math.Min(_leader.Room, Math.Max(MessageBytes, WorldPrefix.Size + FrameAt(_rest)));
+        if (!_leader.MaySendCounted(WorldPrefix.Size + FrameAt(_rest)))
+            return false;
+        var buffer = _thread.Mpi.Buffers.Rent(Math.Max(most, WorldPrefix.Size + FrameAt(_rest)));
+        var used = WorldPrefix.Size;
+        while (!_rest.IsEmpty || NextPiece())
+        {
+            var fits = Fit(buffer.Length - used);
+            if (fits == 0)
+                break;
+            var output = buffer.Span.Slice(used, fits);
+            _rest.Span[..fits].CopyTo(output);
+            Stamp(output);
+            used += fits;
+            _rest = _rest[fits..];
+            if (_rest.IsEmpty)
+                Written();
+        }
+
+        buffer.Length = used;
+        _leader.Send(WorldTag.FramesUp, buffer, _generation);
+        return true;
+    }
+
+    private bool NextPiece()
+    {
+        _batch = _node.Take(_link!, out _rest);
+        if (_batch is { Mark: > 0 })
+            FailPoints.Pass(FailPoint.BeforeResultSend);
+        return _batch is not null;
+    }
+
+    private void Written()
+    {
+        if (_batch is { Mark: > 0 })
+            FailPoints.Pass(FailPoint.AfterResultSend);
+        _node.Written(_batch!);
+        _batch = null;
+    }
+
+    // Bytes of whole frames at the front that fit.
+    private int Fit(int room)
+    {
+        var frames = _rest.Span;
+        if (frames.Length <= room)
+            return frames.Length;
+        var fits = 0;
+        while (fits < frames.Length && BinaryPrimitives.ReadInt32LittleEndian(frames[fits..]) is var length && fits + length <= room)
+            fits += length;
+        return fits;
+    }
+
+    private static int FrameAt(Memory<byte> frames) => BinaryPrimitives.ReadInt32LittleEndian(frames.Span);
+
+    // A worker copies its task's header into the result and might write anything there: what is sent says who sends it.
+    private void Stamp(Span<byte> frames)
+    {
+        for (var at = 0; at < frames.Length; at += BinaryPrimitives.ReadInt32LittleEndian(frames[at..]))
+            BinaryPrimitives.WriteUInt32LittleEndian(frames[(at + FrameHeader.DestinationOffset)..], _number);
+    }
+
+    private sealed class MemberLink(WorldThread thread) : IEndpointLink
+    {
+        public bool Welcomed { get; set; }
+
+        public void Kick() => thread.Wake();
+    }
+}

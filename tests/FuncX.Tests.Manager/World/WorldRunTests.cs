@@ -1,0 +1,110 @@
+using FuncX.Wire;
+using Shouldly;
+using Xunit;
+
+namespace FuncX.Tests.Manager.World;
+
+[Collection("worlds")]
+public sealed class WorldRunTests
+{
+    private const int Tasks = 20_000;
+
+    [Theory]
+    [MemberData(nameof(WorldUnderTest.Worlds), MemberType = typeof(WorldUnderTest))]
+    public void Twenty_thousand_calls_come_back_right(Launcher launcher, int ranks)
+    {
+        using var world = new WorldUnderTest(launcher, ranks).Ready();
+        var leader = world.Endpoint.Leaders.ShouldHaveSingleItem();
+        leader.GetProperty("block").GetString().ShouldBe("b1");
+        world.Endpoint.Managers.Values.Select(static manager => manager.Node).Distinct().Count().ShouldBe(ranks);
+        world.Endpoint.Managers.Keys.Order().ShouldBe(Enumerable.Range(1, ranks).Select(static number => (uint)number));
+        var ids = Enumerable.Range(0, Tasks).Select(_ => world.NewId()).ToArray();
+        foreach (var (index, chunk) in ids.Chunk(100).Index())
+            world.Endpoint.Submit((uint)(index % ranks) + 1, chunk.Select(id => (id, $"[{id.Index * 3}]")), "echo");
+        world.Eventually(() => world.Endpoint.Results.Count == Tasks, "all results", seconds: 60);
+        foreach (var (index, chunk) in ids.Chunk(100).Index())
+        {
+            foreach (var id in chunk)
+            {
+                var answer = world.Endpoint.Results[id].ShouldHaveSingleItem();
+                answer.Value.ShouldBe($"{id.Index * 3}");
+                answer.Header.Destination.ShouldBe((uint)(index % ranks) + 1);
+                answer.Header.Ticket.ShouldBe(id.Index + 1000);
+                answer.Header.Epoch.ShouldBe(7u);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(Launcher.OpenMpi)]
+    [InlineData(Launcher.Mpich)]
+    public void Large_arguments_and_results_pass_among_small_ones(Launcher launcher)
+    {
+        using var world = new WorldUnderTest(launcher, ranks: 4).Ready();
+        var arguments = world.Submit(2, "length", $"[\"{new string('z', 9_000_000)}\"]");
+        var result = world.Submit(3, "big", "[30000000]");
+        var small = Enumerable.Range(0, 400).Select(i => world.Submit((uint)(i % 4) + 1, "echo", $"[{i}]")).ToArray();
+        foreach (var (i, id) in small.Index())
+            world.Result(id).Value.ShouldBe($"{i}");
+        world.Result(arguments).Value.ShouldBe("9000000");
+        world.Result(result).Value.ShouldBe($"\"{new string('y', 30_000_000)}\"");
+        world.Endpoint.Gone.ShouldBeEmpty();
+        world.Endpoint.Connections.ShouldBe(1);
+    }
+
+    [Theory]
+    [InlineData(Launcher.OpenMpi)]
+    [InlineData(Launcher.Mpich)]
+    public void A_leader_may_keep_no_workers(Launcher launcher)
+    {
+        using var world = new WorldUnderTest(launcher, ranks: 4, options: ["--leader-only"]).Ready(managers: 3);
+        world.Endpoint.Managers.Keys.Order().ShouldBe([2u, 3u, 4u]);
+        world.Run(4, "echo", "[4]").Value.ShouldBe("4");
+    }
+
+    [Theory]
+    [InlineData(Launcher.OpenMpi)]
+    [InlineData(Launcher.Mpich)]
+    public void A_drained_world_finishes_what_runs_and_ends_well(Launcher launcher)
+    {
+        using var world = new WorldUnderTest(launcher, ranks: 4).Ready();
+        var running = Enumerable.Range(1, 4).Select(rank => world.Submit((uint)rank, "begin", $"[\"{world.Folder}/begun-{rank}\",\"nap\",1]")).ToArray();
+        world.Eventually(() => Directory.GetFiles(world.Folder, "begun-*").Length == 4, "all tasks to run");
+        var waiting = world.Submit(3, "nap", "[60]");
+        world.Endpoint.Send(FrameKind.Drain, destination: 0);
+        world.Process.WaitForExit(20_000).ShouldBeTrue(world.Said);
+        world.Process.ExitCode.ShouldBe(0, world.Said);
+        foreach (var id in running)
+            world.Result(id).Value.ShouldBe("1");
+        world.Endpoint.Returned.ShouldContain(waiting);
+    }
+
+    [Theory]
+    [InlineData(Launcher.OpenMpi)]
+    [InlineData(Launcher.Mpich)]
+    public void Workers_see_nothing_of_the_launcher_and_a_task_may_use_MPI_itself(Launcher launcher)
+    {
+        using var world = new WorldUnderTest(launcher, ranks: 2).Ready();
+        foreach (var manager in new uint[] { 1, 2 })
+        {
+            var names = System.Text.Json.JsonSerializer.Deserialize<string[]>(world.Run(manager, "environment").Value)!;
+            names.ShouldContain("SLURM_JOB_ID");
+            names.ShouldNotContain(static name => name.StartsWith("PMI", StringComparison.Ordinal) || name.StartsWith("OMPI_", StringComparison.Ordinal) || name.StartsWith("MPI_LOCAL", StringComparison.Ordinal)
+                || name.StartsWith("SLURM_STEP", StringComparison.Ordinal) || name == "SLURM_PROCID" || name == "SLURM_LOCALID" || name.StartsWith("FUNCX_FAIL", StringComparison.Ordinal));
+        }
+
+        world.Run(2, "mpi_size", $"[\"{(launcher == Launcher.OpenMpi ? "libmpi.so.40" : "libmpich.so.12")}\"]").Value.ShouldBe("1");
+        world.Run(2, "echo", "[3]").Value.ShouldBe("3");
+    }
+
+    [Theory]
+    [InlineData(Launcher.OpenMpi)]
+    [InlineData(Launcher.Mpich)]
+    public void A_world_of_another_size_than_was_asked_for_says_why_and_ends(Launcher launcher)
+    {
+        using var world = new WorldUnderTest(launcher, ranks: 1, options: ["--ranks", "4"]);
+        world.Process.WaitForExit(20_000).ShouldBeTrue(world.Said);
+        world.Process.ExitCode.ShouldBe(78, world.Said);
+        world.Said.ShouldContain("this MPI world has 1 rank, and 4 were to be started");
+    }
+}
