@@ -8,6 +8,9 @@ public sealed record BlockRequest
     /// <summary>The endpoint's name, for job names and messages.</summary>
     public required string Endpoint { get; init; }
 
+    /// <summary>Of which endpoint at which service it is: at most 16 of a-z 0-9, the same for all of its blocks and for no other endpoint's. Names its jobs.</summary>
+    public string Owner { get; init; } = "";
+
     public required int Nodes { get; init; }
 
     /// <summary>The block's own directory (0700): rendezvous file and logs.</summary>
@@ -28,4 +31,7 @@ public sealed record SubmittedBlock(BlockRequest Block, string JobId);
 public readonly record struct BlockStatus(BlockState State, string Reason, int NodesLost = 0);
 
 /// <summary>A provider refused or could not be asked.</summary>
-public sealed class BlockProviderException(string message, Exception? inner = null) : Exception(message, inner);
+public class BlockProviderException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>A block was asked for and no answer came: there may be a job of it, or not. <see cref="IBlockProvider.FindAsync"/> tells.</summary>
+public sealed class BlockSubmissionUnclearException(string message, Exception? inner = null) : BlockProviderException(message, inner);

@@ -1,0 +1,255 @@
+using System.Globalization;
+
+namespace FuncX.Providers.Batch;
+
+/// <summary>
+/// The one template of all batch providers: submits scripts, asks once for all blocks, ends jobs and finds them again by their names. What is particular about a scheduler
+/// is in its <see cref="IBatchScheduler"/>.
+/// </summary>
+/// <param name="pollInterval">How often the scheduler is asked while it answers as it should.</param>
+public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runner, TimeSpan pollInterval, TimeProvider time) : IBlockProvider
+{
+    /// <summary>How long every source must go on not knowing a job before it is lost: accounting lags by seconds, and a restarted controller reads its jobs first.</summary>
+    public static readonly TimeSpan LostAfter = TimeSpan.FromSeconds(60);
+
+    private static readonly TimeSpan s_askAgain = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan s_hurry = TimeSpan.FromSeconds(60);
+
+    private readonly PollBackOff _backOff = new(pollInterval, time);
+    private readonly Dictionary<string, BlockStatus> _known = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _missingSince = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _cancelled = new(StringComparer.Ordinal);
+    private readonly Dictionary<StatusQuery, long> _notHere = [];
+    private string _away = "";
+
+    public string Name => scheduler.Name;
+
+    public TimeSpan PollInterval => _backOff.Pause is var pause && pause > TimeSpan.Zero ? pause : pollInterval;
+
+    public async Task<string> SubmitAsync(BlockRequest block, CancellationToken cancellation)
+    {
+        var job = new BatchJob(block);
+        // Private, since it names paths of the user's; the scheduler reads it as the user.
+        await File.WriteAllTextAsync(job.ScriptPath, scheduler.Script(job), cancellation);
+        File.SetUnixFileMode(job.ScriptPath, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var command = scheduler.Submit(job);
+        var output = await runner.RunAsync(command, block.Directory, cancellation);
+        var answer = output.TimedOut ? new SubmitAnswer(SubmitKind.Unclear, output.Said) : scheduler.ReadSubmit(output);
+        var what = $"block {block.BlockId} of endpoint '{block.Endpoint}'";
+        return answer.Kind switch
+        {
+            SubmitKind.Accepted when scheduler.IsJobId(answer.Text) => answer.Text,
+            SubmitKind.Refused => throw new BlockProviderException(
+                $"{command.Program} refused {what} (exit {output.ExitCode}): \"{answer.Text}\"{(answer.Key.Length > 0 ? $". Check {answer.Key}" : "")}"),
+            SubmitKind.Away => throw new BlockProviderException($"{command.Program} could not reach the scheduler for {what}: {answer.Text}"),
+            _ => throw new BlockSubmissionUnclearException($"{command.Program} did not say whether it took {what}: {answer.Text}"),
+        };
+    }
+
+    public async Task<string?> FindAsync(BlockRequest block, CancellationToken cancellation)
+    {
+        var name = new BatchJob(block).Name;
+        // The newest, should there be several: ids count upwards, and a longer one is the larger number.
+        return (await ListAsync(block.Directory, cancellation)).Where(job => job.Name == name).Select(static job => job.Id)
+            .OrderBy(static id => id.Length).ThenBy(static id => id, StringComparer.Ordinal).LastOrDefault();
+    }
+
+    public async Task<IReadOnlyList<BlockStatus>> QueryAsync(IReadOnlyList<SubmittedBlock> blocks, CancellationToken cancellation)
+    {
+        if (blocks.Count == 0)
+            return [];
+        if (!_backOff.IsDue)
+            return [.. blocks.Select(block => _known.TryGetValue(block.JobId, out var known) ? known : new BlockStatus(BlockState.Unknown, _away))];
+        var ids = blocks.Select(static block => block.JobId).Where(scheduler.IsJobId).Distinct(StringComparer.Ordinal).ToList();
+        var begun = time.GetTimestamp();
+        var round = new QueryRound(blocks.DistinctBy(static block => block.JobId).ToDictionary(static block => block.JobId, static block => new BatchJob(block.Block).Name, StringComparer.Ordinal));
+        foreach (var query in scheduler.Queries.Where(IsHere))
+        {
+            foreach (var some in round.Open(ids).Chunk(query.MostIds))
+                round.Take(some, await AskAsync(query, some, blocks[0].Block.Directory, cancellation));
+            // Who cannot say where jobs are need not be asked about the details.
+            if (round.IsAway)
+                break;
+        }
+
+        _backOff.OnAsked(!round.IsAway, time.GetElapsedTime(begun));
+        _away = round.IsAway ? round.Message : "";
+        if (round.IsAway && round.KnowsNothing)
+            throw new BlockProviderException($"{scheduler.Name} does not answer, which is tried again in {_backOff.Pause.TotalSeconds:F0} s; blocks stay as they were: {round.Message}");
+        var answers = new BlockStatus[blocks.Count];
+        for (var i = 0; i < answers.Length; i++)
+        {
+            answers[i] = Conclude(blocks[i], round);
+            _known[blocks[i].JobId] = answers[i];
+        }
+
+        Forget(ids);
+        return answers;
+    }
+
+    // A job's own nodes are the scheduler's business: what one has lost comes back by a requeue or not at all.
+    public Task<string> RepairAsync(SubmittedBlock block, CancellationToken cancellation) => Task.FromResult(block.JobId);
+
+    public async Task CancelAsync(SubmittedBlock block, CancellationToken cancellation)
+    {
+        if (!scheduler.IsJobId(block.JobId))
+            return;
+        await CancelAsync(block.JobId, block.Block.Directory, cancellation);
+        lock (_cancelled)
+            _cancelled.Add(block.JobId);
+        _backOff.Hurry(s_hurry);
+    }
+
+    /// <summary>Ends jobs of this endpoint that none of its blocks has: their files were lost, or written by nobody.</summary>
+    /// <returns>The ids of those that were told to end.</returns>
+    public async Task<IReadOnlyList<string>> EndOrphansAsync(string owner, IReadOnlySet<string> blockIds, string workingDirectory, CancellationToken cancellation)
+    {
+        if (owner.Length == 0)
+            return [];
+        var prefix = BatchJob.PrefixOf(owner);
+        var ended = new List<string>();
+        foreach (var job in await ListAsync(workingDirectory, cancellation))
+        {
+            if (job.Name?.StartsWith(prefix, StringComparison.Ordinal) != true || blockIds.Contains(job.Name[prefix.Length..]))
+                continue;
+            await CancelAsync(job.Id, workingDirectory, cancellation);
+            ended.Add(job.Id);
+        }
+
+        return ended;
+    }
+
+    private async Task CancelAsync(string jobId, string workingDirectory, CancellationToken cancellation)
+    {
+        var command = scheduler.Cancel(jobId);
+        var output = await runner.RunAsync(command, workingDirectory, cancellation);
+        var answer = output.TimedOut ? new CancelAnswer(CancelKind.Away, output.Said) : scheduler.ReadCancel(output);
+        if (answer.Kind != CancelKind.Taken)
+            throw new BlockProviderException($"{command.Program} {(answer.Kind == CancelKind.Refused ? "refused to end" : "could not reach the scheduler to end")} job {jobId}: {answer.Message}");
+    }
+
+    private async Task<IReadOnlyList<JobListing>> ListAsync(string workingDirectory, CancellationToken cancellation)
+    {
+        var command = scheduler.List(Environment.UserName);
+        var output = await runner.RunAsync(command, workingDirectory, cancellation);
+        var answer = output.TimedOut ? new ListAnswer(null, output.Said) : scheduler.ReadList(output, Environment.UserName);
+        if (answer.Jobs is not { } jobs)
+            throw new BlockProviderException($"{command.Program} could not say which jobs there are: {answer.Message}");
+        var valid = jobs.Where(job => scheduler.IsJobId(job.Id)).ToList();
+        var nameless = valid.Where(static job => job.Name is null).Select(static job => job.Id).ToList();
+        if (nameless.Count == 0)
+            return valid;
+        var query = scheduler.Queries[0];
+        foreach (var some in nameless.Chunk(query.MostIds))
+        {
+            var names = await AskAsync(query, some, workingDirectory, cancellation);
+            if (names.Kind != AnswerKind.Answered)
+                throw new BlockProviderException($"{scheduler.Name} could not say what the jobs {string.Join(", ", some)} are called: {names.Message}");
+            valid.AddRange(names.Jobs.Select(static job => new JobListing(job.Key, job.Value.Name)));
+        }
+
+        return [.. valid.Where(static job => job.Name is not null)];
+    }
+
+    private async Task<StatusAnswer> AskAsync(StatusQuery query, IReadOnlyList<string> ids, string workingDirectory, CancellationToken cancellation)
+    {
+        var command = query.Command(ids);
+        CommandOutput output;
+        try
+        {
+            output = await runner.RunAsync(command, workingDirectory, cancellation);
+        }
+        catch (BlockProviderException missing)
+        {
+            // A site may have no accounting; a scheduler without its main command is a PATH that lacks it.
+            return query == scheduler.Queries[0] ? StatusAnswer.Away(missing.Message) : StatusAnswer.NotHere(missing.Message);
+        }
+
+        if (output.TimedOut)
+            return StatusAnswer.Away($"{command.Program}: {output.Said}");
+        var answer = query.Read(output);
+        if (answer.Kind == AnswerKind.NotHere)
+            _notHere[query] = time.GetTimestamp();
+        return output.Cut && answer.Kind == AnswerKind.Answered ? StatusAnswer.Garbled($"{command.Program} wrote more than {CommandRunner.MostBytes} bytes", answer.Jobs) : answer;
+    }
+
+    // What a site does not have it will not have at the next poll.
+    private bool IsHere(StatusQuery query) => !_notHere.TryGetValue(query, out var since) || time.GetElapsedTime(since) > s_askAgain;
+
+    private BlockStatus Conclude(SubmittedBlock block, QueryRound round)
+    {
+        if (!scheduler.IsJobId(block.JobId))
+            return new BlockStatus(BlockState.Lost, $"'{block.JobId}' is not a job id of {scheduler.Name}");
+        if (round.Find(block.JobId) is { } report)
+        {
+            _missingSince.Remove(block.JobId);
+            var state = report.Condition.ToBlockState();
+            return new BlockStatus(state, state.IsEnd() ? WithLogs(block.Block, report) : report.Describe());
+        }
+
+        // A question without an answer is none: the job may be there.
+        if (!round.IsAnswered(block.JobId))
+            return new BlockStatus(BlockState.Unknown, round.Message);
+        return Missing(block);
+    }
+
+    private BlockStatus Missing(SubmittedBlock block)
+    {
+        var job = new BatchJob(block.Block);
+        if (scheduler.ReadEnd(job, block.JobId, ReadFile) is { } end)
+            return new BlockStatus(end.Condition.ToBlockState(), WithLogs(block.Block, end));
+        if (int.TryParse(ReadFile(job.ExitPath)?.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var code))
+        {
+            var report = new JobReport(code == 0 ? JobCondition.Completed : JobCondition.Failed, $"{scheduler.Name} does not know job {block.JobId} any more; its script left this status") { ExitCode = code };
+            return new BlockStatus(report.Condition.ToBlockState(), WithLogs(block.Block, report));
+        }
+
+        bool cancelled;
+        lock (_cancelled)
+            cancelled = _cancelled.Contains(block.JobId);
+        var since = _missingSince.TryGetValue(block.JobId, out var known) ? known : _missingSince[block.JobId] = time.GetTimestamp();
+        if (!cancelled && time.GetElapsedTime(since) < LostAfter)
+            return new BlockStatus(BlockState.Unknown, $"{scheduler.Name} does not know job {block.JobId}; it is lost when that stays so for {LostAfter.TotalSeconds} s");
+        return cancelled
+            ? new BlockStatus(BlockState.Cancelled, "")
+            : new BlockStatus(BlockState.Lost, $"{scheduler.Name} does not know job {block.JobId} any more, and nothing says how it ended");
+    }
+
+    // What the script and the managers said at last is what a person needs to cure it.
+    private static string WithLogs(BlockRequest block, JobReport report)
+    {
+        var reason = report.Describe();
+        if (report.Condition is JobCondition.Completed or JobCondition.Cancelled)
+            return reason;
+        foreach (var log in (string[])["batch.log", "batch.error", "node-0.log", "node-1.log"])
+        {
+            if (LogTail.Read(Path.Combine(block.Directory, log)) is { Length: > 0 } tail)
+                reason += $"; {log} ends with: {tail}";
+        }
+
+        return reason;
+    }
+
+    private static string? ReadFile(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path);
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    private void Forget(List<string> ids)
+    {
+        var still = ids.ToHashSet(StringComparer.Ordinal);
+        foreach (var gone in _known.Keys.Where(id => !still.Contains(id)).ToList())
+            _known.Remove(gone);
+        foreach (var gone in _missingSince.Keys.Where(id => !still.Contains(id)).ToList())
+            _missingSince.Remove(gone);
+        lock (_cancelled)
+            _cancelled.RemoveWhere(id => !still.Contains(id));
+    }
+}

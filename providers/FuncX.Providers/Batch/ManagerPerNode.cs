@@ -1,0 +1,35 @@
+namespace FuncX.Providers.Batch;
+
+/// <summary>
+/// The part of a batch script that starts <c>funcx-manager</c> on every node, each of which dials the endpoint (<c>transport: tcp</c>). What a block agent would replace:
+/// nothing else of a script knows what runs on the nodes.
+/// </summary>
+/// <param name="NodeName">Shell text, read on each node: what it is called.</param>
+/// <param name="NodeNumber">Shell text, read on each node: its number, by which its directory and log are named.</param>
+/// <param name="Launch">Shell text, read on the first node: starts the words that follow once on each node, and waits for them. Empty: they run where the script does.</param>
+/// <param name="Before">Lines before that.</param>
+public sealed record ManagerPerNode(string NodeName, string NodeNumber, string Launch, params IReadOnlyList<string> Before)
+{
+    /// <summary>The lines, with no line break at the end. The paths are quoted once and reach the nodes as arguments; no path becomes shell text.</summary>
+    public string Lines(BatchJob job) => string.Join('\n',
+    [
+        $"block={ShellText.Quote(job.Block.Directory)}",
+        $"rendezvous={ShellText.Quote(job.Block.Rendezvous)}",
+        $"manager={ShellText.Quote(job.Block.Manager)}",
+        "rm -f \"$block/exit\"",
+        "# The scheduler's SIGTERM is for the managers: this shell stays until they are over and says how that was.",
+        "trap : TERM",
+        .. Before,
+        "# What functions write has the user's umask, our own files are private.",
+        "node='",
+        $"n={NodeNumber}",
+        "export FUNCX_UMASK=\"${FUNCX_UMASK:-$(umask)}\"",
+        "umask 077",
+        $"exec \"$1\" --rendezvous \"$2\" --node \"{NodeName}\" --directory \"$3/node-$n\" </dev/null >>\"$3/node-$n.log\" 2>&1",
+        "'",
+        $"{(Launch.Length > 0 ? Launch + " " : "")}/bin/sh -c \"$node\" node \"$manager\" \"$rendezvous\" \"$block\"",
+        "status=$?",
+        "echo \"$status\" >\"$block/exit\"",
+        "exit \"$status\"",
+    ]);
+}

@@ -1,0 +1,54 @@
+namespace FuncX.Providers.Batch;
+
+/// <summary>What one poll has learnt, source by source.</summary>
+/// <param name="names">The name that each job was submitted with.</param>
+internal sealed class QueryRound(IReadOnlyDictionary<string, string> names)
+{
+    private readonly Dictionary<string, JobReport> _found = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _unanswered = new(StringComparer.Ordinal);
+    private int _answers;
+
+    /// <summary>The first source could not be asked.</summary>
+    public bool IsAway { get; private set; }
+
+    public bool KnowsNothing => _found.Count == 0;
+
+    /// <summary>What the last source that did not answer said.</summary>
+    public string Message { get; private set; } = "";
+
+    public JobReport? Find(string id) => _found.GetValueOrDefault(id);
+
+    /// <summary>Whether every source that exists has answered for it.</summary>
+    public bool IsAnswered(string id) => _answers > 0 && !_unanswered.Contains(id);
+
+    /// <summary>Those that the next source is to be asked for.</summary>
+    public IReadOnlyList<string> Open(IEnumerable<string> ids) => [.. ids.Where(id => !_found.TryGetValue(id, out var report) || report.LacksDetail)];
+
+    public void Take(IReadOnlyList<string> asked, StatusAnswer answer)
+    {
+        foreach (var id in asked)
+        {
+            if (answer.Jobs.TryGetValue(id, out var report) && (report.Name is null || report.Name == names[id]))
+                Add(id, report);
+            else if (answer.Kind is AnswerKind.Away or AnswerKind.Garbled)
+                _unanswered.Add(id);
+        }
+
+        if (answer.Kind == AnswerKind.Answered)
+            _answers++;
+        if (answer.Kind is AnswerKind.Away or AnswerKind.Garbled)
+            Message = answer.Message;
+        IsAway |= _answers == 0 && answer.Kind == AnswerKind.Away;
+    }
+
+    // An earlier source is the nearer one to the job; a later one adds only how it ended.
+    private void Add(string id, JobReport report)
+    {
+        if (!_found.TryGetValue(id, out var first))
+            _found[id] = report;
+        else if (report.Condition.IsEnd())
+            _found[id] = first with { ExitCode = report.ExitCode ?? first.ExitCode, Signal = report.Signal ?? first.Signal, Reason = Longer(first.Reason, report.Reason), LacksDetail = report.LacksDetail };
+    }
+
+    private static string Longer(string left, string right) => right.Length > left.Length ? right : left;
+}

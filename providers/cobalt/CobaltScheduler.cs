@@ -1,0 +1,66 @@
+using FuncX.Providers.Batch;
+
+namespace FuncX.Providers.Cobalt;
+
+/// <summary>Cobalt: qsub, qstat, qdel (their manual pages; recorded with 1.0.33, cluster system).</summary>
+public sealed class CobaltScheduler(CobaltSettings settings) : IBatchScheduler
+{
+    public string Name => "cobalt";
+
+    /// <summary>One question: a job that has ended is in none, and its log in the block's directory tells how.</summary>
+    public IReadOnlyList<StatusQuery> Queries { get; } = [new StatusQuery(static ids => new("qstat", ["--header", QstatTable.Header, .. ids]), QstatTable.Read)];
+
+    public string Script(BatchJob job) => BatchScript.Compose("#COBALT", Directives(job), Managers(job).Lines(job));
+
+    // -O names the three files of a job: .output, .error and .cobaltlog.
+    public SchedulerCommand Submit(BatchJob job) => new("qsub", "-O", LogPrefix(job), "--cwd", job.Block.Directory, "--mode", "script", job.ScriptPath);
+
+    public SubmitAnswer ReadSubmit(CommandOutput output) => QsubAnswer.Read(output);
+
+    public bool IsJobId(string text) => text.Length is > 0 and <= 10 && text.All(char.IsAsciiDigit);
+
+    public JobReport? ReadEnd(BatchJob job, string jobId, Func<string, string?> file) =>
+        CobaltLog.Read(file($"{LogPrefix(job)}.cobaltlog") ?? file(Path.Combine(job.Block.Directory, $"{jobId}.cobaltlog")) ?? "");
+
+    public SchedulerCommand Cancel(string jobId) => new("qdel", jobId);
+
+    // 0 and silent also for jobs that are over, and for those of others: where the job stands says qstat.
+    public CancelAnswer ReadCancel(CommandOutput output) => output.ExitCode == 0
+        ? new CancelAnswer(CancelKind.Taken)
+        : new CancelAnswer(CobaltErrors.IsAway(output) ? CancelKind.Away : CancelKind.Refused, output.Said);
+
+    public SchedulerCommand List(string user) => new("qstat", "-u", user, "--header", QstatTable.Header);
+
+    public ListAnswer ReadList(CommandOutput output, string user)
+    {
+        var answer = QstatTable.Read(output);
+        return answer.Kind == AnswerKind.Answered
+            ? new ListAnswer([.. answer.Jobs.Select(static job => new JobListing(job.Key, job.Value.Name))])
+            : new ListAnswer(null, answer.Message);
+    }
+
+    private static string LogPrefix(BatchJob job) => Path.Combine(job.Block.Directory, "batch");
+
+    // On a Cray the script runs on a service node and aprun alone reaches the nodes, also a single one; on a cluster the script runs on the first of them.
+    private static ManagerPerNode Managers(BatchJob job) => new("$(hostname)", "\"${ALPS_APP_PE:-${PMI_RANK:-0}}\"", "\"${launch[@]}\"",
+        "if command -v aprun >/dev/null; then",
+        $"    launch=(aprun -n {job.Block.Nodes} -N 1 -cc none)",
+        "else",
+        job.Block.Nodes == 1 ? "    launch=()" : $"    launch=(mpiexec -f \"$COBALT_NODEFILE\" -n {job.Block.Nodes} -ppn 1)",
+        "fi");
+
+    private IEnumerable<string> Directives(BatchJob job)
+    {
+        yield return $"-n {job.Block.Nodes}";
+        yield return $"-t {(int)Math.Ceiling(settings.Walltime.TotalMinutes)}";
+        yield return $"--jobname {job.Name}";
+        if ((settings.Reservation ?? settings.Queue) is { } queue)
+            yield return $"-q {BatchScript.Word("provider.queue", queue)}";
+        if (settings.Account is not null)
+            yield return $"-A {BatchScript.Word("provider.account", settings.Account)}";
+        if (settings.Filesystems.Count + settings.Attributes.Count > 0)
+            yield return $"--attrs {BatchScript.Word("provider.attributes", string.Join(':', [.. settings.Filesystems.Count > 0 ? [$"filesystems={string.Join(',', settings.Filesystems)}"] : (string[])[], .. settings.Attributes]))}";
+        foreach (var directive in settings.Directives)
+            yield return directive;
+    }
+}

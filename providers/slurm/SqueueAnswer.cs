@@ -1,0 +1,47 @@
+using FuncX.Providers.Batch;
+
+namespace FuncX.Providers.Slurm;
+
+/// <summary>What squeue says: a line for each job that the controller remembers.</summary>
+internal static class SqueueAnswer
+{
+    /// <summary>Name and comment at the end, since they may hold the separator.</summary>
+    public const string Format = "%i|%T|%r|%D|%N|%l|%L|%M|%V|%S|%e|%P|%u|%a|%q|%j|%k";
+
+    private const int Fields = 17;
+
+    public static StatusAnswer Read(CommandOutput output)
+    {
+        // One id that is not known is an error of squeue's, several are not: both mean the same.
+        if (output.ExitCode != 0 && output.Errors.Contains("Invalid job id specified", StringComparison.Ordinal))
+            return StatusAnswer.Nothing;
+        if (output.ExitCode != 0)
+            return SlurmErrors.IsAway(output.Errors) ? StatusAnswer.Away($"squeue: {output.Said}") : StatusAnswer.Garbled($"squeue ended with {output.ExitCode}: {output.Said}");
+        var jobs = new Dictionary<string, JobReport>(StringComparer.Ordinal);
+        var garbled = "";
+        foreach (var line in output.Lines)
+        {
+            var fields = line.Split('|', Fields);
+            if (fields.Length < Fields || SlurmStates.Of(fields[1]) is not { } condition)
+            {
+                garbled = $"squeue printed a line that is no job: '{(line.Length > 120 ? line[..120] : line)}'";
+                continue;
+            }
+
+            jobs[fields[0]] = Report(condition, fields[2]) with { Name = fields[15] };
+        }
+
+        if (garbled.Length > 0)
+            return StatusAnswer.Garbled(garbled, jobs);
+        // Without a job of ours it may still complain, of a user it does not know for example.
+        return jobs.Count == 0 && output.Errors.Trim().Length > 0 ? StatusAnswer.Garbled($"squeue: {output.Said}") : StatusAnswer.Of(jobs);
+    }
+
+    private static JobReport Report(JobCondition condition, string reason)
+    {
+        // How it ended accounting knows better; JobLaunchFailure for example stands for a crash, too.
+        if (condition.IsEnd())
+            return new JobReport(condition, reason is "None" or "JobLaunchFailure" or "NonZeroExitCode" ? "" : reason) { LacksDetail = condition is JobCondition.Failed or JobCondition.Cancelled };
+        return new JobReport(condition == JobCondition.Pending ? SlurmStates.OfPending(reason) : condition, reason == "None" ? "" : reason);
+    }
+}

@@ -1,0 +1,34 @@
+using System.Text;
+using System.Text.Json;
+using FuncX.Providers.Batch;
+
+namespace FuncX.Tests.Providers;
+
+/// <summary>What a real scheduler's command printed once, and what a provider has to conclude from it. See Recordings/README.md.</summary>
+internal sealed record Recording(string Name, string Command, CommandOutput Output)
+{
+    /// <summary>All recordings of a scheduler, by name.</summary>
+    public static IReadOnlyDictionary<string, Recording> All(string scheduler) => Lines($"{scheduler}.jsonl").Select(Read).ToDictionary(static recording => recording.Name, StringComparer.Ordinal);
+
+    /// <summary>The table of conclusions, by the recording's name.</summary>
+    public static IReadOnlyDictionary<string, string> Conclusions(string scheduler) =>
+        Lines($"{scheduler}.conclusions").Select(static line => line.Split('\t')).ToDictionary(static row => row[0], static row => row[1], StringComparer.Ordinal);
+
+    private static string[] Lines(string resource)
+    {
+        using var reader = new StreamReader(typeof(Recording).Assembly.GetManifestResourceStream(resource)!, Encoding.UTF8);
+        return reader.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    }
+
+    private static Recording Read(string line)
+    {
+        using var document = JsonDocument.Parse(line);
+        var root = document.RootElement;
+        return new Recording(root.GetProperty("name").GetString()!, root.GetProperty("command").GetString()!,
+            // 124 is the recorder's own limit of time.
+            new CommandOutput(root.GetProperty("exit").GetInt32(), Content(root.GetProperty("stdout")), Content(root.GetProperty("stderr")), TimedOut: root.GetProperty("exit").GetInt32() == 124));
+    }
+
+    private static string Content(JsonElement stream) =>
+        stream.ValueKind == JsonValueKind.String ? stream.GetString()! : Encoding.UTF8.GetString(stream.GetProperty("base64").GetBytesFromBase64());
+}
