@@ -20,6 +20,7 @@ public static class Program
         {
             InitCommand.Create(),
             ValidateCommand.Create(),
+            RenderCommand.Create(),
             StartCommand.Create(),
             RestartCommand.Create(),
             StopCommand.Create(),

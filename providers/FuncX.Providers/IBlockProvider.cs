@@ -12,6 +12,9 @@ public interface IBlockProvider
     /// <summary>How often asking is reasonable.</summary>
     TimeSpan PollInterval { get; }
 
+    /// <summary>Whether a job may appear after <see cref="FindAsync"/> has said that there is none: the command that asks for it outlives who started it.</summary>
+    bool AppearsLate => false;
+
     /// <summary>
     /// Whether a block that an endpoint process on that host asked for may run where this machine can neither ask about it nor end it. Of a scheduler's jobs none does.
     /// </summary>
@@ -22,9 +25,11 @@ public interface IBlockProvider
     /// <summary>Asks for a block.</summary>
     /// <returns>The job's id, one line of text.</returns>
     /// <exception cref="BlockProviderException">It was refused; the message says by whom and why.</exception>
+    /// <exception cref="BlockSubmissionUnclearException">No answer came: there may be a job. <see cref="FindAsync"/> tells later.</exception>
     Task<string> SubmitAsync(BlockRequest block, CancellationToken cancellation);
 
     /// <summary>The id of the job of a block whose submission was cut short, when it exists all the same; null when it does not.</summary>
+    /// <exception cref="BlockProviderException">It cannot be said now.</exception>
     Task<string?> FindAsync(BlockRequest block, CancellationToken cancellation);
 
     /// <summary>Where jobs stand, all in one question; one answer for each, in the same order.</summary>
@@ -37,6 +42,16 @@ public interface IBlockProvider
     /// <returns>The job's id from now on.</returns>
     /// <exception cref="BlockProviderException">It was refused; what was started all the same is found by the next repair or the end of the block.</exception>
     Task<string> RepairAsync(SubmittedBlock block, CancellationToken cancellation);
+
+    /// <summary>
+    /// Ends jobs of this owner that belong to none of its blocks: a disk that was lost or set back, a process that was killed between two writes. Where jobs cannot be listed there is
+    /// nothing to do.
+    /// </summary>
+    /// <param name="blockIds">Blocks that have not ended.</param>
+    /// <param name="directory">Where commands run.</param>
+    /// <returns>The ids of the jobs that were told to end.</returns>
+    /// <exception cref="BlockProviderException">The provider could not say which jobs there are, or did not take the order.</exception>
+    Task<IReadOnlyList<string>> EndOrphansAsync(string owner, IReadOnlySet<string> blockIds, string directory, CancellationToken cancellation) => Task.FromResult<IReadOnlyList<string>>([]);
 
     /// <summary>Ends a job; one that has ended already is no error. Returns once it is over, or when the provider has taken the order.</summary>
     Task CancelAsync(SubmittedBlock block, CancellationToken cancellation);

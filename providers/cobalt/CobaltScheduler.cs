@@ -35,7 +35,7 @@ public sealed class CobaltScheduler(CobaltSettings settings) : IBatchScheduler
     {
         var answer = QstatTable.Read(output);
         return answer.Kind == AnswerKind.Answered
-            ? new ListAnswer([.. answer.Jobs.Select(static job => new JobListing(job.Key, job.Value.Name))])
+            ? new ListAnswer([.. answer.Jobs.Select(static job => new JobListing(job.Key, job.Value.Name, job.Value.Condition.IsEnd()))])
             : new ListAnswer(null, answer.Message);
     }
 

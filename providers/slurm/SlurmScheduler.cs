@@ -49,7 +49,7 @@ public sealed class SlurmScheduler(SlurmSettings settings) : IBatchScheduler
     {
         var answer = SqueueAnswer.Read(output);
         return answer.Kind == AnswerKind.Answered
-            ? new ListAnswer([.. answer.Jobs.Select(static job => new JobListing(job.Key, job.Value.Name))])
+            ? new ListAnswer([.. answer.Jobs.Select(static job => new JobListing(job.Key, job.Value.Name, job.Value.Condition.IsEnd()))])
             : new ListAnswer(null, answer.Message);
     }
 

@@ -33,6 +33,16 @@ public sealed class ConfigurationTests
     [InlineData("provider: {nodes: 2}", 1, 1, "'provider.type' is missing")]
     [InlineData("provider: {type: local, queue: q}", 1, 25, "unknown key 'queue' in 'provider'; keys: nodes, type")]
     [InlineData("provider: {type: pbs, partition: q, walltime: 1h}\nworkers: {per_node: 1}", 1, 23, "unknown key 'partition'")]
+    [InlineData("provider: {type: cobalt, walltime: 4m}\nworkers: {per_node: 1}", 1, 36, "expected a duration from 5m")]
+    [InlineData("provider: {type: slurm, walltime: 1h, account: 'a b'}\nworkers: {per_node: 1}", 1, 48, "printable ASCII without spaces")]
+    [InlineData("provider: {type: slurm, walltime: 1h, exclusive: yes}\nworkers: {per_node: 1}", 1, 50, "expected true or false")]
+    [InlineData("provider: {type: slurm, walltime: 1h, gpus_per_node: 0}\nworkers: {per_node: 1}", 1, 54, "from 1 to 128")]
+    [InlineData("provider: {type: pbs, walltime: 1h, select: '4:ncpus=2'}\nworkers: {per_node: 1}", 1, 45, "provider.nodes_per_block")]
+    [InlineData("provider: {type: pbs, walltime: 1h, select: 'ncpus=2:mpiprocs=2'}\nworkers: {per_node: 1}", 1, 45, "Leave out mpiprocs")]
+    [InlineData("provider: {type: pbs, walltime: 1h, variant: slurm}\nworkers: {per_node: 1}", 1, 46, "openpbs, torque")]
+    [InlineData("provider: {type: pbs, walltime: 1h, queue: a, reservation: b}\nworkers: {per_node: 1}", 1, 60, "Remove one")]
+    [InlineData("provider: {type: pbs, walltime: 1h, poll_interval: 1h}\nworkers: {per_node: 1}", 1, 52, "from 1s to 10m")]
+    [InlineData("provider: {type: cobalt, walltime: 1h, attributes: ['a b']}\nworkers: {per_node: 1}", 1, 53, "printable ASCII without spaces")]
     [InlineData("provider: {type: pbs}\nworkers: {per_node: 1}", 1, 1, "'provider.walltime' is missing")]
     [InlineData("provider: {type: pbs, walltime: 1h}", 1, 1, "'workers.per_node' is missing")]
     [InlineData("blocks: {min: 2, max: 1}", 1, 15, "more than 'blocks.max'")]
@@ -197,7 +207,7 @@ public sealed class ConfigurationTests
         polaris.Value.Containers.Warm["ml-inference"].ShouldBe(4);
         EndpointSupport.Unsupported(polaris).Select(error => error.Message.Split('\'')[1]).ShouldBe(
         [
-            "provider.type", "transport", "launcher",
+            "transport", "launcher",
             "containers.runtime", "containers.binds", "containers.cache", "containers.warm", "limits.result",
         ]);
     }

@@ -12,7 +12,6 @@ public static class EndpointSupport
         var configuration = file.Value ?? throw new ArgumentException("the file has errors", nameof(file));
         var errors = new List<ConfigurationError>();
         var (workers, containers) = (configuration.Workers, configuration.Containers);
-        Refuse(configuration.Provider.Type != ProviderKind.Local, "provider.type", SnakeCase.Of(configuration.Provider.Type), "provider: {type: local}");
         Refuse(configuration.Transport != TransportKind.Tcp, "transport", SnakeCase.Of(configuration.Transport), "transport: tcp");
         Refuse(configuration.Launcher is not null, "launcher", "named", "no launcher; leave the key out");
         Refuse(workers.Simulate, "workers.simulate", "true", "simulate: false");

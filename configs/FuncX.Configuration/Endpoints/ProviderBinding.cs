@@ -5,9 +5,12 @@ internal static class ProviderBinding
 {
     private static readonly string[] s_allKeys =
     [
-        "nodes", "nodes_per_block", "walltime", "account", "reservation", "directives", "partition", "qos", "constraint", "queue", "filesystems", "place",
+        "nodes", "nodes_per_block", "walltime", "account", "reservation", "directives", "poll_interval", "partition", "qos", "constraint", "exclusive", "gres", "gpus_per_node", "licenses", "queue", "filesystems",
+        "place", "select", "variant", "attributes",
     ];
 
+    // Less is refused by cluster systems ("Walltime less than minimum").
+    private static readonly TimeSpan s_shortestOfCobalt = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan s_longest = TimeSpan.FromDays(90);
 
     public static ProviderConfiguration Bind(ConfigurationSection section)
@@ -31,32 +34,63 @@ internal static class ProviderBinding
         {
             Type = type,
             Nodes = section.Integer("nodes_per_block", 1, 1, 100_000),
-            Walltime = section.OptionalDuration("walltime", TimeSpan.FromMinutes(1), s_longest),
-            Account = section.OptionalText("account", 256, OneLine),
-            Reservation = section.OptionalText("reservation", 256, OneLine),
+            Walltime = section.OptionalDuration("walltime", type == ProviderKind.Cobalt ? s_shortestOfCobalt : TimeSpan.FromMinutes(1), s_longest),
+            Account = section.OptionalText("account", 256, OneWord),
+            Reservation = section.OptionalText("reservation", 256, OneWord),
             Directives = section.Texts("directives", [], 100, 1_000, OneLine),
+            PollInterval = section.Duration("poll_interval", TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10)),
         };
         return type switch
         {
             ProviderKind.Slurm => batch with
             {
-                Partition = section.OptionalText("partition", 256, OneLine),
-                Qos = section.OptionalText("qos", 256, OneLine),
-                Constraint = section.OptionalText("constraint", 256, OneLine),
+                Partition = section.OptionalText("partition", 256, OneWord),
+                Qos = section.OptionalText("qos", 256, OneWord),
+                Constraint = section.OptionalText("constraint", 256, OneWord),
+                Exclusive = section.Flag("exclusive", false),
+                Gres = section.OptionalText("gres", 256, OneWord),
+                GpusPerNode = section.OptionalInteger("gpus_per_node", 1, 128),
+                Licenses = section.OptionalText("licenses", 256, OneWord),
             },
             ProviderKind.Pbs => batch with
             {
-                Queue = section.OptionalText("queue", 256, OneLine),
-                Filesystems = section.Texts("filesystems", [], 100, 256, OneLine),
-                Place = section.OptionalText("place", 256, OneLine),
+                Variant = section.Choice("variant", PbsKind.Openpbs),
+                Queue = Queue(section),
+                Filesystems = section.Texts("filesystems", [], 100, 256, OneWord),
+                Place = section.OptionalText("place", 256, OneWord),
+                Select = section.OptionalText("select", 512, Chunk),
             },
             _ => batch with
             {
-                Queue = section.OptionalText("queue", 256, OneLine),
-                Filesystems = section.Texts("filesystems", [], 100, 256, OneLine),
+                Queue = Queue(section),
+                Filesystems = section.Texts("filesystems", [], 100, 256, OneWord),
+                Attributes = section.Texts("attributes", [], 100, 256, OneWord),
             },
         };
     }
+
+    // There a reservation is a queue of its own.
+    private static string? Queue(ConfigurationSection section)
+    {
+        if (section.Has("queue") && section.Has("reservation"))
+            section.Error("reservation", "'provider.reservation' and 'provider.queue' are both there; a reservation is a queue of its own here. Remove one");
+        return section.OptionalText("queue", 256, OneWord);
+    }
+
+    private static string? Chunk(string text)
+    {
+        if (OneWord(text) is { } problem)
+            return problem;
+        if (char.IsAsciiDigit(text[0]))
+            return $"is '{text}'; the number of chunks is 'provider.nodes_per_block'. Write what one consists of, like ncpus=64:ngpus=4";
+        return text.Contains("mpiprocs", StringComparison.Ordinal) || text.Contains('+', StringComparison.Ordinal)
+            ? $"is '{text}'; one manager is started in each chunk, and all chunks are alike. Leave out mpiprocs and +" : null;
+    }
+
+    // What stands in a batch script, for schedulers whose quoting cannot be relied on.
+    private static string? OneWord(string text) => text.All(static letter => letter is > ' ' and <= '~' and not ('\'' or '"' or '\\' or '`' or '#'))
+        ? null
+        : $"is '{new string([.. text.Select(static letter => char.IsControl(letter) ? '?' : letter)])}'; expected printable ASCII without spaces, quotes, backslashes and #";
 
     private static string? OneLine(string text) => text.Any(char.IsControl) ? "must be one line without control characters" : null;
 }

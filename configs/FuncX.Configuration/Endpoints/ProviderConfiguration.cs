@@ -9,6 +9,15 @@ public enum ProviderKind
     Cobalt,
 }
 
+/// <summary>Which of the descendants of PBS it is (key <c>variant</c>).</summary>
+public enum PbsKind
+{
+    /// <summary>OpenPBS and PBS Professional.</summary>
+    Openpbs,
+
+    Torque,
+}
+
 /// <summary>The <c>provider</c> section. What a kind does not know is refused when the file is read.</summary>
 public sealed record ProviderConfiguration
 {
@@ -37,6 +46,29 @@ public sealed record ProviderConfiguration
 
     /// <summary>How long one block lasts; null with the local provider.</summary>
     public TimeSpan? Walltime { get; init; }
+
+    /// <summary>Whole nodes, whoever else could use the rest (slurm).</summary>
+    public bool Exclusive { get; init; }
+
+    /// <summary>Generic resources of each node (slurm): <c>gpu:4</c>.</summary>
+    public string? Gres { get; init; }
+
+    /// <summary>GPUs of each node (slurm); 1 to 128.</summary>
+    public int? GpusPerNode { get; init; }
+
+    /// <summary>Licenses (slurm): <c>scratch,abaqus:5</c>.</summary>
+    public string? Licenses { get; init; }
+
+    public PbsKind Variant { get; init; } = PbsKind.Openpbs;
+
+    /// <summary>What a chunk of <c>select</c> consists of, without its number (pbs); left out: <c>ncpus=</c> as many as the workers of a node use.</summary>
+    public string? Select { get; init; }
+
+    /// <summary>Attributes of the nodes (cobalt): <c>mcdram=cache</c>.</summary>
+    public IReadOnlyList<string> Attributes { get; init; } = [];
+
+    /// <summary>How often the scheduler is asked about all blocks, as long as it answers well (batch providers); 1s to 10m.</summary>
+    public TimeSpan PollInterval { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>File systems the block needs (pbs, cobalt).</summary>
     public IReadOnlyList<string> Filesystems { get; init; } = [];

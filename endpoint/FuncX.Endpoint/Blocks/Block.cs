@@ -39,6 +39,12 @@ internal sealed class Block(BlockRequest request, string secret, DateTimeOffset 
     /// <summary>Its managers have not been told where the endpoint listens now.</summary>
     public bool Unannounced { get; set; }
 
+    /// <summary>Since when nobody knows whether there is a job of it, a timestamp; 0: that is known.</summary>
+    public long UnclearSince { get; set; }
+
+    /// <summary>When the job was last looked for.</summary>
+    public long SearchedAt { get; set; }
+
     /// <summary>The order to end it, once it was given.</summary>
     public Task? Ending { get; set; }
 
@@ -112,7 +118,7 @@ internal sealed class Block(BlockRequest request, string secret, DateTimeOffset 
     }
 
     public KnownBlock Known() => new(Request.BlockId, State, Request.Nodes, _missing, RequestedAt,
-        string.Join("; ", new[] { Reason, Unwritten.Length > 0 ? $"its files cannot be written: {Unwritten}" : "" }.Where(text => text.Length > 0)));
+        string.Join("; ", new[] { Reason, Unwritten.Length > 0 ? $"its files cannot be written: {Unwritten}" : "" }.Where(text => text.Length > 0)), JobId ?? "");
 
     public BlockFile File(string identity, string provider) => new(Request.BlockId, identity, provider, Environment.MachineName, Request.Nodes, _missing, RequestedAt, Secret, JobId, State, Reason);
 }

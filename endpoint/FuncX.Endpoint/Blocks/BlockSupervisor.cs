@@ -21,6 +21,11 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
     private static readonly TimeSpan s_endsSoon = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_endAgain = TimeSpan.FromSeconds(30);
 
+    // A submission that was sent and not answered may be served that much later.
+    private static readonly TimeSpan s_arrives = TimeSpan.FromSeconds(30);
+
+    private static readonly TimeSpan s_mayBeOnItsWay = TimeSpan.FromMinutes(5);
+
     // A manager whose connection broke is back within a few seconds, or not at all.
     private static readonly TimeSpan s_comesBack = TimeSpan.FromSeconds(5);
 
@@ -34,6 +39,9 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
     private IReadOnlyList<KnownBlock> _surviving = [];
     private Action<string> _onRunning = _ => { };
     private Action<string, string> _onEnded = (_, _) => { };
+    // Named by the endpoint's identity, so that endpoints of one name, each with a state directory of its own, do not take each other's jobs.
+    private readonly string _owner = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(identity.Key)))[..10];
+    private bool _orphansEnded;
     private string _pollFailure = "";
     private volatile bool _endingAll;
 
@@ -133,10 +141,20 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
                 JobId = file.JobId,
                 RunningReported = file.State == BlockState.Running,
             };
-            block.JobId ??= await provider.FindAsync(block.Request, cancellation);
+            if (block.JobId is null)
+                await SearchAsync(block, cancellation);
             if (block.JobId is not null)
             {
                 found.Add(block);
+                continue;
+            }
+
+            // The scheduler is away, or its command is still on its way: it is looked for again.
+            if (block.UnclearSince > 0 || (provider.AppearsLate && time.GetUtcNow() - file.Requested < s_mayBeOnItsWay))
+            {
+                if (block.UnclearSince == 0)
+                    (block.UnclearSince, block.Reason) = (time.GetTimestamp(), "the endpoint was killed while it submitted the block");
+                _blocks[block.Request.BlockId] = block;
                 continue;
             }
 
@@ -144,7 +162,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
             ended.Add(file.Block);
         }
 
-        var statuses = found.Count == 0 ? [] : await provider.QueryAsync([.. found.Select(block => new SubmittedBlock(block.Request, block.JobId!))], cancellation);
+        var statuses = await AskAsync(found, cancellation);
         for (var i = 0; i < found.Count; i++)
         {
             if (statuses[i].State.IsEnd())
@@ -166,6 +184,37 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
 
         _ended = _directories.Prune(ended);
         _surviving = Current();
+        await EndOrphansAsync(cancellation);
+    }
+
+    // A provider that cannot be asked at a start is no reason not to start: its blocks are as they were until it answers.
+    private async Task<IReadOnlyList<BlockStatus>> AskAsync(List<Block> blocks, CancellationToken cancellation)
+    {
+        if (blocks.Count == 0)
+            return [];
+        try
+        {
+            return await provider.QueryAsync([.. blocks.Select(block => new SubmittedBlock(block.Request, block.JobId!))], cancellation);
+        }
+        catch (BlockProviderException problem)
+        {
+            Log.QueryFailed(logger, provider.Name, problem.Message);
+            return [.. blocks.Select(block => new BlockStatus(BlockState.Unknown, problem.Message))];
+        }
+    }
+
+    private async Task EndOrphansAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            foreach (var job in await provider.EndOrphansAsync(_owner, _blocks.Keys.ToHashSet(StringComparer.Ordinal), configuration.StateDirectory, cancellation))
+                Log.OrphanEnded(logger, job);
+            _orphansEnded = true;
+        }
+        catch (BlockProviderException problem)
+        {
+            Log.OrphansUnknown(logger, provider.Name, problem.Message);
+        }
     }
 
     /// <summary>Says where managers dial in: blocks that survived are told, and requests are served from now on.</summary>
@@ -282,6 +331,12 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
             Write(block);
             Log.BlockSubmitted(logger, order.BlockId, provider.Name, block.JobId);
         }
+        catch (BlockSubmissionUnclearException problem)
+        {
+            // Neither given up, which might leave a job that nobody knows, nor asked for again, which might make two.
+            (block.UnclearSince, block.Reason) = (time.GetTimestamp(), problem.Message);
+            Log.SubmissionUnclear(logger, order.BlockId, problem.Message);
+        }
         catch (Exception problem) when (problem is BlockProviderException or IOException or UnauthorizedAccessException)
         {
             Finish(block, BlockState.Failed, $"the {provider.Name} provider could not start block {order.BlockId}: {problem.Message}");
@@ -329,8 +384,44 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         }
     }
 
+    // Looks for the job of a block whose submission was cut short or not answered. That there is none is believed once it has been so for a while.
+    private async Task SearchAsync(Block block, CancellationToken cancellation)
+    {
+        try
+        {
+            block.JobId = await provider.FindAsync(block.Request, cancellation);
+            block.SearchedAt = time.GetTimestamp();
+        }
+        catch (BlockProviderException problem)
+        {
+            (block.SearchedAt, block.Reason) = (time.GetTimestamp(), problem.Message);
+            if (block.UnclearSince == 0)
+                Log.SubmissionUnclear(logger, block.Request.BlockId, problem.Message);
+            block.UnclearSince = time.GetTimestamp();
+        }
+    }
+
+    private async Task SearchUnclearAsync(CancellationToken stopping)
+    {
+        foreach (var block in _blocks.Values.Where(block => block.JobId is null && block.UnclearSince > 0 && time.GetElapsedTime(block.SearchedAt) >= provider.PollInterval))
+        {
+            await SearchAsync(block, stopping);
+            if (block.JobId is not null)
+            {
+                (block.UnclearSince, block.Reason) = (0, "");
+                Write(block);
+                Log.BlockSubmitted(logger, block.Request.BlockId, provider.Name, block.JobId);
+            }
+            else if (time.GetElapsedTime(block.UnclearSince) > s_arrives)
+                Finish(block, BlockState.Failed, $"the {provider.Name} provider took no job for block {block.Request.BlockId}: {block.Reason}");
+        }
+    }
+
     private async Task PollAsync(CancellationToken stopping)
     {
+        await SearchUnclearAsync(stopping);
+        if (!_orphansEnded && _pollFailure.Length == 0 && !_blocks.IsEmpty)
+            await EndOrphansAsync(stopping);
         var submitted = _blocks.Values.Where(block => block.JobId is not null).ToArray();
         if (submitted.Length == 0)
             return;
@@ -387,7 +478,15 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
             return;
         }
 
-        if (status.State == BlockState.Unknown || (status.State == block.State && status.Reason == block.Reason && block.RunningReported))
+        if (status.State == BlockState.Unknown)
+        {
+            // Its state stands, and that nothing newer is known is worth knowing.
+            if (status.Reason.Length > 0)
+                block.Reason = status.Reason;
+            return;
+        }
+
+        if ((status.State == block.State && status.Reason == block.Reason && block.RunningReported))
             return;
         (block.State, block.Reason) = (status.State, status.Reason);
         if (block.Reason.Length > 0)
@@ -476,6 +575,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
     {
         BlockId = blockId,
         Endpoint = configuration.Name,
+        Owner = _owner,
         Nodes = nodes,
         Directory = _directories.PathOf(blockId),
         Rendezvous = _directories.RendezvousOf(blockId),
@@ -486,6 +586,15 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
     {
         [LoggerMessage(Level = LogLevel.Information, Message = "block {Block} requested from the {Provider} provider as job {Job}")]
         public static partial void BlockSubmitted(ILogger logger, string block, string provider, string job);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "block {Block} may have a job or not, which is looked into: {Reason}")]
+        public static partial void SubmissionUnclear(ILogger logger, string block, string reason);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "job {Job} is this endpoint's and belongs to no block that it knows; it was told to end")]
+        public static partial void OrphanEnded(ILogger logger, string job);
+
+        [LoggerMessage(Level = LogLevel.Warning, Message = "the {Provider} provider could not be asked for jobs that belong to no block, which is tried again: {Reason}")]
+        public static partial void OrphansUnknown(ILogger logger, string provider, string reason);
 
         [LoggerMessage(Level = LogLevel.Information, Message = "block {Block} ended ({State}): {Reason}")]
         public static partial void BlockEnded(ILogger logger, string block, BlockState state, string reason);

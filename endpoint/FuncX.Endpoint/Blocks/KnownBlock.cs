@@ -6,4 +6,5 @@ namespace FuncX.Endpoint.Blocks;
 /// <param name="Nodes">Managers it is to have.</param>
 /// <param name="Missing">Those of them that are known to be gone.</param>
 /// <param name="Reason">Why it is in this state, where there is something to say.</param>
-public sealed record KnownBlock(string BlockId, BlockState State, int Nodes, int Missing, DateTimeOffset RequestedAt, string Reason);
+/// <param name="JobId">Empty until the provider has given it.</param>
+public sealed record KnownBlock(string BlockId, BlockState State, int Nodes, int Missing, DateTimeOffset RequestedAt, string Reason, string JobId = "");

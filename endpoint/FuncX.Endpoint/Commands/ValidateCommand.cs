@@ -9,9 +9,9 @@ internal static class ValidateCommand
 {
     public static Command Create()
     {
-        var config = CommandOptions.Config();
-        var command = new Command("validate", "Check a machine's file; exit 2 and one line per error when it is wrong") { config };
-        command.SetAction(parsed => Run(parsed.GetRequiredValue(config)));
+        var command = new Command("validate", "Check a machine's file; exit 2 and one line per error when it is wrong");
+        var (argument, config) = CommandOptions.File(command);
+        command.SetAction(parsed => Run((parsed.GetValue(argument) ?? parsed.GetValue(config))!));
         return command;
     }
 

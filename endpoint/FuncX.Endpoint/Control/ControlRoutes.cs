@@ -34,7 +34,7 @@ public static partial class ControlRoutes
                 Started = started,
                 Addresses = addresses.Bound,
                 Dispatch = JsonSerializer.SerializeToElement(await loop.DescribeAsync(), EndpointStatusReport.Json),
-                Blocks = [.. supervisor.Current().Select(block => new BlockReport(block.BlockId, SnakeCase.Of(block.State), block.Nodes, block.RequestedAt, block.Reason))],
+                Blocks = [.. supervisor.Current().Select(block => new BlockReport(block.BlockId, SnakeCase.Of(block.State), block.Nodes, block.RequestedAt, block.Reason, block.JobId))],
             },
             EndpointStatusReport.Json, context.RequestAborted)));
         app.MapPost("/stop", (RequestDelegate)(context =>

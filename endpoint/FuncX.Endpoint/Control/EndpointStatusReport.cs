@@ -44,4 +44,5 @@ public sealed record EndpointStatusReport
 }
 
 /// <summary>One block in a status.</summary>
-public sealed record BlockReport(string Block, string State, int Nodes, DateTimeOffset Requested, string Reason);
+/// <param name="Job">As the provider calls it; empty until it has taken the block.</param>
+public sealed record BlockReport(string Block, string State, int Nodes, DateTimeOffset Requested, string Reason, string Job = "");

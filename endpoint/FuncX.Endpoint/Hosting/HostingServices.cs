@@ -1,8 +1,8 @@
-using System.Globalization;
 using FuncX.Configuration;
 using FuncX.Endpoint.Blocks;
 using FuncX.Endpoint.Identity;
 using FuncX.Providers;
+using FuncX.Providers.Batch;
 using FuncX.Providers.Local;
 using FuncX.Telemetry;
 using FuncX.Wire;
@@ -14,6 +14,9 @@ namespace FuncX.Endpoint.Hosting;
 /// <summary>The capabilities of the host, one method each.</summary>
 public static class HostingServices
 {
+    // Slurm's clients give up by themselves after MessageTimeout, 10 s to a minute and a half at large sites; Cobalt's never do.
+    private static readonly TimeSpan s_commandLimit = TimeSpan.FromSeconds(100);
+
     /// <summary>One line per message on stderr, with its time in UTC.</summary>
     public static void AddEndpointConsole(this ILoggingBuilder logging, LogLevel level, LogFormat format)
     {
@@ -50,11 +53,9 @@ public static class HostingServices
     public static void AddBlocks(this IServiceCollection services, EndpointConfiguration configuration, ManagerProgram manager)
     {
         services.AddSingleton(manager);
-        services.AddSingleton<IBlockProvider>(provider => configuration.Provider.Type switch
-        {
-            ProviderKind.Local => new LocalProvider(provider.GetRequiredService<TimeProvider>()),
-            var kind => throw new EndpointRefusedException(string.Create(CultureInfo.InvariantCulture, $"provider.type {SnakeCase.Of(kind)} is not built yet")),
-        });
+        services.AddSingleton<IBlockProvider>(provider => BatchSchedulers.Of(configuration) is { } scheduler
+            ? new BatchProvider(scheduler, new CommandRunner(s_commandLimit), configuration.Provider.PollInterval, provider.GetRequiredService<TimeProvider>())
+            : new LocalProvider(provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<BlockSupervisor>();
         services.AddHostedService(provider => provider.GetRequiredService<BlockSupervisor>());
     }

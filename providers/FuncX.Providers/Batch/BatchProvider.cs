@@ -26,6 +26,8 @@ public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runn
 
     public TimeSpan PollInterval => _backOff.Pause is var pause && pause > TimeSpan.Zero ? pause : pollInterval;
 
+    public bool AppearsLate => true;
+
     public async Task<string> SubmitAsync(BlockRequest block, CancellationToken cancellation)
     {
         var job = new BatchJob(block);
@@ -100,19 +102,17 @@ public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runn
         _backOff.Hurry(s_hurry);
     }
 
-    /// <summary>Ends jobs of this endpoint that none of its blocks has: their files were lost, or written by nobody.</summary>
-    /// <returns>The ids of those that were told to end.</returns>
-    public async Task<IReadOnlyList<string>> EndOrphansAsync(string owner, IReadOnlySet<string> blockIds, string workingDirectory, CancellationToken cancellation)
+    public async Task<IReadOnlyList<string>> EndOrphansAsync(string owner, IReadOnlySet<string> blockIds, string directory, CancellationToken cancellation)
     {
         if (owner.Length == 0)
             return [];
         var prefix = BatchJob.PrefixOf(owner);
         var ended = new List<string>();
-        foreach (var job in await ListAsync(workingDirectory, cancellation))
+        foreach (var job in await ListAsync(directory, cancellation))
         {
-            if (job.Name?.StartsWith(prefix, StringComparison.Ordinal) != true || blockIds.Contains(job.Name[prefix.Length..]))
+            if (job.IsOver || job.Name?.StartsWith(prefix, StringComparison.Ordinal) != true || blockIds.Contains(job.Name[prefix.Length..]))
                 continue;
-            await CancelAsync(job.Id, workingDirectory, cancellation);
+            await CancelAsync(job.Id, directory, cancellation);
             ended.Add(job.Id);
         }
 
@@ -145,7 +145,7 @@ public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runn
             var names = await AskAsync(query, some, workingDirectory, cancellation);
             if (names.Kind != AnswerKind.Answered)
                 throw new BlockProviderException($"{scheduler.Name} could not say what the jobs {string.Join(", ", some)} are called: {names.Message}");
-            valid.AddRange(names.Jobs.Select(static job => new JobListing(job.Key, job.Value.Name)));
+            valid.AddRange(names.Jobs.Select(static job => new JobListing(job.Key, job.Value.Name, job.Value.Condition.IsEnd())));
         }
 
         return [.. valid.Where(static job => job.Name is not null)];
