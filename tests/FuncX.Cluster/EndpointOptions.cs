@@ -32,6 +32,9 @@ public sealed record EndpointOptions
     /// <summary>Its state directory; beside the service's when left out.</summary>
     public string? StateDirectory { get; init; }
 
+    /// <summary>The provider, as YAML's flow style has it; the local one when left out. Managers dial in over loopback.</summary>
+    public string? Provider { get; init; }
+
     private string BlocksYaml => BlockIdle is { } idle
         ? $"{{min: 0, init: 0, max: {Blocks}, idle: {idle.TotalSeconds}s}}"
         : $"{{min: {Blocks}, init: {Blocks}, max: {Blocks}}}";
@@ -40,7 +43,8 @@ public sealed record EndpointOptions
         name: {{Name}}
         service: {{service}}
         state_dir: {{stateDirectory}}
-        provider: {type: local, nodes: {{Nodes}}}
+        provider: {{Provider ?? $"{{type: local, nodes: {Nodes}}}"}}
+        {{(Provider is null ? "" : "interfaces: [lo]")}}
         blocks: {{BlocksYaml}}
         transport: tcp
         workers: {per_node: {{WorkersPerNode}}, python: {{Python}}, isolation: {{Isolation}}{{(MoreWorkers.Length > 0 ? $", {MoreWorkers}" : "")}}}

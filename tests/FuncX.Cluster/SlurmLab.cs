@@ -1,0 +1,128 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace FuncX.Cluster;
+
+/// <summary>A private Slurm on loopback (<c>tests/lib/slurm_lab</c>): real daemons, some nodes on this host.</summary>
+public sealed class SlurmLab : IAsyncDisposable
+{
+    private static readonly string[] s_needed = ["/usr/sbin/slurmctld", "/usr/sbin/slurmd", "/usr/sbin/munged", "/usr/bin/sbatch"];
+    private readonly string _script;
+    private readonly int _port;
+
+    private SlurmLab(string script, string directory, int port)
+    {
+        (_script, DirectoryPath, _port) = (script, directory, port);
+    }
+
+    public string DirectoryPath { get; }
+
+    /// <summary>Where the commands find it; <c>SLURM_CONF</c> of whoever runs them.</summary>
+    public string Configuration => Path.Combine(DirectoryPath, "slurm.conf");
+
+    /// <summary>Why there can be none here; null when there can.</summary>
+    public static string? Missing
+    {
+        get
+        {
+            if (s_needed.FirstOrDefault(static file => !File.Exists(file)) is { } file)
+                return $"{file} is not there; tests/run installs Slurm";
+            return Environment.IsPrivilegedProcess ? null : "Slurm's daemons are started as root";
+        }
+    }
+
+    public static async Task<SlurmLab> StartAsync(string repository, int nodes = 4, int cpus = 2, string extra = "")
+    {
+        var directory = LocalCluster.NewDirectory("slurm");
+        File.SetUnixFileMode(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+        var lab = new SlurmLab(Path.Combine(repository, "tests/lib/slurm_lab"), directory, FreePort());
+        var (code, output) = await lab.CommandAsync([lab._script, "start", directory, lab._port.ToString(CultureInfo.InvariantCulture), nodes.ToString(CultureInfo.InvariantCulture), cpus.ToString(CultureInfo.InvariantCulture)], extra);
+        if (code == 0)
+            return lab;
+        await lab.DisposeAsync();
+        throw new InvalidOperationException($"slurm_lab start ended with {code}: {output}");
+    }
+
+    /// <summary>Runs one of Slurm's commands.</summary>
+    /// <returns>What it wrote.</returns>
+    public async Task<string> RunAsync(params string[] command)
+    {
+        var (code, output) = await CommandAsync(command);
+        return code == 0 ? output.Trim() : throw new InvalidOperationException($"{string.Join(' ', command)} ended with {code}: {output}");
+    }
+
+    /// <summary>The same, whatever comes of it.</summary>
+    public async Task TryAsync(params string[] command) => await CommandAsync(command);
+
+    /// <summary>The jobs that have not ended, as <c>ID STATE</c>.</summary>
+    public async Task<string[]> JobsAsync() => (await RunAsync("squeue", "-h", "-o", "%A %T")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+    /// <summary>The daemon's process id; <c>slurmctld</c> or <c>slurmd.n1</c>.</summary>
+    public int PidOf(string daemon) => int.Parse(File.ReadAllText(Path.Combine(DirectoryPath, "run", $"{daemon}.pid")), CultureInfo.InvariantCulture);
+
+    public async ValueTask DisposeAsync()
+    {
+        await CommandAsync([_script, "stop", DirectoryPath, _port.ToString(CultureInfo.InvariantCulture)]);
+        try
+        {
+            Directory.Delete(DirectoryPath, recursive: true);
+        }
+        catch (IOException)
+        {
+            // A step's manager that ends this moment may still write; tests/run removes the rest.
+        }
+    }
+
+    private async Task<(int Code, string Output)> CommandAsync(string[] command, string extra = "")
+    {
+        var start = new ProcessStartInfo(command[0], command[1..]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["SLURM_CONF"] = Configuration;
+        if (extra.Length > 0)
+            start.Environment["SLURM_LAB_EXTRA"] = extra;
+        using var process = Process.Start(start)!;
+        // The daemons inherit these pipes and keep them: their end is not waited for.
+        var (output, errors) = (ReadAsync(process.StandardOutput), ReadAsync(process.StandardError));
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        await process.WaitForExitAsync(patience.Token);
+        await Task.WhenAny(Task.WhenAll(output, errors), Task.Delay(TimeSpan.FromSeconds(1)));
+        return (process.ExitCode, (output.IsCompleted ? await output : "") + (errors.IsCompleted ? await errors : ""));
+    }
+
+    private static async Task<string> ReadAsync(StreamReader reader)
+    {
+        try
+        {
+            return await reader.ReadToEndAsync();
+        }
+        catch (ObjectDisposedException)
+        {
+            return "";
+        }
+    }
+
+    // The controller's; the nodes' follow it. Taken from below the range that the kernel gives to clients.
+    private static int FreePort()
+    {
+        for (var port = 17_000 + (Environment.ProcessId % 400 * 30); ; port += 30)
+        {
+            if (Enumerable.Range(port, 24).All(IsFree))
+                return port;
+        }
+    }
+
+    private static bool IsFree(int port)
+    {
+        try
+        {
+            using var listener = new TcpListener(IPAddress.Loopback, port);
+            listener.Start();
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+}
