@@ -26,8 +26,12 @@ internal sealed class PollBackOff(TimeSpan usual, TimeProvider time)
 
     public bool IsDue => _asked == 0 || time.GetElapsedTime(_asked) >= Pause;
 
-    /// <summary>Something is to end within this time: worth a question a second.</summary>
-    public void Hurry(TimeSpan patience) => _hurriedUntil = time.GetTimestamp() + (long)(patience.TotalSeconds * time.TimestampFrequency);
+    /// <summary>The scheduler has taken an order to end something, so it answers: worth a question a second for this time.</summary>
+    public void Hurry(TimeSpan patience)
+    {
+        _hurriedUntil = time.GetTimestamp() + (long)(patience.TotalSeconds * time.TimestampFrequency);
+        (_failures, _pause) = (0, Min(_pause, usual));
+    }
 
     /// <summary>It was asked, and the answer took so long.</summary>
     public void OnAsked(bool answered, TimeSpan took)
@@ -35,7 +39,7 @@ internal sealed class PollBackOff(TimeSpan usual, TimeProvider time)
         _asked = time.GetTimestamp();
         _failures = answered ? 0 : Math.Min(_failures + 1, 16);
         var pause = usual * Math.Pow(2, _failures);
-        var slow = took * ShareOfTime;
+        var slow = answered ? took * ShareOfTime : TimeSpan.Zero;
         _pause = Min(slow > pause ? slow : pause, Longest > usual ? Longest : usual);
     }
 

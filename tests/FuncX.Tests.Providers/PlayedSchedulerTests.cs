@@ -1,0 +1,250 @@
+using FuncX.Cluster;
+using FuncX.Providers;
+using FuncX.Providers.Batch;
+using Microsoft.Extensions.Time.Testing;
+using Shouldly;
+using Xunit;
+
+namespace FuncX.Tests.Providers;
+
+/// <summary>The PBS and Cobalt providers against commands that run the jobs and answer as the recordings do.</summary>
+public sealed class PlayedSchedulerTests : IAsyncDisposable
+{
+    private const string Patient = "trap 'exit 0' TERM; while :; do sleep 0.05; done";
+    private readonly BlockScratch _scratch = new();
+    private readonly List<(PlayedScheduler Played, SubmittedBlock Block)> _submitted = [];
+    private readonly List<PlayedScheduler> _played = [];
+
+    public static TheoryData<string> Kinds => ["pbs", "cobalt"];
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public async Task A_block_is_one_manager_on_each_node_and_ends_when_it_is_told_to(string kind)
+    {
+        var played = Played(kind);
+        var provider = played.Provider();
+        var block = await SubmitAsync(played, provider, _scratch.Block(Patient, nodes: 3));
+        await StateAsync(block, BlockState.Running);
+        var first = kind == "pbs" ? 2 : 0;
+        for (var node = first; node < first + 3; node++)
+        {
+            var directory = $"node-{node}";
+            await Eventually.TrueAsync(() => BlockScratch.Arguments(block.Block, directory).Length == 6, $"manager {node} runs", seen: () => Report(block));
+            BlockScratch.Arguments(block.Block, directory)[..3].ShouldBe(["--rendezvous", block.Block.Rendezvous, "--node"]);
+            BlockScratch.Arguments(block.Block, directory)[5].ShouldBe(Path.Combine(block.Block.Directory, directory));
+        }
+
+        (await provider.FindAsync(block.Block, TestContext.Current.CancellationToken)).ShouldBe(block.JobId);
+
+        await provider.CancelAsync(block, TestContext.Current.CancellationToken);
+
+        await StateAsync(block, BlockState.Cancelled);
+        _scratch.IsInjected.ShouldBeFalse();
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public async Task A_block_whose_managers_leave_is_completed_and_one_that_fails_says_how(string kind)
+    {
+        var played = Played(kind);
+        var provider = played.Provider();
+        var (left, failed) = (await SubmitAsync(played, provider, _scratch.Block("exit 0")), await SubmitAsync(played, provider, _scratch.Block("echo the disk is gone; exit 3")));
+        await StateAsync(left, BlockState.Completed);
+        await StateAsync(failed, BlockState.Failed);
+        var reason = (await StatusAsync(played.Provider(), failed)).Reason;
+        reason.ShouldContain("exit status 3");
+        reason.ShouldContain("the disk is gone");
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public async Task A_block_that_waits_for_nodes_is_pending_and_one_that_is_over_its_walltime_has_timed_out(string kind)
+    {
+        var played = Played(kind);
+        played.Configure("{\"nodes\": 2, \"seconds_per_minute\": 1.2}");
+        var walltime = kind == "pbs" ? TimeSpan.FromSeconds(6) : TimeSpan.FromMinutes(5);
+        var provider = played.Provider(walltime);
+        var first = await SubmitAsync(played, provider, _scratch.Block(Patient, nodes: 2));
+        await StateAsync(first, BlockState.Running);
+        var second = await SubmitAsync(played, provider, _scratch.Block("exit 0", nodes: 2));
+        (await StatusesAsync(played.Provider(), first, second))[1].State.ShouldBe(BlockState.Pending);
+        await StateAsync(first, BlockState.TimedOut);
+        await StateAsync(second, BlockState.Completed);
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public async Task A_queue_that_does_not_exist_is_refused_with_the_key_to_look_at(string kind)
+    {
+        var played = Played(kind);
+        var refusal = await Should.ThrowAsync<BlockProviderException>(() => SubmitAsync(played, played.Provider(queue: "nosuch"), _scratch.Block(Patient)));
+        refusal.ShouldNotBeOfType<BlockSubmissionUnclearException>();
+        refusal.Message.ShouldContain("qsub refused block");
+        refusal.Message.ShouldEndWith("Check provider.queue");
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public async Task A_server_that_is_away_changes_nothing_and_is_asked_less_and_less_often(string kind)
+    {
+        var played = Played(kind);
+        var block = await SubmitAsync(played, played.Provider(), _scratch.Block(Patient));
+        await StateAsync(block, BlockState.Running);
+        var time = new FakeTimeProvider();
+        var provider = new BatchProvider(played.Scheduler(), played, TimeSpan.FromSeconds(10), time);
+        using (played.Without())
+        {
+            foreach (var seconds in (int[])[20, 40, 80, 160, 300, 300])
+            {
+                (await Should.ThrowAsync<BlockProviderException>(() => StatusAsync(provider, block))).Message.ShouldContain($"tried again in {seconds} s");
+                played.Commands.Clear();
+                (await StatusAsync(provider, block)).State.ShouldBe(BlockState.Unknown);
+                played.Commands.ShouldBeEmpty("nothing is asked before its time");
+                time.Advance(TimeSpan.FromSeconds(seconds));
+            }
+
+            await Should.ThrowAsync<BlockProviderException>(() => provider.CancelAsync(block, TestContext.Current.CancellationToken));
+            await Should.ThrowAsync<BlockProviderException>(() => provider.FindAsync(block.Block, TestContext.Current.CancellationToken));
+            await Should.ThrowAsync<BlockProviderException>(() => provider.SubmitAsync(_scratch.Block(Patient), TestContext.Current.CancellationToken));
+        }
+
+        (await StatusAsync(provider, block)).State.ShouldBe(BlockState.Running);
+        provider.PollInterval.ShouldBe(TimeSpan.FromSeconds(10));
+    }
+
+    [Fact]
+    public async Task A_command_that_never_returns_is_ended_and_ends_no_block()
+    {
+        var played = Played("cobalt");
+        var block = await SubmitAsync(played, played.Provider(), _scratch.Block(Patient));
+        using (played.Without("hung"))
+            (await Should.ThrowAsync<BlockProviderException>(() => StatusAsync(new BatchProvider(played.Scheduler(), played.Hasty, TimeSpan.FromSeconds(1), TimeProvider.System), block))).Message.ShouldContain("no answer within 2 s");
+        await StateAsync(block, BlockState.Running);
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public async Task A_job_that_nobody_knows_any_more_is_lost_after_a_minute_and_never_completed(string kind)
+    {
+        var played = Played(kind);
+        var block = await SubmitAsync(played, played.Provider(), _scratch.Block(Patient));
+        await StateAsync(block, BlockState.Running);
+        await played.Provider().CancelAsync(block, TestContext.Current.CancellationToken);
+        await StateAsync(block, BlockState.Cancelled);
+        await Eventually.TrueAsync(() => File.Exists(Path.Combine(block.Block.Directory, "exit")), "its script is over");
+        played.Forget();
+        foreach (var trace in Directory.EnumerateFiles(block.Block.Directory, "*.cobaltlog").Append(Path.Combine(block.Block.Directory, "exit")).ToList())
+            File.Delete(trace);
+        var time = new FakeTimeProvider();
+        var provider = new BatchProvider(played.Scheduler(), played, TimeSpan.FromSeconds(10), time);
+        for (var second = 0; second < 60; second += 10)
+        {
+            (await StatusAsync(provider, block)).State.ShouldBe(BlockState.Unknown);
+            time.Advance(TimeSpan.FromSeconds(10));
+        }
+
+        (await StatusAsync(provider, block)).State.ShouldBe(BlockState.Lost);
+        File.WriteAllText(Path.Combine(block.Block.Directory, "exit"), "7\n");
+        time.Advance(TimeSpan.FromSeconds(10));
+        var status = await StatusAsync(provider, block);
+        status.State.ShouldBe(BlockState.Failed, "the script's own last word counts when nobody else has one");
+        status.Reason.ShouldContain("exit status 7");
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public async Task Twenty_blocks_are_one_question(string kind)
+    {
+        var played = Played(kind);
+        played.Configure("{\"nodes\": 2}");
+        var provider = played.Provider();
+        var blocks = new List<SubmittedBlock>();
+        for (var i = 0; i < 20; i++)
+            blocks.Add(await SubmitAsync(played, provider, _scratch.Block(Patient)));
+        await StateAsync(blocks[0], BlockState.Running);
+        provider = played.Provider();
+        played.Commands.Clear();
+        var statuses = await StatusesAsync(provider, [.. blocks]);
+        statuses.ShouldAllBe(static status => status.State == BlockState.Pending || status.State == BlockState.Running);
+        played.Commands.Count.ShouldBe(1);
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public async Task Jobs_of_this_endpoint_that_no_block_has_are_ended_and_those_of_others_are_not(string kind)
+    {
+        const string Owner = "9999999999";
+        var played = Played(kind);
+        var provider = played.Provider();
+        var kept = await SubmitAsync(played, provider, _scratch.Block(Patient, owner: Owner));
+        var orphan = await SubmitAsync(played, provider, _scratch.Block(Patient, owner: Owner));
+        var other = await SubmitAsync(played, provider, _scratch.Block(Patient));
+        (await provider.EndOrphansAsync(Owner, new HashSet<string> { kept.Block.BlockId }, _scratch.Home, TestContext.Current.CancellationToken)).ShouldBe([orphan.JobId]);
+        await StateAsync(orphan, BlockState.Cancelled);
+        (await StatusesAsync(played.Provider(), kept, other)).ShouldAllBe(static status => !status.State.IsEnd());
+    }
+
+    [Fact]
+    public async Task What_can_never_run_is_said_in_the_servers_words()
+    {
+        var played = Played("pbs");
+        var provider = played.Provider();
+        var block = await SubmitAsync(played, provider, _scratch.Block(Patient, nodes: 9));
+        await Eventually.TrueAsync(async () => (await StatusAsync(played.Provider(), block)) is { State: BlockState.Pending, Reason: "will not start as it was asked for; Can Never Run: Not enough total nodes available" }, "the comment is shown");
+    }
+
+    [Fact]
+    public async Task A_block_whose_number_was_given_to_another_job_is_not_taken_for_it()
+    {
+        var played = Played("pbs");
+        var block = await SubmitAsync(played, played.Provider(), _scratch.Block(Patient));
+        var impostor = block with { Block = block.Block with { BlockId = "b99-1" } };
+        (await StatusAsync(played.Provider(), impostor)).State.ShouldBe(BlockState.Unknown);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var (played, block) in _submitted)
+            await played.RunAsync(new SchedulerCommand("qdel", block.JobId), "/", CancellationToken.None);
+        foreach (var (_, block) in _submitted)
+        {
+            await Eventually.TrueAsync(
+                () => ProcessTable.Mentioning(block.Block.Directory).Count == 0, $"job {block.JobId} is over",
+                seen: () => string.Join("; ", ProcessTable.Mentioning(block.Block.Directory).Select(static entry => string.Join(' ', entry.Arguments))));
+        }
+
+        foreach (var played in _played)
+            played.Dispose();
+        _scratch.Dispose();
+    }
+
+    private PlayedScheduler Played(string kind)
+    {
+        var played = new PlayedScheduler(kind);
+        _played.Add(played);
+        return played;
+    }
+
+    private async Task<SubmittedBlock> SubmitAsync(PlayedScheduler played, BatchProvider provider, BlockRequest block)
+    {
+        var submitted = new SubmittedBlock(block, await provider.SubmitAsync(block, TestContext.Current.CancellationToken));
+        _submitted.Add((played, submitted));
+        return submitted;
+    }
+
+    private static async Task<BlockStatus> StatusAsync(BatchProvider provider, SubmittedBlock block) => (await StatusesAsync(provider, block)).Single();
+
+    private static Task<IReadOnlyList<BlockStatus>> StatusesAsync(BatchProvider provider, params SubmittedBlock[] blocks) => provider.QueryAsync(blocks, TestContext.Current.CancellationToken);
+
+    // Each look by a provider that has not asked before: on a busy machine commands are slow, and who asked a slow server waits before asking again.
+    private async Task StateAsync(SubmittedBlock block, BlockState state)
+    {
+        var played = _submitted.Single(submitted => submitted.Block == block).Played;
+        var seen = default(BlockStatus);
+        await Eventually.TrueAsync(
+            async () => (seen = await StatusAsync(played.Provider(), block)).State == state, $"block {block.Block.BlockId} is {state}", seen: () => $"{seen.State}: {seen.Reason}; {Report(block)}");
+    }
+
+    private static string Report(SubmittedBlock block) =>
+        $"job {block.JobId}; {string.Join("; ", Directory.EnumerateFiles(block.Block.Directory).Where(static file => Path.GetExtension(file) is ".log" or ".error" or ".output" or ".cobaltlog").Select(file => $"{Path.GetFileName(file)}: {File.ReadAllText(file)}"))}";
+}
