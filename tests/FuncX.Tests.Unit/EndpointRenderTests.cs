@@ -1,0 +1,120 @@
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+using FuncX.Configuration;
+using FuncX.Endpoint.Blocks;
+using FuncX.Providers;
+using FuncX.Providers.Batch;
+using Shouldly;
+using Xunit;
+
+namespace FuncX.Tests.Unit;
+
+/// <summary>The batch script of every file in configs/, whole, and what stands in it against the options of the manual pages.</summary>
+public sealed partial class EndpointRenderTests : IDisposable
+{
+    // Options that take a value, by the manual pages of sbatch(1), qsub(1B) of OpenPBS and qsub(1) of Cobalt: what a script of ours may use.
+    private static readonly Dictionary<string, string[]> s_options = new(StringComparer.Ordinal)
+    {
+        ["#SBATCH"] =
+        [
+            "--account", "--comment", "--constraint", "--cpus-per-task", "--gpus-per-node", "--gres", "--job-name", "--licenses", "--mem", "--nodes", "--ntasks-per-node", "--open-mode", "--output", "--partition", "--qos",
+            "--reservation", "--time", "--exclusive", "--no-kill",
+        ],
+        ["#PBS"] = ["-A", "-l", "-N", "-q", "-S"],
+        ["#COBALT"] = ["-A", "-n", "-q", "-t", "--attrs", "--jobname"],
+    };
+
+    private readonly ConfigurationScratch _scratch = new();
+
+    public static TheoryData<string> BatchFiles => new(Directory.EnumerateFiles(ConfigurationScratch.Repository("configs"), "*.yaml").Select(static file => Path.GetFileNameWithoutExtension(file))
+        .Where(static name => Read(name).Provider.Type != ProviderKind.Local).Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void Every_machine_that_the_README_promises_has_a_file() =>
+        Directory.EnumerateFiles(ConfigurationScratch.Repository("configs"), "*.yaml").Select(static file => Path.GetFileNameWithoutExtension(file)).ShouldBe(
+            ["laptop", "cloud-vm", "local", "slurm", "pbs", "theta", "cori", "perlmutter", "polaris", "aurora", "frontier", "delta"], ignoreOrder: true);
+
+    [Theory]
+    [MemberData(nameof(BatchFiles))]
+    public void The_script_of_a_machine_is_the_one_that_was_looked_at(string name)
+    {
+        var golden = Path.Combine(ConfigurationScratch.Repository("tests/FuncX.Tests.Unit/Golden"), $"{name}.sh");
+        var script = Script(Read(name));
+        if (Environment.GetEnvironmentVariable("FUNCX_TESTS_WRITE_GOLDEN") == "1")
+            File.WriteAllText(golden, script);
+        script.ShouldBe(File.ReadAllText(golden));
+    }
+
+    [Theory]
+    [MemberData(nameof(BatchFiles))]
+    public async Task The_script_of_a_machine_is_bash_and_has_options_of_the_manual_pages(string name)
+    {
+        var script = Script(Read(name));
+        (await CheckAsync(script)).ShouldBe("");
+        var directives = script.Split('\n').Skip(1).TakeWhile(static line => line.StartsWith('#')).Select(static line => line.Split(' ', 2)).ToList();
+        directives.Count.ShouldBeGreaterThan(4);
+        foreach (var directive in directives)
+            s_options[directive[0]].ShouldContain(Option().Match(directive[1]).Value);
+    }
+
+    [Theory]
+    [InlineData("slurm")]
+    [InlineData("pbs")]
+    [InlineData("cobalt")]
+    public async Task No_path_or_name_becomes_a_command(string kind)
+    {
+        const string Evil = "/tmp/a b'; touch INJECTED; '\"$(touch INJECTED)\"`touch INJECTED`";
+        var file = EndpointConfigurationFile.Parse("x.yaml", $"name: a\nservice: https://x.org\nstate_dir: ${{EVIL}}\nprovider: {{type: {kind}, walltime: 1h, directives: ['--x $(touch INJECTED); touch INJECTED']}}\nworkers: {{per_node: 1}}",
+            static name => name == "EVIL" ? Evil : null);
+        var script = Script(file.Value!);
+        // The commands alone are run, with nothing of a job around them: they find no launcher and no manager, and whatever else they find would be an injection.
+        using var bash = Process.Start(new ProcessStartInfo("/bin/bash", ["-c", script]) { UseShellExecute = false, WorkingDirectory = _scratch.Path, RedirectStandardError = true, RedirectStandardOutput = true, Environment = { ["PATH"] = "/usr/bin:/bin" } })!;
+        await bash.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await bash.WaitForExitAsync(TestContext.Current.CancellationToken);
+        File.Exists(Path.Combine(_scratch.Path, "INJECTED")).ShouldBeFalse();
+    }
+
+    [Theory]
+    [InlineData("--x\n#!/bin/sh\ntouch x")]
+    [InlineData("--x\rtouch x")]
+    public void An_option_with_a_line_break_is_no_option(string directive) =>
+        EndpointConfigurationFile.Parse("x.yaml", $"name: a\nservice: https://x.org\nstate_dir: /tmp/a\nprovider: {{type: slurm, walltime: 1h, directives: [{System.Text.Json.JsonSerializer.Serialize(directive)}]}}\nworkers: {{per_node: 1}}")
+            .Errors.ShouldHaveSingleItem().Message.ShouldContain("one line");
+
+    public void Dispose() => _scratch.Dispose();
+
+    private static EndpointConfiguration Read(string name)
+    {
+        var result = EndpointConfigurationFile.Parse($"{name}.yaml", File.ReadAllText(Path.Combine(ConfigurationScratch.Repository("configs"), $"{name}.yaml")), static _ => "/home/ann");
+        result.Errors.ShouldBeEmpty();
+        return result.Value!;
+    }
+
+    private static string Script(EndpointConfiguration configuration)
+    {
+        var directories = new BlockDirectories(configuration);
+        return BatchSchedulers.Of(configuration)!.Script(new BatchJob(new BlockRequest
+        {
+            BlockId = "b1",
+            Endpoint = configuration.Name,
+            Owner = "0123456789",
+            Nodes = configuration.Provider.Nodes,
+            Directory = directories.PathOf("b1"),
+            Rendezvous = directories.RendezvousOf("b1"),
+            Manager = "/opt/funcx/funcx-manager",
+        }));
+    }
+
+    private static async Task<string> CheckAsync(string script)
+    {
+        using var bash = Process.Start(new ProcessStartInfo("/bin/bash", ["-n"]) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardError = true })!;
+        await bash.StandardInput.WriteAsync(script);
+        bash.StandardInput.Close();
+        var problem = await bash.StandardError.ReadToEndAsync();
+        await bash.WaitForExitAsync();
+        return problem + (bash.ExitCode == 0 ? "" : $"exit {bash.ExitCode}");
+    }
+
+    [GeneratedRegex("^--?[a-zA-Z-]+")]
+    private static partial Regex Option();
+}

@@ -1,0 +1,30 @@
+#!/bin/bash
+#COBALT -n 8
+#COBALT -t 60
+#COBALT --jobname funcx-0123456789-b1
+#COBALT -q debug-cache-quad
+#COBALT -A MyProject
+#COBALT --attrs filesystems=home,theta-fs0:mcdram=cache:numa=quad
+
+block='/home/ann/.funcx/theta/blocks/b1'
+rendezvous='/home/ann/.funcx/theta/blocks/b1/rendezvous.json'
+manager='/opt/funcx/funcx-manager'
+rm -f "$block/exit"
+# The scheduler's SIGTERM is for the managers: this shell stays until they are over and says how that was.
+trap : TERM
+if command -v aprun >/dev/null; then
+    launch=(aprun -n 8 -N 1 -cc none)
+else
+    launch=(mpiexec -f "$COBALT_NODEFILE" -n 8 -ppn 1)
+fi
+# What functions write has the user's umask, our own files are private.
+node='
+n="${ALPS_APP_PE:-${PMI_RANK:-0}}"
+export FUNCX_UMASK="${FUNCX_UMASK:-$(umask)}"
+umask 077
+exec "$1" --rendezvous "$2" --node "$(hostname)" --directory "$3/node-$n" </dev/null >>"$3/node-$n.log" 2>&1
+'
+"${launch[@]}" /bin/sh -c "$node" node "$manager" "$rendezvous" "$block"
+status=$?
+echo "$status" >"$block/exit"
+exit "$status"
