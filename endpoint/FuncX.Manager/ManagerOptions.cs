@@ -8,13 +8,20 @@ internal sealed record ManagerOptions
 {
     public const string Usage = """
         usage: funcx-manager --rendezvous FILE --node NAME --directory DIR [--patience SECONDS] [--start-limit SECONDS]
+               funcx-manager --block --rendezvous FILE --directory DIR [--hosts LIST] [--patience SECONDS] [--start-limit SECONDS]
                funcx-manager --world --rendezvous FILE --directory DIR [--ranks N] [--leader-only] [--patience SECONDS] [--start-limit SECONDS]
         """;
 
-    private static readonly string[] s_values = ["--rendezvous", "--node", "--directory", "--patience", "--start-limit", "--ranks"];
+    private static readonly string[] s_values = ["--rendezvous", "--node", "--directory", "--patience", "--start-limit", "--ranks", "--hosts"];
 
     /// <summary>This process is a rank of an MPI program.</summary>
     public bool World { get; init; }
+
+    /// <summary>This process launches the worlds of a block.</summary>
+    public bool Block { get; init; }
+
+    /// <summary>The nodes of the block, one rank each, as Slurm writes lists of them; empty: those of the job that it runs in.</summary>
+    public string Hosts { get; init; } = "";
 
     /// <summary>Rank 0 keeps no workers.</summary>
     public bool LeaderOnly { get; init; }
@@ -42,7 +49,7 @@ internal sealed record ManagerOptions
         var values = new Dictionary<string, string>(StringComparer.Ordinal);
         for (var i = 0; i < arguments.Length; i += 2)
         {
-            if (arguments[i] is "--world" or "--leader-only")
+            if (arguments[i] is "--world" or "--block" or "--leader-only")
             {
                 values[arguments[i--]] = "";
                 continue;
@@ -64,7 +71,13 @@ internal sealed record ManagerOptions
         }
 
         // A rank's node is what MPI calls it.
-        var world = values.ContainsKey("--world");
+        var (world, block) = (values.ContainsKey("--world"), values.ContainsKey("--block"));
+        if ((world && block) || (!block && values.ContainsKey("--hosts")))
+        {
+            problem = world && block ? "--world and --block exclude each other" : "--hosts is for --block";
+            return null;
+        }
+
         foreach (var name in (string[])(world ? ["--node"] : ["--ranks", "--leader-only"]))
         {
             if (!values.ContainsKey(name))
@@ -73,7 +86,7 @@ internal sealed record ManagerOptions
             return null;
         }
 
-        foreach (var name in (string[])(world ? ["--rendezvous", "--directory"] : ["--rendezvous", "--node", "--directory"]))
+        foreach (var name in (string[])(world || block ? ["--rendezvous", "--directory"] : ["--rendezvous", "--node", "--directory"]))
         {
             if (values.ContainsKey(name))
                 continue;
@@ -96,6 +109,8 @@ internal sealed record ManagerOptions
         return new ManagerOptions
         {
             World = world,
+            Block = block,
+            Hosts = values.GetValueOrDefault("--hosts", ""),
             LeaderOnly = values.ContainsKey("--leader-only"),
             Ranks = text is null ? 0 : int.Parse(text, CultureInfo.InvariantCulture),
             Rendezvous = Path.GetFullPath(values["--rendezvous"]),

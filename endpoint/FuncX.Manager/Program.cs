@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using FuncX.Manager;
 using FuncX.Manager.Commands;
 using FuncX.Manager.Engine;
+using FuncX.Manager.Launching;
 using FuncX.Manager.Link;
 using FuncX.Manager.Pools;
 using FuncX.Manager.Spawning;
@@ -32,6 +33,8 @@ Environment.SetEnvironmentVariable(NodeEnvironment.InlineCompletions, "1");
 var spawner = Spawner.Start(Environment.GetEnvironmentVariable(NodeEnvironment.Umask));
 if (options.World)
     return WorldProgram.Run(options, spawner);
+if (options.Block)
+    return BlockAgentProgram.Run(options, spawner);
 int code;
 Node? node = null;
 try

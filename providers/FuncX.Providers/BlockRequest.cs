@@ -19,6 +19,9 @@ public sealed record BlockRequest
     /// <summary>The rendezvous file that every manager of the block reads.</summary>
     public required string Rendezvous { get; init; }
 
+    /// <summary>One process, the block's agent, launches the managers of all nodes as MPI programs; else each node's manager is started, and dials in for itself.</summary>
+    public bool OverMpi { get; init; }
+
     /// <summary>The program that each node runs.</summary>
     public required string Manager { get; init; }
 }

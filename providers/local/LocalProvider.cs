@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace FuncX.Providers.Local;
 
 /// <summary>
-/// Blocks on this machine: one detached <c>funcx-manager</c> per node. They survive the endpoint, and a later process of the endpoint finds them
+/// Blocks on this machine: one detached <c>funcx-manager</c> per node, or over MPI one agent that launches them. They survive the endpoint, and a later process of the endpoint finds them
 /// by process id and start time.
 /// </summary>
 public sealed partial class LocalProvider(TimeProvider time) : IBlockProvider
@@ -31,10 +31,10 @@ public sealed partial class LocalProvider(TimeProvider time) : IBlockProvider
 
     public async Task<string> SubmitAsync(BlockRequest block, CancellationToken cancellation)
     {
-        var nodes = new List<ProcessRecord>(block.Nodes);
+        var nodes = new List<ProcessRecord>(ProcessesOf(block));
         try
         {
-            for (var node = 0; node < block.Nodes; node++)
+            for (var node = 0; node < ProcessesOf(block); node++)
             {
                 cancellation.ThrowIfCancellationRequested();
                 nodes.Add(StartNode(block, node));
@@ -61,8 +61,8 @@ public sealed partial class LocalProvider(TimeProvider time) : IBlockProvider
             return Task.FromResult(block.JobId);
         // Looked for, not taken from the id: an endpoint that was killed may have started one and not have written it down.
         var running = FindManagers(block.Block);
-        var nodes = new List<ProcessRecord>(block.Block.Nodes);
-        for (var node = 0; node < block.Block.Nodes; node++)
+        var nodes = new List<ProcessRecord>(ProcessesOf(block.Block));
+        for (var node = 0; node < ProcessesOf(block.Block); node++)
         {
             cancellation.ThrowIfCancellationRequested();
             nodes.Add(running.TryGetValue(DirectoryOf(block.Block, node), out var process) ? process : StartNode(block.Block, node));
@@ -84,6 +84,8 @@ public sealed partial class LocalProvider(TimeProvider time) : IBlockProvider
         if (LocalJob.TryParse(block.JobId, out var job) && job.IsHere)
             await EndAsync([.. job.Nodes.Union(FindManagers(block.Block).Values)]);
     }
+
+    private static int ProcessesOf(BlockRequest block) => block.OverMpi ? 1 : block.Nodes;
 
     private BlockStatus Query(SubmittedBlock block)
     {
@@ -108,7 +110,7 @@ public sealed partial class LocalProvider(TimeProvider time) : IBlockProvider
             worst = code is null || worst is null ? null : Math.Max(worst.Value, Math.Abs(code.Value));
         }
 
-        var lost = block.Block.Nodes - alive;
+        var lost = ProcessesOf(block.Block) - alive;
         if (lost <= 0)
             return new BlockStatus(BlockState.Running, "");
         if (alive > 0)
@@ -131,7 +133,7 @@ public sealed partial class LocalProvider(TimeProvider time) : IBlockProvider
             {
                 // The rendezvous file's path is in the arguments of this block's managers and of nothing else that a submission starts.
                 var arguments = File.ReadAllText($"{entry}/cmdline").Split('\0');
-                if (ValueOf(arguments, "--rendezvous") != block.Rendezvous || ValueOf(arguments, "--directory") is not { } directory || ProcessRecord.Find(pid, out var session) is not { } process)
+                if (arguments.Contains("--world") || ValueOf(arguments, "--rendezvous") != block.Rendezvous || ValueOf(arguments, "--directory") is not { } directory || ProcessRecord.Find(pid, out var session) is not { } process)
                     continue;
                 // A child that it forked shows the same arguments until it executes something else, also when the manager itself is dead. What leads a session of its
                 // own is the manager, and what has not got that far is about to become it, or was forked on the way there, and is the younger one then.
@@ -159,8 +161,10 @@ public sealed partial class LocalProvider(TimeProvider time) : IBlockProvider
         var name = block.Nodes == 1 ? Environment.MachineName : $"{Environment.MachineName}-{node}";
         var directory = DirectoryOf(block, node);
         Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        var process = DetachedProcess.Start(block.Manager, ["--rendezvous", block.Rendezvous, "--node", name, "--directory", directory],
-            LogOf(block, node), directory);
+        string[] arguments = block.OverMpi
+            ? ["--block", "--rendezvous", block.Rendezvous, "--directory", directory, "--hosts", string.Join(',', Enumerable.Repeat("localhost", block.Nodes))]
+            : ["--rendezvous", block.Rendezvous, "--node", name, "--directory", directory];
+        var process = DetachedProcess.Start(block.Manager, arguments, LogOf(block, node), directory);
         var pid = process.Id;
         _watched[pid] = 0;
         process.Exited += (_, _) =>

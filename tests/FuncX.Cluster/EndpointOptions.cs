@@ -14,6 +14,9 @@ public sealed record EndpointOptions
     /// <summary>Blocks come with demand, from none, and end when they were idle for so long.</summary>
     public TimeSpan? BlockIdle { get; init; }
 
+    /// <summary>How frames reach the managers: <c>tcp</c> or <c>mpi</c>.</summary>
+    public string Transport { get; init; } = "tcp";
+
     /// <summary>Workers of a manager.</summary>
     public int WorkersPerNode { get; init; } = 2;
 
@@ -46,7 +49,7 @@ public sealed record EndpointOptions
         provider: {{Provider ?? $"{{type: local, nodes: {Nodes}}}"}}
         {{(Provider is null ? "" : "interfaces: [lo]")}}
         blocks: {{BlocksYaml}}
-        transport: tcp
+        transport: {{Transport}}
         workers: {per_node: {{WorkersPerNode}}, python: {{Python}}, isolation: {{Isolation}}{{(MoreWorkers.Length > 0 ? $", {MoreWorkers}" : "")}}}
         {{MoreYaml}}
 

@@ -47,7 +47,8 @@ public sealed partial class ConfigurationKeysTests
         ("blocks.idle", "blocks: {idle: 1m}", true),
         ("blocks.parallelism", "blocks: {parallelism: 0.5}", true),
         ("transport", "transport: tcp", true),
-        ("transport", "transport: mpi", false),
+        ("transport", "transport: mpi", true),
+        ("transport", Batch + "{type: slurm, walltime: 1h}\ntransport: mpi", false),
         ("launcher.type", "launcher: {type: srun}", false),
         ("launcher.ranks_per_world", "launcher: {ranks_per_world: 2}", false),
         ("launcher.arguments", "launcher: {arguments: [b]}", false),
@@ -165,7 +166,7 @@ public sealed partial class ConfigurationKeysTests
             """;
         EndpointSupport.Unsupported(EndpointConfigurationFile.Parse("x.yaml", Everything)).Select(Named).ShouldBe(
         [
-            "transport", "launcher", "workers.simulate",
+            "transport", "workers.simulate",
             "containers.runtime", "containers.allowed", "containers.binds", "containers.cache", "containers.mode", "containers.warm", "stage_in", "limits.result",
             "sharing.mode", "sharing.functions",
         ]);

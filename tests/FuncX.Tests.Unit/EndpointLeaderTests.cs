@@ -229,6 +229,23 @@ public sealed class EndpointLeaderTests
     }
 
     [Fact]
+    public async Task A_leader_s_heartbeat_speaks_for_its_managers()
+    {
+        await using var service = await PlayedService.StartAsync();
+        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
+        await service.LinkAsync();
+        await using var leader = await LeaderAsync(endpoint);
+        await JoinAsync(leader, 1);
+
+        // Longer than a manager may be silent.
+        await Should.ThrowAsync<OperationCanceledException>(() => leader.ReadAsync(7));
+        (await endpoint.Loop.DescribeAsync()).Managers.ShouldBe(1);
+        leader.FallSilent();
+        (await leader.ReadAsync(FrameKind.Refused)).Header.Destination.ShouldBe(1u);
+        (await endpoint.Loop.DescribeAsync()).Managers.ShouldBe(0);
+    }
+
+    [Fact]
     public async Task An_idle_world_is_told_one_heartbeat_a_second_whatever_its_size()
     {
         await using var service = await PlayedService.StartAsync();

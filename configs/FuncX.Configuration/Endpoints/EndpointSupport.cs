@@ -12,8 +12,8 @@ public static class EndpointSupport
         var configuration = file.Value ?? throw new ArgumentException("the file has errors", nameof(file));
         var errors = new List<ConfigurationError>();
         var (workers, containers) = (configuration.Workers, configuration.Containers);
-        Refuse(configuration.Transport != TransportKind.Tcp, "transport", SnakeCase.Of(configuration.Transport), "transport: tcp");
-        Refuse(configuration.Launcher is not null, "launcher", "named", "no launcher; leave the key out");
+        Refuse(configuration.Transport == TransportKind.Mpi && configuration.Provider.Type != ProviderKind.Local, "transport", "mpi with a batch provider", "transport: tcp, or mpi with the local provider");
+        Refuse(configuration.Launcher is not null && configuration.Transport != TransportKind.Mpi, "launcher", "named without MPI", "no launcher with transport: tcp; leave the key out");
         Refuse(workers.Simulate, "workers.simulate", "true", "simulate: false");
         Refuse(containers.Runtime != ContainerRuntime.None, "containers.runtime", SnakeCase.Of(containers.Runtime), "runtime: none");
         Refuse(containers.Allowed is not ["*"], "containers.allowed", $"[{string.Join(", ", containers.Allowed)}]", "allowed: [\"*\"]");

@@ -579,6 +579,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         Nodes = nodes,
         Directory = _directories.PathOf(blockId),
         Rendezvous = _directories.RendezvousOf(blockId),
+        OverMpi = configuration.Transport == TransportKind.Mpi,
         Manager = manager.Path,
     };
 

@@ -344,6 +344,8 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
                     OnGone(gone);
                 break;
             case FrameKind.Heartbeat:
+                // A leader watches its managers and says which are gone: it speaks for the others.
+                OnHeard(connection);
                 break;
             default:
                 // It was on its way when the endpoint, or the leader, gave its manager up: that one sends it again after its next hello.

@@ -98,6 +98,9 @@ internal sealed class WorldTable
         world.DueAt = now + Math.Min(LongestPause, FirstPause << Math.Min(10, world.Failures - 1));
     }
 
+    /// <summary>A world has ended because it was told to.</summary>
+    public void OnDone(World world) => world.State = WorldState.Over;
+
     /// <summary>The scheduler says that a node is down: no further launch uses it.</summary>
     public void OnNodeLost(string node)
     {

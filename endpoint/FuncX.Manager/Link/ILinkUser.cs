@@ -5,7 +5,7 @@ namespace FuncX.Manager.Link;
 /// <summary>Who dials the endpoint, and what becomes of a connection that has proven itself.</summary>
 internal interface ILinkUser
 {
-    /// <summary>As the hello says it: <c>manager</c> or <c>leader</c>.</summary>
+    /// <summary>As the hello says it: <c>manager</c>, <c>leader</c> or <c>agent</c>.</summary>
     string Role { get; }
 
     string Node { get; }

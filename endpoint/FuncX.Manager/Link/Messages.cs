@@ -65,7 +65,24 @@ internal sealed record Welcome
     public int HeartbeatMs { get; init; } = 5000;
 
     public WorkerSettings Workers { get; init; } = new();
+
+    /// <summary>For an agent.</summary>
+    public BlockSettings? Block { get; init; }
 }
+
+/// <summary>How the worlds of a block are launched.</summary>
+internal sealed record BlockSettings
+{
+    /// <summary>As <c>launcher.type</c>.</summary>
+    public string Launcher { get; init; } = "detect";
+
+    public int RanksPerWorld { get; init; } = 128;
+
+    public string[] Arguments { get; init; } = [];
+}
+
+/// <summary>How the worlds of a block do.</summary>
+internal sealed record AgentStatus(int WorldsRunning, int WorldsWaiting, string[] NodesGivenUp, string Note);
 
 /// <summary>The endpoint's configuration as a manager needs it; that of the first welcome holds for the manager's life.</summary>
 internal sealed record WorkerSettings
@@ -162,5 +179,6 @@ internal sealed record StatusHops(
 [JsonSerializable(typeof(Exited))]
 [JsonSerializable(typeof(ZygoteStatus))]
 [JsonSerializable(typeof(Status))]
+[JsonSerializable(typeof(AgentStatus))]
 [JsonSerializable(typeof(FailureBody))]
 internal sealed partial class MessageJson : JsonSerializerContext;

@@ -24,6 +24,9 @@ internal sealed class WorldMember : IWorldPart
     private readonly SlabPool _slabs;
     private readonly WorldPeer _leader;
     private readonly uint _number;
+    // Nothing reaches the endpoint without a leader, and only when every rank has ended does a launcher that spares survivors end, and the world begin anew.
+    private static readonly TimeSpan s_withoutLeader = TimeSpan.FromSeconds(10);
+
     private readonly long _patience;
     private readonly string _id = Guid.NewGuid().ToString("N");
     private readonly LinkBackOff _backOff = new(Random.Shared);
@@ -45,7 +48,7 @@ internal sealed class WorldMember : IWorldPart
         _slabs = slabs;
         _leader = new WorldPeer(thread, rank: 0, window);
         _number = (uint)thread.Mpi.World.Rank + 1;
-        _patience = (long)options.Patience.TotalMicroseconds;
+        _patience = (long)Math.Min(options.Patience.TotalMicroseconds, s_withoutLeader.TotalMicroseconds);
     }
 
     /// <summary>The node has ended, well or not. From its thread.</summary>
@@ -114,7 +117,7 @@ internal sealed class WorldMember : IWorldPart
         if (_leader.MaySend && (_leader.OwesCredit || now - _leader.SentAt > _period * 9 / 10))
             _leader.Send(WorldTag.BeatUp);
         if (now - _leader.HeardAt > _patience)
-            _thread.End(75, $"rank {_thread.Mpi.World.Rank} has heard nothing of its leader for {(now - _leader.HeardAt) / 1_000_000} s (patience is {_patience / 1_000_000} s)");
+            _thread.End(75, $"rank {_thread.Mpi.World.Rank} has heard nothing of its leader for {(now - _leader.HeardAt) / 1_000_000} s (at most {_patience / 1_000_000} s)");
         return traffic;
     }
 

@@ -1,0 +1,65 @@
+using FuncX.Tests.Integration.Harness;
+
+namespace FuncX.Tests.Integration.Blocks;
+
+/// <summary>Blocks whose managers are ranks of MPI worlds: agent, launcher, leader and ranks are real, under both MPIs.</summary>
+public sealed class WorldBlocksTests
+{
+    private const int Ranks = 4;
+
+    public static TheoryData<string> Launchers => ["mpirun", "mpiexec"];
+
+    [Theory]
+    [MemberData(nameof(Launchers))]
+    public Task Functions_run_on_ranks_of_two_worlds_and_a_world_that_dies_comes_back(string launcher) => Scenario.RunAsync(
+        new EndpointOptions
+        {
+            Nodes = Ranks,
+            WorkersPerNode = 1,
+            Transport = "mpi",
+            MoreYaml = $"launcher: {{type: {launcher}, ranks_per_world: 2}}",
+        },
+        async cluster =>
+        {
+            await cluster.WaitOnlineAsync(Ranks);
+            var square = await cluster.Api.RegisterAsync(Python.Square, "square");
+            await RunAsync(cluster, square, "first", 2_000);
+
+            // One agent and no manager of its own; two worlds of two ranks, each behind one leader.
+            var worlds = Worlds(cluster);
+            worlds.Count.ShouldBe(Ranks);
+            await SaysAsync(cluster, static status => status.GetProperty("worlds_running").GetInt32() == 2, "two worlds run");
+
+            // The leader of one is killed while calls run: its world comes back, the other goes on, and every call has its value.
+            var leader = worlds.First(static rank => rank.Arguments.Any(static word => word.EndsWith("world-1", StringComparison.Ordinal)));
+            await cluster.SubmitRangeAsync(square, "second", 2_000);
+            System.Diagnostics.Process.GetProcessById(leader.Pid).Kill();
+            await WaitAsync(cluster, "second", 2_000);
+            await cluster.WaitOnlineAsync(Ranks);
+            await SaysAsync(cluster, static status => status.GetProperty("worlds_running").GetInt32() == 2, "the world is back");
+            await RunAsync(cluster, square, "third", 500);
+        });
+
+    private static List<ProcessEntry> Worlds(LocalCluster cluster) =>
+        [.. ProcessTable.Mentioning(cluster.Endpoint.StateDirectory).Where(static entry => entry.Arguments.Contains("--world") && entry.Arguments[0].EndsWith("funcx-manager", StringComparison.Ordinal))];
+
+    private static async Task RunAsync(LocalCluster cluster, string function, string group, int count)
+    {
+        await cluster.SubmitRangeAsync(function, group, count);
+        await WaitAsync(cluster, group, count);
+    }
+
+    private static async Task WaitAsync(LocalCluster cluster, string group, int count)
+    {
+        var results = await cluster.Api.WaitAsync(group, count);
+        results.Values.Select(static result => long.Parse(result.Text, System.Globalization.CultureInfo.InvariantCulture)).Order().ShouldBe(Enumerable.Range(0, count).Select(static i => ((long)i * i) + 7));
+    }
+
+    private static Task SaysAsync(LocalCluster cluster, Func<System.Text.Json.JsonElement, bool> what, string name) => Eventually.TrueAsync(
+        async () =>
+        {
+            using var status = await cluster.Endpoint.StatusAsync();
+            return status is not null && what(status.RootElement.GetProperty("dispatch"));
+        },
+        name);
+}
