@@ -25,6 +25,7 @@ public static class Program
             RestartCommand.Create(),
             StopCommand.Create(),
             StatusCommand.Create(),
+            BlocksCommand.Create(),
             LogsCommand.Create(),
             DeleteCommand.Create(),
         };

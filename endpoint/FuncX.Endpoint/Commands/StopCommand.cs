@@ -13,20 +13,21 @@ internal static class StopCommand
         var config = CommandOptions.Config();
         var timeout = CommandOptions.Timeout("How long to wait for its end", 60);
         var force = new Option<bool>("--force") { Description = "End it also without results that can be stored neither at the service nor in the spool: they are lost" };
-        var command = new Command("stop", "Stop the endpoint and its blocks; exit 3 when none runs") { config, timeout, force };
+        var keep = new Option<bool>("--keep") { Description = "Leave its blocks running: the next start takes them up" };
+        var command = new Command("stop", "Stop the endpoint and its blocks; exit 3 when none runs") { config, timeout, force, keep };
         command.SetAction(async (parsed, cancellation) => ConfigurationLoading.Load(parsed.GetRequiredValue(config)) is { } file
-            ? await RunAsync(file.Value!, TimeSpan.FromSeconds(parsed.GetValue(timeout)), parsed.GetValue(force), cancellation)
+            ? await RunAsync(file.Value!, TimeSpan.FromSeconds(parsed.GetValue(timeout)), parsed.GetValue(force), cancellation, parsed.GetValue(keep))
             : ExitCode.Usage);
         return command;
     }
 
     /// <summary>Stops it and says how that went.</summary>
-    public static async Task<int> RunAsync(EndpointConfiguration configuration, TimeSpan timeout, bool force, CancellationToken cancellation)
+    public static async Task<int> RunAsync(EndpointConfiguration configuration, TimeSpan timeout, bool force, CancellationToken cancellation, bool keep = false)
     {
         using var control = new ControlClient(configuration.StateDirectory, TimeProvider.System);
         try
         {
-            return await StopAsync(control, configuration, timeout, force, cancellation);
+            return await StopAsync(control, configuration, timeout, force, keep, cancellation);
         }
         catch (ControlException problem)
         {
@@ -35,10 +36,10 @@ internal static class StopCommand
         }
     }
 
-    private static async Task<int> StopAsync(ControlClient control, EndpointConfiguration configuration, TimeSpan timeout, bool force, CancellationToken cancellation)
+    private static async Task<int> StopAsync(ControlClient control, EndpointConfiguration configuration, TimeSpan timeout, bool force, bool keep, CancellationToken cancellation)
     {
         var status = await control.StatusAsync(cancellation);
-        if (status is null || !await control.StopAsync(force, cancellation))
+        if (status is null || !await control.StopAsync(force, cancellation, keep))
         {
             await Console.Error.WriteLineAsync(NotRunning(configuration, control.Owner));
             return ExitCode.NotRunning;
@@ -59,7 +60,7 @@ internal static class StopCommand
             return ExitCode.NotStored;
         }
 
-        Console.WriteLine($"endpoint '{configuration.Name}' (pid {status.Pid}) has stopped");
+        Console.WriteLine($"endpoint '{configuration.Name}' (pid {status.Pid}) has stopped{(keep && status.Blocks.Count > 0 ? $" and left {status.Blocks.Count} blocks running" : "")}");
         return ExitCode.Done;
     }
 

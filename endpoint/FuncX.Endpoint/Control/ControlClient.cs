@@ -51,7 +51,9 @@ public sealed class ControlClient : IDisposable
     /// <param name="force">Also without results that can be stored nowhere.</param>
     /// <param name="cancellation">Gives up waiting for the answer.</param>
     /// <exception cref="ControlException">One runs and gives no answer.</exception>
-    public Task<bool> StopAsync(bool force, CancellationToken cancellation) => PostAsync(force ? "/stop?force=true" : "/stop", cancellation);
+    /// <param name="keep">Its blocks are left running.</param>
+    public Task<bool> StopAsync(bool force, CancellationToken cancellation, bool keep = false) =>
+        PostAsync((force, keep) switch { (true, true) => "/stop?force=true&keep=true", (true, _) => "/stop?force=true", (_, true) => "/stop?keep=true", _ => "/stop" }, cancellation);
 
     /// <summary>Tells it that this process takes its place: it stops and leaves the blocks running. False when none runs.</summary>
     /// <exception cref="ControlException">One runs and gives no answer.</exception>

@@ -41,6 +41,8 @@ public static partial class ControlRoutes
         {
             if (context.Request.Query.ContainsKey("force"))
                 exit.Force();
+            if (context.Request.Query.ContainsKey("keep"))
+                exit.Keep();
             return EndAfterAnswer(context, app.Lifetime);
         }));
         app.MapPost("/supersede", (RequestDelegate)(context =>

@@ -5,7 +5,7 @@ namespace FuncX.Endpoint.Dispatch;
 /// <summary>Why the process is to end, when it was not asked to: read by whoever ends blocks and sets the exit code.</summary>
 public sealed class EndpointExit
 {
-    /// <summary>True: another process of this endpoint is at work with the same blocks, or will be, so they must be left running.</summary>
+    /// <summary>True: another process of this endpoint is at work with the same blocks, or will be, or its user wants so: they must be left running.</summary>
     public bool LeaveBlocks { get; private set; }
 
     /// <summary>True: it is to end also when results can be made durable nowhere.</summary>
@@ -15,6 +15,9 @@ public sealed class EndpointExit
     public string Message { get; private set; } = "";
 
     public void Force() => IsForced = true;
+
+    /// <summary>Blocks go on without it, for the next process to take up.</summary>
+    public void Keep() => LeaveBlocks = true;
 
     /// <summary>Whether a loop of the process has failed. The host logs that and asks for the stop, but ends as if all were well.</summary>
     public bool IsBroken(IEnumerable<IHostedService> loops)
