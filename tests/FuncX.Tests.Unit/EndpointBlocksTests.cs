@@ -286,6 +286,69 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
         Directory.GetDirectories(Path.Combine(_configuration.StateDirectory, "blocks")).Length.ShouldBe(BlockDirectories.KeptAfterEnd);
     }
 
+    [Fact]
+    public async Task A_submission_without_an_answer_is_neither_repeated_nor_given_up_until_its_job_is_found()
+    {
+        var provider = new UnclearProvider();
+        var supervisor = await StartAsync("", "127.0.0.1:1111", provider: provider);
+        supervisor.Request("b1");
+        await EventuallyAsync(() => supervisor.Current() is [{ State: BlockState.Pending, JobId: "", Reason: "the scheduler is away" }]);
+        provider.Found = () => "7";
+        await EventuallyAsync(() => _reports.Contains("running b1"));
+        supervisor.Current().ShouldHaveSingleItem().JobId.ShouldBe("7");
+        provider.Submissions.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task A_submission_of_which_no_job_is_found_for_half_a_minute_has_failed()
+    {
+        var (provider, time) = (new UnclearProvider { Found = () => null }, new FakeTimeProvider());
+        var supervisor = await StartAsync("", "127.0.0.1:1111", provider: provider, time: time);
+        supervisor.Request("b1");
+        await EventuallyAsync(() => supervisor.Current() is [{ Reason: "no answer within 100 s" }]);
+        await EventuallyAsync(() =>
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            return _reports.Any(report => report.StartsWith("ended b1 failed: the unclear provider took no job for block b1: no answer within 100 s", StringComparison.Ordinal));
+        });
+        provider.Submissions.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task An_endpoint_starts_while_its_scheduler_is_away_and_has_its_blocks_as_they_were()
+    {
+        var provider = new UnclearProvider { Found = () => "7" };
+        var first = await StartAsync("", "127.0.0.1:1111", provider: provider);
+        first.Request("b1");
+        await EventuallyAsync(() => _reports.Contains("running b1"));
+        await first.StopAsync(CancellationToken.None);
+        _reports.Clear();
+
+        provider.IsAway = true;
+        var second = await StartAsync("", "127.0.0.1:2222", provider: provider);
+
+        second.Surviving().ShouldHaveSingleItem().State.ShouldBe(BlockState.Running);
+        _reports.ShouldBeEmpty();
+        provider.IsAway = false;
+        second.End("b1");
+        await EventuallyAsync(() => _reports.Any(report => report.StartsWith("ended b1 cancelled", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task Jobs_that_no_block_has_are_looked_for_at_a_start_by_the_endpoints_identity()
+    {
+        var provider = new UnclearProvider { Found = () => "7" };
+        var first = await StartAsync("", "127.0.0.1:1111", provider: provider);
+        first.Request("b1");
+        await EventuallyAsync(() => _reports.Contains("running b1"));
+        await first.StopAsync(CancellationToken.None);
+        await StartAsync("", "127.0.0.1:2222", provider: provider);
+        var questions = provider.OrphanQuestions.ToArray();
+        questions.Select(question => question.Blocks).ShouldBe([[], ["b1"]]);
+        questions[0].Owner.ShouldBe(questions[1].Owner);
+        questions[0].Owner.ShouldMatch("^[0-9a-f]{10}$");
+    }
+
     public ValueTask InitializeAsync()
     {
         _configuration = EndpointConfigurationFile.Parse("x.yaml", $"name: a\nservice: https://x.org\nstate_dir: {_scratch.Path}/state\n").Value!;
