@@ -22,13 +22,17 @@ internal static class SqueueAnswer
         foreach (var line in output.Lines)
         {
             var fields = line.Split('|', Fields);
-            if (fields.Length < Fields || SlurmStates.Of(fields[1]) is not { } condition)
+            if (fields.Length < Fields || !IsWord(fields[1]))
             {
                 garbled = $"squeue printed a line that is no job: '{(line.Length > 120 ? line[..120] : line)}'";
                 continue;
             }
 
-            jobs[fields[0]] = Report(condition, fields[2]) with { Name = fields[15] };
+            // A state of a newer release: this job is not understood, the others are.
+            var report = SlurmStates.Of(fields[1]) is { } condition
+                ? Report(condition, fields[2])
+                : new JobReport(JobCondition.Unknown, $"its state {fields[1]} is none that is known of Slurm");
+            jobs[fields[0]] = report with { Name = fields[15] };
         }
 
         if (garbled.Length > 0)
@@ -36,6 +40,8 @@ internal static class SqueueAnswer
         // Without a job of ours it may still complain, of a user it does not know for example.
         return jobs.Count == 0 && output.Errors.Trim().Length > 0 ? StatusAnswer.Garbled($"squeue: {output.Said}") : StatusAnswer.Of(jobs);
     }
+
+    private static bool IsWord(string text) => text.Length > 2 && text.All(static letter => char.IsAsciiLetterUpper(letter) || letter == '_');
 
     private static JobReport Report(JobCondition condition, string reason)
     {

@@ -1,0 +1,113 @@
+using FuncX.Providers;
+using FuncX.Providers.Batch;
+using FuncX.Providers.Slurm;
+using Microsoft.Extensions.Time.Testing;
+using Shouldly;
+using Xunit;
+
+namespace FuncX.Tests.Providers;
+
+/// <summary>How the template puts together what Slurm's three sources say, on answers that are told to it.</summary>
+public sealed class SlurmAnswerTests : IDisposable
+{
+    private const string Tail = "|1|n1|5:00|4:00|1:00|s|t|e|debug|user|a|q|funcx-0123456789-b1-1|(null)\n";
+    private readonly BlockScratch _scratch = new(plain: true);
+    private readonly Dictionary<string, CommandOutput> _answers = new(StringComparer.Ordinal);
+    private readonly FakeTimeProvider _time = new();
+
+    [Fact]
+    public async Task What_squeue_has_forgotten_accounting_knows()
+    {
+        _answers["squeue"] = new CommandOutput(1, "", "slurm_load_jobs error: Invalid job id specified");
+        _answers["sacct"] = new CommandOutput(0, "5|funcx-0123456789-b1-1|TIMEOUT|0:0|0:0|None|n1|1|a|b|c|d|e|f|g|\n", "");
+        (await AskAsync()).State.ShouldBe(BlockState.TimedOut);
+    }
+
+    [Fact]
+    public async Task The_exit_code_comes_from_accounting_and_without_it_from_the_controller()
+    {
+        _answers["squeue"] = new CommandOutput(0, "5|FAILED|NonZeroExitCode" + Tail, "");
+        _answers["sacct"] = new CommandOutput(1, "", "Slurm accounting storage is disabled");
+        _answers["scontrol"] = new CommandOutput(0, "JobId=5 JobName=funcx-0123456789-b1-1\n   JobState=FAILED Reason=NonZeroExitCode Dependency=(null)\n   Requeue=1 Restarts=0 BatchFlag=1 Reboot=0 ExitCode=3:0\n", "");
+        var status = await AskAsync();
+        status.State.ShouldBe(BlockState.Failed);
+        status.Reason.ShouldBe("exit status 3");
+    }
+
+    [Fact]
+    public async Task Without_accounting_a_forgotten_job_is_lost_after_a_minute()
+    {
+        _answers["squeue"] = new CommandOutput(0, "", "");
+        _answers["sacct"] = new CommandOutput(1, "", "Slurm accounting storage is disabled");
+        _answers["scontrol"] = new CommandOutput(1, "", "slurm_load_jobs error: Invalid job id specified");
+        var provider = Provider();
+        (await AskAsync(provider)).State.ShouldBe(BlockState.Unknown);
+        _time.Advance(BatchProvider.LostAfter);
+        (await AskAsync(provider)).State.ShouldBe(BlockState.Lost);
+    }
+
+    [Fact]
+    public async Task While_accounting_is_away_a_forgotten_job_is_unknown_for_as_long_as_that_takes()
+    {
+        _answers["squeue"] = new CommandOutput(0, "", "");
+        _answers["sacct"] = new CommandOutput(1, "", "sacct: error: Problem talking to the database: Connection refused");
+        _answers["scontrol"] = new CommandOutput(1, "", "slurm_load_jobs error: Invalid job id specified");
+        var provider = Provider();
+        for (var minute = 0; minute < 10; minute++)
+        {
+            var status = await AskAsync(provider);
+            status.State.ShouldBe(BlockState.Unknown);
+            status.Reason.ShouldContain("Connection refused");
+            _time.Advance(TimeSpan.FromMinutes(1));
+        }
+    }
+
+    [Theory]
+    [InlineData("5|RUNNING|None" + Tail + "6|NEW_STATE|None" + Tail, BlockState.Running)]
+    [InlineData("5|NEW_STATE|None" + Tail, BlockState.Unknown)]
+    [InlineData("5|RUNN", BlockState.Unknown)]
+    [InlineData("<html>502 Bad Gateway</html>\n", BlockState.Unknown)]
+    public async Task What_is_not_understood_ends_nothing(string squeue, BlockState expected)
+    {
+        _answers["squeue"] = new CommandOutput(0, squeue, "");
+        _answers["sacct"] = new CommandOutput(0, "", "");
+        _answers["scontrol"] = new CommandOutput(1, "", "slurm_load_jobs error: Invalid job id specified");
+        var provider = Provider();
+        (await AskAsync(provider)).State.ShouldBe(expected);
+        _time.Advance(TimeSpan.FromMinutes(2));
+        (await AskAsync(provider)).State.ShouldBe(expected);
+    }
+
+    [Fact]
+    public async Task A_number_that_was_given_to_a_job_of_another_name_is_not_the_block()
+    {
+        _answers["squeue"] = new CommandOutput(0, "5|COMPLETED|None|1|n1|5:00|4:00|1:00|s|t|e|debug|user|a|q|other|(null)\n", "");
+        _answers["sacct"] = new CommandOutput(0, "5|other|COMPLETED|0:0|0:0|None|n1|1|a|b|c|d|e|f|g|\n", "");
+        _answers["scontrol"] = new CommandOutput(1, "", "slurm_load_jobs error: Invalid job id specified");
+        (await AskAsync()).State.ShouldBe(BlockState.Unknown);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("-a")]
+    [InlineData("5 6")]
+    [InlineData("5;lab")]
+    public async Task What_can_be_no_id_never_becomes_an_argument(string jobId)
+    {
+        var block = new SubmittedBlock(_scratch.Block("", id: "b1-1"), jobId);
+        (await Provider().QueryAsync([block], TestContext.Current.CancellationToken)).ShouldHaveSingleItem().State.ShouldBe(BlockState.Lost);
+        await Provider().CancelAsync(block, TestContext.Current.CancellationToken);
+    }
+
+    public void Dispose() => _scratch.Dispose();
+
+    private BatchProvider Provider() => new(new SlurmScheduler(new SlurmSettings { Walltime = TimeSpan.FromHours(1) }), new Told(_answers), TimeSpan.FromSeconds(10), _time);
+
+    private async Task<BlockStatus> AskAsync(BatchProvider? provider = null) =>
+        (await (provider ?? Provider()).QueryAsync([new SubmittedBlock(_scratch.Block("", id: "b1-1"), "5")], TestContext.Current.CancellationToken)).Single();
+
+    private sealed class Told(Dictionary<string, CommandOutput> answers) : ICommandRunner
+    {
+        public Task<CommandOutput> RunAsync(SchedulerCommand command, string workingDirectory, CancellationToken cancellation) => Task.FromResult(answers[command.Program]);
+    }
+}
