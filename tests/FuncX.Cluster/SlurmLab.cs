@@ -33,12 +33,12 @@ public sealed class SlurmLab : IAsyncDisposable
         }
     }
 
-    public static async Task<SlurmLab> StartAsync(string repository, int nodes = 4, int cpus = 2, string extra = "")
+    public static async Task<SlurmLab> StartAsync(string repository, int nodes = 4, int cpus = 2, string extra = "", string nodeExtra = "")
     {
         var directory = LocalCluster.NewDirectory("slurm");
         File.SetUnixFileMode(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
         var lab = new SlurmLab(Path.Combine(repository, "tests/lib/slurm_lab"), directory, FreePort());
-        var (code, output) = await lab.CommandAsync([lab._script, "start", directory, lab._port.ToString(CultureInfo.InvariantCulture), nodes.ToString(CultureInfo.InvariantCulture), cpus.ToString(CultureInfo.InvariantCulture)], extra);
+        var (code, output) = await lab.CommandAsync([lab._script, "start", directory, lab._port.ToString(CultureInfo.InvariantCulture), nodes.ToString(CultureInfo.InvariantCulture), cpus.ToString(CultureInfo.InvariantCulture)], extra, nodeExtra);
         if (code == 0)
             return lab;
         await lab.DisposeAsync();
@@ -75,12 +75,14 @@ public sealed class SlurmLab : IAsyncDisposable
         }
     }
 
-    private async Task<(int Code, string Output)> CommandAsync(string[] command, string extra = "")
+    private async Task<(int Code, string Output)> CommandAsync(string[] command, string extra = "", string nodeExtra = "")
     {
         var start = new ProcessStartInfo(command[0], command[1..]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["SLURM_CONF"] = Configuration;
         if (extra.Length > 0)
             start.Environment["SLURM_LAB_EXTRA"] = extra;
+        if (nodeExtra.Length > 0)
+            start.Environment["SLURM_LAB_NODE"] = nodeExtra;
         using var process = Process.Start(start)!;
         // The daemons inherit these pipes and keep them: their end is not waited for.
         var (output, errors) = (ReadAsync(process.StandardOutput), ReadAsync(process.StandardError));
