@@ -39,7 +39,8 @@ public sealed class CobaltScheduler(CobaltSettings settings) : IBatchScheduler
             : new ListAnswer(null, answer.Message);
     }
 
-    private static string LogPrefix(BatchJob job) => Path.Combine(job.Block.Directory, "batch");
+    // Ends with the job's name: whether qstat calls a job by --jobname or by this, it is the same.
+    private static string LogPrefix(BatchJob job) => Path.Combine(job.Block.Directory, job.Name);
 
     // On a Cray the script runs on a service node and aprun alone reaches the nodes, also a single one; on a cluster the script runs on the first of them.
     private static ManagerPerNode Managers(BatchJob job) => new("$(hostname)", "\"${ALPS_APP_PE:-${PMI_RANK:-0}}\"", "\"${launch[@]}\"",

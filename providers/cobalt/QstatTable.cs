@@ -32,7 +32,7 @@ internal static class QstatTable
             if (id is null || !id.All(char.IsAsciiDigit) || state is null || line.Length < lines[0].Length)
                 garbled = $"qstat printed a line that is no job: '{(line.Length > 120 ? line[..120] : line)}'";
             else
-                jobs[id] = Report(state) with { Name = Cell(line, columns, "JobName") };
+                jobs[id] = Report(state) with { Name = Path.GetFileName(Cell(line, columns, "JobName")) };
         }
 
         return garbled.Length > 0 ? StatusAnswer.Garbled(garbled, jobs) : StatusAnswer.Of(jobs);
