@@ -27,6 +27,9 @@ internal sealed class PlayedScheduler : ICommandRunner, IDisposable
             File.CreateSymbolicLink(Path.Combine(_root, "bin", command), Path.Combine(BlockScratch.Repository, "tests/lib", $"fake_{kind}"));
     }
 
+    /// <summary>All of it; a job's own watcher is started from here, too.</summary>
+    public string Root => _root;
+
     private string State => Path.Combine(_root, "state");
 
     /// <summary>Runs the same commands and waits for none of them longer than two seconds.</summary>

@@ -214,7 +214,11 @@ public sealed class PlayedSchedulerTests : IAsyncDisposable
         }
 
         foreach (var played in _played)
+        {
+            await Eventually.TrueAsync(() => ProcessTable.Mentioning(played.Root).Count == 0, "nothing of the scheduler runs");
             played.Dispose();
+        }
+
         _scratch.Dispose();
     }
 
