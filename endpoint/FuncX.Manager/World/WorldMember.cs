@@ -24,6 +24,9 @@ internal sealed class WorldMember : IWorldPart
     private readonly SlabPool _slabs;
     private readonly WorldPeer _leader;
     private readonly uint _number;
+    /// <summary>The exit code of a rank that misses its leader.</summary>
+    public const int NoLeader = 75;
+
     // Nothing reaches the endpoint without a leader, and only when every rank has ended does a launcher that spares survivors end, and the world begin anew.
     private static readonly TimeSpan s_withoutLeader = TimeSpan.FromSeconds(10);
 
@@ -117,7 +120,7 @@ internal sealed class WorldMember : IWorldPart
         if (_leader.MaySend && (_leader.OwesCredit || now - _leader.SentAt > _period * 9 / 10))
             _leader.Send(WorldTag.BeatUp);
         if (now - _leader.HeardAt > _patience)
-            _thread.End(75, $"rank {_thread.Mpi.World.Rank} has heard nothing of its leader for {(now - _leader.HeardAt) / 1_000_000} s (at most {_patience / 1_000_000} s)");
+            _thread.End(NoLeader, $"rank {_thread.Mpi.World.Rank} has heard nothing of its leader for {(now - _leader.HeardAt) / 1_000_000} s (at most {_patience / 1_000_000} s)");
         return traffic;
     }
 

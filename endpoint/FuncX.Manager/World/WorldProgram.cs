@@ -137,8 +137,9 @@ internal static class WorldProgram
             return;
         }
 
-        // Without the leader nobody reaches the endpoint; without another rank the others go on where the launcher lets them.
-        if (mpi.World.Rank == 0 && end.Code != 0)
+        // Without the leader nobody reaches the endpoint; without another rank the others go on where the launcher lets them. A launcher that was told to let them would
+        // go on for ever when the leader was killed: who misses it ends the world.
+        if (end.Code != 0 && (mpi.World.Rank == 0 || end.Code == WorldMember.NoLeader))
             mpi.World.Abort(end.Code);
         Libc.ExitNow(end.Code);
     }
