@@ -2,13 +2,16 @@ namespace FuncX.Manager.World;
 
 /// <summary>
 /// How long the MPI thread sleeps between two looks: not at all for 200 looks after traffic, then an eighth of the time that has been quiet, from 50 us up to 36 ms. An answer
-/// is so seen late by at most an eighth of what it took, and an idle rank looks less than 30 times a second.
+/// is so seen late by at most an eighth of what it took, and an idle rank wakes less than 30 times a second.
 /// </summary>
 internal sealed class WorldBackOff
 {
     public const int Looks = 200;
     public const long ShortestMicroseconds = 50;
     public const long LongestMicroseconds = 36_000;
+
+    /// <summary>Looks after each sleep: the first may only fetch what has come, without seeing it (MPI_Improbe of Open MPI's ob1 makes progress after it has looked).</summary>
+    public const int LooksAwake = 3;
     private const int Share = 8;
 
     private int _looks;
@@ -22,5 +25,11 @@ internal sealed class WorldBackOff
     }
 
     /// <summary>Microseconds to sleep before the next look.</summary>
-    public long Next(long now) => ++_looks <= Looks ? 0 : Math.Clamp((now - _quietSince) / Share, ShortestMicroseconds, LongestMicroseconds);
+    public long Next(long now)
+    {
+        if (++_looks < Looks + LooksAwake)
+            return 0;
+        _looks = Looks;
+        return Math.Clamp((now - _quietSince) / Share, ShortestMicroseconds, LongestMicroseconds);
+    }
 }

@@ -53,11 +53,18 @@ public sealed class WorldRuleTests
         backOff.OnTraffic(1_000_000);
         for (var look = 0; look < WorldBackOff.Looks; look++)
             backOff.Next(1_000_000 + look).ShouldBe(0);
-        backOff.Next(1_000_300).ShouldBe(WorldBackOff.ShortestMicroseconds);
-        backOff.Next(1_080_000).ShouldBe(10_000);
-        backOff.Next(9_000_000).ShouldBe(WorldBackOff.LongestMicroseconds);
+        Pause(1_000_300).ShouldBe(WorldBackOff.ShortestMicroseconds);
+        Pause(1_080_000).ShouldBe(10_000);
+        Pause(9_000_000).ShouldBe(WorldBackOff.LongestMicroseconds);
         backOff.OnTraffic(9_000_000);
         backOff.Next(9_000_001).ShouldBe(0);
+
+        long Pause(long now)
+        {
+            for (var look = 1; look < WorldBackOff.LooksAwake; look++)
+                backOff.Next(now).ShouldBe(0);
+            return backOff.Next(now);
+        }
     }
 
     [Fact]
