@@ -14,6 +14,8 @@ internal sealed class ManagerLink(Node node, SlabPool slabs) : ILinkUser
     {
         await using var session = new LinkSession(node, stream, slabs);
         var welcome = await session.GreetAsync(hello);
+        if (welcome.Workers.Simulate)
+            throw new LinkRefusedException("workers.simulate is true, which is for transport: mpi; a manager with a connection of its own has real workers only");
         welcomed();
         node.OnLinkUp(session, welcome);
         await session.RunAsync(TimeSpan.FromMilliseconds(Math.Max(50, welcome.HeartbeatMs)));

@@ -123,6 +123,12 @@ internal sealed record WorkerSettings
 
     /// <summary>Most milliseconds of one task; 0: no limit but the task's own.</summary>
     public long WalltimeMs { get; init; }
+
+    /// <summary>Workers only wait the duration that a task states. Ranks of worlds alone can do that.</summary>
+    public bool Simulate { get; init; }
+
+    /// <summary>With <see cref="Simulate"/>, how many logical managers a rank is.</summary>
+    public int ManagersPerRank { get; init; } = 1;
 }
 
 /// <summary>The manager's answer to a worker or a zygote.</summary>

@@ -13,6 +13,9 @@ internal interface IWorldPart
     /// <param name="now">Microseconds, as <see cref="Interop.NodeTimer.Now"/> gives them.</param>
     bool Send(bool news, long now);
 
+    /// <summary>When it wants to be asked again at the latest, in the same microseconds.</summary>
+    long Due { get; }
+
     /// <summary>Sends to the peer of this part have finished.</summary>
     void OnFinished(WorldPeer peer);
 }

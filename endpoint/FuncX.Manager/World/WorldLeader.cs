@@ -53,6 +53,8 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
 
     public string Node { get; }
 
+    public long Due => long.MaxValue;
+
     public async Task ServeAsync(SslStream stream, Hello hello, Action welcomed)
     {
         await using var session = new LeaderSession(this, stream, _slabs);
@@ -177,6 +179,7 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
             if (message.Tag == WorldTag.FramesUp)
             {
                 traffic = true;
+                rank.Managers = Math.Max(rank.Managers, (int)prefix.Argument);
                 if (_session is not null && prefix.Generation != 0 && prefix.Generation == rank.Generation)
                 {
                     _session.Add(buffer, rank.Peer);
@@ -305,9 +308,8 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
             }
         }
 
-        if (header.Destination > (uint)_ranks.Length)
-            throw new FrameException($"the endpoint sent a frame of kind {header.Kind} to manager {header.Destination}; this world has {_ranks.Length}");
-        var rank = _ranks[header.Destination - 1];
+        // A rank's managers have the numbers that leave the same remainder; a second one only when they are simulated.
+        var rank = _ranks[(header.Destination - 1) % (uint)_ranks.Length];
         return rank.Generation == 0 ? null : rank;
     }
 
@@ -370,8 +372,13 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
     {
         if (rank.Generation == 0 || _session is null)
             return;
-        var buffer = _thread.Mpi.Buffers.Rent(WorldPrefix.Size + FrameHeader.Size);
-        new FrameHeader { Kind = FrameKind.Gone, Destination = (uint)rank.Peer.Rank + 1 }.Write(buffer.Span[WorldPrefix.Size..]);
+        var count = Math.Max(1, rank.Managers);
+        var buffer = _thread.Mpi.Buffers.Rent(WorldPrefix.Size + (count * FrameHeader.Size));
+        for (var i = 0; i < count; i++)
+        {
+            new FrameHeader { Kind = FrameKind.Gone, Destination = (uint)(1 + rank.Peer.Rank + (i * _ranks.Length)) }.Write(buffer.Span[(WorldPrefix.Size + (i * FrameHeader.Size))..]);
+        }
+
         _session.Add(buffer, from: null);
         _wrote = true;
     }

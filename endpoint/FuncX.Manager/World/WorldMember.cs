@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using FuncX.Manager.Engine;
 using FuncX.Manager.Interop;
 using FuncX.Manager.Link;
+using FuncX.Manager.World.Simulation;
 using FuncX.Mpi;
 using FuncX.Wire;
 
@@ -35,6 +36,7 @@ internal sealed class WorldMember : IWorldPart
     private readonly LinkBackOff _backOff = new(Random.Shared);
     private uint _generation;
     private MemberLink? _link;
+    private SimulatedManagers? _simulated;
     private SendBatch? _batch;
     private Memory<byte> _rest;
     private long _period = s_firstPeriod;
@@ -62,6 +64,8 @@ internal sealed class WorldMember : IWorldPart
         Volatile.Write(ref _nodeEnded, true);
         _thread.Wake();
     }
+
+    public long Due => _simulated?.Due ?? _helloAt;
 
     public bool TryReceive(MpiMessage message, out bool traffic)
     {
@@ -95,6 +99,7 @@ internal sealed class WorldMember : IWorldPart
                 Begin(0);
                 break;
             case WorldTag.Drain:
+                _simulated?.Drain();
                 _node.Drain(prefix.Argument == 0 ? null : TimeSpan.FromMilliseconds(prefix.Argument));
                 break;
             case WorldTag.Finish:
@@ -108,6 +113,8 @@ internal sealed class WorldMember : IWorldPart
     public bool Send(bool news, long now)
     {
         _hasOutput |= news;
+        if (_simulated is not null)
+            return SendSimulated(_simulated, now);
         var traffic = now >= _helloAt && Hello(now);
         while (_hasOutput && _link is { Welcomed: true } && _leader.Room > 0 && SendOutput())
             traffic = true;
@@ -117,11 +124,29 @@ internal sealed class WorldMember : IWorldPart
             _leader.Send(WorldTag.Done);
         }
 
+        Beat(now);
+        return traffic;
+    }
+
+    private bool SendSimulated(SimulatedManagers simulated, long now)
+    {
+        var traffic = simulated.Send(_generation, now);
+        if (simulated.Ended && !_saidDone)
+        {
+            _saidDone = true;
+            _leader.Send(WorldTag.Done);
+        }
+
+        Beat(now);
+        return traffic;
+    }
+
+    private void Beat(long now)
+    {
         if (_leader.MaySend && (_leader.OwesCredit || now - _leader.SentAt > _period * 9 / 10))
             _leader.Send(WorldTag.BeatUp);
         if (now - _leader.HeardAt > _patience)
             _thread.End(NoLeader, $"rank {_thread.Mpi.World.Rank} has heard nothing of its leader for {(now - _leader.HeardAt) / 1_000_000} s (at most {_patience / 1_000_000} s)");
-        return traffic;
     }
 
     public void OnFinished(WorldPeer peer) => _hasOutput |= peer == _leader;
@@ -134,7 +159,11 @@ internal sealed class WorldMember : IWorldPart
             _thread.Mpi.World.Receive(message, slab.GetSpan());
             var prefix = WorldPrefix.Read(slab.GetSpan());
             _hasOutput |= _leader.OnPrefix(prefix);
-            if (prefix.Generation == _generation && _link is { Welcomed: true })
+            if (prefix.Generation == _generation && _simulated is not null)
+            {
+                _simulated.OnFrames(slab.GetSpan()[WorldPrefix.Size..message.Bytes]);
+            }
+            else if (prefix.Generation == _generation && _link is { Welcomed: true })
             {
                 var frames = new ReadOnlySequence<byte>(slab.Memory[WorldPrefix.Size..message.Bytes]);
                 _node.OnFrames(ref frames);
@@ -161,6 +190,7 @@ internal sealed class WorldMember : IWorldPart
     {
         Leave();
         _generation = generation;
+        _simulated?.Begin(all: true);
         _backOff.Reset();
         _helloAt = generation == 0 || Volatile.Read(ref _nodeEnded) ? long.MaxValue : NodeTimer.Now;
     }
@@ -214,6 +244,12 @@ internal sealed class WorldMember : IWorldPart
         {
             var body = frames[FrameHeader.Size..length];
             frames = frames[length..];
+            if (_simulated is not null)
+            {
+                _simulated.Greet(header.Kind, header.Destination, body);
+                continue;
+            }
+
             try
             {
                 var welcome = LinkGreeting.Read(header.Kind, body);
@@ -223,6 +259,14 @@ internal sealed class WorldMember : IWorldPart
                 _helloAt = long.MaxValue;
                 _refused = "";
                 _hasOutput = true;
+                if (welcome.Workers.Simulate)
+                {
+                    _simulated = new SimulatedManagers(_thread, _leader, _id, _node.Name, welcome);
+                    _simulated.Greet(header.Kind, header.Destination, body);
+                    _simulated.Begin(all: false);
+                    continue;
+                }
+
                 _node.OnLinkUp(link, welcome);
             }
             catch (Exception refusal) when (refusal is LinkRefusedException or FrameException)

@@ -26,6 +26,9 @@ internal sealed class WorldRank(WorldPeer peer, MpiBufferPool buffers)
     /// <summary>The generation that the rank was told last.</summary>
     public uint Told { get; set; }
 
+    /// <summary>How many managers it is; more than one when they are simulated.</summary>
+    public int Managers { get; set; } = 1;
+
     /// <summary>Nothing was heard for too long.</summary>
     public bool Silent { get; set; }
 

@@ -31,7 +31,7 @@ internal static class WorldTag
 
     // To the leader.
 
-    /// <summary>Whole frames, counted against the window.</summary>
+    /// <summary>Whole frames, counted against the window. The argument is how many managers the rank is, when they are simulated.</summary>
     public const int FramesUp = 20;
     public const int BeatUp = 21;
 

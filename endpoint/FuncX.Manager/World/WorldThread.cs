@@ -49,8 +49,12 @@ internal sealed class WorldThread(MpiRuntime mpi)
             }
 
             var pause = _backOff.Next(now);
-            if (pause > 0)
-                _wake.Sleep(pause);
+            if (pause == 0)
+                continue;
+            foreach (var part in parts)
+                pause = Math.Min(pause, part.Due - now);
+            // What is due may have to wait for room.
+            _wake.Sleep(Math.Max(pause, WorldBackOff.ShortestMicroseconds));
         }
     }
 

@@ -88,6 +88,12 @@ internal sealed class WorldEndpoint : IDisposable
             Write(Frame(new FrameHeader { Kind = kind, Destination = destination }, body ?? []));
     }
 
+    public void Cancel(uint manager, TaskId task)
+    {
+        lock (_gate)
+            Write(Frame(new FrameHeader { Kind = FrameKind.Cancel, Destination = manager, Task = task }, []));
+    }
+
     public EndpointStandIn.Answer? First(TaskId id) => Results.TryGetValue(id, out var answers) && answers.TryPeek(out var answer) ? answer : null;
 
     /// <summary>Breaks the connection; the leader dials again.</summary>
