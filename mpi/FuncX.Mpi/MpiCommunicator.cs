@@ -137,6 +137,28 @@ public sealed unsafe class MpiCommunicator
         return message.Bytes;
     }
 
+    /// <summary>
+    /// Receives a matched message without waiting for what has not arrived of it: it is there when <see cref="MpiRuntime.Sends"/> says that <paramref name="id"/> is finished, as it says
+    /// it of a send. Its sender may have died in the middle, and then it never is.
+    /// </summary>
+    /// <param name="message">The message.</param>
+    /// <param name="body">Memory of the message's length, kept in place and nobody else's until then.</param>
+    /// <param name="id">The receive.</param>
+    /// <param name="owner">Disposed on this thread when it is finished. It stays the caller's when this returns false or throws.</param>
+    /// <returns>False when <see cref="MpiSends.Capacity"/> sends and receives are unfinished; the message stays to be received.</returns>
+    /// <exception cref="ArgumentException"><paramref name="body"/> has another length than the message.</exception>
+    public bool TryStartReceive(MpiMessage message, Memory<byte> body, out MpiSendId id, IDisposable? owner = null)
+    {
+        _mpi.Enter();
+        id = default;
+        if (body.Length != message.Bytes)
+            throw new ArgumentException($"the message from rank {message.Source} with tag {message.Tag} has {message.Bytes} bytes, the memory for it {body.Length}", nameof(body));
+        if (_sends.Outstanding == _sends.Capacity)
+            return false;
+        id = _sends.StartReceive(_matched.Take(message), body, owner);
+        return true;
+    }
+
     /// <summary>Waits for a message and receives it. Spins meanwhile. A message longer than <paramref name="body"/> is lost and an error.</summary>
     /// <returns>Source, tag and length.</returns>
     public MpiEnvelope Receive(Span<byte> body, int source, int tag)

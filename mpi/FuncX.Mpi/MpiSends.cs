@@ -5,7 +5,7 @@ using FuncX.Mpi.Interop;
 namespace FuncX.Mpi;
 
 /// <summary>
-/// The unfinished nonblocking sends of this process, of all communicators. Each holds its memory in place until MPI has done with it. Only the
+/// The unfinished nonblocking sends and receives of this process, of all communicators. Each holds its memory in place until MPI has done with it. Only the
 /// MPI thread may call; sends make progress only inside calls of MPI, so somebody has to come back and test.
 /// </summary>
 public sealed unsafe class MpiSends
@@ -99,7 +99,6 @@ public sealed unsafe class MpiSends
         }
 
         var position = Outstanding;
-        var number = _free[position];
         var pin = body.Pin();
         // A 4-byte handle leaves the upper half of its place alone, and places are packed: nothing to clear.
         var code = _mpi.Calls.Isend(pin.Pointer, body.Length, _mpi.Layout.Byte, destination, tag, communicator, Request(position));
@@ -109,15 +108,35 @@ public sealed unsafe class MpiSends
             throw _mpi.Failure("MPI_Isend", code, $"of {body.Length} bytes with tag {tag} to rank {destination}");
         }
 
+        id = Add(pin, owner);
+        return true;
+    }
+
+    internal MpiSendId StartReceive(nint message, Memory<byte> body, IDisposable? owner)
+    {
+        var position = Outstanding;
+        var pin = body.Pin();
+        var code = _mpi.Calls.Imrecv(pin.Pointer, body.Length, _mpi.Layout.Byte, &message, Request(position));
+        if (code != 0)
+        {
+            pin.Dispose();
+            throw _mpi.Failure("MPI_Imrecv", code, $"of {body.Length} bytes");
+        }
+
+        return Add(pin, owner);
+    }
+
+    private MpiSendId Add(MemoryHandle pin, IDisposable? owner)
+    {
+        var position = Outstanding++;
+        var number = _free[position];
         ref var slot = ref _slots[number];
         slot.Pin = pin;
         slot.Owner = owner;
         slot.Position = position;
         slot.Used = true;
         _slotAt[position] = number;
-        Outstanding++;
-        id = new MpiSendId(number, slot.Generation);
-        return true;
+        return new MpiSendId(number, slot.Generation);
     }
 
     private int TestWindow(int window, Span<MpiSendCompletion> finished)

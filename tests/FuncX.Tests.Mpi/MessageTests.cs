@@ -46,6 +46,10 @@ public sealed class MessageTests
         Scenarios.RunAll(launcher, ranks).Said("sends", ranks).ShouldAllBe(static said => said == "outstanding 200; refused True; received 400");
 
     [Theory, MemberData(nameof(Jobs))]
+    public void A_receive_that_was_started_ends_when_all_of_the_message_is_there(Launcher launcher, int ranks) =>
+        Scenarios.RunAll(launcher, ranks).Said("receives", ranks).ShouldAllBe(static said => said == "40 messages");
+
+    [Theory, MemberData(nameof(Jobs))]
     public void A_broadcast_gives_every_rank_the_bytes_of_the_root(Launcher launcher, int ranks) =>
         Scenarios.RunAll(launcher, ranks).Said("broadcast", ranks).ShouldAllBe(static said => said == "right");
 

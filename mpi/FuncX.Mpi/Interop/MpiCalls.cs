@@ -37,6 +37,9 @@ internal sealed unsafe class MpiCalls
     // buffer, count, type, message in and out, status out
     public readonly delegate* unmanaged<void*, int, nint, void*, void*, int> Mrecv;
 
+    // buffer, count, type, message in and out, request out
+    public readonly delegate* unmanaged<void*, int, nint, void*, void*, int> Imrecv;
+
     // status, type, count out
     public readonly delegate* unmanaged<void*, nint, int*, int> GetCount;
 
@@ -80,6 +83,7 @@ internal sealed unsafe class MpiCalls
         Improbe = (delegate* unmanaged<int, int, nint, int*, void*, void*, int>)Find("MPI_Improbe");
         Mprobe = (delegate* unmanaged<int, int, nint, void*, void*, int>)Find("MPI_Mprobe");
         Mrecv = (delegate* unmanaged<void*, int, nint, void*, void*, int>)Find("MPI_Mrecv");
+        Imrecv = (delegate* unmanaged<void*, int, nint, void*, void*, int>)Find("MPI_Imrecv");
         GetCount = (delegate* unmanaged<void*, nint, int*, int>)Find("MPI_Get_count");
         Test = (delegate* unmanaged<void*, int*, void*, int>)Find("MPI_Test");
         Testsome = (delegate* unmanaged<int, void*, int*, int*, void*, int>)Find("MPI_Testsome");

@@ -13,6 +13,7 @@ internal static class Scenario
         "ring" => Ring.Run,
         "order" => ProbeOrder.Run,
         "sends" => ManySends.Run,
+        "receives" => Receives.Run,
         "failing-send" => FailingSend.Run,
         "broadcast" => Collectives.Broadcast,
         "barrier" => Collectives.Barrier,

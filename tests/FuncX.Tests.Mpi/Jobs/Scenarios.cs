@@ -5,7 +5,7 @@ namespace FuncX.Tests.Mpi.Jobs;
 /// <summary>The program that the launchers start, and one shared run of all its scenarios for each launcher and number of ranks.</summary>
 internal static class Scenarios
 {
-    private static readonly string[] All = ["identity", "ring", "order", "sends", "broadcast", "barrier", "errors", "misuse", "thread", "null", "finalize"];
+    private static readonly string[] All = ["identity", "ring", "order", "sends", "receives", "broadcast", "barrier", "errors", "misuse", "thread", "null", "finalize"];
 
     private static readonly ConcurrentDictionary<(Launcher, int), Lazy<Job>> Shared = new();
 
