@@ -1,12 +1,18 @@
-using FuncX.Mpi;
+using System.Buffers;
 
 namespace FuncX.Manager.World;
 
 /// <summary>What the MPI thread serves: the leader on rank 0, and a rank's manager.</summary>
 internal interface IWorldPart
 {
-    /// <summary>Takes a matched message when it is this part's, and receives it. True when it is, and then whether it was traffic.</summary>
-    bool TryReceive(MpiMessage message, out bool traffic);
+    /// <summary>Whether messages with this tag are for this part.</summary>
+    bool Takes(int tag);
+
+    /// <summary>Memory of at least its length to receive a message in.</summary>
+    IMemoryOwner<byte> Room(int tag, int bytes);
+
+    /// <summary>A message is there, those of one rank in the order in which they were sent. The memory is this part's from now on. True when it was traffic.</summary>
+    bool OnMessage(int source, int tag, IMemoryOwner<byte> room, int bytes);
 
     /// <summary>Sends what there is to send; true when it was traffic. Called in every round of the loop.</summary>
     /// <param name="news">Another thread has told that there is something.</param>

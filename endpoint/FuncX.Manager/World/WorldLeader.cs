@@ -157,28 +157,28 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
         _thread.Wake();
     }
 
-    public bool TryReceive(MpiMessage message, out bool traffic)
+    public bool Takes(int tag) => tag is >= WorldTag.FramesUp and <= WorldTag.Done;
+
+    public IMemoryOwner<byte> Room(int tag, int bytes) => _thread.Mpi.Buffers.Rent(bytes);
+
+    public bool OnMessage(int source, int tag, IMemoryOwner<byte> room, int bytes)
     {
-        traffic = false;
-        if (message.Tag is < WorldTag.FramesUp or > WorldTag.Done)
-            return false;
-        var buffer = _thread.Mpi.World.Receive(message);
+        var buffer = (MpiBuffer)room;
         var prefix = WorldPrefix.Read(buffer.Span);
-        var rank = _ranks[message.Source];
+        var rank = _ranks[source];
         lock (_gate)
         {
             if (rank.Peer.OnPrefix(prefix) && (rank.HasFrames || rank.HasControl))
                 List(rank);
             if (rank.Silent)
             {
-                Report($"rank {message.Source} is heard again");
+                Report($"rank {source} is heard again");
                 rank.Silent = false;
                 Admit(rank);
             }
 
-            if (message.Tag == WorldTag.FramesUp)
+            if (tag == WorldTag.FramesUp)
             {
-                traffic = true;
                 rank.Managers = Math.Max(rank.Managers, (int)prefix.Argument);
                 if (_session is not null && prefix.Generation != 0 && prefix.Generation == rank.Generation)
                 {
@@ -187,9 +187,9 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
                     return true;
                 }
 
-                rank.Peer.Consume(message.Bytes);
+                rank.Peer.Consume(bytes);
             }
-            else if (message.Tag == WorldTag.Done)
+            else if (tag == WorldTag.Done)
             {
                 rank.Done = true;
                 _ended++;
@@ -200,7 +200,7 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
         }
 
         buffer.Dispose();
-        return true;
+        return tag == WorldTag.FramesUp;
     }
 
     public bool Send(bool news, long now)

@@ -4,7 +4,6 @@ using FuncX.Manager.Engine;
 using FuncX.Manager.Interop;
 using FuncX.Manager.Link;
 using FuncX.Manager.World.Simulation;
-using FuncX.Mpi;
 using FuncX.Wire;
 
 namespace FuncX.Manager.World;
@@ -67,31 +66,28 @@ internal sealed class WorldMember : IWorldPart
 
     public long Due => _simulated?.Due ?? _helloAt;
 
-    public bool TryReceive(MpiMessage message, out bool traffic)
-    {
-        traffic = false;
-        if (message.Tag > WorldTag.Finish)
-            return false;
-        if (message.Tag is WorldTag.Frames or WorldTag.Control)
-        {
-            traffic = true;
-            ReceiveFrames(message);
-            return true;
-        }
+    public bool Takes(int tag) => tag <= WorldTag.Finish;
 
-        using var buffer = _thread.Mpi.World.Receive(message);
-        var prefix = WorldPrefix.Read(buffer.Span);
+    // A node's tasks stay in the memory that they were received into.
+    public IMemoryOwner<byte> Room(int tag, int bytes) => tag is not (WorldTag.Frames or WorldTag.Control)
+        ? _thread.Mpi.Buffers.Rent(bytes)
+        : bytes is > SmallMessage and <= SlabPool.SlabBytes ? _slabs.Rent(bytes) : SlabPool.Single(bytes);
+
+    public bool OnMessage(int source, int tag, IMemoryOwner<byte> room, int bytes)
+    {
+        var prefix = WorldPrefix.Read(room.Memory.Span);
         _hasOutput |= _leader.OnPrefix(prefix);
-        switch (message.Tag)
+        switch (tag)
         {
-            case WorldTag.Greetings:
-                traffic = true;
-                _leader.Consume(message.Bytes);
+            case WorldTag.Frames or WorldTag.Control:
                 if (prefix.Generation == _generation)
-                    Greet(buffer.Span[WorldPrefix.Size..]);
+                    OnFrames(room.Memory[WorldPrefix.Size..bytes]);
+                break;
+            case WorldTag.Greetings:
+                if (prefix.Generation == _generation)
+                    Greet(room.Memory.Span[WorldPrefix.Size..bytes]);
                 break;
             case WorldTag.Begin:
-                traffic = true;
                 _period = Math.Max(50, prefix.Argument) * 1000L;
                 Begin(prefix.Generation);
                 break;
@@ -99,7 +95,7 @@ internal sealed class WorldMember : IWorldPart
                 Begin(0);
                 break;
             case WorldTag.Drain:
-                _simulated?.Drain();
+                _simulated?.Drain(prefix.Argument == 0 ? long.MaxValue : NodeTimer.Now + (prefix.Argument * 1000L));
                 _node.Drain(prefix.Argument == 0 ? null : TimeSpan.FromMilliseconds(prefix.Argument));
                 break;
             case WorldTag.Finish:
@@ -107,7 +103,10 @@ internal sealed class WorldMember : IWorldPart
                 break;
         }
 
-        return true;
+        room.Dispose();
+        if (tag is WorldTag.Frames or WorldTag.Greetings)
+            _leader.Consume(bytes);
+        return tag != WorldTag.Beat;
     }
 
     public bool Send(bool news, long now)
@@ -130,8 +129,11 @@ internal sealed class WorldMember : IWorldPart
 
     private bool SendSimulated(SimulatedManagers simulated, long now)
     {
+        // A signal at this rank alone has ended the node that is not used.
+        if (Volatile.Read(ref _nodeEnded))
+            simulated.Drain(now);
         var traffic = simulated.Send(_generation, now);
-        if (simulated.Ended && !_saidDone)
+        if (simulated.Ended(now) && !_saidDone)
         {
             _saidDone = true;
             _leader.Send(WorldTag.Done);
@@ -151,21 +153,17 @@ internal sealed class WorldMember : IWorldPart
 
     public void OnFinished(WorldPeer peer) => _hasOutput |= peer == _leader;
 
-    private void ReceiveFrames(MpiMessage message)
+    private void OnFrames(Memory<byte> message)
     {
-        var slab = message.Bytes is > SmallMessage and <= SlabPool.SlabBytes ? (Slab)_slabs.Rent(message.Bytes) : SlabPool.Single(message.Bytes);
         try
         {
-            _thread.Mpi.World.Receive(message, slab.GetSpan());
-            var prefix = WorldPrefix.Read(slab.GetSpan());
-            _hasOutput |= _leader.OnPrefix(prefix);
-            if (prefix.Generation == _generation && _simulated is not null)
+            if (_simulated is not null)
             {
-                _simulated.OnFrames(slab.GetSpan()[WorldPrefix.Size..message.Bytes]);
+                _simulated.OnFrames(message.Span);
             }
-            else if (prefix.Generation == _generation && _link is { Welcomed: true })
+            else if (_link is { Welcomed: true })
             {
-                var frames = new ReadOnlySequence<byte>(slab.Memory[WorldPrefix.Size..message.Bytes]);
+                var frames = new ReadOnlySequence<byte>(message);
                 _node.OnFrames(ref frames);
                 if (!frames.IsEmpty)
                     throw new FrameException($"a message of the leader ends with {frames.Length} bytes of a frame");
@@ -175,15 +173,9 @@ internal sealed class WorldMember : IWorldPart
         {
             // As on a connection of its own: over and begun anew.
             _node.Report($"what the endpoint sent: {problem.Message}");
+            _simulated?.Begin(all: true);
             Again();
         }
-        finally
-        {
-            slab.Release();
-        }
-
-        if (message.Tag == WorldTag.Frames)
-            _leader.Consume(message.Bytes);
     }
 
     private void Begin(uint generation)

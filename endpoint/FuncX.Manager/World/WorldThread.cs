@@ -1,3 +1,4 @@
+using System.Buffers;
 using FuncX.Manager.Interop;
 using FuncX.Mpi;
 
@@ -8,10 +9,19 @@ internal sealed class WorldThread(MpiRuntime mpi)
 {
     private const int MostMessages = 64;
 
+    /// <summary>
+    /// Of a longer message the rest may come only when its sender does something for it (rendezvous), and a sender may stop or die: it is received without waiting. A shorter one is there
+    /// with its announcement under every library.
+    /// </summary>
+    private const int WholeBytes = 2048;
+
     /// <summary>How long sends may take to finish at the end.</summary>
     private const long LastSendsMicroseconds = 2_000_000;
 
-    private readonly WorldPeer?[] _slots = new WorldPeer?[mpi.Sends.Capacity];
+    private readonly object?[] _slots = new object?[mpi.Sends.Capacity];
+
+    // By rank: messages behind one that is not there completely wait for it.
+    private readonly Queue<Incoming>?[] _incoming = new Queue<Incoming>?[mpi.World.Size];
     private readonly MpiSendCompletion[] _finished = new MpiSendCompletion[64];
     private readonly WorldBackOff _backOff = new();
     private readonly WorldWake _wake = new();
@@ -39,7 +49,7 @@ internal sealed class WorldThread(MpiRuntime mpi)
             var now = NodeTimer.Now;
             foreach (var part in parts)
                 traffic |= part.Send(news, now);
-            Test(parts);
+            traffic |= Test(parts);
             if (Volatile.Read(ref _end) is { } end)
                 return LetFinish(end, parts);
             if (traffic)
@@ -80,36 +90,81 @@ internal sealed class WorldThread(MpiRuntime mpi)
         var traffic = false;
         for (var i = 0; i < MostMessages && mpi.World.TryProbe(MpiCommunicator.AnySource, MpiCommunicator.AnyTag, out var message); i++)
         {
-            var taken = false;
-            foreach (var part in parts)
-            {
-                if (!part.TryReceive(message, out var busy))
-                    continue;
-                taken = true;
-                traffic |= busy;
-                break;
-            }
-
-            if (!taken)
+            IWorldPart? part = null;
+            foreach (var each in parts)
+                part = part is null && each.Takes(message.Tag) ? each : part;
+            if (part is null)
                 mpi.World.Receive(message).Dispose();
+            else
+                traffic |= Receive(part, message);
         }
 
         return traffic;
     }
 
-    private void Test(IReadOnlyList<IWorldPart> parts)
+    private bool Receive(IWorldPart part, MpiMessage message)
+    {
+        var room = part.Room(message.Tag, message.Bytes);
+        var memory = room.Memory[..message.Bytes];
+        var waiting = _incoming[message.Source];
+        var whole = message.Bytes <= WholeBytes;
+        if (whole)
+            mpi.World.Receive(message, memory.Span);
+        if (whole && waiting is not { Count: > 0 })
+            return part.OnMessage(message.Source, message.Tag, room, message.Bytes);
+        var incoming = new Incoming(part, message.Envelope, room) { Whole = whole };
+        if (!whole)
+        {
+            if (!mpi.World.TryStartReceive(message, memory, out var id))
+                throw new InvalidOperationException($"{mpi.Sends.Capacity} sends and receives are unfinished, more than {mpi.World.Size} ranks may have");
+            _slots[id.Slot] = incoming;
+        }
+
+        (waiting ?? (_incoming[message.Source] = new Queue<Incoming>())).Enqueue(incoming);
+        return true;
+    }
+
+    private bool Test(IReadOnlyList<IWorldPart> parts)
     {
         if (mpi.Sends.Outstanding == 0)
-            return;
+            return false;
+        var traffic = false;
         var count = mpi.Sends.Test(_finished);
         for (var i = 0; i < count; i++)
         {
-            var peer = _slots[_finished[i].Id.Slot]!;
-            _slots[_finished[i].Id.Slot] = null;
-            peer.Unfinished--;
-            foreach (var part in parts)
-                part.OnFinished(peer);
+            var slot = _finished[i].Id.Slot;
+            var began = _slots[slot];
+            _slots[slot] = null;
+            if (began is Incoming incoming)
+            {
+                incoming.Whole = true;
+                incoming.Failed = !_finished[i].Succeeded;
+                traffic |= Deliver(_incoming[incoming.Envelope.Source]!);
+            }
+            else if (began is WorldPeer peer)
+            {
+                peer.Unfinished--;
+                foreach (var part in parts)
+                    part.OnFinished(peer);
+            }
         }
+
+        return traffic;
+    }
+
+    private static bool Deliver(Queue<Incoming> waiting)
+    {
+        var traffic = false;
+        while (waiting.TryPeek(out var next) && next.Whole)
+        {
+            waiting.Dequeue();
+            if (next.Failed)
+                next.Room.Dispose();
+            else
+                traffic |= next.Part.OnMessage(next.Envelope.Source, next.Envelope.Tag, next.Room, next.Envelope.Bytes);
+        }
+
+        return traffic;
     }
 
     // The last words are on their way; what is for ranks that are gone never finishes.
@@ -126,5 +181,18 @@ internal sealed class WorldThread(MpiRuntime mpi)
         }
 
         return end;
+    }
+
+    private sealed class Incoming(IWorldPart part, MpiEnvelope envelope, IMemoryOwner<byte> room)
+    {
+        public IWorldPart Part => part;
+
+        public MpiEnvelope Envelope => envelope;
+
+        public IMemoryOwner<byte> Room => room;
+
+        public bool Whole { get; set; }
+
+        public bool Failed { get; set; }
     }
 }

@@ -97,6 +97,33 @@ public sealed class WorldFaultTests
     [Theory]
     [InlineData(Launcher.OpenMpi)]
     [InlineData(Launcher.Mpich)]
+    public void A_rank_that_stops_in_the_middle_of_large_results_does_not_hold_up_the_others(Launcher launcher)
+    {
+        using var world = new WorldUnderTest(launcher, ranks: 4, heartbeatMs: 10_000).Ready();
+        world.Run(2, "echo", "[1]");
+        var large = Enumerable.Range(0, 24).Select(_ => world.Submit(3, "big", "[8000000]")).ToArray();
+        for (var stops = 1; stops <= 8; stops++)
+        {
+            var seen = stops * 2;
+            world.Eventually(() => large.Count(id => world.Endpoint.First(id) is not null) >= seen, "large results");
+            world.Signal(world.Endpoint.Managers[3].Pid, "STOP");
+            for (uint manager = 1; manager <= 4; manager++)
+            {
+                if (manager != 3)
+                    world.Result(world.Submit(manager, "echo", "[2]"), seconds: 10).Value.ShouldBe("2");
+            }
+
+            world.Signal(world.Endpoint.Managers[3].Pid, "CONT");
+        }
+
+        foreach (var id in large)
+            world.Result(id).Value.Length.ShouldBe(8_000_002);
+        world.Endpoint.Gone.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData(Launcher.OpenMpi)]
+    [InlineData(Launcher.Mpich)]
     public void A_stopped_leader_finds_its_world_again(Launcher launcher)
     {
         using var world = new WorldUnderTest(launcher, ranks: 4, heartbeatMs: 300).Ready();

@@ -28,6 +28,7 @@ internal sealed class SimulatedManagers
     private readonly uint _size;
     private readonly long _period;
     private long _lookAt;
+    private long _endAt = long.MaxValue;
     private bool _draining;
 
     /// <param name="thread">Of this rank.</param>
@@ -56,8 +57,8 @@ internal sealed class SimulatedManagers
     /// <summary>When the next worker ends, or something else is due.</summary>
     public long Due => _busy.TryPeek(out _, out var end) ? Math.Min(end + TogetherMicroseconds, _lookAt) : _lookAt;
 
-    /// <summary>True when all have drained.</summary>
-    public bool Ended => _draining && Array.TrueForAll(_managers, static manager => manager.Empty);
+    /// <summary>True when all have drained, or had the time to.</summary>
+    public bool Ended(long now) => _draining && (now >= _endAt || Array.TrueForAll(_managers, static manager => manager.Empty));
 
     /// <summary>All of them but those that are there say hello.</summary>
     public void Begin(bool all)
@@ -125,10 +126,13 @@ internal sealed class SimulatedManagers
         }
     }
 
-    /// <summary>Gives back what waits, and ends with what runs.</summary>
-    public void Drain()
+    /// <summary>Gives back what waits, and ends with what runs, or at a time.</summary>
+    public void Drain(long endAt)
     {
+        if (_draining)
+            return;
         _draining = true;
+        _endAt = endAt;
         foreach (var manager in _managers)
         {
             manager.Draining = true;
