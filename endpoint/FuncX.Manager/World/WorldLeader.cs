@@ -399,16 +399,17 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
             traffic = true;
         }
 
-        if (rank.Drain is { } patience && peer.MaySend)
+        while (rank.HasControl && peer.MaySend)
+            traffic |= Start(rank, rank.TakeControl());
+        while (rank.HasFrames && peer.MaySendCounted(rank.NextBytes))
+            traffic |= Start(rank, rank.TakeFrames());
+        // Behind the tasks that came before it: they are given back, and not lost with a manager that has ended.
+        if (rank.Drain is { } patience && !rank.HasFrames && peer.MaySend)
         {
             rank.Drain = null;
             peer.Send(WorldTag.Drain, argument: patience);
         }
 
-        while (rank.HasControl && peer.MaySend)
-            traffic |= Start(rank, rank.TakeControl());
-        while (rank.HasFrames && peer.MaySendCounted(rank.NextBytes))
-            traffic |= Start(rank, rank.TakeFrames());
         if (peer.OwesCredit && peer.MaySend)
             peer.Send(WorldTag.Beat);
         return traffic;

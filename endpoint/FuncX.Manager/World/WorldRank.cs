@@ -100,11 +100,11 @@ internal sealed class WorldRank(WorldPeer peer, MpiBufferPool buffers)
         return bytes;
     }
 
-    /// <summary>The message that a frame for a manager travels in. What speaks of tasks (Cancel, Recall) stays behind them.</summary>
+    /// <summary>The message that a frame for a manager travels in. What concerns tasks (Cancel, Recall, Drain) stays behind them.</summary>
     public static int TagOf(FrameKind kind) => kind switch
     {
         FrameKind.Welcome or FrameKind.Refused => WorldTag.Greetings,
-        FrameKind.Ack or FrameKind.Drain or FrameKind.Heartbeat => WorldTag.Control,
+        FrameKind.Ack or FrameKind.Heartbeat => WorldTag.Control,
         _ => WorldTag.Frames,
     };
 

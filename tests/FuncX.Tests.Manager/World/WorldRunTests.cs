@@ -82,6 +82,21 @@ public sealed class WorldRunTests
     [Theory]
     [InlineData(Launcher.OpenMpi)]
     [InlineData(Launcher.Mpich)]
+    public void A_terminated_leader_drains_the_world(Launcher launcher)
+    {
+        using var world = new WorldUnderTest(launcher, ranks: 4).Ready();
+        var running = Enumerable.Range(1, 4).Select(rank => world.Submit((uint)rank, "begin", $"[\"{world.Folder}/begun-{rank}\",\"nap\",1]")).ToArray();
+        world.Eventually(() => Directory.GetFiles(world.Folder, "begun-*").Length == 4, "all tasks to run");
+        world.Signal(world.Endpoint.Managers[1].Pid, "TERM");
+        world.Process.WaitForExit(20_000).ShouldBeTrue(world.Said);
+        world.Process.ExitCode.ShouldBe(0, world.Said);
+        foreach (var id in running)
+            world.Result(id).Value.ShouldBe("1");
+    }
+
+    [Theory]
+    [InlineData(Launcher.OpenMpi)]
+    [InlineData(Launcher.Mpich)]
     public void Workers_see_nothing_of_the_launcher_and_a_task_may_use_MPI_itself(Launcher launcher)
     {
         using var world = new WorldUnderTest(launcher, ranks: 2).Ready();
