@@ -62,7 +62,7 @@ public sealed class LaunchingTests
     }
 
     [Theory]
-    [InlineData("mpirun", "mpirun --enable-recovery --hostfile /d/hosts -np 3 --bind-to none -x FUNCX_UMASK --mca btl tcp,self /bin/m --world", "n1 slots=2|n2 slots=1")]
+    [InlineData("mpirun", "mpirun --hostfile /d/hosts -np 3 --bind-to none -x FUNCX_UMASK --mca btl tcp,self /bin/m --world", "n1 slots=2|n2 slots=1")]
     [InlineData("mpiexec", "mpiexec -f /d/hosts -n 3 -bind-to none --mca btl tcp,self /bin/m --world", "n1:2|n2:1")]
     [InlineData("srun", "srun --nodes=2 --ntasks=3 --nodelist=/d/hosts --overlap --cpu-bind=none --cpus-per-task=8 --no-kill --kill-on-bad-exit=0 --input=none --unbuffered --mpi=pmi2 --mca btl tcp,self /bin/m --world", "n1|n1|n2")]
     [InlineData("aprun", "aprun -n 3 -N 1 -d 8 -cc none -L 8-9,20 --mca btl tcp,self /bin/m --world", "")]

@@ -12,8 +12,9 @@ internal sealed class MpirunLauncher(string program = "mpirun") : ILauncher
 
     public IReadOnlyList<string> CommandLine(WorldLaunch world) =>
     [
-        // Ranks that are left go on when one dies.
-        program, "--enable-recovery", "--hostfile", world.HostFile, "-np", world.Nodes.Count.ToString(CultureInfo.InvariantCulture), "--bind-to", "none",
+        // Not --enable-recovery, with which ranks that are left go on when one dies: after the death of a leader mpirun (4.1) does not end any more, whatever the others do, and the
+        // world never begins anew. A site may name it in launcher.arguments.
+        program, "--hostfile", world.HostFile, "-np", world.Nodes.Count.ToString(CultureInfo.InvariantCulture), "--bind-to", "none",
         .. world.IsRoot ? (string[])["--allow-run-as-root"] : [],
         .. world.Variables.SelectMany(static name => (string[])["-x", name]),
         .. world.Arguments, .. world.Command,
