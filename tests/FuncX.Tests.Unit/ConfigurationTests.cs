@@ -207,7 +207,7 @@ public sealed class ConfigurationTests
         polaris.Value.Containers.Warm["ml-inference"].ShouldBe(4);
         EndpointSupport.Unsupported(polaris).Select(error => error.Message.Split('\'')[1]).ShouldBe(
         [
-            "transport", "launcher",
+            "transport",
             "containers.runtime", "containers.binds", "containers.cache", "containers.warm", "limits.result",
         ]);
     }
