@@ -8,8 +8,8 @@ namespace FuncX.Tests.Integration.Harness;
 [AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
 public sealed class LongDataAttribute(params object?[] data) : DataAttribute
 {
-    public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker) =>
-        new([new TheoryDataRow(data) { Explicit = !Scenario.Full }]);
+    public override ValueTask<IReadOnlyCollection<Xunit.ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker) =>
+        new([new Xunit.TheoryDataRow(data) { Explicit = Environment.GetEnvironmentVariable("FUNCX_TESTS_FULL") != "1" }]);
 
     public override bool SupportsDiscoveryEnumeration() => true;
 }

@@ -1,3 +1,4 @@
+using FuncX.Tests.Integration.Harness;
 using System.Diagnostics;
 using System.Text;
 using FuncX.Manager.World.Simulation;
@@ -27,7 +28,7 @@ public sealed class SimulatedWorkersTests
         SimulatedTask.DurationOf(ContentType.Json, Encoding.UTF8.GetBytes(arguments)).ShouldBe(microseconds);
 
     [Theory]
-    [InlineData(Launcher.OpenMpi)]
+    [LongData(Launcher.OpenMpi)]
     [InlineData(Launcher.Mpich)]
     public void Logical_managers_answer_every_task_over_cut_connections(Launcher launcher)
     {

@@ -1,3 +1,4 @@
+using FuncX.Tests.Integration.Harness;
 using System.Diagnostics;
 using FuncX.Wire;
 using Shouldly;
@@ -11,7 +12,7 @@ public sealed class WorldFaultTests
     [Theory]
     [InlineData(Launcher.OpenMpi, 4)]
     [InlineData(Launcher.Mpich, 4)]
-    [InlineData(Launcher.OpenMpi, 16)]
+    [LongData(Launcher.OpenMpi, 16)]
     public void A_cut_connection_loses_nothing_and_runs_nothing_again(Launcher launcher, int ranks)
     {
         using var world = new WorldUnderTest(launcher, ranks).Ready();
@@ -56,8 +57,8 @@ public sealed class WorldFaultTests
 
     [Theory]
     [InlineData(Launcher.OpenMpi, 3u)]
-    [InlineData(Launcher.Mpich, 3u)]
-    [InlineData(Launcher.OpenMpi, 1u)]
+    [LongData(Launcher.Mpich, 3u)]
+    [LongData(Launcher.OpenMpi, 1u)]
     [InlineData(Launcher.Mpich, 1u)]
     public void A_world_that_its_launcher_ends_with_a_killed_rank_leaves_nothing(Launcher launcher, uint killed)
     {
@@ -95,7 +96,7 @@ public sealed class WorldFaultTests
     }
 
     [Theory]
-    [InlineData(Launcher.OpenMpi)]
+    [LongData(Launcher.OpenMpi)]
     [InlineData(Launcher.Mpich)]
     public void A_rank_that_stops_in_the_middle_of_large_results_does_not_hold_up_the_others(Launcher launcher)
     {
@@ -122,7 +123,7 @@ public sealed class WorldFaultTests
     }
 
     [Theory]
-    [InlineData(Launcher.OpenMpi)]
+    [LongData(Launcher.OpenMpi)]
     [InlineData(Launcher.Mpich)]
     public void A_stopped_leader_finds_its_world_again(Launcher launcher)
     {

@@ -1,3 +1,4 @@
+using FuncX.Tests.Integration.Harness;
 using FuncX.Wire;
 using Shouldly;
 using Xunit;
@@ -10,7 +11,12 @@ public sealed class WorldRunTests
     private const int Tasks = 20_000;
 
     [Theory]
-    [MemberData(nameof(WorldUnderTest.Worlds), MemberType = typeof(WorldUnderTest))]
+    [LongData(Launcher.OpenMpi, 1)]
+    [InlineData(Launcher.OpenMpi, 4)]
+    [LongData(Launcher.OpenMpi, 16)]
+    [InlineData(Launcher.Mpich, 1)]
+    [LongData(Launcher.Mpich, 4)]
+    [InlineData(Launcher.Mpich, 16)]
     public void Twenty_thousand_calls_come_back_right(Launcher launcher, int ranks)
     {
         using var world = new WorldUnderTest(launcher, ranks).Ready();
@@ -36,7 +42,7 @@ public sealed class WorldRunTests
     }
 
     [Theory]
-    [InlineData(Launcher.OpenMpi)]
+    [LongData(Launcher.OpenMpi)]
     [InlineData(Launcher.Mpich)]
     public void Large_arguments_and_results_pass_among_small_ones(Launcher launcher)
     {
@@ -53,7 +59,7 @@ public sealed class WorldRunTests
     }
 
     [Theory]
-    [InlineData(Launcher.OpenMpi)]
+    [LongData(Launcher.OpenMpi)]
     [InlineData(Launcher.Mpich)]
     public void A_leader_may_keep_no_workers(Launcher launcher)
     {
@@ -81,7 +87,7 @@ public sealed class WorldRunTests
 
     [Theory]
     [InlineData(Launcher.OpenMpi)]
-    [InlineData(Launcher.Mpich)]
+    [LongData(Launcher.Mpich)]
     public void A_terminated_leader_drains_the_world(Launcher launcher)
     {
         using var world = new WorldUnderTest(launcher, ranks: 4).Ready();

@@ -71,15 +71,6 @@ internal sealed class WorldUnderTest : IDisposable
         }
     }
 
-    public static IEnumerable<TheoryDataRow<Launcher, int>> Worlds()
-    {
-        foreach (var launcher in Enum.GetValues<Launcher>())
-        {
-            foreach (var ranks in (int[])[1, 4, 16])
-                yield return new(launcher, ranks);
-        }
-    }
-
     /// <summary>Waits until so many managers are there; all when nothing is said.</summary>
     public WorldUnderTest Ready(int? managers = null)
     {
