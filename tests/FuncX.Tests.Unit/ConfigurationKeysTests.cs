@@ -69,6 +69,8 @@ public sealed partial class ConfigurationKeysTests
         ("workers.prefetch", "workers: {prefetch: 2}", true),
         ("workers.idle", "workers: {idle: 1m}", true),
         ("workers.simulate", "workers: {simulate: true}", false),
+        ("workers.simulate", "transport: mpi\nworkers: {per_node: 64, simulate: true}", true),
+        ("workers.managers_per_node", "transport: mpi\nworkers: {per_node: 64, simulate: true, managers_per_node: 16}", true),
         ("containers.runtime", "containers: {runtime: none}", true),
         ("containers.runtime", "containers: {runtime: apptainer}", false),
         ("containers.runtime", "containers: {runtime: shifter}", false),
@@ -166,7 +168,7 @@ public sealed partial class ConfigurationKeysTests
             """;
         EndpointSupport.Unsupported(EndpointConfigurationFile.Parse("x.yaml", Everything)).Select(Named).ShouldBe(
         [
-            "transport", "workers.simulate",
+            "transport",
             "containers.runtime", "containers.allowed", "containers.binds", "containers.cache", "containers.mode", "containers.warm", "stage_in", "limits.result",
             "sharing.mode", "sharing.functions",
         ]);

@@ -54,6 +54,8 @@ public sealed class ConfigurationTests
     [InlineData("blocks: {idle: 1m1h}", 1, 16, "expected a duration")]
     [InlineData("blocks: {parallelism: 2}", 1, 23, "expected a number above 0, at most 1")]
     [InlineData("workers:\n  per_node: 1\n  per_node: 2", 3, 3, "stands here for the second time; the first is in line 2")]
+    [InlineData("workers: {per_node: 65, simulate: true}", 1, 21, "at most 64 workers")]
+    [InlineData("workers: {managers_per_node: 2}", 1, 30, "only when its workers are simulated")]
     [InlineData("workers: {simulate: yes}", 1, 21, "expected true or false")]
     [InlineData("workers: {memory_per_worker: 8}", 1, 30, "like 8GiB or 512MiB")]
     [InlineData("workers: {isolation: per-task}", 1, 22, "did you mean 'per_task'?")]

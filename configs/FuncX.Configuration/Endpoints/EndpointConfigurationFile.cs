@@ -84,8 +84,19 @@ public static class EndpointConfigurationFile
             Isolation = section.Choice("isolation", WorkerIsolation.Fork),
             Prefetch = Prefetch(section),
             Idle = section.Duration("idle", TimeSpan.FromMinutes(10), s_second, s_month),
-            Simulate = section.Flag("simulate", false),
+            Simulate = Simulates(section),
+            ManagersPerNode = section.Integer("managers_per_node", 1, 1, 16_384),
         };
+    }
+
+    private static bool Simulates(ConfigurationSection section)
+    {
+        var simulates = section.Flag("simulate", false);
+        if (simulates && section.Integer("per_node", 1, 1, 4_096) > WorkersConfiguration.MostSimulated)
+            section.Error("per_node", $"a simulated manager has at most {WorkersConfiguration.MostSimulated} workers; for more of them a node may be several managers: 'managers_per_node'");
+        if (!simulates && section.Has("managers_per_node"))
+            section.Error("managers_per_node", "a node is several managers only when its workers are simulated ('simulate: true'); its real manager has all of its workers");
+        return simulates;
     }
 
     private static int? Prefetch(ConfigurationSection section)

@@ -14,7 +14,7 @@ public static class EndpointSupport
         var (workers, containers) = (configuration.Workers, configuration.Containers);
         Refuse(configuration.Transport == TransportKind.Mpi && configuration.Provider.Type != ProviderKind.Local, "transport", "mpi with a batch provider", "transport: tcp, or mpi with the local provider");
         Refuse(configuration.Launcher is not null && configuration.Transport != TransportKind.Mpi, "launcher", "named without MPI", "no launcher with transport: tcp; leave the key out");
-        Refuse(workers.Simulate, "workers.simulate", "true", "simulate: false");
+        Refuse(workers.Simulate && configuration.Transport != TransportKind.Mpi, "workers.simulate", "true without MPI", "simulate: false, or transport: mpi");
         Refuse(containers.Runtime != ContainerRuntime.None, "containers.runtime", SnakeCase.Of(containers.Runtime), "runtime: none");
         Refuse(containers.Allowed is not ["*"], "containers.allowed", $"[{string.Join(", ", containers.Allowed)}]", "allowed: [\"*\"]");
         Refuse(containers.Binds.Count > 0, "containers.binds", $"[{string.Join(", ", containers.Binds)}]", "no binds; leave the key out");

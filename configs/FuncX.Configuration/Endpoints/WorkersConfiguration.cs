@@ -57,4 +57,10 @@ public sealed record WorkersConfiguration
 
     /// <summary>Workers only wait; to measure a machine before users come.</summary>
     public bool Simulate { get; init; }
+
+    /// <summary>Most workers of a simulated manager.</summary>
+    public const int MostSimulated = 64;
+
+    /// <summary>With <see cref="Simulate"/>: how many managers each node is, 1 to 16,384, each with its <see cref="PerNode"/> workers.</summary>
+    public int ManagersPerNode { get; init; } = 1;
 }

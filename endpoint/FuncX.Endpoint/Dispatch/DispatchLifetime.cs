@@ -1,3 +1,4 @@
+using FuncX.Configuration;
 using FuncX.Endpoint.Blocks;
 using FuncX.Endpoint.Spool;
 using FuncX.Providers;
@@ -18,11 +19,12 @@ public sealed partial class DispatchLifetime : IHostedLifecycleService
     private readonly BlockSupervisor _blocks;
     private readonly SpoolWriter _spool;
     private readonly EndpointExit _exit;
+    private readonly EndpointConfiguration _configuration;
     private readonly TimeProvider _time;
     private readonly ILogger<DispatchLifetime> _logger;
     private bool _finished;
 
-    internal DispatchLifetime(EndpointLoop loop, Dispatcher dispatcher, BlockSupervisor blocks, SpoolWriter spool, EndpointExit exit, TimeProvider time,
+    internal DispatchLifetime(EndpointLoop loop, Dispatcher dispatcher, BlockSupervisor blocks, SpoolWriter spool, EndpointExit exit, EndpointConfiguration configuration, TimeProvider time,
         ILogger<DispatchLifetime> logger)
     {
         _loop = loop;
@@ -30,6 +32,7 @@ public sealed partial class DispatchLifetime : IHostedLifecycleService
         _blocks = blocks;
         _spool = spool;
         _exit = exit;
+        _configuration = configuration;
         _time = time;
         _logger = logger;
     }
@@ -65,7 +68,7 @@ public sealed partial class DispatchLifetime : IHostedLifecycleService
                     d.Core.OnBlockWaiting(block.BlockId);
             }
 
-            d.Survivors.Expect(survivors.Where(block => block.State == BlockState.Running));
+            d.Survivors.Expect(survivors.Where(block => block.State == BlockState.Running), _configuration.Workers.ManagersPerNode);
         });
     }
 

@@ -40,6 +40,7 @@ public static class DispatchServices
             provider.GetRequiredService<BlockSupervisor>(),
             provider.GetRequiredService<SpoolWriter>(),
             provider.GetRequiredService<EndpointExit>(),
+            provider.GetRequiredService<EndpointConfiguration>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<DispatchLifetime>>()));
         services.AddHostedService(provider => provider.GetRequiredService<DispatchLifetime>());
@@ -51,7 +52,7 @@ public static class DispatchServices
     public static CoreSettings SettingsOf(EndpointConfiguration configuration) => new()
     {
         WorkersPerManager = configuration.Workers.PerNode,
-        ManagersPerBlock = configuration.Provider.Nodes,
+        ManagersPerBlock = configuration.Provider.Nodes * configuration.Workers.ManagersPerNode,
         Prefetch = configuration.Workers.Prefetch,
         BlocksMin = configuration.Blocks.Min,
         BlocksInit = configuration.Blocks.Init,

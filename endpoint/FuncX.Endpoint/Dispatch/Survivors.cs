@@ -13,12 +13,13 @@ internal sealed class Survivors
 
     public Task Back => _back.Task;
 
-    public void Expect(IEnumerable<KnownBlock> blocks)
+    /// <param name="managersPerNode">More than one only when they are simulated.</param>
+    public void Expect(IEnumerable<KnownBlock> blocks, int managersPerNode)
     {
         foreach (var block in blocks)
         {
             if (block.Nodes > block.Missing)
-                _missing[block.BlockId] = block.Nodes - block.Missing;
+                _missing[block.BlockId] = (block.Nodes - block.Missing) * managersPerNode;
         }
 
         Check();

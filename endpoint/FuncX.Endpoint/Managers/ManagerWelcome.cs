@@ -41,7 +41,9 @@ internal sealed record WorkersWelcome(
     [property: JsonPropertyName("prefetch")] int? Prefetch,
     [property: JsonPropertyName("output_limit")] long OutputLimit,
     [property: JsonPropertyName("result_limit")] long ResultLimit,
-    [property: JsonPropertyName("walltime_ms")] long WalltimeMilliseconds)
+    [property: JsonPropertyName("walltime_ms")] long WalltimeMilliseconds,
+    [property: JsonPropertyName("simulate")] bool Simulate,
+    [property: JsonPropertyName("managers_per_rank")] int ManagersPerRank)
 {
     /// <summary>The most that any configuration may allow one result: it is held in memory on its way.</summary>
     public const long LargestResult = 256L << 20;
@@ -64,6 +66,8 @@ internal sealed record WorkersWelcome(
             workers.Prefetch,
             configuration.Limits.Output,
             Math.Min(configuration.Limits.Result, LargestResult),
-            (long)(configuration.Limits.TaskWalltime?.TotalMilliseconds ?? 0));
+            (long)(configuration.Limits.TaskWalltime?.TotalMilliseconds ?? 0),
+            workers.Simulate,
+            workers.ManagersPerNode);
     }
 }

@@ -40,6 +40,33 @@ public sealed class WorldBlocksTests
             await RunAsync(cluster, square, "third", 500);
         });
 
+    [Fact]
+    public Task Simulated_workers_wait_as_long_as_a_call_says_and_one_rank_is_many_managers() => Scenario.RunAsync(
+        new EndpointOptions
+        {
+            Nodes = 2,
+            WorkersPerNode = 64,
+            Transport = "mpi",
+            MoreWorkers = "simulate: true, managers_per_node: 8",
+            MoreYaml = "launcher: {type: mpirun}",
+        },
+        async cluster =>
+        {
+            await cluster.WaitOnlineAsync(16);
+            var nap = await cluster.Api.RegisterAsync(Python.Nap, "nap");
+            var info = await cluster.Api.EndpointAsync(cluster.EndpointId);
+            (info.Status.Managers, info.Status.Workers).ShouldBe((16, 16 * 64));
+
+            // A thousand calls of a second on a thousand workers: they are at work together, so the last has ended long before two had been done by each.
+            var begun = System.Diagnostics.Stopwatch.GetTimestamp();
+            await cluster.Api.SubmitAsync(ServiceApi.Request(nap, cluster.EndpointId, "second", Enumerable.Repeat("[1.0, 0]", 1_000)));
+            var results = await cluster.Api.WaitAsync("second", 1_000);
+            results.Count.ShouldBe(1_000);
+            System.Diagnostics.Stopwatch.GetElapsedTime(begun).TotalSeconds.ShouldBeGreaterThan(1);
+            foreach (var task in (await cluster.Api.ListAsync("second")).Take(100))
+                (task.Times.WorkerEnded - task.Times.WorkerStarted).ShouldBeGreaterThanOrEqualTo(999_000);
+        });
+
     private static List<ProcessEntry> Worlds(LocalCluster cluster) =>
         [.. ProcessTable.Mentioning(cluster.Endpoint.StateDirectory).Where(static entry => entry.Arguments.Contains("--world") && entry.Arguments[0].EndsWith("funcx-manager", StringComparison.Ordinal))];
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using FuncX.Manager.Link;
 using FuncX.Wire;
@@ -25,6 +26,7 @@ internal sealed class SimulatedManager(uint number, string id, string node, int 
     private readonly Queue<FrameHeader> _returned = new();
     private readonly List<SimulatedResult> _held = [];
     private readonly Queue<byte[]> _inventory = new();
+    private int _acknowledged;
     private int _sent;
     private ulong _mark;
     private bool _helloDue;
@@ -32,6 +34,7 @@ internal sealed class SimulatedManager(uint number, string id, string node, int 
     private bool _statusDue;
     private long _received;
     private long _answered;
+    private long _answeredBytes;
     private long _told = -1;
 
     public uint Number => number;
@@ -47,7 +50,7 @@ internal sealed class SimulatedManager(uint number, string id, string node, int 
     public bool Draining { get; set; }
 
     /// <summary>True when it holds nothing any more and has said so.</summary>
-    public bool Empty => _held.Count == 0 && _queue.Count == 0 && _free.Count == workers && _returned.Count == 0;
+    public bool Empty => _held.Count == _acknowledged && _queue.Count == 0 && _free.Count == workers && _returned.Count == 0;
 
     public bool HasOutput => _helloDue || (Welcomed && (_inventory.Count > 0 || _beatDue || _statusDue || _returned.Count > 0 || _sent < _held.Count));
 
@@ -64,7 +67,7 @@ internal sealed class SimulatedManager(uint number, string id, string node, int 
     {
         Welcomed = true;
         _helloDue = false;
-        _sent = 0;
+        _sent = _acknowledged;
         _statusDue = true;
         WriteInventory();
     }
@@ -122,11 +125,15 @@ internal sealed class SimulatedManager(uint number, string id, string node, int 
 
     public void OnAck(ulong mark)
     {
-        var covered = 0;
-        while (covered < _held.Count && _held[covered].Mark is > 0 and var held && held <= mark)
-            covered++;
-        _held.RemoveRange(0, covered);
-        _sent = Math.Max(0, _sent - covered);
+        while (_acknowledged < _held.Count && _held[_acknowledged].Mark is > 0 and var held && held <= mark)
+            _acknowledged++;
+        _sent = Math.Max(_sent, _acknowledged);
+        // Now and then, so that what is left is moved seldom.
+        if (_acknowledged * 2 < _held.Count)
+            return;
+        _held.RemoveRange(0, _acknowledged);
+        _sent -= _acknowledged;
+        _acknowledged = 0;
     }
 
     /// <summary>Once in a while: a heartbeat when nothing else was said, a status when something has changed, hello again when it was not answered.</summary>
@@ -213,7 +220,7 @@ internal sealed class SimulatedManager(uint number, string id, string node, int 
     private void Answer(in SimulatedTask task, TaskOutcome outcome, long started, long ended)
     {
         _answered++;
-        _held.Add(new SimulatedResult(task, outcome, started, ended, Mark: 0));
+        _held.Add(new SimulatedResult(task, outcome, started, ended));
     }
 
     private bool WriteResults(ref FrameOutput output)
@@ -223,12 +230,14 @@ internal sealed class SimulatedManager(uint number, string id, string node, int 
             var unmarked = _held[_sent].Mark == 0;
             var mark = unmarked ? ++_mark : _held[_sent].Mark;
             var from = _sent;
-            while (_sent < _held.Count && output.Room >= SimulatedResult.Bytes + MarkBytes && _held[_sent].Mark == (unmarked ? 0 : mark))
+            var held = CollectionsMarshal.AsSpan(_held);
+            while (_sent < held.Length && held[_sent].Mark == (unmarked ? 0 : mark) && output.Room >= held[_sent].Bytes + MarkBytes)
             {
-                var result = _held[_sent] with { Mark = mark };
-                _held[_sent++] = result;
-                var answer = output.Take(SimulatedResult.Bytes);
+                ref var result = ref held[_sent++];
+                result.Mark = mark;
+                var answer = output.Take(result.Bytes);
                 result.Write(answer);
+                _answeredBytes += answer.Length;
                 BinaryPrimitives.WriteUInt32LittleEndian(answer[FrameHeader.DestinationOffset..], number);
             }
 
@@ -252,7 +261,7 @@ internal sealed class SimulatedManager(uint number, string id, string node, int 
 
     private bool WriteStatus(ref FrameOutput output)
     {
-        var hops = new StatusHops(_received, _received * FrameHeader.Size, _received, _answered, _answered * SimulatedResult.Bytes, (long)_mark, 0, 0);
+        var hops = new StatusHops(_received, _received * FrameHeader.Size, _received, _answered, _answeredBytes, (long)_mark, 0, 0);
         var status = new Status(workers, workers - _free.Count, _queue.Count, "simulated workers", null, hops);
         if (!output.TryAdd(Header(FrameKind.Status), JsonSerializer.SerializeToUtf8Bytes(status, MessageJson.Default.Status)))
             return false;
@@ -276,7 +285,7 @@ internal sealed class SimulatedManager(uint number, string id, string node, int 
     {
         _inventory.Clear();
         var entries = new List<InventoryEntry>();
-        foreach (var result in _held)
+        foreach (var result in _held.Skip(_acknowledged))
             entries.Add(new InventoryEntry(result.Task.Header.Task, result.Task.Header.Attempt, HeldState.Finished));
         foreach (var waiting in _queue)
             entries.Add(new InventoryEntry(waiting.Header.Task, waiting.Header.Attempt, HeldState.Queued));

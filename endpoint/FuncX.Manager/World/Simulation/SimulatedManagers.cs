@@ -105,7 +105,7 @@ internal sealed class SimulatedManagers
             {
                 case FrameKind.Task:
                     var arguments = (header.Flags & FrameFlags.Segmented) != 0 ? body[sizeof(long)..] : body;
-                    manager.OnTask(new SimulatedTask(header, now, SimulatedTask.DurationOf(header.ContentType, arguments)), now, this);
+                    manager.OnTask(new SimulatedTask(header, arguments, now), now, this);
                     break;
                 case FrameKind.Cancel:
                     manager.OnCancel(header.Task, now, this);

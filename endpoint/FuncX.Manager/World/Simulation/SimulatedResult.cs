@@ -1,19 +1,29 @@
+using System.Diagnostics.CodeAnalysis;
 using FuncX.Wire;
 
 namespace FuncX.Manager.World.Simulation;
 
 /// <summary>A result that no Ack has covered.</summary>
-/// <param name="Task">What it answers.</param>
-/// <param name="Outcome">A value, or cancelled.</param>
-/// <param name="Started">Unix microseconds.</param>
-/// <param name="Ended">Unix microseconds.</param>
-/// <param name="Mark">That ends its batch; 0: it was not sent yet.</param>
-internal readonly record struct SimulatedResult(SimulatedTask Task, TaskOutcome Outcome, long Started, long Ended, ulong Mark)
+/// <param name="task">What it answers.</param>
+/// <param name="outcome">A value, or cancelled.</param>
+/// <param name="started">Unix microseconds.</param>
+/// <param name="ended">Unix microseconds.</param>
+internal struct SimulatedResult(in SimulatedTask task, TaskOutcome outcome, long started, long ended)
 {
-    public const int Bytes = FrameHeader.Size + ResultPrefix.Size;
+    public readonly SimulatedTask Task = task;
 
-    public void Write(Span<byte> output)
+    /// <summary>That ends its batch; 0: it was not sent yet.</summary>
+    public ulong Mark;
+
+    /// <summary>Of its frame.</summary>
+    public readonly int Bytes => FrameHeader.Size + ResultPrefix.Size + Value.Length;
+
+    [UnscopedRef]
+    private readonly ReadOnlySpan<byte> Value => outcome == TaskOutcome.Value ? Task.Value : default;
+
+    public readonly void Write(Span<byte> output)
     {
+        var type = Value.IsEmpty ? ContentType.None : Task.Header.ContentType;
         var header = Task.Header;
         header.Kind = FrameKind.Result;
         header.Flags = FrameFlags.None;
@@ -21,8 +31,9 @@ internal readonly record struct SimulatedResult(SimulatedTask Task, TaskOutcome 
         header.WalltimeMilliseconds = 0;
         header.DeadlineMicroseconds = 0;
         header.Priority = 0;
-        header.BodyLength = ResultPrefix.Size;
+        header.BodyLength = ResultPrefix.Size + Value.Length;
         header.Write(output);
-        new ResultPrefix { Outcome = Outcome, ManagerReceived = Task.Received, WorkerStarted = Started, WorkerEnded = Ended }.Write(output[FrameHeader.Size..]);
+        new ResultPrefix { Outcome = outcome, ContentType = type, ManagerReceived = Task.Received, WorkerStarted = started, WorkerEnded = ended }.Write(output[FrameHeader.Size..]);
+        Value.CopyTo(output[(FrameHeader.Size + ResultPrefix.Size)..]);
     }
 }
