@@ -67,6 +67,9 @@ internal struct ManagerRecord
 
     public readonly int Capacity => Workers * (1 + Ahead);
 
+    /// <summary>Its tasks are known to last no longer than what is sent ahead of them.</summary>
+    public readonly bool IsShort => Duration.Microseconds is > 0 and <= AheadMicroseconds;
+
     /// <summary>Tasks it holds that no worker of it can have begun.</summary>
     public readonly int Surplus => Math.Max(0, Tasks.Count - Workers);
 

@@ -98,7 +98,9 @@ internal sealed class ManagerTable(CoreSettings settings)
             return -1;
         ref var record = ref _records[manager];
         var room = (record.Room == ManagerRoom.FreeWorker ? record.Workers : record.Capacity) - record.InFlight;
-        share = Math.Clamp(queued / ring.Count, 1, room);
+        // Marks and acknowledgements cost as much for one task as for a hundred, and short tasks are done before spreading them would have gained anything.
+        var least = record.IsShort ? Math.Min(room, record.Workers) : 1;
+        share = Math.Clamp(queued / ring.Count, least, room);
         return manager;
     }
 

@@ -28,6 +28,26 @@ public sealed class EndpointCoreTests
         test.Turn().ShouldBeEmpty();
     }
 
+    [Theory]
+    [InlineData(1_000, 3)]
+    [InlineData(1_000_000, 1)]
+    public void Short_tasks_come_to_a_manager_as_many_as_it_has_workers_and_long_ones_to_all_alike(long microseconds, int together)
+    {
+        var test = new CoreUnderTest(Settings with { Prefetch = null, WorkersPerManager = 3 });
+        for (var manager = 0; manager < 3; manager++)
+        {
+            test.Manager($"m{manager}");
+            test.Task();
+        }
+
+        test.Turn();
+        for (var ticket = 0; ticket < 3; ticket++)
+            test.Result(ticket, ticket, (uint)ticket, microseconds);
+        for (var i = 0; i < 3; i++)
+            test.Task();
+        test.Turn().GroupBy(static sent => sent.Split(" to ")[1]).Select(static sent => sent.Count()).ShouldAllBe(count => count == together);
+    }
+
     [Fact]
     public void A_result_is_the_credit_for_the_next_task()
     {
