@@ -309,7 +309,7 @@ public sealed class EndpointLeaderTests
         }
     }
 
-    private static async Task<PlayedManager> LeaderAsync(EndpointHarness endpoint) => await DialAsync(endpoint, await endpoint.BlockAsync());
+    internal static async Task<PlayedManager> LeaderAsync(EndpointHarness endpoint) => await DialAsync(endpoint, await endpoint.BlockAsync());
 
     private static async Task<PlayedManager> DialAsync(EndpointHarness endpoint, (string Block, string Secret) block, string world = "w1")
     {
@@ -332,7 +332,7 @@ public sealed class EndpointLeaderTests
         }
     }
 
-    private static async Task<int> JoinAsync(PlayedManager leader, uint member)
+    internal static async Task<int> JoinAsync(PlayedManager leader, uint member)
     {
         await leader.MemberAsync($"m{member}", member);
         var (header, body) = await leader.ReadAsync(FrameKind.Welcome);

@@ -86,6 +86,8 @@ public sealed class Dispatcher : IEndpointEffects
     internal void OnTick()
     {
         var slow = Now >= _clock.NextSecond;
+        if (slow)
+            Managers.HearLeaders();
         Core.OnTick(Now, this);
         if (!slow)
             return;

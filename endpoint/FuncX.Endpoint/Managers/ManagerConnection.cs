@@ -49,6 +49,9 @@ internal sealed partial class ManagerConnection
     /// <summary>The manager at the other end, or those behind the leader there.</summary>
     public ConnectionMembers Members { get; } = new();
 
+    /// <summary>Something came on it since the last second. On the loop.</summary>
+    public bool Heard { get; set; }
+
     /// <summary>Who dialled. Set on the loop.</summary>
     public ManagerHello? Hello { get; set; }
 

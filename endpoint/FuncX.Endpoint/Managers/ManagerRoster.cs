@@ -79,10 +79,29 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
             OnGone(peer);
     }
 
+    /// <summary>A part of a large frame came.</summary>
     public void OnHeard(ManagerConnection connection)
     {
-        foreach (var peer in connection.Members.All)
+        connection.Heard = true;
+        if (connection.Members.Find(0) is { } peer)
             dispatcher.Core.OnHeard(peer.Number, dispatcher.Now);
+    }
+
+    /// <summary>
+    /// A leader watches its managers and says which are gone: whatever comes from it speaks for the others, which may have nothing to say, or wait behind what others say. Once a second.
+    /// </summary>
+    public void HearLeaders()
+    {
+        foreach (var connection in _connections)
+        {
+            if (connection.Heard && connection.Hello is { IsLeader: true })
+            {
+                foreach (var peer in connection.Members.All)
+                    dispatcher.Core.OnHeard(peer.Number, dispatcher.Now);
+            }
+
+            connection.Heard = false;
+        }
     }
 
     public void OnRoom(ManagerConnection connection)
@@ -245,6 +264,7 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
     {
         if (!_connections.Contains(connection))
             return;
+        connection.Heard = true;
         try
         {
             HandleFrames(connection, frames);
@@ -344,8 +364,6 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
                     OnGone(gone);
                 break;
             case FrameKind.Heartbeat:
-                // A leader watches its managers and says which are gone: it speaks for the others.
-                OnHeard(connection);
                 break;
             default:
                 // It was on its way when the endpoint, or the leader, gave its manager up: that one sends it again after its next hello.
