@@ -24,6 +24,12 @@ internal sealed record BenchSettings
     /// <summary>Metrics are on and read once a second, and a thousandth of the tasks is traced. Throughput of Python only.</summary>
     public bool Watched { get; init; }
 
+    /// <summary>Scale only: draws curves of strong and weak scaling.</summary>
+    public bool Grid { get; init; }
+
+    /// <summary>What launches MPI worlds: <c>mpirun</c> (Open MPI) or <c>mpiexec</c> (MPICH).</summary>
+    public string Launcher { get; init; } = "mpirun";
+
     public bool Wants(string figure) => Only is null || figure.StartsWith(Only, StringComparison.Ordinal);
 
     public int TasksOr(int full, int quick) => Tasks ?? (Quick ? quick : full);

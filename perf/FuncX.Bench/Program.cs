@@ -4,13 +4,14 @@ using FuncX.Bench.Engine;
 using FuncX.Bench.Footprint;
 using FuncX.Bench.Latency;
 using FuncX.Bench.Mpi;
+using FuncX.Bench.Scale;
 using FuncX.Bench.Store;
 using FuncX.Bench.Throughput;
 using FuncX.Configuration;
 
 // As sdk/README.md advises a program with hundreds of unary calls on their way. What is started does not inherit it.
 RuntimeEnvironment.Apply(("DOTNET_SYSTEM_BUFFERS_SHAREDARRAYPOOL_MAXARRAYSPERPARTITION", "512"));
-IBench[] benches = [new ThroughputBench(), new EngineBench(), new LatencyBench(), new StoreBench(), new FootprintBench(), new MpiBench()];
+IBench[] benches = [new ThroughputBench(), new EngineBench(), new LatencyBench(), new StoreBench(), new FootprintBench(), new MpiBench(), new ScaleBench()];
 
 var quick = new Option<bool>("--quick") { Description = "a small run: shows that it works, its figures mean little" };
 var json = new Option<bool>("--json") { Description = "the figures as one line of JSON, last" };
@@ -21,7 +22,10 @@ var workers = new Option<int>("--workers") { Description = "worker processes", D
 var kind = new Option<string>("--kind") { Description = "throughput: python, command or dotnet", DefaultValueFactory = static _ => "python" };
 kind.AcceptOnlyFromAmong("python", "command", "dotnet");
 var watched = new Option<bool>("--watched") { Description = "throughput of Python: with metrics on and read once a second, and a thousandth of the tasks traced" };
-var only = new Option<string?>("--only") { Description = "throughput: only figures whose name begins so, to profile one part" };
+var grid = new Option<bool>("--grid") { Description = "scale: the curves of strong and weak scaling, as CSV and PNG; takes most of an hour" };
+var launcher = new Option<string>("--launcher") { Description = "scale: mpirun (Open MPI) or mpiexec (MPICH)", DefaultValueFactory = static _ => "mpirun" };
+launcher.AcceptOnlyFromAmong("mpirun", "mpiexec");
+var only = new Option<string?>("--only") { Description = "throughput, scale: only figures whose name begins so, to profile one part" };
 
 var root = new RootCommand("Measures FuncX with its real processes; perf/README.md says what each figure is.");
 var list = new Command("list", "names the benches and what each needs");
@@ -36,7 +40,7 @@ all.SetAction((parsed, _) => RunAsync(benches, parsed));
 root.Add(all);
 foreach (var bench in benches)
 {
-    var command = new Command(bench.Name, bench.Needs) { quick, json, peers, tasks, runs, workers, only, kind, watched };
+    var command = new Command(bench.Name, bench.Needs) { quick, json, peers, tasks, runs, workers, only, kind, watched, grid, launcher };
     command.SetAction((parsed, _) => RunAsync([bench], parsed));
     root.Add(command);
 }
@@ -58,6 +62,8 @@ async Task<int> RunAsync(IBench[] chosen, ParseResult parsed)
         Workers = parsed.GetValue(workers),
         Only = parsed.GetValue(only),
         Watched = parsed.GetValue(watched),
+        Grid = parsed.GetValue(grid),
+        Launcher = parsed.GetValue(launcher) ?? "mpirun",
         Kind = parsed.GetValue(kind) ?? "python",
     };
     foreach (var bench in chosen)

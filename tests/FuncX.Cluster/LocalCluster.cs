@@ -165,7 +165,15 @@ public sealed class LocalCluster : IAsyncDisposable
             status.Dispose();
         }
 
-        foreach (var log in Directory.EnumerateFiles(DirectoryPath, "*.log", new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true }))
+        report.Append(TailsOf(DirectoryPath));
+        return report.ToString();
+    }
+
+    /// <summary>The last lines of every log below a directory.</summary>
+    public static string TailsOf(string directory)
+    {
+        var report = new StringBuilder();
+        foreach (var log in Directory.EnumerateFiles(directory, "*.log", new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true }))
         {
             using var stream = new FileStream(log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
             stream.Seek(-Math.Min(stream.Length, 6_000), SeekOrigin.End);

@@ -29,7 +29,11 @@ internal sealed class PlayedLink(IAsyncStreamReader<EndpointMessage> requests, I
 
     /// <summary>Sends tasks 0 .. count-1, each with an argument of at least <paramref name="bodyBytes"/>, and waits for every value.</summary>
     /// <returns>Tasks per second, from the first send to the last result.</returns>
-    public async Task<double> RunAsync(int count, int bodyBytes)
+    public async Task<double> RunAsync(int count, int bodyBytes) => count / (await RunAsync(new PlayedTasks(count) { BodyBytes = bodyBytes }, TimeSpan.FromMinutes(5))).TotalSeconds;
+
+    /// <summary>Sends tasks and waits for every value.</summary>
+    /// <returns>From the first send to the last result.</returns>
+    public async Task<TimeSpan> RunAsync(PlayedTasks tasks, TimeSpan within)
     {
         if (!_introduced)
         {
@@ -41,13 +45,13 @@ internal sealed class PlayedLink(IAsyncStreamReader<EndpointMessage> requests, I
             await WriteAsync(new ServiceMessage { Owner = new LinkOwner { Number = 1, Owner = "bench" } });
         }
 
-        var run = new Run(count, bodyBytes);
+        var run = new Run(tasks);
         _run = run;
         var clock = Stopwatch.StartNew();
-        for (var next = 0; next < count;)
+        for (var next = 0; next < run.Count;)
         {
-            var length = Fill(run, ref next, out var tasks);
-            if (tasks == 0)
+            var length = Fill(run, ref next, out var filled);
+            if (filled == 0)
             {
                 await _creditCame.WaitAsync();
                 continue;
@@ -57,8 +61,8 @@ internal sealed class PlayedLink(IAsyncStreamReader<EndpointMessage> requests, I
             await WriteAsync(new ServiceMessage { Tasks = new LinkTasks { Frames = UnsafeByteOperations.UnsafeWrap(_message.AsMemory(0, length)) } });
         }
 
-        await run.Done.Task.WaitAsync(TimeSpan.FromMinutes(5));
-        return count / clock.Elapsed.TotalSeconds;
+        await run.Done.Task.WaitAsync(within);
+        return clock.Elapsed;
     }
 
     /// <summary>Reads until the endpoint goes away.</summary>
@@ -141,39 +145,45 @@ internal sealed class PlayedLink(IAsyncStreamReader<EndpointMessage> requests, I
     }
 
     /// <summary>One run: its frames, and what has come back of it.</summary>
-    private sealed class Run(int count, int bodyBytes)
+    private sealed class Run
     {
         private readonly BatchId _batch = ServiceApi.NewBatch();
-        private readonly byte[] _padding = Encoding.ASCII.GetBytes(new string('x', bodyBytes));
-        private readonly bool[] _seen = new bool[count];
-        private int _left = count;
+        private readonly PlayedTasks _tasks;
+        private readonly byte[] _opening;
+        private readonly byte[] _closing;
+        private readonly int _valueFrom;
+        private readonly long _atLeast;
+        private readonly bool[] _seen;
+        private int _left;
+
+        public Run(PlayedTasks tasks)
+        {
+            // [NUMBER] or ["NUMBER xxxx"], of which the first argument comes back, or [SECONDS,NUMBER], which comes back as it is.
+            _tasks = tasks;
+            _opening = Encoding.ASCII.GetBytes(tasks.Opening);
+            _closing = Encoding.ASCII.GetBytes(tasks.Closing);
+            _valueFrom = tasks.Opening.Length - (tasks.Seconds is null ? 1 : 0);
+            // Two clocks: a worker waits by one that is never set, and tells the time by one that may be.
+            _atLeast = (long)((tasks.Seconds ?? 0) * 1e6 * 0.999);
+            _seen = new bool[tasks.Count];
+            _left = tasks.Count;
+        }
 
         public int Count => _seen.Length;
 
         public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         /// <summary>At most so many bytes.</summary>
-        public int FrameBytes(int _) => FrameHeader.Size + 16 + (_padding.Length == 0 ? 0 : _padding.Length + 2);
+        public int FrameBytes(int _) => FrameHeader.Size + 16 + _opening.Length + _closing.Length;
 
-        // [NUMBER] or ["NUMBER xxxx"]
         public int Write(Span<byte> output, int number)
         {
             var body = output[FrameHeader.Size..];
-            var at = 0;
-            body[at++] = (byte)'[';
-            if (_padding.Length > 0)
-                body[at++] = (byte)'"';
-            Utf8Formatter.TryFormat(number, body[at..], out var written);
-            at += written;
-            if (_padding.Length > 0)
-            {
-                body[at++] = (byte)' ';
-                _padding.CopyTo(body[at..]);
-                at += _padding.Length;
-                body[at++] = (byte)'"';
-            }
-
-            body[at++] = (byte)']';
+            _opening.CopyTo(body);
+            Utf8Formatter.TryFormat(number, body[_opening.Length..], out var digits);
+            var at = _opening.Length + digits;
+            _closing.CopyTo(body[at..]);
+            at += _closing.Length;
             new FrameHeader
             {
                 BodyLength = at,
@@ -201,10 +211,10 @@ internal sealed class PlayedLink(IAsyncStreamReader<EndpointMessage> requests, I
                 var prefix = ResultPrefix.Read(body, body.Length);
                 var number = (int)header.Task.Index;
                 var value = body[ResultPrefix.Size..];
-                if (_padding.Length > 0)
-                    value = value[1..];
-                if (prefix.Outcome != TaskOutcome.Value || !Utf8Parser.TryParse(value, out int answer, out _) || answer != number || _seen[number])
+                if (prefix.Outcome != TaskOutcome.Value || value.Length < _valueFrom || !Utf8Parser.TryParse(value[_valueFrom..], out int answer, out _) || answer != number || _seen[number])
                     throw new InvalidDataException($"task {number} ended as {prefix.Outcome} with {Encoding.UTF8.GetString(value[..Math.Min(value.Length, 200)])}{(_seen[number] ? " for the second time" : "")}");
+                if (prefix.WorkerEnded - prefix.WorkerStarted < _atLeast)
+                    throw new InvalidDataException($"task {number} took {prefix.WorkerEnded - prefix.WorkerStarted} us instead of {_tasks.Seconds} s");
                 _seen[number] = true;
                 _left--;
             }

@@ -44,16 +44,21 @@ internal sealed class Report(string bench)
         notes = _notes,
     });
 
-    /// <summary>Appends a line per figure to <c>perf/results/BENCH.csv</c> of the source tree, when there is one.</summary>
-    public void Save()
+    /// <summary><c>perf/results</c> of the source tree; null when there is none.</summary>
+    public static string? ResultsDirectory()
     {
         var root = new DirectoryInfo(AppContext.BaseDirectory);
         while (root is not null && !File.Exists(Path.Combine(root.FullName, "FuncX.sln")))
             root = root.Parent;
-        if (root is null)
+        return root is null ? null : Directory.CreateDirectory(Path.Combine(root.FullName, "perf", "results")).FullName;
+    }
+
+    /// <summary>Appends a line per figure to <c>perf/results/BENCH.csv</c> of the source tree, when there is one.</summary>
+    public void Save()
+    {
+        if (ResultsDirectory() is not { } directory)
             return;
-        var directory = Directory.CreateDirectory(Path.Combine(root.FullName, "perf", "results"));
-        var path = Path.Combine(directory.FullName, $"{bench}.csv");
+        var path = Path.Combine(directory, $"{bench}.csv");
         if (!File.Exists(path))
             File.WriteAllText(path, "time,version,figure,value\n");
         var now = DateTime.UtcNow.ToString("s", CultureInfo.InvariantCulture);

@@ -1,0 +1,85 @@
+using System.Globalization;
+
+namespace FuncX.Bench.Scale;
+
+/// <summary>Up to a million simulated workers behind one endpoint over MPI.</summary>
+internal sealed class ScaleBench : IBench
+{
+    /// <summary>The paper's largest run: so many workers, ten tasks each.</summary>
+    private const int PaperWorkers = 131_072;
+    private const int PaperTasks = 10 * PaperWorkers;
+
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
+
+    public string Name => "scale";
+
+    public string Needs => "1,024 to 1,048,576 simulated workers on 16 ranks, through endpoint, TLS, leader and MPI; mpirun.openmpi or mpiexec.hydra (--launcher)";
+
+    public async Task RunAsync(BenchSettings settings, Report report)
+    {
+        if (settings.Grid)
+        {
+            await ScaleGrid.RunAsync(settings, report);
+            return;
+        }
+
+        var (few, paper, many) = settings.Quick ? (1_024, 2_048, 4_096) : (1_024, PaperWorkers, 1_048_576);
+        var (fewRate, fewBytes) = await RateAsync(settings, report, few, settings.TasksOr(PaperTasks, 20_000));
+        if (settings.Wants("seconds"))
+            await PaperAsync(settings, report, paper, settings.TasksOr(PaperTasks, 20_000));
+        if (settings.Wants("rate") || settings.Wants("bytes"))
+        {
+            var (manyRate, manyBytes) = await RateAsync(settings, report, many, settings.TasksOr(2 * many, 20_000));
+            report.Figure("rate_1m_over_1k", manyRate / fewRate);
+            report.Figure("bytes_per_manager", (double)(manyBytes - fewBytes) / ((many - few) / ScaleSystem.WorkersPerManager));
+        }
+
+        if (settings.Wants("service"))
+            report.Figure("service_tasks_per_s", await ServiceRun.MeasureAsync(settings, report, paper / ScaleSystem.WorkersPerManager, settings.TasksOr(PaperTasks, 20_000)));
+    }
+
+    // The rate of no-ops, and the endpoint's memory before any task.
+    private static async Task<(double Rate, long Bytes)> RateAsync(BenchSettings settings, Report report, int workers, int tasks)
+    {
+        await using var system = await ScaleSystem.StartAsync(settings.Launcher, workers / ScaleSystem.WorkersPerManager);
+        // What managers say of themselves at first has come, and a heartbeat or two.
+        await Task.Delay(TimeSpan.FromSeconds(settings.Quick ? 1 : 10));
+        var bytes = system.EndpointBytes;
+        var rates = await NoOpsAsync(report, system, workers, tasks, settings.RunsOr(3));
+        report.Note(string.Create(CultureInfo.InvariantCulture, $"{workers:#,0} workers: endpoint {bytes / 1e6:0.0} MB before any task; {system.Sockets()} connections at its port"));
+        return (Median.Of(rates), bytes);
+    }
+
+    private static async Task PaperAsync(BenchSettings settings, Report report, int workers, int tasks)
+    {
+        await using var system = await ScaleSystem.StartAsync(settings.Launcher, workers / ScaleSystem.WorkersPerManager);
+        await Processes.DescribeAsync(null, system.Endpoint, report);
+        var runs = settings.RunsOr(3);
+        var rates = await NoOpsAsync(report, system, workers, tasks, runs);
+        report.Figure("seconds_131072_noop", tasks / Median.Of(rates));
+        var (fewest, most) = await system.FramesPerRankAsync((runs + 1L) * tasks);
+        report.Note(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{workers:#,0} workers as {workers / ScaleSystem.WorkersPerManager:#,0} managers on {ScaleSystem.Ranks} ranks under {settings.Launcher}: {fewest:#,0} to {most:#,0} frames of tasks and results over MPI per rank; {system.Sockets()} connections at the endpoint's port"));
+        var seconds = await system.RunAsync(10 * workers, settings.Quick ? 0.1 : 1, s_patience);
+        report.Figure("seconds_131072_1s", seconds);
+        report.Note(string.Create(CultureInfo.InvariantCulture, $"{10 * workers:#,0} tasks of {(settings.Quick ? "0.1 s" : "a second")} on {workers:#,0} workers: {seconds:0.00} s"));
+    }
+
+    // The rates of no-ops; the first run is not counted: until then the runtime compiles.
+    private static async Task<IReadOnlyList<double>> NoOpsAsync(Report report, ScaleSystem system, int workers, int tasks, int runs)
+    {
+        var rates = new List<double>();
+        for (var run = 0; run <= runs; run++)
+        {
+            var before = Processes.Cpu(null, system.Endpoint);
+            var seconds = await system.RunAsync(tasks, 0, s_patience);
+            var (cost, each) = Processes.PerTask(before, Processes.Cpu(null, system.Endpoint), tasks);
+            report.Print(string.Create(CultureInfo.InvariantCulture, $"{workers:#,0} workers, run {run}: {tasks:#,0} no-ops in {seconds:0.00} s, {tasks / seconds:#,0}/s, {cost:0.00} us of processor each ({each})"));
+            if (run > 0)
+                rates.Add(tasks / seconds);
+        }
+
+        return rates;
+    }
+}

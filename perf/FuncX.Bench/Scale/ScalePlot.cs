@@ -1,0 +1,45 @@
+using System.Globalization;
+using ScottPlot;
+using ScottPlot.TickGenerators;
+
+namespace FuncX.Bench.Scale;
+
+/// <summary>Draws curves over the number of workers, both axes logarithmic, with published figures as points.</summary>
+internal static class ScalePlot
+{
+    private const int Width = 1000;
+    private const int Height = 700;
+
+    public static void Save(string path, string title, IReadOnlyList<ScalePoint> points)
+    {
+        using var plot = new Plot();
+        foreach (var curve in points.GroupBy(static point => point.Curve.Name))
+        {
+            var line = plot.Add.Scatter(curve.Select(static point => Math.Log10(point.Workers)).ToArray(), curve.Select(static point => Math.Log10(point.Seconds!.Value)).ToArray());
+            line.LegendText = curve.First().Curve.ToString();
+            var published = curve.First().Curve.Published;
+            if (published.Length == 0)
+                continue;
+            var marks = plot.Add.ScatterPoints(published.Select(static point => Math.Log10(point.Workers)).ToArray(), published.Select(static point => Math.Log10(point.Seconds)).ToArray());
+            marks.MarkerShape = MarkerShape.OpenSquare;
+            marks.MarkerSize = 12;
+            marks.Color = line.Color;
+            marks.LegendText = $"{curve.Key}, published by funcX (2022)";
+        }
+
+        plot.Axes.Bottom.TickGenerator = Powers();
+        plot.Axes.Left.TickGenerator = Powers();
+        plot.XLabel("workers");
+        plot.YLabel("seconds");
+        plot.Title(title);
+        plot.ShowLegend(Alignment.UpperLeft);
+        plot.SavePng(path, Width, Height);
+    }
+
+    private static NumericAutomatic Powers() => new()
+    {
+        IntegerTicksOnly = true,
+        LabelFormatter = static power => Math.Pow(10, power).ToString("#,0.###", CultureInfo.InvariantCulture),
+        MinorTickGenerator = new LogMinorTickGenerator(),
+    };
+}

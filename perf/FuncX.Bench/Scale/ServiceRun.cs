@@ -1,0 +1,53 @@
+using System.Diagnostics;
+using System.Globalization;
+using FuncX.Client;
+
+namespace FuncX.Bench.Scale;
+
+/// <summary>The run of simulated no-ops through client and durable service.</summary>
+internal static class ServiceRun
+{
+    // Never called: the workers are simulated.
+    private const string Source = "def wait(seconds):\n    return [seconds]\n";
+
+    /// <summary>Tasks per second, from the first argument to the last value.</summary>
+    public static async Task<double> MeasureAsync(BenchSettings settings, Report report, int managers, int tasks)
+    {
+        await using var cluster = await LocalCluster.StartServiceAsync();
+        await cluster.AddEndpointAsync(ScaleSystem.Options(settings.Launcher, managers));
+        await cluster.WaitOnlineAsync(managers);
+        await Processes.DescribeAsync(cluster.Service, cluster.Endpoint, report);
+        var token = (await File.ReadAllTextAsync(cluster.Service.AdminTokenFile)).Trim();
+        var function = new FunctionId(await cluster.Api.RegisterAsync(Source, "wait"));
+        await using var client = new FuncXClient(new Uri(cluster.Service.Address), token);
+        var rates = new List<double>();
+        for (var run = 0; run <= settings.RunsOr(3); run++)
+        {
+            var before = Processes.Cpu(cluster.Service, cluster.Endpoint);
+            var rate = await MapAsync(client, function, new EndpointId(cluster.EndpointId), tasks);
+            var (cost, each) = Processes.PerTask(before, Processes.Cpu(cluster.Service, cluster.Endpoint), tasks);
+            report.Print(string.Create(CultureInfo.InvariantCulture, $"through the service, run {run}: {tasks:#,0} no-ops, {rate:#,0}/s, {cost:0.00} us of processor each ({each})"));
+            if (run > 0)
+                rates.Add(rate);
+        }
+
+        return Median.Of(rates);
+    }
+
+    // A simulated worker waits for no negative time, and answers with all of its arguments.
+    private static async Task<double> MapAsync(FuncXClient client, FunctionId function, EndpointId endpoint, int count)
+    {
+        var seen = new bool[count];
+        var left = count;
+        var clock = Stopwatch.StartNew();
+        await foreach (var value in client.MapAsync<int, int[]>(function, endpoint, Enumerable.Range(1, count).Select(static i => -i), new MapOptions { Ordered = false }))
+        {
+            if (value is not [< 0 and var negative] || -negative > count || seen[-negative - 1])
+                throw new InvalidDataException($"a no-op gave [{string.Join(',', value)}]");
+            seen[-negative - 1] = true;
+            left--;
+        }
+
+        return left == 0 ? count / clock.Elapsed.TotalSeconds : throw new InvalidDataException($"{left} of {count} no-ops gave no value");
+    }
+}
