@@ -42,6 +42,8 @@ internal sealed class EndpointHarness : IAsyncDisposable
 
     public EndpointLoop Loop => _app.Services.GetRequiredService<EndpointLoop>();
 
+    public BlockSupervisor Blocks => _app.Services.GetRequiredService<BlockSupervisor>();
+
     public DispatchLifetime Lifetime => _app.Services.GetRequiredService<DispatchLifetime>();
 
     public PlayedProvider Provider => (PlayedProvider)_app.Services.GetRequiredService<IBlockProvider>();
