@@ -80,6 +80,11 @@ public static class ProcessTable
         return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
     }
 
+    /// <summary>A variable of the environment that a process was started with; null when it has none of that name, or has ended.</summary>
+    public static string? Variable(int pid, string name) => Encoding.UTF8.GetString(ReadBytes($"/proc/{pid}/environ"))
+        .Split('\0')
+        .FirstOrDefault(variable => variable.StartsWith(name + "=", StringComparison.Ordinal))?[(name.Length + 1)..];
+
     internal static byte[] ReadBytes(string path)
     {
         try

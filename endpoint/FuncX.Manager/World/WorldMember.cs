@@ -40,6 +40,7 @@ internal sealed class WorldMember : IWorldPart
     private Memory<byte> _rest;
     private long _period = s_firstPeriod;
     private long _helloAt = long.MaxValue;
+    private long _lookedAt = NodeTimer.Now;
     private string _refused = "";
     private bool _hasOutput;
     private bool _nodeEnded;
@@ -147,6 +148,10 @@ internal sealed class WorldMember : IWorldPart
     {
         if (_leader.MaySend && (_leader.OwesCredit || now - _leader.SentAt > _period * 9 / 10))
             _leader.Send(WorldTag.BeatUp);
+        // This process may have been stopped itself: what its leader sent meanwhile has not been looked at yet.
+        if (now - _lookedAt > 2 * _period)
+            _leader.HeardAt = now;
+        _lookedAt = now;
         if (now - _leader.HeardAt > _patience)
             _thread.End(NoLeader, $"rank {_thread.Mpi.World.Rank} has heard nothing of its leader for {(now - _leader.HeardAt) / 1_000_000} s (at most {_patience / 1_000_000} s)");
     }

@@ -1,0 +1,180 @@
+using System.Diagnostics;
+using FuncX.Tests.Integration.Harness;
+
+namespace FuncX.Tests.Integration.Blocks;
+
+/// <summary>
+/// Each process of a block of MPI worlds is killed or stopped while calls run. Every call has one outcome, its value; the world that was not hit keeps its processes and runs nothing again; the one
+/// that was hit is back by itself.
+/// </summary>
+[Trait(Beside.Name, Beside.Suites)]
+public sealed class WorldFaultsTests
+{
+    private const int RanksOfWorld = 2;
+    private const int Calls = 80;
+    private const int Milliseconds = 100;
+
+    [Theory]
+    [InlineData("mpirun")]
+    [LongData("mpiexec")]
+    public Task Whoever_is_killed_or_stands_still_every_call_has_its_value_and_the_other_world_goes_on(string launcher) => RunAsync(launcher, async cluster =>
+    {
+        await KillAsync(cluster, "rank", hit: 0, static world => world.Ranks[1]);
+        await KillAsync(cluster, "leader", hit: 1, static world => world.Leader);
+        await KillAsync(cluster, "launcher", hit: 0, static world => world.Launcher);
+        await StopRankAsync(cluster);
+        await KillAgentAsync(cluster);
+    });
+
+    [Theory]
+    [InlineData("mpiexec")]
+    [LongData("mpirun")]
+    public Task A_killed_endpoint_has_its_worlds_back_on_another_port_with_what_they_held_and_a_stranger_on_the_old_one_hears_nothing(string launcher) => RunAsync(launcher, async cluster =>
+    {
+        var worlds = await WorldsAsync(cluster);
+        var agent = RunningWorld.AgentOf(cluster);
+        var blocks = await BlocksAsync(cluster);
+        var port = cluster.Endpoint.Port;
+        var work = await WorldWork.BeginAsync(cluster, "held", 60, Milliseconds);
+        await work.RunsOnAsync(worlds);
+
+        await cluster.Endpoint.KillAsync();
+        using var stranger = Stranger.On(port);
+        await Eventually.TrueAsync(() => work.Executions().All(static execution => execution.Ended), "what had begun ends while the endpoint is dead");
+        // The agent and both leaders.
+        await Eventually.TrueAsync(() => stranger.Dialled >= 6, "whoever looks for the endpoint finds a stranger", seen: () => $"dialled {stranger.Dialled} times");
+        var held = work.Executions();
+        await cluster.Endpoint.StartAsync();
+
+        cluster.Endpoint.Port.ShouldNotBe(port);
+        // What waited at the endpoint is handed to the next one as a new attempt; what was with the ranks is not.
+        var attempts = await work.FinishAsync();
+        held.ShouldNotBeEmpty();
+        held.ShouldAllBe(execution => attempts[execution.Call] == 1);
+        stranger.Heard.ShouldBe(0, "a stranger was told something");
+        foreach (var who in (string[])["--block", "leader"])
+            Log(cluster).ShouldContain(line => line.Contains(who, StringComparison.Ordinal) && line.Contains("it is not the endpoint that wrote that file", StringComparison.Ordinal), $"nothing of {who}");
+        work.Executions().CountBy(static execution => execution.Call).ShouldAllBe(static call => call.Value == 1);
+        await SaysAsync(cluster, 2);
+        (await BlocksAsync(cluster)).ShouldBe(blocks, "the block was to be adopted, and no second one asked for");
+        RunningWorld.AgentOf(cluster).ShouldBe(agent);
+        ShouldBeSame(await WorldsAsync(cluster), worlds);
+    });
+
+    private static Task RunAsync(string launcher, Func<LocalCluster, Task> body) => Scenario.RunAsync(
+        new EndpointOptions
+        {
+            Nodes = 2 * RanksOfWorld,
+            WorkersPerNode = 1,
+            Transport = "mpi",
+            MoreYaml = $"launcher: {{type: {launcher}, ranks_per_world: {RanksOfWorld}}}",
+        },
+        async cluster =>
+        {
+            await cluster.WaitOnlineAsync(2 * RanksOfWorld);
+            await body(cluster);
+        });
+
+    private static async Task KillAsync(LocalCluster cluster, string name, int hit, Func<RunningWorld, ProcessIdentity> victim)
+    {
+        var worlds = await WorldsAsync(cluster);
+        var work = await WorldWork.BeginAsync(cluster, name, Calls, Milliseconds);
+        await work.RunsOnAsync(worlds);
+        var at = ServiceApi.NowMicroseconds() * 1000;
+
+        victim(worlds[hit]).Kill().ShouldBeTrue();
+
+        OthersRanNothingAgain(work, worlds[1 - hit], at, await work.FinishAsync(), name);
+        var back = await WorldsAsync(cluster, now => !now[hit].IsSameAs(worlds[hit]));
+        ShouldBeSame([back[1 - hit]], [worlds[1 - hit]]);
+        await GoneAsync(worlds[hit], name);
+        await SaysAsync(cluster, 2);
+    }
+
+    // Longer than a rank lives without hearing its leader: its own standstill is no silence of the leader's. Its worker is not stopped: what that has computed meanwhile comes when the rank
+    // goes on, as late results of tasks that have run elsewhere.
+    private static async Task StopRankAsync(LocalCluster cluster)
+    {
+        const string Name = "stopped";
+        var worlds = await WorldsAsync(cluster);
+        var stopped = worlds[1].Ranks[1];
+        var work = await WorldWork.BeginAsync(cluster, Name, Calls, Milliseconds);
+        await work.RunsOnAsync(worlds);
+        var at = ServiceApi.NowMicroseconds() * 1000;
+        stopped.Stop().ShouldBeTrue();
+        var clock = Stopwatch.StartNew();
+        try
+        {
+            OthersRanNothingAgain(work, worlds[0], at, await work.FinishAsync(), Name);
+            await Eventually.TrueAsync(() => clock.Elapsed > TimeSpan.FromSeconds(11), "the rank has been stopped for longer than it would live without a leader");
+        }
+        finally
+        {
+            stopped.Continue();
+        }
+
+        await Eventually.TrueAsync(() => Log(cluster).Any(static line => line.Contains("is heard again", StringComparison.Ordinal)), "the leader hears the rank again");
+        (await cluster.Api.GroupAsync(Name)).Done.ShouldBe(Calls);
+        ShouldBeSame(await WorldsAsync(cluster), worlds);
+        // Its manager is given work again.
+        var more = await WorldWork.BeginAsync(cluster, "continued", Calls, Milliseconds);
+        await more.RunsOnAsync(worlds);
+        await more.FinishAsync();
+    }
+
+    // With the agent its worlds end, and so the block: another takes its place.
+    private static async Task KillAgentAsync(LocalCluster cluster)
+    {
+        var worlds = await WorldsAsync(cluster);
+        var agent = RunningWorld.AgentOf(cluster);
+        var work = await WorldWork.BeginAsync(cluster, "agent", Calls, Milliseconds);
+        await work.RunsOnAsync(worlds);
+
+        agent.Kill().ShouldBeTrue();
+
+        (await work.FinishAsync()).Values.ShouldContain(static attempts => attempts > 1, "nothing was lost: nothing was shown");
+        await WorldsAsync(cluster, now => now.Zip(worlds).All(static pair => !pair.First.IsSameAs(pair.Second)));
+        foreach (var world in worlds)
+            await GoneAsync(world, "agent");
+        RunningWorld.AgentOf(cluster).ShouldNotBe(agent);
+    }
+
+    private static void OthersRanNothingAgain(WorldWork work, RunningWorld other, long at, IReadOnlyDictionary<int, uint> attempts, string name)
+    {
+        var there = work.Executions().Where(execution => other.Ranks.Any(execution.IsBelow)).ToList();
+        there.CountBy(static execution => execution.Call).ShouldAllBe(static call => call.Value == 1, $"{name}: a call ran twice in the world that was not hit");
+        foreach (var execution in there.Where(execution => execution.Began < at))
+            attempts[execution.Call].ShouldBe(1u, $"{name}: call {execution.Call} was at work in the world that was not hit");
+        attempts.Values.ShouldContain(static count => count > 1, $"{name}: nothing was lost, so nothing was shown");
+    }
+
+    private static async Task<IReadOnlyList<RunningWorld>> WorldsAsync(LocalCluster cluster, Func<IReadOnlyList<RunningWorld>, bool>? are = null)
+    {
+        IReadOnlyList<RunningWorld> worlds = [];
+        await Eventually.TrueAsync(
+            () => (worlds = RunningWorld.Of(cluster, RanksOfWorld)).Count == 2 && (are is null || are(worlds)), "two worlds run", seen: () => string.Join("; ", worlds));
+        return worlds;
+    }
+
+    private static void ShouldBeSame(IReadOnlyList<RunningWorld> now, IReadOnlyList<RunningWorld> before) =>
+        now.SelectMany(static world => world.Processes).ShouldBe(before.SelectMany(static world => world.Processes), "a world that was not hit has other processes");
+
+    private static Task GoneAsync(RunningWorld world, string name) => Eventually.TrueAsync(
+        () => !world.Processes.Any(static process => process.IsAlive), $"{name}: nothing is left of the world that was hit", seen: () => string.Join(", ", world.Processes.Where(static process => process.IsAlive)));
+
+    private static Task SaysAsync(LocalCluster cluster, int running) => Eventually.TrueAsync(
+        async () =>
+        {
+            using var status = await cluster.Endpoint.StatusAsync();
+            return status?.RootElement.GetProperty("dispatch").GetProperty("worlds_running").GetInt32() == running;
+        },
+        $"the endpoint says that {running} worlds run");
+
+    private static async Task<string> BlocksAsync(LocalCluster cluster)
+    {
+        using var status = await cluster.Endpoint.StatusAsync();
+        return string.Join(' ', status!.RootElement.GetProperty("blocks").EnumerateArray().Select(static block => $"{block.GetProperty("block")} {block.GetProperty("job")}"));
+    }
+
+    private static List<string> Log(LocalCluster cluster) => [.. Directory.EnumerateFiles(cluster.Endpoint.StateDirectory, "node-*.log", SearchOption.AllDirectories).SelectMany(File.ReadLines)];
+}
