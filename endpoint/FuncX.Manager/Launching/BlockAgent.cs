@@ -218,7 +218,12 @@ internal sealed unsafe class BlockAgent
                 _ = Libc.Kill(pid, Libc.SIGTERM);
         }
 
-        void OnExited(int code) => OnEnded(world, code == 0 ? "" : code > 0 ? $"exit code {code}" : $"signal {-code}");
+        void OnExited(int code)
+        {
+            if (code < 0 && _launchers.TryGetValue(world, out var pid))
+                OpenMpiSession.Remove(pid, FileOwnership.CurrentUser, NodeEnvironment.Value(environment, "TMPDIR") is { Length: > 0 } temporary ? temporary : "/tmp");
+            OnEnded(world, code == 0 ? "" : code > 0 ? $"exit code {code}" : $"signal {-code}");
+        }
     }
 
     private void OnEnded(World world, string how)

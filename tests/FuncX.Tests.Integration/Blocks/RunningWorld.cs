@@ -39,6 +39,16 @@ internal sealed record RunningWorld(string Name, ProcessIdentity Launcher, IRead
     /// <summary>The agent of the one block.</summary>
     public static ProcessIdentity AgentOf(LocalCluster cluster) => cluster.Endpoint.Managers().Single(static entry => entry.Arguments.Contains("--block")).Identity;
 
+    /// <summary>What the launcher and the ranks keep on the machine, that could be left there: Open MPI's session, and shared memory that has a name.</summary>
+    public IReadOnlyList<string> Files() =>
+    [
+        .. Directory.EnumerateDirectories(Path.GetTempPath(), "ompi.*").Select(sessions => Path.Combine(sessions, $"pid.{Launcher.Pid}")).Where(Directory.Exists),
+        .. Ranks.SelectMany(static rank => File.ReadLines($"/proc/{rank.Pid}/maps"))
+            .Select(static line => line.IndexOf("/dev/shm/", StringComparison.Ordinal) is var at and >= 0 ? line[at..] : "")
+            .Where(File.Exists)
+            .Distinct(),
+    ];
+
     public bool IsSameAs(RunningWorld other) => Processes.SequenceEqual(other.Processes);
 
     private static bool IsLauncher(IReadOnlyList<string> arguments) => Path.GetFileName(arguments[0]).StartsWith("mpi", StringComparison.Ordinal);

@@ -59,6 +59,12 @@ public sealed class WorldFaultsTests
         (await BlocksAsync(cluster)).ShouldBe(blocks, "the block was to be adopted, and no second one asked for");
         RunningWorld.AgentOf(cluster).ShouldBe(agent);
         ShouldBeSame(await WorldsAsync(cluster), worlds);
+
+        var files = worlds.SelectMany(static world => world.Files()).ToList();
+        if (launcher == "mpirun")
+            files.ShouldNotBeEmpty("Open MPI keeps a session and shared memory");
+        await cluster.Endpoint.StopAsync();
+        files.ShouldAllBe(static file => !Path.Exists(file), "a stopped endpoint's launchers have left files");
     });
 
     private static Task RunAsync(string launcher, Func<LocalCluster, Task> body) => Scenario.RunAsync(
@@ -80,6 +86,7 @@ public sealed class WorldFaultsTests
         var worlds = await WorldsAsync(cluster);
         var work = await WorldWork.BeginAsync(cluster, name, Calls, Milliseconds);
         await work.RunsOnAsync(worlds);
+        var files = worlds[hit].Files();
         var at = ServiceApi.NowMicroseconds() * 1000;
 
         victim(worlds[hit]).Kill().ShouldBeTrue();
@@ -88,6 +95,7 @@ public sealed class WorldFaultsTests
         var back = await WorldsAsync(cluster, now => !now[hit].IsSameAs(worlds[hit]));
         ShouldBeSame([back[1 - hit]], [worlds[1 - hit]]);
         await GoneAsync(worlds[hit], name);
+        await Eventually.TrueAsync(() => !files.Any(Path.Exists), $"{name}: no file is left of the world that was hit", seen: () => string.Join(", ", files.Where(Path.Exists)));
         await SaysAsync(cluster, 2);
     }
 

@@ -1,0 +1,49 @@
+using System.Globalization;
+
+namespace FuncX.Manager.Launching;
+
+/// <summary>
+/// What an mpirun of Open MPI keeps on its node, and leaves there when it is killed: a session directory, and a file of 4 MiB of shared memory for each rank.
+/// A killed one cannot remove them, and /dev/shm is the node's memory.
+/// </summary>
+internal static class OpenMpiSession
+{
+    /// <summary>Removes what the mpirun with this process id, which has ended, has left of the current user's.</summary>
+    /// <param name="temporary">Where sessions lie: TMPDIR of the mpirun.</param>
+    /// <param name="shared">Where shared memory lies.</param>
+    public static void Remove(int pid, uint user, string temporary, string shared = "/dev/shm")
+    {
+        try
+        {
+            // ompi.HOST.UID/pid.PID (orte_session_dir of Open MPI 4)
+            foreach (var sessions in Directory.EnumerateDirectories(temporary, $"ompi.*.{user.ToString(CultureInfo.InvariantCulture)}"))
+            {
+                var session = Path.Combine(sessions, $"pid.{pid.ToString(CultureInfo.InvariantCulture)}");
+                if (!Directory.Exists(session))
+                    continue;
+                if (FamilyOf(Path.Combine(session, "contact.txt")) is { } family && Directory.Exists(shared))
+                {
+                    // Jobs of the family count from 1; an mpirun without MPI_Comm_spawn has one.
+                    foreach (var segment in Directory.EnumerateFiles(shared, $"vader_segment.*.{user.ToString(CultureInfo.InvariantCulture)}.{(family + 1).ToString("x", CultureInfo.InvariantCulture)}.*"))
+                        File.Delete(segment);
+                }
+
+                Directory.Delete(session, recursive: true);
+            }
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            // The ranks that end at the same time remove some of it themselves.
+        }
+    }
+
+    // Begins with the family's number and ".0;": 118489088.0;tcp://...
+    private static uint? FamilyOf(string contact)
+    {
+        if (!File.Exists(contact))
+            return null;
+        var text = File.ReadAllText(contact);
+        var dot = text.IndexOf('.', StringComparison.Ordinal);
+        return dot > 0 && uint.TryParse(text.AsSpan(0, dot), NumberStyles.None, CultureInfo.InvariantCulture, out var family) ? family : null;
+    }
+}

@@ -1,0 +1,46 @@
+using FuncX.Manager.Launching;
+using Shouldly;
+using Xunit;
+
+namespace FuncX.Tests.Manager;
+
+public sealed class OpenMpiSessionTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("funcx-session-").FullName;
+
+    [Fact]
+    public void What_a_killed_mpirun_has_left_is_removed_and_nothing_else()
+    {
+        // As Open MPI 4.1.4 leaves it.
+        string[] kept =
+        [
+            "tmp/ompi.vm.0/pid.25823/contact.txt", "tmp/ompi.vm.7/pid.25822/contact.txt", "tmp/other/pid.25822/contact.txt",
+            "shm/vader_segment.vm.0.8210001.0", "shm/vader_segment.vm.7.8200001.0", "shm/other",
+        ];
+        string[] removed = ["tmp/ompi.vm.0/pid.25822/contact.txt", "tmp/ompi.vm.0/pid.25822/1/0/file", "shm/vader_segment.vm.0.8200001.0", "shm/vader_segment.vm.0.8200001.15"];
+        foreach (var file in kept.Concat(removed))
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(_folder, file))!);
+            File.WriteAllText(Path.Combine(_folder, file), "136314880.0;tcp://192.0.2.2:43225\n25822\n");
+        }
+
+        OpenMpiSession.Remove(25822, user: 0, Path.Combine(_folder, "tmp"), Path.Combine(_folder, "shm"));
+
+        Directory.EnumerateFiles(_folder, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(_folder, file)).ShouldBe(kept, ignoreOrder: true);
+        Directory.Exists(Path.Combine(_folder, "tmp/ompi.vm.0/pid.25822")).ShouldBeFalse();
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("no number")]
+    [InlineData("99999999999999.0;")]
+    public void A_session_that_names_no_family_is_removed_alone(string contact)
+    {
+        Directory.CreateDirectory(Path.Combine(_folder, "ompi.vm.0/pid.5"));
+        File.WriteAllText(Path.Combine(_folder, "ompi.vm.0/pid.5/contact.txt"), contact);
+        OpenMpiSession.Remove(5, user: 0, _folder, Path.Combine(_folder, "none"));
+        Directory.Exists(Path.Combine(_folder, "ompi.vm.0/pid.5")).ShouldBeFalse();
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+}
