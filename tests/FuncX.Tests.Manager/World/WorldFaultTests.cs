@@ -6,7 +6,7 @@ using Xunit;
 
 namespace FuncX.Tests.Manager.World;
 
-[Collection("worlds")]
+[Collection("worlds with faults")]
 public sealed class WorldFaultTests
 {
     [Theory]
