@@ -67,6 +67,29 @@ public sealed class WorldFaultsTests
         files.ShouldAllBe(static file => !Path.Exists(file), "a stopped endpoint's launchers have left files");
     });
 
+    [Theory]
+    [InlineData("mpiexec")]
+    [LongData("mpirun")]
+    public Task A_result_of_100_MB_among_tiny_ones_costs_nobody_a_heartbeat(string launcher) => RunAsync(launcher, async cluster =>
+    {
+        const int Characters = 100_000_000;
+        var tiny = Scenario.Full ? 100_000 : 5_000;
+        var worlds = await WorldsAsync(cluster);
+        var square = await cluster.Api.RegisterAsync(Python.Square, "square");
+        var text = await cluster.Api.RegisterAsync("def text(n):\n    return 'x' * n\n", "text");
+        await cluster.Api.SubmitAsync(ServiceApi.Request(text, cluster.EndpointId, "large", [$"[{Characters}]"]));
+        var batches = await cluster.SubmitRangeAsync(square, "tiny", tiny);
+
+        (await cluster.Api.WaitAsync("tiny", tiny)).ShouldBeSquares(batches, tiny);
+        var large = (await cluster.Api.WaitAsync("large", 1)).Values.Single();
+        (large.Outcome, large.Value.Length).ShouldBe((Outcome.Value, Characters + 2));
+        large.Value.Span.Trim((byte)'"').ContainsAnyExcept((byte)'x').ShouldBeFalse();
+
+        Log(cluster).ShouldNotContain(static line => line.Contains("not been heard", StringComparison.Ordinal) || line.Contains("heard nothing", StringComparison.Ordinal));
+        cluster.Endpoint.Tail.ShouldNotContain("is disconnected");
+        ShouldBeSame(await WorldsAsync(cluster), worlds);
+    });
+
     private static Task RunAsync(string launcher, Func<LocalCluster, Task> body) => Scenario.RunAsync(
         new EndpointOptions
         {
