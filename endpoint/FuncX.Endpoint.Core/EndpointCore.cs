@@ -732,8 +732,10 @@ public sealed class EndpointCore
             var left = record.Surplus * record.Duration.Microseconds / record.Workers;
             if (left < WorthRecalling && now - record.LastProgress < RecallTick)
                 continue;
-            var count = Math.Min(record.Surplus, free);
-            free -= count;
+            // As many as a free worker does until this manager's next turn: one for each would leave short ones waiting behind a long one for many turns.
+            var each = record.Duration.Microseconds == 0 ? 1 : 1 + (RecallPause / record.Duration.Microseconds);
+            var count = (int)Math.Min(record.Surplus, free * each);
+            free -= (int)((count + each - 1) / each);
             record.LastRecall = now;
             effects.RecallTasks(_recallCursor, count);
         }

@@ -231,6 +231,20 @@ public sealed class EndpointCoreTests
     }
 
     [Fact]
+    public void Short_tasks_behind_a_long_one_are_recalled_as_many_as_a_free_worker_does_meanwhile()
+    {
+        var test = new CoreUnderTest(Settings with { Prefetch = null, WorkersPerManager = 1 });
+        test.Manager("a");
+        for (var i = 0; i < 12; i++)
+            test.Task();
+        test.Turn().Count.ShouldBe(2);
+        test.Result(0, 0, 0, 1_000).Count(static said => said.StartsWith("send", StringComparison.Ordinal)).ShouldBe(10);
+        test.Manager("b");
+        test.Turn().ShouldBeEmpty();
+        test.Tick(11_000).ShouldBe(["recall 10 from 0"]);
+    }
+
+    [Fact]
     public void Blocks_follow_demand_between_minimum_and_maximum_and_idle_ones_end()
     {
         var test = new CoreUnderTest(new CoreSettings { WorkersPerManager = 2, Prefetch = 0, BlocksMin = 1, BlocksMax = 3, BlockIdle = 2_000_000, BlockPrefix = "b-" });
