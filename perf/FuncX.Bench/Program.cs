@@ -25,7 +25,7 @@ var watched = new Option<bool>("--watched") { Description = "throughput of Pytho
 var grid = new Option<bool>("--grid") { Description = "scale: the curves of strong and weak scaling, as CSV and PNG; takes most of an hour" };
 var launcher = new Option<string>("--launcher") { Description = "scale: mpirun (Open MPI) or mpiexec (MPICH)", DefaultValueFactory = static _ => "mpirun" };
 launcher.AcceptOnlyFromAmong("mpirun", "mpiexec");
-var only = new Option<string?>("--only") { Description = "throughput, scale: only figures whose name begins so, to profile one part" };
+var only = new Option<string?>("--only") { Description = "throughput, mpi, scale: only figures whose name begins so, to profile one part" };
 
 var root = new RootCommand("Measures FuncX with its real processes; perf/README.md says what each figure is.");
 var list = new Command("list", "names the benches and what each needs");

@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Diagnostics;
+using System.Globalization;
 using System.Text;
 using FuncX.Contracts.V1;
 using FuncX.Wire;
@@ -15,6 +16,7 @@ internal sealed class PlayedLink(IAsyncStreamReader<EndpointMessage> requests, I
     private const string Source = "def noop(x):\n    return x\n";
 
     private readonly SemaphoreSlim _writing = new(1, 1);
+    private readonly SemaphoreSlim _sending = new(1, 1);
     private readonly SemaphoreSlim _creditCame = new(0);
     private readonly byte[] _message = new byte[MessageBytes];
     private bool _introduced;
@@ -26,6 +28,42 @@ internal sealed class PlayedLink(IAsyncStreamReader<EndpointMessage> requests, I
 
     /// <summary>Managers that the endpoint last told of.</summary>
     public int Managers { get; private set; }
+
+    /// <summary>Takes frames of results that are of no run; called while they are read.</summary>
+    public Action<ReadOnlySpan<byte>>? Taker { get; set; }
+
+    /// <summary>Tells of an owner and of Python functions, numbered from 1.</summary>
+    public async Task IntroduceAsync(params (string Name, string Source)[] functions)
+    {
+        foreach (var (index, (name, source)) in functions.Index())
+        {
+            var number = (uint)index + 1;
+            await WriteAsync(new ServiceMessage
+            {
+                Function = new LinkFunction { Number = number, FunctionId = number.ToString("x64", CultureInfo.InvariantCulture), Kind = "python", Name = name, Entry = name, Code = ByteString.CopyFromUtf8(source) },
+            });
+        }
+
+        await WriteAsync(new ServiceMessage { Owner = new LinkOwner { Number = 1, Owner = "bench" } });
+    }
+
+    /// <summary>Sends frames of tasks, together at most 256 KiB, once the endpoint has room for them. The memory is the caller's again then.</summary>
+    public async Task SendAsync(ReadOnlyMemory<byte> frames, int tasks)
+    {
+        await _sending.WaitAsync();
+        try
+        {
+            while (_sentTasks + (ulong)tasks > Volatile.Read(ref _creditTasks) || _sentBytes + (ulong)frames.Length > Volatile.Read(ref _creditBytes))
+                await _creditCame.WaitAsync();
+            _sentTasks += (ulong)tasks;
+            _sentBytes += (ulong)frames.Length;
+            await WriteAsync(new ServiceMessage { Tasks = new LinkTasks { Frames = UnsafeByteOperations.UnsafeWrap(frames) } });
+        }
+        finally
+        {
+            _sending.Release();
+        }
+    }
 
     /// <summary>Sends tasks 0 .. count-1, each with an argument of at least <paramref name="bodyBytes"/>, and waits for every value.</summary>
     /// <returns>Tasks per second, from the first send to the last result.</returns>
@@ -95,12 +133,19 @@ internal sealed class PlayedLink(IAsyncStreamReader<EndpointMessage> requests, I
     public void Dispose()
     {
         _writing.Dispose();
+        _sending.Dispose();
         _creditCame.Dispose();
     }
 
     // A wrong value ends the bench, not the link.
     private void Take(ReadOnlySpan<byte> frames)
     {
+        if (Taker is { } taker)
+        {
+            taker(frames);
+            return;
+        }
+
         try
         {
             _run?.Take(frames);

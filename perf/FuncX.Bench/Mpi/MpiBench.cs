@@ -2,14 +2,32 @@ using System.Globalization;
 
 namespace FuncX.Bench.Mpi;
 
-/// <summary>The binding's half round trip between two ranks against the same calls from C, under each MPI that is installed.</summary>
+/// <summary>The binding's half round trip between two ranks against the same calls from C, and worlds of managers: idle, and with large results; under each MPI that is installed.</summary>
 internal sealed class MpiBench : IBench
 {
     public string Name => "mpi";
 
-    public string Needs => "half round trips of 8 B to 4 MiB between two ranks, C# beside C; Open MPI and MPICH with mpicc.openmpi and mpicc.mpich";
+    public string Needs => "half round trips of 8 B to 4 MiB between two ranks, C# beside C; 16 idle ranks of managers, and 4 with 100 MB results; Open MPI and MPICH with mpicc.openmpi and mpicc.mpich; python3";
 
     public async Task RunAsync(BenchSettings settings, Report report)
+    {
+        if (settings.Wants("ratio_to_c_1k_up") || settings.Wants("added_us_below_1k"))
+            await PingPongAsync(settings, report);
+        List<(double IdlePercent, double FirstMs, double BulkRatio)> worlds = [];
+        foreach (var mpi in MpiInstallation.Known)
+            worlds.Add(await WorldFigures.MeasureAsync(settings, report, mpi));
+        foreach (var (name, figures) in ((string, IEnumerable<double>)[])[
+            ("idle_percent_per_rank", worlds.Select(static world => world.IdlePercent)), ("first_after_idle_ms", worlds.Select(static world => world.FirstMs)), ("bulk_p99_ratio", worlds.Select(static world => world.BulkRatio))])
+        {
+            if (settings.Wants(name))
+                report.Figure(name, Worst(figures));
+        }
+    }
+
+    // An MPI that is not installed is left out.
+    private static double Worst(IEnumerable<double> figures) => figures.Where(static figure => !double.IsNaN(figure)).DefaultIfEmpty(double.NaN).Max();
+
+    private static async Task PingPongAsync(BenchSettings settings, Report report)
     {
         report.Note($"{PingPong.Program}{(PingPong.IsAheadOfTime ? " (ahead-of-time compiled)" : ": NOT ahead-of-time compiled, publish perf/FuncX.Bench.PingPong first")}");
         var compared = new List<SizeComparison>();
