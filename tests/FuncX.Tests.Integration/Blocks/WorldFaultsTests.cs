@@ -160,6 +160,7 @@ public sealed class WorldFaultsTests
         var agent = RunningWorld.AgentOf(cluster);
         var work = await WorldWork.BeginAsync(cluster, "agent", Calls, Milliseconds);
         await work.RunsOnAsync(worlds);
+        var files = worlds.SelectMany(static world => world.Files()).ToList();
 
         agent.Kill().ShouldBeTrue();
 
@@ -168,6 +169,14 @@ public sealed class WorldFaultsTests
         foreach (var world in worlds)
             await GoneAsync(world, "agent");
         RunningWorld.AgentOf(cluster).ShouldNotBe(agent);
+        // Its launchers were killed with it, and who would remove what they kept is dead.
+        foreach (var file in files.Where(Path.Exists))
+        {
+            if (Directory.Exists(file))
+                Directory.Delete(file, recursive: true);
+            else
+                File.Delete(file);
+        }
     }
 
     private static void OthersRanNothingAgain(WorldWork work, RunningWorld other, long at, IReadOnlyDictionary<int, uint> attempts, string name)
