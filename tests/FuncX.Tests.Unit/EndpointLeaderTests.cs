@@ -28,13 +28,22 @@ public sealed class EndpointLeaderTests
         await link.TellAsync();
         await link.TasksAsync(Batch, 0, 6, 8);
 
-        // Two workers each: every manager gets two, and before them what it needs to know.
-        var (tasks, told) = (new List<FrameHeader>(), new Dictionary<uint, List<FrameKind>>());
+        // Two workers each: every manager gets two, and before them what it needs to know. The function itself goes to the leader, once and before it is told to anybody.
+        var (tasks, told, functions) = (new List<FrameHeader>(), new Dictionary<uint, List<FrameKind>>(), 0);
         while (tasks.Count < 6)
         {
-            var (header, _) = await leader.ReadAsync();
-            told.TryAdd(header.Destination, []);
-            told[header.Destination].Add(header.Kind);
+            var (header, sent) = await leader.ReadAsync();
+            if (header.Kind == FrameKind.Function && sent.Length > 0)
+            {
+                (header.Destination, header.Ticket).ShouldBe((0u, 0u));
+                functions++;
+                continue;
+            }
+
+            functions.ShouldBe(header.Kind == FrameKind.Owner ? functions : 1);
+            var manager = header.Kind == FrameKind.Function ? header.Ticket : header.Destination;
+            told.TryAdd(manager, []);
+            told[manager].Add(header.Kind);
             if (header.Kind == FrameKind.Task)
                 tasks.Add(header);
         }

@@ -131,7 +131,7 @@ public sealed class Dispatcher : IEndpointEffects
         if (peer.OwnersSent.Add(owner))
             Tell(peer, connection, _code.Owner(owner));
         if (peer.FunctionsSent.Add(function))
-            Tell(peer, connection, _code.Function(function));
+            TellFunction(peer, connection, function);
         ref var payload = ref _payloads[ticket];
         Address(payload.First, peer.Destination);
         if (payload.Rest is null)
@@ -238,6 +238,15 @@ public sealed class Dispatcher : IEndpointEffects
     void IEndpointEffects.RequestBlock(string block) => OnRequestBlock(block);
 
     void IEndpointEffects.EndBlock(string block, string reason) => OnEndBlock(block, reason);
+
+    private void TellFunction(ManagerPeer peer, ManagerConnection connection, int function)
+    {
+        if (peer.Destination > 0 && !connection.Functions.Tell(connection.Outbox, function, _code.Function, peer.Destination))
+            return;
+        if (peer.Destination == 0)
+            Tell(peer, connection, _code.Function(function));
+        _hops.FunctionsSent++;
+    }
 
     private static void Tell(ManagerPeer peer, ManagerConnection connection, in FrameSlice frames)
     {

@@ -80,6 +80,9 @@ public sealed record HopCounts
     public long ResultBytesReceived { get; init; }
 
     /// <summary>Results with another outcome than a value, lost executions not among them.</summary>
+    /// <summary>Functions sent to managers; to a leader each once for all of its managers.</summary>
+    public long FunctionsSent { get; init; }
+
     public long ResultsFailed { get; init; }
 
     /// <summary>Executions lost with their worker, manager or block.</summary>

@@ -8,6 +8,7 @@ public sealed class HopCounter
     public long TasksReceived;
     public long TaskBytesReceived;
     public long TasksSent;
+    public long FunctionsSent;
     public long ResultsReceived;
     public long ResultBytesReceived;
     public long ResultsSent;
@@ -28,6 +29,7 @@ public sealed class HopCounter
         TasksReceived = TasksReceived,
         TaskBytesReceived = TaskBytesReceived,
         TasksSent = TasksSent,
+        FunctionsSent = FunctionsSent,
         ResultsReceived = ResultsReceived,
         ResultBytesReceived = ResultBytesReceived,
         ResultsFailed = _outcomes.Sum() - Ends(TaskOutcome.Value) - Ends(TaskOutcome.AttemptLost),

@@ -58,6 +58,9 @@ internal sealed partial class ManagerConnection
     /// <summary>What an agent last said.</summary>
     public AgentReport Agent { get; set; } = new();
 
+    /// <summary>What the leader at the other end keeps for its managers.</summary>
+    public LeaderFunctions Functions { get; } = new();
+
     /// <summary>What each manager of this connection is welcomed with. Set on the loop.</summary>
     public ManagerWelcome? Welcome { get; set; }
 

@@ -26,6 +26,7 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
     private readonly SlabPool _slabs;
     private readonly WorldRank[] _ranks;
     private readonly Queue<WorldRank> _listed = new();
+    private readonly LeaderFunctions _functions = new();
     private readonly Lock _gate = new();
     private LeaderSession? _session;
     private TaskCompletionSource? _room;
@@ -96,11 +97,12 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
                 // A frame across two pieces of memory.
                 if (!FrameReader.TryRead(ref input, out var header, out var frame))
                     break;
-                if (Target(header) is not { } rank)
-                    continue;
                 var whole = ArrayPool<byte>.Shared.Rent(header.FrameLength);
                 frame.CopyTo(whole);
-                Add(rank, WorldRank.TagOf(header.Kind), whole.AsSpan(0, header.FrameLength));
+                if (header.Destination == 0)
+                    TakeOwn(header, whole.AsSpan(0, header.FrameLength));
+                else if (Target(header) is { } rank)
+                    Add(rank, WorldRank.TagOf(header.Kind), whole.AsSpan(0, header.FrameLength));
                 ArrayPool<byte>.Shared.Return(whole);
             }
         }
@@ -249,6 +251,7 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
         lock (_gate)
         {
             _session = session;
+            _functions.Clear();
             _period = (long)heartbeat.TotalMicroseconds;
             _lookAt = 0;
             var now = NodeTimer.Now;
@@ -274,7 +277,7 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
         var tag = 0;
         while (FrameReader.TryRead(input[used..], out var header, out var length))
         {
-            var rank = Target(header);
+            var rank = header.Destination == 0 ? null : Target(header);
             var wanted = WorldRank.TagOf(header.Kind);
             if (rank != target || wanted != tag)
             {
@@ -283,6 +286,8 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
                 (run, target, tag) = (used, rank, wanted);
             }
 
+            if (header.Destination == 0)
+                TakeOwn(header, input.Slice(used, length));
             used += length;
         }
 
@@ -291,23 +296,28 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
         return used;
     }
 
-    // Whose frame it is; null when it is the leader's own, which is handled here, or for a rank that is not there.
+    private void TakeOwn(in FrameHeader header, ReadOnlySpan<byte> frame)
+    {
+        switch (header.Kind)
+        {
+            case FrameKind.Heartbeat:
+                break;
+            case FrameKind.Drain:
+                ListDrain(0);
+                break;
+            case FrameKind.Function or FrameKind.Segment:
+                var told = _functions.Take(header, frame, out var manager);
+                if (!told.IsEmpty && Target(new FrameHeader { Destination = manager }) is { } rank)
+                    Add(rank, WorldTag.Frames, told);
+                break;
+            default:
+                throw new FrameException($"the endpoint sent a frame of kind {header.Kind} to a leader");
+        }
+    }
+
+    // Whose frame it is; null: a rank's that is not there.
     private WorldRank? Target(in FrameHeader header)
     {
-        if (header.Destination == 0)
-        {
-            switch (header.Kind)
-            {
-                case FrameKind.Heartbeat:
-                    return null;
-                case FrameKind.Drain:
-                    ListDrain(0);
-                    return null;
-                default:
-                    throw new FrameException($"the endpoint sent a frame of kind {header.Kind} to a leader");
-            }
-        }
-
         // A rank's managers have the numbers that leave the same remainder; a second one only when they are simulated.
         var rank = _ranks[(header.Destination - 1) % (uint)_ranks.Length];
         return rank.Generation == 0 ? null : rank;

@@ -18,6 +18,7 @@ internal sealed class WorldEndpoint : IDisposable
     private readonly StandInListener _listener;
     private readonly Lock _gate = new();
     private readonly object _workers;
+    private readonly HashSet<string> _functions = [];
     private readonly Dictionary<(uint, TaskId, uint), MemoryStream> _joining = [];
     private readonly Dictionary<TaskId, byte[]> _frames = [];
     private SslStream? _stream;
@@ -33,6 +34,9 @@ internal sealed class WorldEndpoint : IDisposable
 
     public int HeartbeatMs { get; init; } = 1000;
 
+    /// <summary>Stands behind the source of every function.</summary>
+    public string MoreSource { get; set; } = "";
+
     public int Connections { get; private set; }
 
     /// <summary>False: it does not read what the leader sends.</summary>
@@ -46,6 +50,9 @@ internal sealed class WorldEndpoint : IDisposable
     public ConcurrentQueue<TaskId> Returned { get; } = new();
 
     public ConcurrentQueue<uint> Gone { get; } = new();
+
+    /// <summary>How often the code of a function went to the leader.</summary>
+    public int FunctionsSent { get; private set; }
 
     /// <summary>The leader's hellos.</summary>
     public ConcurrentQueue<JsonElement> Leaders { get; } = new();
@@ -129,13 +136,17 @@ internal sealed class WorldEndpoint : IDisposable
         var function = manager.Given[id];
         if (manager.Told.Count == 0)
             FrameWriter.Write(output, new FrameHeader { Kind = FrameKind.Owner, Owner = 1, Destination = manager.Number }, JsonSerializer.SerializeToUtf8Bytes(new { name = "ada" }));
-        if (manager.Told.Add(function))
+        if (_functions.Add(function))
         {
-            FrameWriter.Write(output, new FrameHeader { Kind = FrameKind.Function, Function = Number(function), Destination = manager.Number }, JsonSerializer.SerializeToUtf8Bytes(new
+            FunctionsSent++;
+            FrameWriter.WriteSegmented(output, new FrameHeader { Kind = FrameKind.Function, Function = Number(function) }, JsonSerializer.SerializeToUtf8Bytes(new
             {
-                id = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(function))), kind = "python", name = function, entry = function, source = NodeUnderTest.Source,
+                id = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(function))), kind = "python", name = function, entry = function, source = NodeUnderTest.Source + MoreSource,
             }));
         }
+
+        if (manager.Told.Add(function))
+            FrameWriter.Write(output, new FrameHeader { Kind = FrameKind.Function, Function = Number(function), Ticket = manager.Number }, []);
 
         output.Write(_frames[id]);
     }
@@ -155,6 +166,7 @@ internal sealed class WorldEndpoint : IDisposable
     private void Leave()
     {
         _stream = null;
+        _functions.Clear();
         foreach (var manager in Managers.Values)
             manager.Known = manager.Present = false;
         _joining.Clear();
@@ -232,6 +244,9 @@ internal sealed class WorldEndpoint : IDisposable
 
         if (!Managers.TryGetValue(header.Destination, out var manager) || !manager.Known)
         {
+            // A rank that was heard again may fall silent again before it says hello.
+            if (manager is not null && header.Kind == FrameKind.Gone)
+                return;
             Problems.Enqueue($"{header.Kind} of manager {header.Destination}, which is not there");
             return;
         }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using FuncX.Manager.Link;
 using FuncX.Manager.Pools;
@@ -105,6 +106,33 @@ public sealed class WorldRuleTests
         rank.TakeFrames().Tag.ShouldBe(WorldTag.Greetings);
         rank.TakeFrames().Tag.ShouldBe(WorldTag.Frames);
         rank.HasFrames.ShouldBeFalse();
+    }
+
+    [Fact]
+    public void A_leader_tells_a_function_that_it_was_sent_to_whom_it_is_told_until_it_is_to_forget_it()
+    {
+        var functions = new LeaderFunctions();
+        var output = new ArrayBufferWriter<byte>();
+        FrameWriter.WriteSegmented(output, new FrameHeader { Kind = FrameKind.Function, Function = 9 }, new byte[600_000]);
+        Should.Throw<FrameException>(() => Tell(functions, 9, 4)).Message.ShouldContain("was not sent before");
+        for (var rest = output.WrittenSpan; FrameReader.TryRead(rest, out var header, out var length); rest = rest[length..])
+            functions.Take(header, rest[..length], out _).Length.ShouldBe(0);
+        for (uint manager = 3; manager <= 4; manager++)
+        {
+            var told = Tell(functions, 9, manager);
+            told.Length.ShouldBe(output.WrittenCount);
+            for (var rest = told.AsSpan(); FrameReader.TryRead(rest, out var header, out var length); rest = rest[length..])
+                header.Destination.ShouldBe(manager);
+        }
+
+        Tell(functions, 9, 0).ShouldBeEmpty();
+        Should.Throw<FrameException>(() => Tell(functions, 9, 4)).Message.ShouldContain("was not sent before");
+
+        static byte[] Tell(LeaderFunctions functions, uint number, uint manager)
+        {
+            var header = new FrameHeader { Kind = FrameKind.Function, Function = number, Ticket = manager };
+            return functions.Take(header, [], out var destination) is var told && destination == manager ? told.ToArray() : [];
+        }
     }
 
     private static List<FrameKind> Kinds(ResultOutbox outbox, int most)
