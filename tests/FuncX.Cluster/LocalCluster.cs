@@ -82,12 +82,12 @@ public sealed class LocalCluster : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts an endpoint and waits until it is online with a manager.</summary>
-    public async Task AddEndpointAsync(EndpointOptions options, IReadOnlyDictionary<string, string?>? environment = null)
+    /// <summary>Starts an endpoint and waits until it is online with a manager, or as many as is said.</summary>
+    public async Task AddEndpointAsync(EndpointOptions options, IReadOnlyDictionary<string, string?>? environment = null, int? managers = null)
     {
         Endpoint = CreateEndpoint(options, Service.AdminTokenFile);
         await Endpoint.StartAsync(environment);
-        await WaitOnlineAsync(options.BlockIdle is null ? 1 : 0);
+        await WaitOnlineAsync(managers ?? (options.BlockIdle is null ? 1 : 0));
     }
 
     /// <summary>Writes an endpoint's YAML; it is started by whoever asked.</summary>

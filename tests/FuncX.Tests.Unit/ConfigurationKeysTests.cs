@@ -83,11 +83,13 @@ public sealed partial class ConfigurationKeysTests
         ("containers.allowed", "containers: {allowed: [b]}", false),
         ("containers.binds", "containers: {binds: [/b]}", false),
         ("containers.cache.dir", "containers: {cache: {dir: /b}}", false),
+        ("containers.cache.dir", "containers: {cache: {dir: /b}}\nstage_in: [/c]", true),
         ("containers.cache.size", "containers: {cache: {dir: /b, size: 1GiB}}", false),
         ("containers.mode", "containers: {mode: soft}", true),
         ("containers.mode", "containers: {mode: hard}", false),
         ("containers.warm", "containers: {warm: {b: 1}}", false),
-        ("stage_in", "stage_in: [b]", false),
+        ("stage_in", "stage_in: [/b/c, /d]", true),
+        ("stage_in", "transport: mpi\nworkers: {per_node: 1, simulate: true}\nstage_in: [/b]", false),
         ("limits.task_walltime", "limits: {task_walltime: 1m}", true),
         ("limits.result", "limits: {result: 256MiB}", true),
         ("limits.result", "limits: {result: 257MiB}", false),
@@ -162,14 +164,14 @@ public sealed partial class ConfigurationKeysTests
             launcher: {}
             workers: {per_node: 1, memory_per_worker: 1GiB, cpu_affinity: block, accelerators: [0], simulate: true}
             containers: {runtime: podman, allowed: [b], binds: [/b], cache: {dir: /b}, mode: hard, warm: {b: 1}}
-            stage_in: [b]
+            stage_in: [/b]
             limits: {result: 1GiB}
             sharing: {mode: allow_shared_account, functions: [b]}
             """;
         EndpointSupport.Unsupported(EndpointConfigurationFile.Parse("x.yaml", Everything)).Select(Named).ShouldBe(
         [
             "transport",
-            "containers.runtime", "containers.allowed", "containers.binds", "containers.cache", "containers.mode", "containers.warm", "stage_in", "limits.result",
+            "containers.runtime", "containers.allowed", "containers.binds", "containers.mode", "containers.warm", "stage_in", "limits.result",
             "sharing.mode", "sharing.functions",
         ]);
     }

@@ -135,19 +135,26 @@ public sealed class ConfigurationTests
             launcher: {arguments: ["${BASE}"]}
             workers: {per_node: 1, init: "cd ${BASE}", python: "${BASE}/bin/python", accelerators: ["${BASE}"]}
             containers: {allowed: ["${BASE}"], binds: ["${BASE}/data", "/opt/${BASE}"], cache: {dir: "${BASE}/images"}}
-            stage_in: ["${BASE}"]
+            stage_in: ["${BASE}/model.bin"]
             """;
         var value = EndpointConfigurationFile.Parse("x.yaml", Text, name => name == "BASE" ? "/base" : null).Value!;
         value.StateDirectory.ShouldBe("/base/a");
         value.Workers.Python.ShouldBe("/base/bin/python");
         value.Containers.Binds.ShouldBe(["/base/data", "/opt//base"]);
         value.Containers.Cache!.Directory.ShouldBe("/base/images");
+        value.StageIn.ShouldBe(["/base/model.bin"]);
         value.Description.ShouldBe("costs ${BASE}");
         value.Workers.Init.ShouldBe("cd ${BASE}");
         string[] others = [.. value.Interfaces, value.Provider.Account!, value.Provider.Queue!, .. value.Provider.Directives, .. value.Launcher!.Arguments,
-            .. value.Workers.Accelerators, .. value.Containers.Allowed, .. value.StageIn];
+            .. value.Workers.Accelerators, .. value.Containers.Allowed];
         others.ShouldAllBe(text => text == "${BASE}");
     }
+
+    [Theory]
+    [InlineData("[/a/x, /b/x]", "'stage_in' has 2 files of the name 'x' (/a/x, /b/x)")]
+    [InlineData("[a/x]", "'stage_in' has an item that is 'a/x'")]
+    public void Files_to_stage_have_absolute_paths_and_names_of_their_own(string files, string message) =>
+        EndpointConfigurationFile.Parse("x.yaml", Good + $"stage_in: {files}\n").Errors.ShouldHaveSingleItem().Message.ShouldStartWith(message);
 
     [Fact]
     public void An_anchor_may_be_used_but_not_as_a_bomb()

@@ -318,6 +318,49 @@ public sealed class EndpointLeaderTests
         }
     }
 
+    [Fact]
+    public async Task Files_to_stage_are_told_to_leaders_and_managers_and_what_these_say_of_them_is_shown_with_the_block()
+    {
+        await using var service = await PlayedService.StartAsync();
+        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory(), static c => c with
+        {
+            StageIn = ["/data/model.bin"],
+            Containers = c.Containers with { Cache = new ContainerCacheConfiguration { Directory = "/scratch", Size = 1 << 30 } },
+        });
+        await service.LinkAsync();
+        var (block, secret) = await endpoint.BlockAsync();
+        await using var leader = await PlayedManager.DialAsync(endpoint.Address);
+        await leader.HelloAsync("w1", block, secret, role: "leader");
+        StageOf(await leader.ReadAsync(FrameKind.Welcome)).ShouldBe("""{"files":["/data/model.bin"],"cache":"/scratch","cache_bytes":1073741824}""");
+        await leader.MemberAsync("m1", 1);
+        StageOf(await leader.ReadAsync(FrameKind.Welcome)).ShouldContain("model.bin");
+        await leader.MemberAsync("m2", 2);
+        StageOf(await leader.ReadAsync(FrameKind.Welcome)).ShouldContain("model.bin");
+        await using var agent = await PlayedManager.DialAsync(endpoint.Address);
+        await agent.HelloAsync("a1", block, secret, role: "agent");
+        JsonDocument.Parse((await agent.ReadAsync(FrameKind.Welcome)).Body).RootElement.TryGetProperty("stage", out _).ShouldBeFalse();
+        (await Seen()).ShouldBe((null, 0, ""));
+
+        await SayAsync(1, 40, "no such file");
+        await SayAsync(2, 10, "");
+        await Eventually.True(() => Seen().Result is ({ Managers: 2, ManagersDone: 0, Files: 2, FilesDone: 0, Bytes: 200, BytesDone: 50, Problem: "n1: no such file" }, 0, "stage_in: n1: no such file"));
+        await SayAsync(1, 100, "");
+        await leader.InventoryAsync(1);
+        await Eventually.True(() => Seen().Result is ({ Managers: 2, ManagersDone: 1, FilesDone: 1, BytesDone: 110, Problem: "" }, 1, ""));
+
+        static string StageOf((FrameHeader Header, byte[] Body) welcome) => JsonDocument.Parse(welcome.Body).RootElement.GetProperty("stage").ToString();
+
+        Task SayAsync(uint member, int done, string problem) => leader.SendAsync(
+            new FrameHeader { Kind = FrameKind.Status, ContentType = ContentType.Json, Destination = member },
+            JsonSerializer.SerializeToUtf8Bytes(new { note = "", staging = new { files = 1, files_done = done / 100, bytes = 100, bytes_done = done, problem } }));
+
+        async Task<(BlockStaging? Staging, int Ready, string Note)> Seen()
+        {
+            var now = await endpoint.Loop.DescribeAsync();
+            return (now.Staging.GetValueOrDefault(block), now.Managers, now.Note.StartsWith("stage_in", StringComparison.Ordinal) ? now.Note : "");
+        }
+    }
+
     internal static async Task<PlayedManager> LeaderAsync(EndpointHarness endpoint) => await DialAsync(endpoint, await endpoint.BlockAsync());
 
     private static async Task<PlayedManager> DialAsync(EndpointHarness endpoint, (string Block, string Secret) block, string world = "w1")

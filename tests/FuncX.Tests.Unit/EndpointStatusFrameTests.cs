@@ -93,6 +93,25 @@ public sealed class EndpointStatusFrameTests
     }
 
     [Fact]
+    public void Staging_stands_behind_its_block()
+    {
+        var staging = new BlockStaging(4, 1, 8, 3, 6 << 20, 1_536, "");
+        Line(null).ShouldBe("local-1 running 1 nodes 2026-01-02 02:04:05Z");
+        Line(staging).ShouldEndWith("Z staged 1 of 4 managers, 3 of 8 files, 1.5 KiB of 6.0 MiB");
+        Line(staging with { ManagersDone = 2 }).ShouldContain("staged 2 of 4 managers");
+        Line(staging with { FilesDone = 5 }).ShouldContain("5 of 8 files");
+        Line(staging with { BytesDone = 3 << 20 }).ShouldContain("3.0 MiB of 6.0 MiB");
+        Line(staging with { Problem = "n1: no room" }).ShouldEndWith("6.0 MiB: n1: no room");
+
+        static string Line(BlockStaging? staging)
+        {
+            var report = s_report with { Blocks = [s_report.Blocks[0] with { Staging = staging }] };
+            var screen = new StatusFrame(report, s_before, s_before, TimeSpan.FromSeconds(2), s_now).Screen();
+            return string.Join(' ', screen.Single(static line => line.TrimStart().StartsWith("local-1")).Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        }
+    }
+
+    [Fact]
     public void The_first_look_has_no_rates() =>
         new StatusFrame(s_report, s_before, null, TimeSpan.Zero, s_now).Line().ShouldBe("2026-01-02T03:04:05.000Z online queued 0 at_managers 0 done 100 done_per_s 0.0 failed 0 attempts_lost 0 held 0 spool_bytes 0 busy 0 workers 4 managers 1 blocks 1 requested 0");
 

@@ -64,6 +64,8 @@ public sealed partial class EndpointStatusTableTests
         var block = s_report.Blocks[0] with { State = "lost", Nodes = 3, Reason = "node1 does not answer" };
         Lines(s_report with { Blocks = [block, block with { Block = "local-2" }] }, s_numbers)[^3..].ShouldBe(
             ["blocks 2", "local-1 lost 3 nodes 2026-01-02 03:04:06Z node1 does not answer", "local-2 lost 3 nodes 2026-01-02 03:04:06Z node1 does not answer"]);
+        var staging = new BlockStaging(2, 1, 4, 3, 2048, 1024, "n1: no room");
+        Lines(s_report with { Blocks = [block with { Staging = staging }] }, s_numbers)[^1].ShouldEndWith("node1 does not answer; staged 1 of 2 managers, 3 of 4 files, 1.0 KiB of 2.0 KiB: n1: no room");
         Lines(s_report with { Blocks = [] }, s_numbers)[^1].ShouldBe("blocks none");
     }
 

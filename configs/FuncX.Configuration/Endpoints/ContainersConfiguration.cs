@@ -33,7 +33,7 @@ public sealed record ContainersConfiguration
     /// <summary>Directories seen inside every container.</summary>
     public IReadOnlyList<string> Binds { get; init; } = [];
 
-    /// <summary>Where images lie on a node; null: none kept.</summary>
+    /// <summary>Where images and the files of <c>stage_in</c> lie on a node; null: no images are kept, and files lie in the manager's directory.</summary>
     public ContainerCacheConfiguration? Cache { get; init; }
 
     public ContainerMode Mode { get; init; } = ContainerMode.Soft;

@@ -36,7 +36,7 @@ public sealed record EndpointConfiguration
     /// <summary>Images that functions may ask for.</summary>
     public ContainersConfiguration Containers { get; init; } = new();
 
-    /// <summary>Files brought to every node's cache before work starts.</summary>
+    /// <summary>Absolute paths of files brought to every node's cache before work starts; no two have the same base name.</summary>
     public IReadOnlyList<string> StageIn { get; init; } = [];
 
     /// <summary>Bounds on tasks and on what is kept.</summary>

@@ -32,7 +32,7 @@ public static class EndpointConfigurationFile
             Interfaces = root.Texts("interfaces", [], 64, 64),
             Workers = Workers(root.Section("workers"), provider),
             Containers = Containers(root.Section("containers")),
-            StageIn = root.Texts("stage_in", []),
+            StageIn = StageIn(root),
             Limits = Limits(root.Section("limits")),
             Sharing = Sharing(root.Section("sharing")),
             Telemetry = ObservationBinding.Telemetry(root.Section("telemetry"), ofService: false),
@@ -125,6 +125,14 @@ public static class EndpointConfigurationFile
         Directory = section.RequiredPath("dir", "/local/scratch/funcx"),
         Size = section.Size("size", 50L << 30, 1L << 20, 1L << 50),
     };
+
+    private static IReadOnlyList<string> StageIn(ConfigurationSection root)
+    {
+        var paths = root.Paths("stage_in");
+        foreach (var group in paths.GroupBy(Path.GetFileName, StringComparer.Ordinal).Where(static group => group.Count() > 1))
+            root.Error("stage_in", $"'stage_in' has {group.Count()} files of the name '{group.Key}' ({string.Join(", ", group)}); they would lie in one directory on a node, so that each needs a name of its own");
+        return paths;
+    }
 
     private static LimitsConfiguration Limits(ConfigurationSection section) => new()
     {

@@ -18,10 +18,10 @@ public static class EndpointSupport
         Refuse(containers.Runtime != ContainerRuntime.None, "containers.runtime", SnakeCase.Of(containers.Runtime), "runtime: none");
         Refuse(containers.Allowed is not ["*"], "containers.allowed", $"[{string.Join(", ", containers.Allowed)}]", "allowed: [\"*\"]");
         Refuse(containers.Binds.Count > 0, "containers.binds", $"[{string.Join(", ", containers.Binds)}]", "no binds; leave the key out");
-        Refuse(containers.Cache is not null, "containers.cache", containers.Cache?.Directory ?? "", "no cache; leave the key out");
+        Refuse(containers.Cache is not null && configuration.StageIn.Count == 0, "containers.cache", $"{containers.Cache?.Directory}, for images", "a cache for the files of stage_in; without such files leave the key out");
         Refuse(containers.Mode != ContainerMode.Soft, "containers.mode", SnakeCase.Of(containers.Mode), "mode: soft");
         Refuse(containers.Warm.Count > 0, "containers.warm", $"{{{string.Join(", ", containers.Warm.Select(warm => $"{warm.Key}: {warm.Value}"))}}}", "no warm workers; leave the key out");
-        Refuse(configuration.StageIn.Count > 0, "stage_in", $"{configuration.StageIn.Count} files", "stage_in: []");
+        Refuse(configuration.StageIn.Count > 0 && workers.Simulate, "stage_in", $"{configuration.StageIn.Count} files for simulated workers", "stage_in: [], or simulate: false");
         Refuse(configuration.Limits.Result > LargestResult, "limits.result", Quantities.Write(configuration.Limits.Result), $"up to {Quantities.Write(LargestResult)}");
         Refuse(configuration.Sharing.Mode != SharingMode.Owner, "sharing.mode", SnakeCase.Of(configuration.Sharing.Mode), "mode: owner");
         Refuse(configuration.Sharing.Functions is not ["*"], "sharing.functions", $"[{string.Join(", ", configuration.Sharing.Functions)}]", "functions: [\"*\"]");

@@ -54,7 +54,7 @@ internal static class BlocksCommand
         foreach (var block in blocks)
         {
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{block.Block,-24} {(block.Job.Length > 0 ? block.Job : "-"),-20} {block.State,-9} {block.Nodes,5}  {block.Requested.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z  {block.Reason}").TrimEnd());
+                $"{block.Block,-24} {(block.Job.Length > 0 ? block.Job : "-"),-20} {block.State,-9} {block.Nodes,5}  {block.Requested.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z  {block.Remark}").TrimEnd());
         }
     }
 }

@@ -26,7 +26,7 @@ internal sealed class StatusFrame(EndpointStatusReport status, EndpointSnapshot 
         if (now.WorldsRunning + now.WorldsWaiting > 0 || now.NodesGivenUp.Length > 0)
             yield return Of($"worlds     {now.WorldsRunning:N0} running, {now.WorldsWaiting:N0} waiting{(now.NodesGivenUp.Length > 0 ? $"; nodes given up: {now.NodesGivenUp}" : "")}");
         foreach (var block in status.Blocks)
-            yield return Of($"  {block.Block,-22} {block.State,-9} {block.Nodes,4} nodes  {block.Requested.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z  {block.Reason}").TrimEnd();
+            yield return Of($"  {block.Block,-22} {block.State,-9} {block.Nodes,4} nodes  {block.Requested.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z  {block.Remark}").TrimEnd();
         yield return Of($"managers   {"in flight",37} {"done",9} {"per s",9}");
         foreach (var manager in now.PerManager.OrderByDescending(static manager => manager.InFlight).ThenBy(static manager => manager.Manager, StringComparer.Ordinal).Take(MostManagers))
             yield return Of($"  {manager.Manager,-33} {manager.InFlight,12:N0} {manager.Hops.ResultsFromWorkers,9:N0} {PerSecond(manager.Hops.ResultsFromWorkers, Earlier(manager)),9:N1}");
@@ -40,13 +40,7 @@ internal sealed class StatusFrame(EndpointStatusReport status, EndpointSnapshot 
 
     private static string Of(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
-    private static string Bytes(long bytes) => bytes switch
-    {
-        < 1 << 10 => Of($"{bytes} B"),
-        < 1 << 20 => Of($"{bytes / 1024.0:F1} KiB"),
-        < 1 << 30 => Of($"{bytes / 1048576.0:F1} MiB"),
-        _ => Of($"{bytes / 1073741824.0:F1} GiB"),
-    };
+    private static string Bytes(long bytes) => BlockReport.Bytes(bytes);
 
     private string Up()
     {

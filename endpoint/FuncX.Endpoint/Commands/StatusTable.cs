@@ -21,7 +21,7 @@ internal static class StatusTable
         foreach (var block in status.Blocks)
         {
             var nodes = block.Nodes == 1 ? "1 node" : $"{block.Nodes} nodes";
-            output.WriteLine($"  {block.Block,-20} {block.State,-9} {nodes,-10} {block.Requested.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z  {block.Reason}".TrimEnd());
+            output.WriteLine($"  {block.Block,-20} {block.State,-9} {nodes,-10} {block.Requested.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z  {block.Remark}".TrimEnd());
         }
 
         void Facts(string prefix, JsonElement section)

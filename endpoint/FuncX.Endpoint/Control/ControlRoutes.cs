@@ -21,8 +21,10 @@ public static partial class ControlRoutes
         var logger = services.GetRequiredService<ILogger<EndpointHost>>();
         var loop = services.GetRequiredService<EndpointLoop>();
         var started = services.GetRequiredService<TimeProvider>().GetUtcNow();
-        app.MapGet("/status", (RequestDelegate)(async context => await context.Response.WriteAsJsonAsync(
-            new EndpointStatusReport
+        app.MapGet("/status", (RequestDelegate)(async context =>
+        {
+            var numbers = await loop.DescribeAsync();
+            var status = new EndpointStatusReport
             {
                 Name = configuration.Name,
                 EndpointId = identity.EndpointId,
@@ -33,10 +35,12 @@ public static partial class ControlRoutes
                 Version = ProtocolVersion.Product,
                 Started = started,
                 Addresses = addresses.Bound,
-                Dispatch = JsonSerializer.SerializeToElement(await loop.DescribeAsync(), EndpointStatusReport.Json),
-                Blocks = [.. supervisor.Current().Select(block => new BlockReport(block.BlockId, SnakeCase.Of(block.State), block.Nodes, block.RequestedAt, block.Reason, block.JobId))],
-            },
-            EndpointStatusReport.Json, context.RequestAborted)));
+                Dispatch = JsonSerializer.SerializeToElement(numbers, EndpointStatusReport.Json),
+                Blocks = [.. supervisor.Current().Select(block => new BlockReport(
+                    block.BlockId, SnakeCase.Of(block.State), block.Nodes, block.RequestedAt, block.Reason, block.JobId, numbers.Staging.GetValueOrDefault(block.BlockId)))],
+            };
+            await context.Response.WriteAsJsonAsync(status, EndpointStatusReport.Json, context.RequestAborted);
+        }));
         app.MapPost("/stop", (RequestDelegate)(context =>
         {
             if (context.Request.Query.ContainsKey("force"))

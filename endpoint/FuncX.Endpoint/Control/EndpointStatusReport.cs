@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using FuncX.Endpoint.Managers;
 
 namespace FuncX.Endpoint.Control;
 
@@ -45,4 +47,22 @@ public sealed record EndpointStatusReport
 
 /// <summary>One block in a status.</summary>
 /// <param name="Job">As the provider calls it; empty until it has taken the block.</param>
-public sealed record BlockReport(string Block, string State, int Nodes, DateTimeOffset Requested, string Reason, string Job = "");
+/// <param name="Staging">How far it is with the files of <c>stage_in</c>; null: it has none, or no manager yet.</param>
+public sealed record BlockReport(string Block, string State, int Nodes, DateTimeOffset Requested, string Reason, string Job = "", BlockStaging? Staging = null)
+{
+    /// <summary>For people: the reason, and staging with what is wrong with it.</summary>
+    [JsonIgnore]
+    public string Remark => Staging is null ? Reason : string.Create(
+        CultureInfo.InvariantCulture,
+        $"{Reason}{(Reason.Length > 0 ? "; " : "")}staged {Staging.ManagersDone:N0} of {Staging.Managers:N0} managers, {Staging.FilesDone:N0} of {Staging.Files:N0} files, {Bytes(Staging.BytesDone)} of {Bytes(Staging.Bytes)}{(Staging.Problem.Length > 0 ? ": " : "")}{Staging.Problem}");
+
+    internal static string Bytes(long bytes) => bytes switch
+    {
+        < 1 << 10 => Of($"{bytes} B"),
+        < 1 << 20 => Of($"{bytes / 1024.0:F1} KiB"),
+        < 1 << 30 => Of($"{bytes / 1048576.0:F1} MiB"),
+        _ => Of($"{bytes / 1073741824.0:F1} GiB"),
+    };
+
+    private static string Of(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

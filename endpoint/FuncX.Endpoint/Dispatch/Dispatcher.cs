@@ -306,6 +306,10 @@ public sealed class Dispatcher : IEndpointEffects
                 note = $"{peer.Hello.Node}: {peer.Report.Note}";
         }
 
+        var staging = BlockStaging.Of(Managers.All);
+        var unstaged = staging.Values.FirstOrDefault(static block => block.Problem.Length > 0);
+        if (unstaged is not null)
+            note = $"stage_in: {unstaged.Problem}";
         var agents = Managers.Agents();
         if (note.Length == 0)
             note = agents.Note;
@@ -331,7 +335,9 @@ public sealed class Dispatcher : IEndpointEffects
             Prefetch = prefetch,
             Hops = _hops.Read(),
             ManagerHops = managerHops,
-            Note = Core.Note is { Length: > 0 } reason && (Core.Queued > 0 || note.Length == 0) ? reason : note,
+            Staging = staging,
+            // Managers that cannot be staged are why there is none that is ready.
+            Note = unstaged is null && Core.Note is { Length: > 0 } reason && (Core.Queued > 0 || note.Length == 0) ? reason : note,
         };
     }
 }

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using FuncX.Endpoint.Managers;
 
 namespace FuncX.Endpoint.Dispatch;
@@ -59,6 +60,10 @@ public sealed record EndpointSnapshot
     /// <summary>Each manager that has said what it holds; only in the answer to who asks for it.</summary>
     public IReadOnlyList<ManagerCounts> PerManager { get; init; } = [];
 
+    /// <summary>How far each block is with the files of <c>stage_in</c>; a status has it with its blocks.</summary>
+    [JsonIgnore]
+    public IReadOnlyDictionary<string, BlockStaging> Staging { get; init; } = new Dictionary<string, BlockStaging>(StringComparer.Ordinal);
+
     /// <summary>Why no work flows, when none does; empty otherwise.</summary>
     public string Note { get; init; } = "";
 }
@@ -75,14 +80,14 @@ public sealed record HopCounts
 
     public long TasksSent { get; init; }
 
+    /// <summary>Functions sent to managers; to a leader each once for all of its managers.</summary>
+    public long FunctionsSent { get; init; }
+
     public long ResultsReceived { get; init; }
 
     public long ResultBytesReceived { get; init; }
 
     /// <summary>Results with another outcome than a value, lost executions not among them.</summary>
-    /// <summary>Functions sent to managers; to a leader each once for all of its managers.</summary>
-    public long FunctionsSent { get; init; }
-
     public long ResultsFailed { get; init; }
 
     /// <summary>Executions lost with their worker, manager or block.</summary>

@@ -21,6 +21,7 @@ public sealed partial class ManagerConnectionHandler(EndpointLoop loop, BufferPo
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
 
     private readonly BlockWelcome _block = BlockWelcome.From(configuration);
+    private readonly StageWelcome? _stage = StageWelcome.From(configuration);
     private readonly WorkersWelcome _workers = WorkersWelcome.From(configuration);
 
     public override async Task OnConnectedAsync(ConnectionContext connection)
@@ -47,7 +48,7 @@ public sealed partial class ManagerConnectionHandler(EndpointLoop loop, BufferPo
             }
 
             manager = new ManagerConnection(stream, pool, hops, loop, connection.Abort, logger);
-            var welcome = new ManagerWelcome(ProtocolVersion.Product, ProtocolVersion.Maximum, 0, HeartbeatMilliseconds, _workers, _block);
+            var welcome = new ManagerWelcome(ProtocolVersion.Product, ProtocolVersion.Maximum, 0, HeartbeatMilliseconds, _workers, _block, _stage);
             string? impostor = null;
             await loop.Run(dispatcher => impostor = dispatcher.Managers.OnConnected(manager, hello, welcome));
             if (impostor is not null)

@@ -13,6 +13,9 @@ public sealed record ManagerReport
     /// <summary>Versions by runtime, as "python": "3.11.2"; null as long as the manager has not found out.</summary>
     public IReadOnlyDictionary<string, string>? Runtimes { get; init; }
 
+    /// <summary>Null: it has no files to stage.</summary>
+    public ManagerStaging? Staging { get; init; }
+
     public ManagerHops Hops { get; init; } = new();
 
     /// <summary>Reads a status body.</summary>
@@ -23,7 +26,7 @@ public sealed record ManagerReport
         {
             var report = JsonSerializer.Deserialize(body, ManagerReportJson.Default.ManagerReport) ?? new ManagerReport();
             // What a status leaves out comes as null, as what it says is null does.
-            return report with { Note = report.Note ?? "", Hops = report.Hops ?? new ManagerHops() };
+            return report with { Note = report.Note ?? "", Hops = report.Hops ?? new ManagerHops(), Staging = report.Staging is { Problem: null } silent ? silent with { Problem = "" } : report.Staging };
         }
         catch (JsonException problem)
         {

@@ -67,7 +67,7 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         }
 
         _connections.Add(connection);
-        var body = JsonSerializer.SerializeToUtf8Bytes(welcome with { Workers = null, Block = hello.IsAgent ? welcome.Block : null });
+        var body = JsonSerializer.SerializeToUtf8Bytes(welcome with { Workers = null, Block = hello.IsAgent ? welcome.Block : null, Stage = hello.IsAgent ? null : welcome.Stage });
         Send(connection, new FrameHeader { Kind = FrameKind.Welcome, ContentType = ContentType.Json }, body);
         return null;
     }

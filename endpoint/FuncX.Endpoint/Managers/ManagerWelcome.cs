@@ -10,7 +10,8 @@ internal sealed record ManagerWelcome(
     [property: JsonPropertyName("number")] int Number,
     [property: JsonPropertyName("heartbeat_ms")] int HeartbeatMilliseconds,
     [property: JsonPropertyName("workers"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] WorkersWelcome? Workers,
-    [property: JsonPropertyName("block"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] BlockWelcome? Block);
+    [property: JsonPropertyName("block"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] BlockWelcome? Block,
+    [property: JsonPropertyName("stage"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] StageWelcome? Stage);
 
 /// <summary>How an agent is to launch the worlds of its block.</summary>
 internal sealed record BlockWelcome(

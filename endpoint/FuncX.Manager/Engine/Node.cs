@@ -61,6 +61,7 @@ internal sealed unsafe class Node
         _inbox = new LinkInbox(this);
         _status = new NodeStatus(this);
         Answers = new Answers(Table, Outbox);
+        Staging = new NodeStaging(this);
         Environment = new NodeEnvironment(this, spawner);
         Starter = new ProcessStarter(this, spawner);
         Runtimes = new NodeRuntimes(this, spawner);
@@ -90,6 +91,8 @@ internal sealed unsafe class Node
     public byte* ReceiveBuffer { get; }
 
     public WorkerSettings Settings { get; private set; } = new();
+
+    public NodeStaging Staging { get; }
 
     public NodeEnvironment Environment { get; }
 
@@ -174,15 +177,38 @@ internal sealed unsafe class Node
                 };
                 Slots = new WorkerSlots(Settings, CpuMask.Current());
                 Memory = MemoryLimits.Create(Settings.MemoryPerWorker);
+                Staging.Begin(welcome.Stage);
             }
 
             _configured = true;
             _inbox.Reset();
             _link = link;
             Outbox.Restart();
-            Inventory.Write(Table, Outbox);
+            // What it holds is what it says when it is ready for work.
+            if (Staging.Ready)
+                Inventory.Write(Table, Outbox);
             _status.Write(afterResults: true);
             EndTurn();
+        }
+
+        link.Kick();
+    }
+
+    /// <summary>Staging has news. From its threads.</summary>
+    /// <param name="staged">The directory of all files, when they are there.</param>
+    public void OnStaging(string? staged)
+    {
+        IEndpointLink? link;
+        lock (_gate)
+        {
+            link = _link;
+            if (staged is not null)
+                Staging.End(staged);
+            if (link is null || _exitCode is not null)
+                return;
+            if (staged is not null)
+                Inventory.Write(Table, Outbox);
+            _status.Write(afterResults: false);
         }
 
         link.Kick();

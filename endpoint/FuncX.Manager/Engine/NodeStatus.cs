@@ -52,7 +52,7 @@ internal sealed class NodeStatus(Node node)
             node.Hops.ResultsSent,
             node.Hops.TaskBytesCopied + node.Outbox.CopiedBytes,
             GC.GetTotalAllocatedBytes());
-        var body = JsonSerializer.SerializeToUtf8Bytes(new Status(workers, busy, queued, _note, node.Runtimes.Versions, hops), MessageJson.Default.Status);
+        var body = JsonSerializer.SerializeToUtf8Bytes(new Status(workers, busy, queued, _note, node.Runtimes.Versions, node.Staging.Status, hops), MessageJson.Default.Status);
         node.Outbox.Control(new FrameHeader { Kind = FrameKind.Status }, body, afterResults);
     }
 }

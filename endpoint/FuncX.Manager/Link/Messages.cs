@@ -1,4 +1,7 @@
+using System.Globalization;
 using System.Text.Json.Serialization;
+using FuncX.Manager.Interop;
+using FuncX.Manager.World.Broadcast;
 using FuncX.Wire;
 
 namespace FuncX.Manager.Link;
@@ -68,6 +71,25 @@ internal sealed record Welcome
 
     /// <summary>For an agent.</summary>
     public BlockSettings? Block { get; init; }
+
+    /// <summary>For a manager and for a leader; null: no files.</summary>
+    public StageSettings? Stage { get; init; }
+}
+
+/// <summary>The files that a node has before it takes work; those of the first welcome hold.</summary>
+internal sealed record StageSettings
+{
+    public string[] Files { get; init; } = [];
+
+    /// <summary>Where they are kept on a node; empty: in the manager's own directory.</summary>
+    public string Cache { get; init; } = "";
+
+    /// <summary>Most bytes there; 0: no limit.</summary>
+    public long CacheBytes { get; init; }
+
+    /// <summary>The cache's directory for a manager with this directory. Users who name the same cache have each their own.</summary>
+    public string RootFor(string directory) =>
+        string.IsNullOrEmpty(Cache) ? Path.Combine(directory, "stage") : Path.Combine(Cache, string.Create(CultureInfo.InvariantCulture, $"stage-{FileOwnership.CurrentUser}"));
 }
 
 /// <summary>How the worlds of a block are launched.</summary>
@@ -160,7 +182,11 @@ internal sealed record Status(
     int Queued,
     string Note,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyDictionary<string, string>? Runtimes,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] StatusStaging? Staging,
     StatusHops Hops);
+
+/// <summary>How many of the files to stage are there, and how many of their bytes; why it does not go on.</summary>
+internal sealed record StatusStaging(int Files, int FilesDone, long Bytes, long BytesDone, string Problem);
 
 internal sealed record StatusHops(
     long TasksReceived,
@@ -186,5 +212,6 @@ internal sealed record StatusHops(
 [JsonSerializable(typeof(ZygoteStatus))]
 [JsonSerializable(typeof(Status))]
 [JsonSerializable(typeof(AgentStatus))]
+[JsonSerializable(typeof(BroadcastWhat))]
 [JsonSerializable(typeof(FailureBody))]
 internal sealed partial class MessageJson : JsonSerializerContext;

@@ -73,7 +73,7 @@ internal sealed unsafe class NodeEnvironment(Node node, Spawner spawner)
         {
             Program = "/bin/bash",
             Arguments = ["bash", "/dev/fd/4"],
-            Environment = Own(),
+            Environment = [.. Own(), .. OfFiles()],
             Directory = node.Directory,
         };
         _output = output;
@@ -166,6 +166,10 @@ internal sealed unsafe class NodeEnvironment(Node node, Spawner spawner)
         }
 
         environment.Add("FUNCX_NODE=" + node.Name);
+        environment.AddRange(OfFiles());
         return environment;
     }
+
+    // Where the files of stage_in are, for workers and for workers.init.
+    private string[] OfFiles() => node.Staging.Directory.Length > 0 ? [$"FUNCX_STAGE_DIR={node.Staging.Directory}"] : [];
 }

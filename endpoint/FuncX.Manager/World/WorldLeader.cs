@@ -3,6 +3,7 @@ using System.Net.Security;
 using FuncX.Manager.Engine;
 using FuncX.Manager.Interop;
 using FuncX.Manager.Link;
+using FuncX.Manager.World.Broadcast;
 using FuncX.Mpi;
 using FuncX.Wire;
 
@@ -24,6 +25,7 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
 
     private readonly WorldThread _thread;
     private readonly SlabPool _slabs;
+    private readonly BroadcastPart _broadcast;
     private readonly WorldRank[] _ranks;
     private readonly Queue<WorldRank> _listed = new();
     private readonly LeaderFunctions _functions = new();
@@ -39,10 +41,11 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
     private bool _wrote;
     private int _ended;
 
-    public WorldLeader(WorldThread thread, string node, SlabPool slabs, bool hasManager, long window)
+    public WorldLeader(WorldThread thread, string node, SlabPool slabs, BroadcastPart broadcast, bool hasManager, long window)
     {
         _thread = thread;
         _slabs = slabs;
+        _broadcast = broadcast;
         Node = node;
         _ranks = new WorldRank[thread.Mpi.World.Size];
         for (var rank = 0; rank < _ranks.Length; rank++)
@@ -62,6 +65,7 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
         var welcome = await session.GreetAsync(hello);
         welcomed();
         var heartbeat = TimeSpan.FromMilliseconds(Math.Max(50, welcome.HeartbeatMs));
+        _broadcast.Lead(welcome.Stage, heartbeat);
         OnLinkUp(session, heartbeat);
         await session.RunAsync(heartbeat);
     }

@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using FuncX.Manager.Engine;
 using FuncX.Manager.Interop;
 using FuncX.Manager.Link;
+using FuncX.Manager.World.Broadcast;
 using FuncX.Manager.World.Simulation;
 using FuncX.Wire;
 
@@ -22,6 +23,7 @@ internal sealed class WorldMember : IWorldPart
     private readonly WorldThread _thread;
     private readonly Node _node;
     private readonly SlabPool _slabs;
+    private readonly BroadcastPart _broadcast;
     private readonly WorldPeer _leader;
     private readonly uint _number;
     /// <summary>The exit code of a rank that misses its leader.</summary>
@@ -46,11 +48,12 @@ internal sealed class WorldMember : IWorldPart
     private bool _nodeEnded;
     private bool _saidDone;
 
-    public WorldMember(WorldThread thread, Node node, SlabPool slabs, ManagerOptions options, long window)
+    public WorldMember(WorldThread thread, Node node, SlabPool slabs, BroadcastPart broadcast, ManagerOptions options, long window)
     {
         _thread = thread;
         _node = node;
         _slabs = slabs;
+        _broadcast = broadcast;
         _leader = new WorldPeer(thread, rank: 0, window);
         _number = (uint)thread.Mpi.World.Rank + 1;
         _patience = (long)Math.Min(options.Patience.TotalMicroseconds, s_withoutLeader.TotalMicroseconds);
@@ -90,6 +93,7 @@ internal sealed class WorldMember : IWorldPart
                 break;
             case WorldTag.Begin:
                 _period = Math.Max(50, prefix.Argument) * 1000L;
+                _broadcast.SetPeriod(_period);
                 Begin(prefix.Generation);
                 break;
             case WorldTag.End:

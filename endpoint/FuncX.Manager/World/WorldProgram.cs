@@ -3,6 +3,7 @@ using FuncX.Manager.Engine;
 using FuncX.Manager.Interop;
 using FuncX.Manager.Link;
 using FuncX.Manager.Spawning;
+using FuncX.Manager.World.Broadcast;
 using FuncX.Mpi;
 
 namespace FuncX.Manager.World;
@@ -70,14 +71,16 @@ internal static class WorldProgram
         var window = Math.Clamp(WindowOfAll / mpi.World.Size, SmallestWindow, LargestWindow);
         var leads = mpi.World.Rank == 0;
         var manages = !(leads && options.LeaderOnly);
-        var leader = leads ? new WorldLeader(thread, options.Node, slabs, manages, window) : null;
+        var broadcast = new BroadcastPart(thread, options);
+        var leader = leads ? new WorldLeader(thread, options.Node, slabs, broadcast, manages, window) : null;
         WorldMember? member = null;
         Node? own = null;
         if (manages)
         {
             Directory.CreateDirectory(options.Directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             own = new Node(options, spawner);
-            member = new WorldMember(thread, own, slabs, options, window);
+            own.Staging.Source = broadcast.Source;
+            member = new WorldMember(thread, own, slabs, broadcast, options, window);
         }
 
         node = own;
@@ -98,7 +101,7 @@ internal static class WorldProgram
             Start("node", () => member!.OnNodeEnd(own.Run(), own.ExitReason), problem => member!.OnNodeEnd(70, problem));
         if (leader is not null)
             _ = DialAsync(leader, options);
-        return thread.Run([.. new IWorldPart?[] { leader, member }.OfType<IWorldPart>()]);
+        return thread.Run([.. new IWorldPart?[] { leader, member, broadcast }.OfType<IWorldPart>()]);
     }
 
     private static async Task DialAsync(WorldLeader leader, ManagerOptions options)

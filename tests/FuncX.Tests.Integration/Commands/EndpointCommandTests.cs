@@ -51,12 +51,12 @@ public sealed class EndpointCommandTests : IDisposable
         var file = Write($"name: a\nservice: http://127.0.0.1:9\nstate_dir: {_home}/state\n" + """
             workers: {simulate: true}
             containers: {allowed: [b], binds: [/b], cache: {dir: /b}, mode: hard, warm: {b: 1}}
-            stage_in: [b]
+            stage_in: [/b]
             sharing: {mode: allow_shared_account, users: [ann], functions: [b]}
             """);
         string[] keys =
         [
-            "workers.simulate", "containers.allowed", "containers.binds", "containers.cache", "containers.mode", "containers.warm",
+            "workers.simulate", "containers.allowed", "containers.binds", "containers.mode", "containers.warm",
             "stage_in", "sharing.mode", "sharing.functions",
         ];
         var noted = (await RunAsync("validate", "--config", file)).ShouldEnd(0, "possible now: ");

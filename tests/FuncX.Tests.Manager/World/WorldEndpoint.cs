@@ -18,15 +18,17 @@ internal sealed class WorldEndpoint : IDisposable
     private readonly StandInListener _listener;
     private readonly Lock _gate = new();
     private readonly object _workers;
+    private readonly object? _stage;
     private readonly HashSet<string> _functions = [];
     private readonly Dictionary<(uint, TaskId, uint), MemoryStream> _joining = [];
     private readonly Dictionary<TaskId, byte[]> _frames = [];
     private SslStream? _stream;
     private TcpClient? _client;
 
-    public WorldEndpoint(string directory, object workers)
+    public WorldEndpoint(string directory, object workers, object? stage = null)
     {
         _workers = workers;
+        _stage = stage;
         _listener = new StandInListener(directory, Serve);
     }
 
@@ -185,7 +187,7 @@ internal sealed class WorldEndpoint : IDisposable
                 Leave();
                 (_client, _stream) = (client, stream);
                 Connections++;
-                Write(Frame(new FrameHeader { Kind = FrameKind.Welcome }, JsonSerializer.SerializeToUtf8Bytes(new { version = "0.1.0", protocol = 1, number = 0, heartbeat_ms = HeartbeatMs })));
+                Write(Frame(new FrameHeader { Kind = FrameKind.Welcome }, JsonSerializer.SerializeToUtf8Bytes(new { version = "0.1.0", protocol = 1, number = 0, heartbeat_ms = HeartbeatMs, stage = _stage })));
             }
 
             while (true)
@@ -237,7 +239,7 @@ internal sealed class WorldEndpoint : IDisposable
                 _joining.Remove(half);
             Write(Frame(new FrameHeader { Kind = FrameKind.Welcome, Destination = header.Destination }, JsonSerializer.SerializeToUtf8Bytes(new
             {
-                version = "0.1.0", protocol = 1, number = header.Destination, heartbeat_ms = HeartbeatMs, workers = _workers,
+                version = "0.1.0", protocol = 1, number = header.Destination, heartbeat_ms = HeartbeatMs, workers = _workers, stage = _stage,
             })));
             return;
         }
@@ -283,6 +285,9 @@ internal sealed class WorldEndpoint : IDisposable
             case FrameKind.Mark:
                 Write(Frame(new FrameHeader { Kind = FrameKind.Ack, Destination = header.Destination }, body.ToArray()));
                 break;
+            case FrameKind.Status:
+                manager.Status = JsonDocument.Parse(body.ToArray()).RootElement;
+                break;
             case FrameKind.Returned:
                 Returned.Enqueue(header.Task);
                 break;
@@ -316,6 +321,9 @@ internal sealed class WorldEndpoint : IDisposable
         public volatile bool Present;
 
         public int Frames;
+
+        /// <summary>What it last said of itself.</summary>
+        public JsonElement Status { get; set; }
 
         public string Id { get; private set; } = "";
 

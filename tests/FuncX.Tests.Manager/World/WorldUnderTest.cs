@@ -22,12 +22,12 @@ internal sealed class WorldUnderTest : IDisposable
     private readonly BatchId _batch = BatchId.New(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
     private uint _next;
 
-    public WorldUnderTest(Launcher launcher, int ranks, int perNode = 1, int heartbeatMs = 1000, string[]? options = null, string[]? launcherOptions = null, string? init = null, object? workers = null)
+    public WorldUnderTest(Launcher launcher, int ranks, int perNode = 1, int heartbeatMs = 1000, string[]? options = null, string[]? launcherOptions = null, string? init = null, object? workers = null, object? stage = null)
     {
         SkipUnlessInstalled(launcher);
         Ranks = ranks;
         Folder = Path.Combine(Path.GetTempPath(), $"funcx-world-test-{Environment.ProcessId}-{Guid.NewGuid():N}");
-        Endpoint = new WorldEndpoint(Folder, workers ?? NodeUnderTest.Settings(perNode, init)) { HeartbeatMs = heartbeatMs };
+        Endpoint = new WorldEndpoint(Folder, workers ?? NodeUnderTest.Settings(perNode, init), stage) { HeartbeatMs = heartbeatMs };
         string[] command = [.. Command(launcher, ranks), .. launcherOptions ?? [], ProgramUnderTest.Manager, "--world", "--rendezvous", Endpoint.RendezvousFile, "--directory", Path.Combine(Folder, "world"),
             "--patience", "60", .. options ?? []];
         var start = new ProcessStartInfo(command[0], command[1..])

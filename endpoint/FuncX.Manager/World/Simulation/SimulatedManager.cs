@@ -262,7 +262,7 @@ internal sealed class SimulatedManager(uint number, string id, string node, int 
     private bool WriteStatus(ref FrameOutput output)
     {
         var hops = new StatusHops(_received, _received * FrameHeader.Size, _received, _answered, _answeredBytes, (long)_mark, 0, 0);
-        var status = new Status(workers, workers - _free.Count, _queue.Count, "simulated workers", null, hops);
+        var status = new Status(workers, workers - _free.Count, _queue.Count, "simulated workers", Runtimes: null, Staging: null, hops);
         if (!output.TryAdd(Header(FrameKind.Status), JsonSerializer.SerializeToUtf8Bytes(status, MessageJson.Default.Status)))
             return false;
         _statusDue = false;
