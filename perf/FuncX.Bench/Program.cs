@@ -1,5 +1,6 @@
 using System.CommandLine;
 using FuncX.Bench;
+using FuncX.Bench.Broadcast;
 using FuncX.Bench.Engine;
 using FuncX.Bench.Footprint;
 using FuncX.Bench.Latency;
@@ -11,7 +12,7 @@ using FuncX.Configuration;
 
 // As sdk/README.md advises a program with hundreds of unary calls on their way. What is started does not inherit it.
 RuntimeEnvironment.Apply(("DOTNET_SYSTEM_BUFFERS_SHAREDARRAYPOOL_MAXARRAYSPERPARTITION", "512"));
-IBench[] benches = [new ThroughputBench(), new EngineBench(), new LatencyBench(), new StoreBench(), new FootprintBench(), new MpiBench(), new ScaleBench()];
+IBench[] benches = [new ThroughputBench(), new EngineBench(), new LatencyBench(), new StoreBench(), new FootprintBench(), new MpiBench(), new ScaleBench(), new BroadcastBench()];
 
 var quick = new Option<bool>("--quick") { Description = "a small run: shows that it works, its figures mean little" };
 var json = new Option<bool>("--json") { Description = "the figures as one line of JSON, last" };

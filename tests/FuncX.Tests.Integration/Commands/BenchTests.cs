@@ -15,6 +15,7 @@ public sealed class BenchTests
         ["footprint"] = ["manager_mb", "service_mb", "idle_core_percent", "workers4_ready_s"],
         ["mpi"] = ["idle_percent_per_rank", "first_after_idle_ms", "bulk_p99_ratio"],
         ["scale"] = ["seconds_131072_noop", "seconds_131072_1s", "rate_1m_over_1k", "bytes_per_manager", "service_tasks_per_s"],
+        ["broadcast"] = ["source_reads", "seconds", "openmpi_seconds", "mpich_seconds", "copies_seconds"],
         ["store"] = ["appends_per_s", "appends_per_s_batch1", "bytes_per_task", "restart_s"],
     };
 
