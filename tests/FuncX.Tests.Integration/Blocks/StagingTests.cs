@@ -56,6 +56,30 @@ public sealed class StagingTests
         Directory.Delete(folder, recursive: true);
     }
 
+    [Theory]
+    [LongData("mpi")]
+    [LongData("tcp")]
+    public async Task A_full_disk_is_told_and_staging_goes_on_when_there_is_room(string transport)
+    {
+        await using var disk = await SmallDisk.MountAsync(megabytes: 8);
+        var folder = LocalCluster.NewDirectory("staged");
+        var file = Path.Combine(folder, "data.bin");
+        await File.WriteAllBytesAsync(file, new byte[4 << 20]);
+        disk.Fill(leaveBytes: 1 << 20);
+        await Scenario.RunAsync(await LocalCluster.StartServiceAsync(), async cluster =>
+        {
+            await cluster.AddEndpointAsync(
+                new EndpointOptions { Nodes = Nodes, WorkersPerNode = 1, Transport = transport, MoreYaml = $"stage_in: [{file}]\ncontainers: {{cache: {{dir: {disk.Path}}}}}" }, managers: 0);
+            await cluster.NoteSaysAsync("No space left on device");
+            (await cluster.Api.EndpointAsync(cluster.EndpointId)).Status.Managers.ShouldBe(0);
+            disk.Clear();
+            await cluster.WaitOnlineAsync(Nodes);
+            await BlockSaysAsync(cluster, staging => staging is { } known && Number(known, "managers_done") == Nodes && known.GetProperty("problem").GetString() == "");
+            Directory.EnumerateFiles(disk.Path, "data.bin", SearchOption.AllDirectories).ShouldHaveSingleItem("the managers of a node share the cache");
+        });
+        Directory.Delete(folder, recursive: true);
+    }
+
     private static long Number(JsonElement section, string name) => section.GetProperty(name).GetInt64();
 
     private static Task BlockSaysAsync(LocalCluster cluster, Func<JsonElement?, bool> says)
