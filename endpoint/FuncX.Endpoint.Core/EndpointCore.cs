@@ -205,7 +205,7 @@ public sealed class EndpointCore
             }
 
             slot.Cancelled = true;
-            if (_managers[slot.Manager].State == ManagerState.Ready)
+            if (_managers[slot.Manager].State is ManagerState.Ready or ManagerState.Leaving)
                 effects.CancelTask(slot.Manager, ticket, slot.Task);
         }
     }
@@ -281,6 +281,13 @@ public sealed class EndpointCore
 
     /// <summary>A manager has said which runtimes its node has; a number of <see cref="Requirements"/>.</summary>
     public void OnRuntimes(int manager, int runtimes) => _managers.SetRuntimes(manager, runtimes);
+
+    /// <summary>A manager says that it takes no more tasks: it finishes what it has, and what it has not begun comes back.</summary>
+    public void OnManagerLeaving(int manager)
+    {
+        if (_managers[manager].State == ManagerState.Ready)
+            _managers.SetState(manager, ManagerState.Leaving);
+    }
 
     /// <summary>Something arrived from a manager.</summary>
     public void OnHeard(int manager, long now) => _managers[manager].LastHeard = now;

@@ -14,7 +14,7 @@ internal enum ManagerState : byte
     /// <summary>Its connection broke; it may come back with what it holds.</summary>
     Away = 3,
 
-    /// <summary>Connected, but its block is being ended: it finishes what it has.</summary>
+    /// <summary>Connected, but its block is being ended or its own end is near: it finishes what it has.</summary>
     Leaving = 4,
 }
 

@@ -373,6 +373,9 @@ public sealed class ManagerRunTests
         for (var i = 0; i < 5; i++)
             node.Submit("nap", "[0.6]");
         node.Endpoint.Drain();
+        // While the task runs: an endpoint that does not know goes on sending what only comes back.
+        node.Eventually(() => node.Endpoint.Statuses.Any(static status => status.RootElement.TryGetProperty("draining", out var draining) && draining.GetBoolean()), "to be told that it drains");
+        node.Endpoint.First(running).ShouldBeNull();
         node.Result(running).Value.ShouldBe("0.6");
         node.Eventually(() => node.Process.HasExited, "the end");
         node.Endpoint.Returned.Count.ShouldBe(5);

@@ -245,6 +245,24 @@ public sealed class EndpointCoreTests
     }
 
     [Fact]
+    public void A_manager_that_takes_no_more_gets_no_more_and_is_told_what_was_cancelled()
+    {
+        var test = new CoreUnderTest(Settings with { Prefetch = 1, WorkersPerManager = 1 });
+        test.Manager("a");
+        test.Task();
+        test.Task();
+        test.Turn().ShouldBe(["send 0 to 0", "send 1 to 0"]);
+
+        test.Core.OnManagerLeaving(0);
+        test.Core.OnReturned(0, 1, CoreUnderTest.Id(1), 1, test.Effects);
+        test.Turn().ShouldBeEmpty("what it gave back must not go there again");
+        test.Core.OnCancel(new HashSet<TaskId> { CoreUnderTest.Id(0) }, test.Effects);
+        test.Turn().ShouldBe(["cancel 0 at 0"]);
+        test.Manager("b");
+        test.Turn().ShouldBe(["send 1 to 1"]);
+    }
+
+    [Fact]
     public void Blocks_follow_demand_between_minimum_and_maximum_and_idle_ones_end()
     {
         var test = new CoreUnderTest(new CoreSettings { WorkersPerManager = 2, Prefetch = 0, BlocksMin = 1, BlocksMax = 3, BlockIdle = 2_000_000, BlockPrefix = "b-" });

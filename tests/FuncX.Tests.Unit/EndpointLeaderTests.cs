@@ -271,6 +271,25 @@ public sealed class EndpointLeaderTests
     }
 
     [Fact]
+    public async Task A_manager_that_says_it_drains_gets_nothing_more()
+    {
+        await using var service = await PlayedService.StartAsync();
+        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
+        var link = await service.LinkAsync();
+        await using var leader = await LeaderAsync(endpoint);
+        await JoinAsync(leader, 1);
+        await JoinAsync(leader, 2);
+        await ReadyAsync(endpoint, 2);
+        await leader.SendAsync(new FrameHeader { Kind = FrameKind.Status, ContentType = ContentType.Json, Destination = 1 }, Encoding.UTF8.GetBytes("""{"workers": 0, "busy": 0, "queued": 0, "note": "", "draining": true}"""));
+        await Eventually.True(() => endpoint.Loop.DescribeAsync().AsTask().Result.Managers == 1);
+
+        await link.TellAsync();
+        await link.TasksAsync(Batch, 0, 2, 8);
+        for (var task = 0; task < 2; task++)
+            (await leader.ReadAsync(FrameKind.Task)).Header.Destination.ShouldBe(2u);
+    }
+
+    [Fact]
     public async Task An_agent_is_told_how_to_launch_and_what_it_says_is_shown_while_it_is_there()
     {
         await using var service = await PlayedService.StartAsync();
@@ -288,8 +307,10 @@ public sealed class EndpointLeaderTests
 
         await SayAsync("""{"worlds_running": 3, "worlds_waiting": 1, "nodes_given_up": ["n3", "n7"], "note": "world 2 ended: exit code 1"}""");
         await Eventually.True(() => Seen() is (3, 1, "n3, n7", "n1: world 2 ended: exit code 1"));
+        (await endpoint.Loop.DescribeAsync()).AgentNotes.ShouldBe([KeyValuePair.Create(block, "world 2 ended: exit code 1")]);
         await SayAsync("""{"worlds_running": 4, "worlds_waiting": 0, "nodes_given_up": null, "note": null}""");
         await Eventually.True(() => Seen() is (4, 0, "", not "n1: world 2 ended: exit code 1"));
+        (await endpoint.Loop.DescribeAsync()).AgentNotes.ShouldBeEmpty();
 
         // A leader of the same block adds nothing to it, and the agent's end takes it away.
         await using var leader = await LeaderAsync(endpoint);

@@ -23,8 +23,8 @@ public static partial class ControlRoutes
         var started = services.GetRequiredService<TimeProvider>().GetUtcNow();
         app.MapGet("/status", (RequestDelegate)(async context =>
         {
-            var numbers = await loop.DescribeAsync();
-            var status = new EndpointStatusReport
+            var snapshot = await loop.DescribeAsync();
+            var report = new EndpointStatusReport
             {
                 Name = configuration.Name,
                 EndpointId = identity.EndpointId,
@@ -35,11 +35,10 @@ public static partial class ControlRoutes
                 Version = ProtocolVersion.Product,
                 Started = started,
                 Addresses = addresses.Bound,
-                Dispatch = JsonSerializer.SerializeToElement(numbers, EndpointStatusReport.Json),
-                Blocks = [.. supervisor.Current().Select(block => new BlockReport(
-                    block.BlockId, SnakeCase.Of(block.State), block.Nodes, block.RequestedAt, block.Reason, block.JobId, numbers.Staging.GetValueOrDefault(block.BlockId)))],
+                Dispatch = JsonSerializer.SerializeToElement(snapshot, EndpointStatusReport.Json),
+                Blocks = [.. supervisor.Current().Select(block => Report(block, snapshot.AgentNotes.GetValueOrDefault(block.BlockId, ""), snapshot.Staging.GetValueOrDefault(block.BlockId)))],
             };
-            await context.Response.WriteAsJsonAsync(status, EndpointStatusReport.Json, context.RequestAborted);
+            await context.Response.WriteAsJsonAsync(report, EndpointStatusReport.Json, context.RequestAborted);
         }));
         app.MapPost("/stop", (RequestDelegate)(context =>
         {
@@ -56,6 +55,9 @@ public static partial class ControlRoutes
             return EndAfterAnswer(context, app.Lifetime);
         }));
     }
+
+    private static BlockReport Report(KnownBlock block, string agent, BlockStaging? staging) => new(block.BlockId, SnakeCase.Of(block.State), block.Nodes, block.RequestedAt,
+        string.Join("; ", ((string[])[block.Reason, agent]).Where(static text => text.Length > 0)), block.JobId, staging);
 
     // After the answer is out: the stop closes this connection too.
     private static Task EndAfterAnswer(HttpContext context, IHostApplicationLifetime lifetime)

@@ -310,7 +310,7 @@ public sealed class Dispatcher : IEndpointEffects
         var unstaged = staging.Values.FirstOrDefault(static block => block.Problem.Length > 0);
         if (unstaged is not null)
             note = $"stage_in: {unstaged.Problem}";
-        var agents = Managers.Agents();
+        var agents = AgentReport.Sum(Managers.Connections);
         if (note.Length == 0)
             note = agents.Note;
         return new EndpointSnapshot
@@ -318,6 +318,7 @@ public sealed class Dispatcher : IEndpointEffects
             WorldsRunning = agents.WorldsRunning,
             WorldsWaiting = agents.WorldsWaiting,
             NodesGivenUp = Listed(agents.NodesGivenUp),
+            AgentNotes = AgentReport.Notes(Managers.Connections),
             Online = Link.IsUp,
             Epoch = Link.Epoch,
             BlocksRequested = Core.BlocksRequested,
@@ -336,8 +337,9 @@ public sealed class Dispatcher : IEndpointEffects
             Hops = _hops.Read(),
             ManagerHops = managerHops,
             Staging = staging,
-            // Managers that cannot be staged are why there is none that is ready.
-            Note = unstaged is null && Core.Note is { Length: > 0 } reason && (Core.Queued > 0 || note.Length == 0) ? reason : note,
+            // Managers that cannot be staged are why there is none that is ready; else why there is none its block's agent knows.
+            Note = unstaged is not null || Core.Note is not { Length: > 0 } reason || (Core.Queued == 0 && note.Length > 0) ? note
+                : agents.Note.Length > 0 ? $"{reason}; {agents.Note}" : reason,
         };
     }
 }

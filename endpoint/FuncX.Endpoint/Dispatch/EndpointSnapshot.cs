@@ -25,6 +25,9 @@ public sealed record EndpointSnapshot
     /// <summary>Nodes of running blocks on which no world could be started; empty: none.</summary>
     public string NodesGivenUp { get; init; } = "";
 
+    /// <summary>By block, what its agent says of its worlds; not those that have nothing to say.</summary>
+    public IReadOnlyDictionary<string, string> AgentNotes { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
     public int Workers { get; init; }
 
     public int WorkersBusy { get; init; }

@@ -33,6 +33,23 @@ public sealed record AgentReport
         }
     }
 
+    /// <summary>What the agents of all blocks last said, together.</summary>
+    internal static AgentReport Sum(IEnumerable<ManagerConnection> connections)
+    {
+        var sum = new AgentReport();
+        foreach (var connection in connections)
+        {
+            if (connection.Hello is { IsAgent: true } hello)
+                sum += connection.Agent.Note.Length > 0 ? connection.Agent with { Note = $"{hello.Node}: {connection.Agent.Note}" } : connection.Agent;
+        }
+
+        return sum;
+    }
+
+    /// <summary>By block, what its agent last said that people should know.</summary>
+    internal static Dictionary<string, string> Notes(IEnumerable<ManagerConnection> connections) => connections.Where(static connection => connection.Hello is { IsAgent: true } && connection.Agent.Note.Length > 0)
+        .DistinctBy(static connection => connection.Hello!.Block).ToDictionary(static connection => connection.Hello!.Block, static connection => connection.Agent.Note, StringComparer.Ordinal);
+
     /// <summary>Two agents' together; the first note that there is.</summary>
     public static AgentReport operator +(AgentReport left, AgentReport right) => new()
     {

@@ -10,6 +10,9 @@ public sealed record ManagerReport
     /// <summary>What people should know; empty otherwise.</summary>
     public string Note { get; init; } = "";
 
+    /// <summary>It takes no more tasks and finishes what it has.</summary>
+    public bool Draining { get; init; }
+
     /// <summary>Versions by runtime, as "python": "3.11.2"; null as long as the manager has not found out.</summary>
     public IReadOnlyDictionary<string, string>? Runtimes { get; init; }
 

@@ -29,18 +29,7 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
 
     public IEnumerable<ManagerPeer> All => _peers.OfType<ManagerPeer>();
 
-    /// <summary>What the agents of all blocks last said, together.</summary>
-    public AgentReport Agents()
-    {
-        var sum = new AgentReport();
-        foreach (var connection in _connections)
-        {
-            if (connection.Hello is { IsAgent: true } hello)
-                sum += connection.Agent.Note.Length > 0 ? connection.Agent with { Note = $"{hello.Node}: {connection.Agent.Note}" } : connection.Agent;
-        }
-
-        return sum;
-    }
+    public IReadOnlyCollection<ManagerConnection> Connections => _connections;
 
     public ManagerPeer? Find(int manager) => manager >= 0 && manager < _peers.Count ? _peers[manager] : null;
 
@@ -433,6 +422,8 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
                 break;
             case FrameKind.Status:
                 peer.Report = ManagerReport.Read(body);
+                if (peer.Report.Draining)
+                    dispatcher.Core.OnManagerLeaving(peer.Number);
                 if (peer.Report.Runtimes is { } runtimes)
                     dispatcher.Core.OnRuntimes(peer.Number, dispatcher.Core.Requirements.NumberOf(runtimes));
                 break;

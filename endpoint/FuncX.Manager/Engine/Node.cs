@@ -371,6 +371,8 @@ internal sealed unsafe class Node
             pool.Feed(now);
         }
 
+        if (_status.HidesDrain)
+            _status.Write(afterResults: false);
         if (_draining)
             GoOnDraining(now);
         else

@@ -11,9 +11,13 @@ internal sealed class NodeStatus(Node node)
 {
     private long _told = -1;
     private string _note = "";
+    private bool _draining;
 
     /// <summary>True when anything happened since the last status.</summary>
     public bool Changed => Activity != _told || !ReferenceEquals(_note, node.LastNote);
+
+    /// <summary>The endpoint has not been told yet that the node drains: until it is, it sends tasks that only come back.</summary>
+    public bool HidesDrain => node.Draining != _draining;
 
     private long Activity
     {
@@ -43,6 +47,7 @@ internal sealed class NodeStatus(Node node)
 
         _told = Activity;
         _note = node.LastNote;
+        _draining = node.Draining;
         var hops = new StatusHops(
             node.Hops.TasksReceived,
             node.Hops.TaskBytesReceived,
@@ -52,7 +57,7 @@ internal sealed class NodeStatus(Node node)
             node.Hops.ResultsSent,
             node.Hops.TaskBytesCopied + node.Outbox.CopiedBytes,
             GC.GetTotalAllocatedBytes());
-        var body = JsonSerializer.SerializeToUtf8Bytes(new Status(workers, busy, queued, _note, node.Runtimes.Versions, node.Staging.Status, hops), MessageJson.Default.Status);
+        var body = JsonSerializer.SerializeToUtf8Bytes(new Status(workers, busy, queued, _note, node.Runtimes.Versions, node.Staging.Status, node.Draining, hops), MessageJson.Default.Status);
         node.Outbox.Control(new FrameHeader { Kind = FrameKind.Status }, body, afterResults);
     }
 }

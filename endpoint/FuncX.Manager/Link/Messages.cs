@@ -175,7 +175,7 @@ internal sealed record Exited(int Pid, int Code);
 
 internal sealed record ZygoteStatus(string Note);
 
-/// <summary>How the node does. <c>runtimes</c> has versions, once the endpoint has asked for them; <c>hops</c> counts frames that passed since the manager started, for whoever measures or kills.</summary>
+/// <summary>How the node does. <c>draining</c>: it takes no more tasks. <c>runtimes</c> has versions, once the endpoint has asked for them; <c>hops</c> counts frames that passed since the manager started, for whoever measures or kills.</summary>
 internal sealed record Status(
     int Workers,
     int Busy,
@@ -183,6 +183,7 @@ internal sealed record Status(
     string Note,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyDictionary<string, string>? Runtimes,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] StatusStaging? Staging,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool Draining,
     StatusHops Hops);
 
 /// <summary>How many of the files to stage are there, and how many of their bytes; why it does not go on.</summary>

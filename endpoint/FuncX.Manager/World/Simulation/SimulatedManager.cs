@@ -47,12 +47,19 @@ internal sealed class SimulatedManager(uint number, string id, string node, int 
 
     public long SentAt { get; private set; }
 
-    public bool Draining { get; set; }
+    public bool Draining { get; private set; }
 
     /// <summary>True when it holds nothing any more and has said so.</summary>
     public bool Empty => _held.Count == _acknowledged && _queue.Count == 0 && _free.Count == workers && _returned.Count == 0;
 
     public bool HasOutput => _helloDue || (Welcomed && (_inventory.Count > 0 || _beatDue || _statusDue || _returned.Count > 0 || _sent < _held.Count));
+
+    /// <summary>It takes no more tasks, and says so.</summary>
+    public void Drain()
+    {
+        _statusDue |= !Draining;
+        Draining = true;
+    }
 
     /// <summary>It has to say hello: there is a link, or it was refused.</summary>
     public void Begin()
@@ -262,7 +269,7 @@ internal sealed class SimulatedManager(uint number, string id, string node, int 
     private bool WriteStatus(ref FrameOutput output)
     {
         var hops = new StatusHops(_received, _received * FrameHeader.Size, _received, _answered, _answeredBytes, (long)_mark, 0, 0);
-        var status = new Status(workers, workers - _free.Count, _queue.Count, "simulated workers", Runtimes: null, Staging: null, hops);
+        var status = new Status(workers, workers - _free.Count, _queue.Count, "simulated workers", Runtimes: null, Staging: null, Draining, hops);
         if (!output.TryAdd(Header(FrameKind.Status), JsonSerializer.SerializeToUtf8Bytes(status, MessageJson.Default.Status)))
             return false;
         _statusDue = false;

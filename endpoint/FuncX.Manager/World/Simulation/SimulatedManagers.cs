@@ -117,7 +117,7 @@ internal sealed class SimulatedManagers
                     manager.OnAck(BinaryPrimitives.ReadUInt64LittleEndian(body));
                     continue;
                 case FrameKind.Drain:
-                    manager.Draining = true;
+                    manager.Drain();
                     manager.OnRecall(uint.MaxValue);
                     break;
             }
@@ -135,7 +135,7 @@ internal sealed class SimulatedManagers
         _endAt = endAt;
         foreach (var manager in _managers)
         {
-            manager.Draining = true;
+            manager.Drain();
             manager.OnRecall(uint.MaxValue);
             List(manager);
         }
