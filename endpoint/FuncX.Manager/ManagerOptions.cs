@@ -8,11 +8,15 @@ internal sealed record ManagerOptions
 {
     public const string Usage = """
         usage: funcx-manager --rendezvous FILE --node NAME --directory DIR [--patience SECONDS] [--start-limit SECONDS]
-               funcx-manager --block --rendezvous FILE --directory DIR [--hosts LIST] [--patience SECONDS] [--start-limit SECONDS]
-               funcx-manager --world --rendezvous FILE --directory DIR [--ranks N] [--leader-only] [--patience SECONDS] [--start-limit SECONDS]
+               funcx-manager --block --rendezvous FILE --directory DIR [--hosts LIST] [--walltime SECONDS] [--patience SECONDS] [--start-limit SECONDS]
+               funcx-manager --world --rendezvous FILE --directory DIR [--ranks N] [--leader-only] [--drain-at TIME --drain-for SECONDS] [--patience SECONDS] [--start-limit SECONDS]
+               funcx-manager --mpi-library | --nodes | --version
         """;
 
-    private static readonly string[] s_values = ["--rendezvous", "--node", "--directory", "--patience", "--start-limit", "--ranks", "--hosts"];
+    private static readonly string[] s_values = ["--rendezvous", "--node", "--directory", "--patience", "--start-limit", "--ranks", "--hosts", "--walltime", "--drain-at", "--drain-for"];
+
+    private static readonly string[] s_ofBlock = ["--hosts", "--walltime"];
+    private static readonly string[] s_ofWorld = ["--ranks", "--leader-only", "--drain-at", "--drain-for"];
 
     /// <summary>This process is a rank of an MPI program.</summary>
     public bool World { get; init; }
@@ -22,6 +26,15 @@ internal sealed record ManagerOptions
 
     /// <summary>The nodes of the block, one rank each, as Slurm writes lists of them; empty: those of the job that it runs in.</summary>
     public string Hosts { get; init; } = "";
+
+    /// <summary>How long the block's job lasts from now on, where the job does not tell; null: not known.</summary>
+    public TimeSpan? Walltime { get; init; }
+
+    /// <summary>When the world is to take no more tasks and finish what it has; null: when it is told to.</summary>
+    public DateTimeOffset? DrainAt { get; init; }
+
+    /// <summary>How long running tasks may take then.</summary>
+    public TimeSpan DrainFor { get; init; }
 
     /// <summary>Rank 0 keeps no workers.</summary>
     public bool LeaderOnly { get; init; }
@@ -72,17 +85,17 @@ internal sealed record ManagerOptions
 
         // A rank's node is what MPI calls it.
         var (world, block) = (values.ContainsKey("--world"), values.ContainsKey("--block"));
-        if ((world && block) || (!block && values.ContainsKey("--hosts")))
+        if (world && block)
         {
-            problem = world && block ? "--world and --block exclude each other" : "--hosts is for --block";
+            problem = "--world and --block exclude each other";
             return null;
         }
 
-        foreach (var name in (string[])(world ? ["--node"] : ["--ranks", "--leader-only"]))
+        foreach (var name in (string[])[.. world ? ["--node"] : s_ofWorld, .. block ? (string[])[] : s_ofBlock])
         {
             if (!values.ContainsKey(name))
                 continue;
-            problem = world ? $"{name} is not for a rank of a world, whose name is MPI's" : $"{name} is for --world";
+            problem = name == "--node" ? $"{name} is not for a rank of a world, whose name is MPI's" : s_ofBlock.Contains(name) ? $"{name} is for --block" : $"{name} is for --world";
             return null;
         }
 
@@ -95,7 +108,10 @@ internal sealed record ManagerOptions
         }
 
         if (!TryReadSeconds(values, "--patience", 0, 600, out var patience, ref problem)
-            || !TryReadSeconds(values, "--start-limit", 0.1, StartWatch.DefaultLimit.TotalSeconds, out var startLimit, ref problem))
+            || !TryReadSeconds(values, "--start-limit", 0.1, StartWatch.DefaultLimit.TotalSeconds, out var startLimit, ref problem)
+            || !TryReadSeconds(values, "--walltime", 1, 0, out var walltime, ref problem)
+            || !TryReadSeconds(values, "--drain-for", 0, 0, out var drainFor, ref problem)
+            || !TryReadTime(values, "--drain-at", out var drainAt, ref problem))
         {
             return null;
         }
@@ -111,6 +127,9 @@ internal sealed record ManagerOptions
             World = world,
             Block = block,
             Hosts = values.GetValueOrDefault("--hosts", ""),
+            Walltime = walltime > 0 ? TimeSpan.FromSeconds(walltime) : null,
+            DrainAt = drainAt,
+            DrainFor = TimeSpan.FromSeconds(drainFor),
             LeaderOnly = values.ContainsKey("--leader-only"),
             Ranks = text is null ? 0 : int.Parse(text, CultureInfo.InvariantCulture),
             Rendezvous = Path.GetFullPath(values["--rendezvous"]),
@@ -119,6 +138,21 @@ internal sealed record ManagerOptions
             Patience = TimeSpan.FromSeconds(patience),
             StartLimit = TimeSpan.FromSeconds(startLimit),
         };
+    }
+
+    private static bool TryReadTime(Dictionary<string, string> values, string name, out DateTimeOffset? time, ref string problem)
+    {
+        time = null;
+        if (!values.TryGetValue(name, out var text))
+            return true;
+        if (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds <= uint.MaxValue)
+        {
+            time = DateTimeOffset.FromUnixTimeSeconds(seconds);
+            return true;
+        }
+
+        problem = $"{name} is '{text}'; it must be a Unix time in seconds";
+        return false;
     }
 
     private static bool TryReadSeconds(Dictionary<string, string> values, string name, double least, double otherwise, out double seconds, ref string problem)

@@ -19,6 +19,11 @@ if (args is ["--version"])
     return 0;
 }
 
+if (args is ["--mpi-library"])
+    return RankLibrary.Print();
+if (args is ["--nodes"])
+    return JobNodes.Print();
+
 var options = ManagerOptions.Parse(args, out var problem);
 if (options is null)
 {

@@ -90,6 +90,25 @@ public sealed unsafe class MpiRuntime
         }
     }
 
+    /// <summary>
+    /// Loads the library that <see cref="Initialize"/> would use and starts nothing: for who has to know which one that is. A library may start threads when it is loaded, and is never
+    /// unloaded: better asked in a process of its own.
+    /// </summary>
+    /// <exception cref="MpiLibraryException">No library, or one that is not usable; the message says what was tried and why not.</exception>
+    public static MpiLibrary FindLibrary(MpiOptions? options = null)
+    {
+        var signals = RuntimeSignals.Capture();
+        try
+        {
+            RuntimeSignals.AskLibraries();
+            return LibraryLoader.Load(LibraryNames.InOrder(options?.Library, Environment.GetEnvironmentVariable)).Library;
+        }
+        finally
+        {
+            signals.Restore();
+        }
+    }
+
     /// <summary>The library's text for an error code of its own.</summary>
     public string ErrorText(int code)
     {

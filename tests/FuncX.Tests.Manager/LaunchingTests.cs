@@ -42,6 +42,9 @@ public sealed class LaunchingTests
         var slurm = Find(("SLURM_JOB_ID", "92"), ("SLURM_JOB_NODELIST", "n[1-2]"))!;
         (slurm.Kind, slurm.JobId, slurm.End).ShouldBe((AllocationKind.Slurm, "92", null));
         slurm.Nodes.ShouldBe(["n1", "n2"]);
+        slurm.CoresPerNode.ShouldBeNull();
+        var newer = Find(("SLURM_JOB_ID", "92"), ("SLURM_JOB_NODELIST", "n[1-3]"), ("SLURM_JOB_CPUS_PER_NODE", "72(x2),36"), ("SLURM_JOB_END_TIME", "1795450077"))!;
+        (newer.CoresPerNode, newer.End).ShouldBe((36, DateTimeOffset.FromUnixTimeSeconds(1795450077)));
 
         var cobalt = Find(("COBALT_JOBID", "1"), ("COBALT_NODEFILE", "/nf"), ("COBALT_ENDTIME", "1795450077"))!;
         (cobalt.Kind, cobalt.JobId, cobalt.End).ShouldBe((AllocationKind.Cobalt, "1", DateTimeOffset.FromUnixTimeSeconds(1795450077)));
@@ -65,7 +68,7 @@ public sealed class LaunchingTests
     [InlineData("mpirun", "mpirun --hostfile /d/hosts -np 3 --bind-to none -x FUNCX_UMASK --mca btl tcp,self /bin/m --world", "n1 slots=2|n2 slots=1")]
     [InlineData("mpiexec", "mpiexec -f /d/hosts -n 3 -bind-to none --mca btl tcp,self /bin/m --world", "n1:2|n2:1")]
     [InlineData("srun", "srun --nodes=2 --ntasks=3 --nodelist=/d/hosts --overlap --cpu-bind=none --cpus-per-task=8 --no-kill --kill-on-bad-exit=0 --input=none --unbuffered --mpi=pmi2 --mca btl tcp,self /bin/m --world", "n1|n1|n2")]
-    [InlineData("aprun", "aprun -n 3 -N 1 -d 8 -cc none -L 8-9,20 --mca btl tcp,self /bin/m --world", "")]
+    [InlineData("aprun", "aprun -n 3 -N 1 -cc none -L 8-9,20 --mca btl tcp,self /bin/m --world", "")]
     [InlineData("pals", "mpiexec --hostfile /d/hosts -n 3 --ppn 1 --cpu-bind none --mca btl tcp,self /bin/m --world", "n1|n1|n2")]
     public void Each_launcher_is_told_one_rank_per_node_with_all_its_processors(string name, string commandLine, string hosts)
     {
@@ -114,6 +117,16 @@ public sealed class LaunchingTests
             _ => null,
         });
         choice.Detect(kind, isOpenMpi)!.CommandLine(World(["1"]))[0].ShouldBe(program);
+    }
+
+    [Theory]
+    [InlineData(true, "srun")]
+    [InlineData(false, "mpirun")]
+    public void In_a_Slurm_that_the_library_cannot_talk_to_its_own_launcher_is_taken(bool srunServes, string program)
+    {
+        var choice = new LauncherChoice(static asked => asked switch { "srun" => "slurm 22.05.8", "mpirun" => OpenMpi, _ => null });
+        choice.Detect(AllocationKind.Slurm, isOpenMpi: true, srunServes)!.Name.ShouldBe(program);
+        new LauncherChoice(static asked => asked == "srun" ? "slurm 22.05.8" : null).Detect(AllocationKind.Slurm, isOpenMpi: true, srunServes)!.Name.ShouldBe("srun");
     }
 
     [Fact]

@@ -19,6 +19,9 @@ internal sealed record Allocation
     /// <summary>Each node once, in the scheduler's order.</summary>
     public required IReadOnlyList<string> Nodes { get; init; }
 
+    /// <summary>Processors that the job has of each node, of the node with the fewest; null: it does not say.</summary>
+    public int? CoresPerNode { get; init; }
+
     /// <summary>When the job ends, as far as the environment says.</summary>
     public DateTimeOffset? End { get; init; }
 
@@ -33,6 +36,7 @@ internal sealed record Allocation
                 Kind = AllocationKind.Slurm,
                 JobId = slurm,
                 Nodes = Distinct(HostList.Expand(Value("SLURM_JOB_NODELIST") ?? throw Missing("SLURM_JOB_ID", "SLURM_JOB_NODELIST")), "SLURM_JOB_NODELIST"),
+                CoresPerNode = Fewest(Value("SLURM_JOB_CPUS_PER_NODE")),
                 End = Time("SLURM_JOB_END_TIME"),
             };
         }
@@ -65,6 +69,20 @@ internal sealed record Allocation
         DateTimeOffset? Time(string name) => long.TryParse(Value(name), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds <= uint.MaxValue
             ? DateTimeOffset.FromUnixTimeSeconds(seconds)
             : null;
+    }
+
+    // 72(x2),36: two nodes with 72 and one with 36.
+    private static int? Fewest(string? counts)
+    {
+        int? fewest = null;
+        foreach (var part in counts?.Split(',') ?? [])
+        {
+            if (!int.TryParse(part.Split('(')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var count) || count < 1)
+                return null;
+            fewest = Math.Min(fewest ?? count, count);
+        }
+
+        return fewest;
     }
 
     private static FormatException Missing(string has, string lacks) => new($"this is a job ({has} is set), but {lacks}, which names its nodes, is not");

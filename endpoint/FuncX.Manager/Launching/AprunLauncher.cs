@@ -10,9 +10,10 @@ internal sealed partial class AprunLauncher : ILauncher
 
     public IEnumerable<string> HostLines(WorldLaunch world) => [];
 
+    // No depth (-d): a rank that is bound to nothing has the node, and how many processors that has is not known where aprun is called.
     public IReadOnlyList<string> CommandLine(WorldLaunch world) =>
     [
-        "aprun", "-n", Number(world.Nodes.Count), "-N", "1", "-d", Number(world.CoresPerNode), "-cc", "none", "-L", string.Join(',', Ranges(world.Nodes.Select(NumberOf).Order())),
+        "aprun", "-n", Number(world.Nodes.Count), "-N", "1", "-cc", "none", "-L", string.Join(',', Ranges(world.Nodes.Select(NumberOf).Order())),
         .. world.Arguments, .. world.Command,
     ];
 

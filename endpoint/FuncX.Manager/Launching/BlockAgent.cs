@@ -4,6 +4,7 @@ using FuncX.Manager.Interop;
 using FuncX.Manager.Link;
 using FuncX.Manager.Pools;
 using FuncX.Manager.Spawning;
+using FuncX.Manager.World;
 
 namespace FuncX.Manager.Launching;
 
@@ -33,7 +34,12 @@ internal sealed unsafe class BlockAgent
     private ILauncher? _launcher;
     private BlockSettings _settings = new();
     private AgentStatus _said = new(-1, -1, [], "");
+    private string? _slurmMpi;
+    private BlockEnd? _end;
+    private long _drainAt = long.MaxValue;
+    private long _endAt = long.MaxValue;
     private string _note = "";
+    private bool _draining;
     private bool _ending;
     private long _killAt = long.MaxValue;
     private int _code;
@@ -109,9 +115,16 @@ internal sealed unsafe class BlockAgent
         if (_table is not null || _ending)
             return;
         _settings = settings;
-        var isOpenMpi = !(Environment.GetEnvironmentVariable("FUNCX_MPI_LIBRARY")?.Contains("mpich", StringComparison.OrdinalIgnoreCase) ?? false);
+        var library = RankLibrary.Find();
         var choice = new LauncherChoice(LauncherProbe.Version);
-        _launcher = settings.Launcher is "" or "detect" ? choice.Detect(_allocation?.Kind, isOpenMpi) : choice.Named(settings.Launcher);
+        var kinds = _allocation?.Kind == AllocationKind.Slurm || settings.Launcher == "srun" ? LauncherProbe.Ask("srun", "--mpi=list") : null;
+        _slurmMpi = SlurmMpi.Choose(library, kinds);
+        var problem = settings.Arguments.Any(SrunLauncher.IsMpi) ? "" : SlurmMpi.Problem(library, kinds, static kind => LauncherProbe.Try("srun", "--overlap", "--nodes=1", "--ntasks=1", "--input=none", $"--mpi={kind}", "/bin/true"));
+        if (problem.Length > 0)
+            Tell(problem);
+        _launcher = settings.Launcher is "" or "detect"
+            ? choice.Detect(_allocation?.Kind, library?.IsOpenMpi ?? true, problem.Length == 0)
+            : choice.Named(settings.Launcher);
         if (_launcher is null)
         {
             Tell(settings.Launcher is "" or "detect"
@@ -122,8 +135,21 @@ internal sealed unsafe class BlockAgent
         }
 
         _table = new WorldTable(_nodes, Math.Max(1, settings.RanksPerWorld), NowMilliseconds);
-        Console.Error.WriteLine($"funcx-manager --block: {_nodes.Count} ranks in {_table.Worlds.Count()} worlds by {_launcher.Name}");
+        Console.Error.WriteLine($"funcx-manager --block: {_nodes.Count} ranks in {_table.Worlds.Count()} worlds by {_launcher.Name}; the MPI library is {(library is null ? "not known" : $"{library.Path} ({library.Version})")}");
+        FindEnd();
     }
+
+    private void FindEnd()
+    {
+        var (now, ticks) = (DateTimeOffset.UtcNow, NodeTimer.Now);
+        _end = BlockEnd.Find(_allocation, AskSlurm(), _options.Walltime, now);
+        if (_end is null)
+            return;
+        (_drainAt, _endAt) = (ticks + (long)(_end.DrainAt - now).TotalMicroseconds, ticks + (long)(_end.EndAt - now).TotalMicroseconds);
+        Console.Error.WriteLine($"funcx-manager --block: the job ends at {_end.At.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z; worlds take no more tasks from {_end.DrainAt.UtcDateTime:HH:mm:ss}Z on");
+    }
+
+    private SlurmJobView? AskSlurm() => _allocation is { Kind: AllocationKind.Slurm, JobId: var job } ? SlurmJobView.Ask(job) : null;
 
     private static long NowMilliseconds => NodeTimer.Now / MicrosecondsPerMillisecond;
 
@@ -131,9 +157,15 @@ internal sealed unsafe class BlockAgent
     {
         if (_table is not null && !_ending)
         {
-            while (_table.TakeDue(now / MicrosecondsPerMillisecond) is { } world)
+            LookAtTime(now);
+            while (!_draining && _table.TakeDue(now / MicrosecondsPerMillisecond) is { } world)
                 Launch(world);
-            if (_table.IsOver)
+            if (_draining)
+            {
+                if (_launchers.Count == 0)
+                    BeginEnding(0);
+            }
+            else if (_table.IsOver)
             {
                 if (_table.GivenUp.Count > 0)
                     Tell($"no world of this block could be kept running on {string.Join(", ", _table.GivenUp)}: {_note}");
@@ -152,6 +184,22 @@ internal sealed unsafe class BlockAgent
             _exitCode = _code;
         else
             _timer.Arm(_killAt, now);
+    }
+
+    // Worlds drain by themselves, since a leader is told when it is launched; here nothing is launched any more, and what has not ended is told to.
+    private void LookAtTime(long now)
+    {
+        if (!_draining && now >= _drainAt)
+        {
+            _draining = true;
+            Tell($"the job ends at {_end!.At.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z: its worlds take no more tasks and finish what they have");
+        }
+
+        if (now >= _endAt)
+            BeginEnding(0);
+        var next = _draining ? _endAt : _drainAt;
+        if (next != long.MaxValue && !_ending)
+            _timer.Arm(next, now);
     }
 
     private void Say()
@@ -173,18 +221,20 @@ internal sealed unsafe class BlockAgent
         try
         {
             Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            WorldReason.Forget(directory);
             var launch = new WorldLaunch
             {
                 Nodes = world.Nodes,
                 HostFile = hosts,
                 Command =
                 [
-                    .. SpawnerProgram.This, "--world", "--rendezvous", _options.Rendezvous, "--directory", directory, "--ranks", world.Nodes.Count.ToString(CultureInfo.InvariantCulture),
+                    .. SpawnerProgram.This, "--world", "--rendezvous", _options.Rendezvous, "--directory", directory, "--ranks", world.Nodes.Count.ToString(CultureInfo.InvariantCulture), .. DrainOptions(),
                     "--patience", _options.Patience.TotalSeconds.ToString(CultureInfo.InvariantCulture), "--start-limit", _options.StartLimit.TotalSeconds.ToString(CultureInfo.InvariantCulture),
                 ],
                 Arguments = _settings.Arguments,
                 Variables = [.. ((string[])[NodeEnvironment.Umask, "FUNCX_MPI_LIBRARY"]).Where(static name => Environment.GetEnvironmentVariable(name) is not null)],
-                CoresPerNode = Environment.ProcessorCount,
+                CoresPerNode = _allocation?.CoresPerNode ?? Environment.ProcessorCount,
+                SlurmMpi = _slurmMpi,
                 IsRoot = FileOwnership.CurrentUser == 0,
             };
             File.WriteAllLines(hosts, _launcher!.HostLines(launch));
@@ -195,6 +245,10 @@ internal sealed unsafe class BlockAgent
             OnEnded(world, problem.Message);
         }
     }
+
+    private string[] DrainOptions() => _end is { } end
+        ? ["--drain-at", end.DrainAt.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture), "--drain-for", end.DrainFor.TotalSeconds.ToString(CultureInfo.InvariantCulture)]
+        : [];
 
     private void Start(World world, IReadOnlyList<string> command, string directory)
     {
@@ -222,23 +276,37 @@ internal sealed unsafe class BlockAgent
         {
             if (code < 0 && _launchers.TryGetValue(world, out var pid))
                 OpenMpiSession.Remove(pid, FileOwnership.CurrentUser, NodeEnvironment.Value(environment, "TMPDIR") is { Length: > 0 } temporary ? temporary : "/tmp");
-            OnEnded(world, code == 0 ? "" : code > 0 ? $"exit code {code}" : $"signal {-code}");
+            var why = code == 0 ? "" : WorldReason.Read(directory);
+            OnEnded(world, (code == 0 ? "" : code > 0 ? $"exit code {code}" : $"signal {-code}") + (why.Length > 0 ? $", {why}" : ""));
         }
     }
 
     private void OnEnded(World world, string how)
     {
         _launchers.Remove(world);
-        if (how.Length == 0 || _ending)
+        if (how.Length == 0 || _ending || _draining)
         {
             _table!.OnDone(world);
             return;
         }
 
+        ForgetLostNodes();
         _table!.OnEnded(world, how, NowMilliseconds);
         var more = world.Nodes.Distinct(StringComparer.Ordinal).Count() - 1;
         _note = $"world {world.Number} on {(world.Nodes.Count > 0 ? world.Nodes[0] : "no node")}{(more > 0 ? $" and {more} others" : "")} ended: {how}";
         Console.Error.WriteLine($"funcx-manager --block: {_note}");
+    }
+
+    // A job that goes on without a node that died (--no-kill) is the only one that can lose some and live.
+    private void ForgetLostNodes()
+    {
+        if (AskSlurm() is not { } view)
+            return;
+        foreach (var node in _nodes.Distinct(StringComparer.Ordinal).Except(view.Nodes, StringComparer.Ordinal))
+        {
+            if (_table!.OnNodeLost(node))
+                Console.Error.WriteLine($"funcx-manager --block: Slurm has taken node {node} out of the job; worlds are launched without it");
+        }
     }
 
     private void BeginEnding(int code)

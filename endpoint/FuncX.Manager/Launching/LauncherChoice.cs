@@ -24,17 +24,19 @@ internal sealed class LauncherChoice(Func<string, string?> version)
     /// <summary>The scheduler's own within its job, else the one that came with the MPI library that the ranks will load.</summary>
     /// <param name="allocation">Of which scheduler this job is; null: of none.</param>
     /// <param name="isOpenMpi">Whether the library is Open MPI's.</param>
+    /// <param name="srunServes">False: by this srun the library's ranks cannot find each other; it is the last resort then.</param>
     /// <returns>Null: there is none; <see cref="Tried"/> says what was looked for.</returns>
-    public ILauncher? Detect(AllocationKind? allocation, bool isOpenMpi)
+    public ILauncher? Detect(AllocationKind? allocation, bool isOpenMpi, bool srunServes = true)
     {
-        if (allocation == AllocationKind.Slurm && Ask("srun") is not null)
+        var hasSrun = allocation == AllocationKind.Slurm && Ask("srun") is not null;
+        if (hasSrun && srunServes)
             return Named("srun");
         if (allocation is AllocationKind.Cobalt or AllocationKind.Pbs && Ask("aprun") is not null)
             return Named("aprun");
         if (Has(Ask("mpiexec"), "PALS"))
             return Named("pals");
         var names = isOpenMpi ? (string[])["mpirun", "mpiexec"] : ["mpiexec", "mpirun"];
-        return names.Select(Found).FirstOrDefault(static launcher => launcher is not null);
+        return names.Select(Found).FirstOrDefault(static launcher => launcher is not null) ?? (hasSrun ? Named("srun") : null);
     }
 
     private static bool IsOpenMpi(string? text) => Has(text, "Open MPI");

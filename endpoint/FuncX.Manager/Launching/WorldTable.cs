@@ -101,16 +101,20 @@ internal sealed class WorldTable
     /// <summary>A world has ended because it was told to.</summary>
     public void OnDone(World world) => world.State = WorldState.Over;
 
-    /// <summary>The scheduler says that a node is down: no further launch uses it.</summary>
-    public void OnNodeLost(string node)
+    /// <summary>The scheduler has taken a node out of the job: no further launch uses it.</summary>
+    /// <returns>Whether it is news.</returns>
+    public bool OnNodeLost(string node)
     {
-        _lost.Add(node);
+        if (!_lost.Add(node))
+            return false;
         foreach (var world in _worlds.Where(static world => world.State == WorldState.Waiting))
         {
             world.Nodes = [.. world.Nodes.Where(other => other != node)];
             if (world.Nodes.Count == 0)
                 world.State = WorldState.Over;
         }
+
+        return true;
     }
 
     // Not between two ranks of one host.

@@ -38,6 +38,8 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
     private long _lookedAt = NodeTimer.Now;
     private long _lookAt;
     private long _finishAt = long.MaxValue;
+    private long _drainAt = long.MaxValue;
+    private uint _drainFor;
     private bool _wrote;
     private int _ended;
 
@@ -82,6 +84,10 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
             ListDrain((uint)(patience?.TotalMilliseconds ?? 0));
         _thread.Wake();
     }
+
+    /// <summary>The same after a while, by itself. Before the world's thread runs.</summary>
+    public void DrainLater(TimeSpan after, TimeSpan patience) =>
+        (_drainAt, _drainFor) = (NodeTimer.Now + (long)after.TotalMicroseconds, (uint)Math.Max(1, patience.TotalMilliseconds));
 
     /// <summary>Sorts whole frames of the endpoint by rank; on the link's reading thread.</summary>
     /// <exception cref="FrameException">The endpoint sent what it must not.</exception>
@@ -218,6 +224,12 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
             if (_wrote)
                 kicked = _session;
             _wrote = false;
+            if (now >= _drainAt)
+            {
+                _drainAt = long.MaxValue;
+                ListDrain(_drainFor);
+            }
+
             for (var left = _listed.Count; left > 0; left--)
             {
                 var rank = _listed.Dequeue();

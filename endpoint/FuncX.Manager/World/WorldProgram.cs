@@ -26,6 +26,7 @@ internal static class WorldProgram
 
     public static int Run(ManagerOptions options, Spawner spawner)
     {
+        var directory = options.Directory;
         MpiRuntime? mpi = null;
         Node? node = null;
         WorldEnd end;
@@ -56,6 +57,8 @@ internal static class WorldProgram
 
         if (end.Reason.Length > 0)
             Console.Error.WriteLine($"funcx-manager {name}: {end.Reason}");
+        if (end.Code != 0 && end.Reason.Length > 0)
+            WorldReason.Leave(directory, $"{name}: {end.Reason}");
         // Workers first: when MPI ends, the launcher may end what is left of this rank.
         if (!spawner.End(TimeSpan.FromSeconds(10)))
             Console.Error.WriteLine($"funcx-manager {name}: the spawner did not end");
@@ -73,6 +76,8 @@ internal static class WorldProgram
         var manages = !(leads && options.LeaderOnly);
         var broadcast = new BroadcastPart(thread, options);
         var leader = leads ? new WorldLeader(thread, options.Node, slabs, broadcast, manages, window) : null;
+        if (options.DrainAt is { } drainAt)
+            leader?.DrainLater(drainAt - DateTimeOffset.UtcNow, options.DrainFor);
         WorldMember? member = null;
         Node? own = null;
         if (manages)

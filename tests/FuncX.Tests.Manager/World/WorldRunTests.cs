@@ -69,6 +69,39 @@ public sealed class WorldRunTests
     }
 
     [Theory]
+    [LongData(Launcher.OpenMpi)]
+    [LongData(Launcher.Mpich)]
+    public void Before_the_end_of_its_job_a_world_gives_back_what_waits_finishes_what_it_can_and_says_what_it_could_not(Launcher launcher)
+    {
+        var at = DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 20;
+        using var world = new WorldUnderTest(launcher, ranks: 2, options: ["--drain-at", $"{at}", "--drain-for", "10"]).Ready();
+        var file = Path.Combine(world.Folder, "go");
+        var endless = world.Submit(1, "begin", $"[\"{world.Folder}/begun-1\",\"nap\",600]");
+        var finishes = world.Submit(2, "begin", $"[\"{world.Folder}/begun-2\",\"wait_for\",\"{file}\",5]");
+        world.Eventually(() => Directory.GetFiles(world.Folder, "begun-*").Length == 2, "both tasks to run");
+        var waiting = world.Submit(2, "nap", "[600]");
+
+        world.Eventually(() => world.Endpoint.Returned.Contains(waiting), "what waited to come back", seconds: 60);
+        DateTimeOffset.UtcNow.ToUnixTimeSeconds().ShouldBeGreaterThanOrEqualTo(at);
+        world.Endpoint.First(endless).ShouldBeNull("what runs may go on for a while");
+        File.WriteAllText(file, "");
+        world.Result(finishes).Value.ShouldBe("5");
+        world.Result(endless).Prefix.Outcome.ShouldBe(TaskOutcome.AttemptLost);
+        world.Process.WaitForExit(20_000).ShouldBeTrue(world.Said);
+        world.Process.ExitCode.ShouldBe(0, world.Said);
+    }
+
+    [Theory]
+    [LongData(Launcher.OpenMpi)]
+    [InlineData(Launcher.Mpich)]
+    public void A_world_that_is_launched_when_its_job_is_about_to_end_ends_by_itself(Launcher launcher)
+    {
+        using var world = new WorldUnderTest(launcher, ranks: 2, options: ["--drain-at", $"{DateTimeOffset.UtcNow.ToUnixTimeSeconds() - 1}", "--drain-for", "1"]);
+        world.Process.WaitForExit(60_000).ShouldBeTrue(world.Said);
+        world.Process.ExitCode.ShouldBe(0, world.Said);
+    }
+
+    [Theory]
     [InlineData(Launcher.OpenMpi)]
     [InlineData(Launcher.Mpich)]
     public void A_drained_world_finishes_what_runs_and_ends_well(Launcher launcher)

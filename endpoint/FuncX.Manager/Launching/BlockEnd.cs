@@ -1,0 +1,39 @@
+namespace FuncX.Manager.Launching;
+
+/// <summary>
+/// When the block's job ends, and what comes before it: worlds take no more tasks and give back what they have not begun; later what still runs is ended and answered as lost; then the
+/// agent ends what is left, all before the scheduler would.
+/// </summary>
+/// <param name="At">When the scheduler ends the job.</param>
+/// <param name="DrainAt">When worlds begin to drain.</param>
+/// <param name="DrainFor">How long running tasks may take then.</param>
+internal sealed record BlockEnd(DateTimeOffset At, DateTimeOffset DrainAt, TimeSpan DrainFor)
+{
+    private const double LastPart = 0.1;
+
+    // What tasks that were ended need to be answered, and launchers to be over.
+    private static readonly TimeSpan s_last = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_shortest = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(60);
+
+    /// <summary>When the agent ends launchers that are still there.</summary>
+    public DateTimeOffset EndAt => At - (s_last / 2);
+
+    /// <param name="at">When the job ends.</param>
+    /// <param name="now">A tenth of what is left from now on is for the drain, 20 s to a minute.</param>
+    public static BlockEnd Of(DateTimeOffset at, DateTimeOffset now)
+    {
+        var part = (at - now) * LastPart;
+        var drain = part < s_shortest ? s_shortest : part > s_longest ? s_longest : part;
+        return new BlockEnd(at, at - drain, drain - s_last);
+    }
+
+    /// <summary>The first that says something: the job's environment, the controller, the walltime that was asked for.</summary>
+    /// <returns>Null: nobody does.</returns>
+    public static BlockEnd? Find(Allocation? allocation, SlurmJobView? view, TimeSpan? walltime, DateTimeOffset now)
+    {
+        if ((allocation?.End ?? (now + (view?.Left ?? walltime))) is not { } at)
+            return null;
+        return Of(at, now);
+    }
+}

@@ -1,0 +1,99 @@
+using FuncX.Manager.Launching;
+using Shouldly;
+using Xunit;
+
+namespace FuncX.Tests.Manager;
+
+/// <summary>What an agent makes of what Slurm says: how srun's ranks find each other, which nodes are left, when the job ends.</summary>
+public sealed class SlurmLaunchTests
+{
+    // As srun of 22.05.8 prints it (to stderr), with and without PMIx.
+    private const string WithPmix = "MPI plugin types are...\n\tnone\n\tpmi2\n\tpmix\n\tcray_shasta\nspecific pmix plugin versions available: pmix_v4\n";
+    private const string WithoutPmix = "MPI plugin types are...\n\tnone\n\tpmi2\n\tcray_shasta\n";
+    private const string OpenMpi = "openmpi\n/lib/libmpi.so.40\nOpen MPI v4.1.4, package: Debian OpenMPI\n";
+    private const string Mpich = "mpich\n/lib/libmpich.so.12\nMPICH Version: 4.0.2\n";
+    private const string Cray = "mpich\n/opt/cray/libmpi_cray.so.12\nMPI VERSION    : CRAY MPICH version 8.1.25.17 (ANL base 3.4a2)\n";
+
+    [Theory]
+    [InlineData(OpenMpi, WithPmix, "pmix", true)]
+    [InlineData(OpenMpi, WithoutPmix, null, false)]
+    [InlineData(Mpich, WithPmix, "pmi2", true)]
+    [InlineData(Mpich, "MPI plugin types are...\n\tnone\n", null, false)]
+    [InlineData(Cray, WithPmix, "cray_shasta", true)]
+    [InlineData(Cray, "MPI plugin types are...\n\tnone\n\tpmi2\n", null, true)]
+    [InlineData("no usable MPI library", WithPmix, null, true)]
+    [InlineData(OpenMpi, null, null, true)]
+    public void The_way_that_ranks_find_each_other_follows_from_library_and_Slurm(string library, string? list, string? kind, bool serves)
+    {
+        SlurmMpi.Choose(RankLibrary.Parse(library), list).ShouldBe(kind);
+        (SlurmMpi.Problem(RankLibrary.Parse(library), list, static _ => "").Length == 0).ShouldBe(serves);
+    }
+
+    [Fact]
+    public void A_way_that_is_listed_and_comes_to_nothing_is_told_with_what_srun_says()
+    {
+        SlurmMpi.Problem(RankLibrary.Parse(OpenMpi), WithPmix, static kind => $"{kind}: can not load PMIx library").ShouldBe("srun --mpi=pmix does not work here: pmix: can not load PMIx library");
+        SlurmMpi.Problem(RankLibrary.Parse(OpenMpi), WithoutPmix, static _ => "never asked").ShouldContain("no --mpi=pmix, which Open MPI v4.1.4");
+    }
+
+    [Theory]
+    [InlineData("--mpi=none")]
+    [InlineData("--mpi", "none")]
+    public void An_argument_of_the_configuration_takes_the_place_of_what_was_found(params string[] arguments)
+    {
+        var world = new WorldLaunch { Nodes = ["n1"], HostFile = "/d/hosts", Command = ["/bin/m"], SlurmMpi = "pmix" };
+        new SrunLauncher().CommandLine(world).ShouldContain("--mpi=pmix");
+        var words = new SrunLauncher().CommandLine(world with { Arguments = arguments });
+        words.Count(static word => word.StartsWith("--mpi", StringComparison.Ordinal)).ShouldBe(1);
+        words.ShouldBeSubsetOf([.. new SrunLauncher().CommandLine(world), .. arguments]);
+    }
+
+    [Theory]
+    [InlineData("9:58 n[1-2]\n", 598, "n1 n2")]
+    [InlineData("45 n1\n", 45, "n1")]
+    [InlineData("1:00:00 n[1,3]\n", 3_600, "n1 n3")]
+    [InlineData("2-01:00:05 n7\n", 176_405, "n7")]
+    [InlineData("UNLIMITED n[1-2]\n", null, "n1 n2")]
+    [InlineData("NOT_SET n1\n", null, "n1")]
+    public void Time_left_and_nodes_left_are_read(string answer, int? seconds, string nodes)
+    {
+        var view = SlurmJobView.Parse(answer)!;
+        view.Left.ShouldBe(seconds is { } left ? TimeSpan.FromSeconds(left) : null);
+        string.Join(' ', view.Nodes).ShouldBe(nodes);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("slurm_load_jobs error: Invalid job id specified\n")]
+    [InlineData("9:58 \n")]
+    [InlineData("9:58 n[1-\n")]
+    public void What_is_no_answer_is_none(string answer) => SlurmJobView.Parse(answer).ShouldBeNull();
+
+    [Theory]
+    [InlineData(60, 20, 10)]
+    [InlineData(300, 30, 20)]
+    [InlineData(36_000, 60, 50)]
+    public void The_drain_begins_a_tenth_of_the_job_before_its_end_but_20_s_to_a_minute(int length, int before, int runningFor)
+    {
+        var now = DateTimeOffset.FromUnixTimeSeconds(1_800_000_000);
+        var end = BlockEnd.Of(now.AddSeconds(length), now);
+        (end.At - end.DrainAt).ShouldBe(TimeSpan.FromSeconds(before));
+        end.DrainFor.ShouldBe(TimeSpan.FromSeconds(runningFor));
+        (end.At - end.EndAt).ShouldBe(TimeSpan.FromSeconds(5));
+    }
+
+    [Fact]
+    public void The_jobs_own_word_on_its_end_goes_before_the_controllers_and_that_before_what_was_asked_for()
+    {
+        var now = DateTimeOffset.FromUnixTimeSeconds(1_800_000_000);
+        var job = new Allocation { Kind = AllocationKind.Slurm, JobId = "1", Nodes = ["n1"], End = now.AddHours(1) };
+        var view = new SlurmJobView(TimeSpan.FromHours(2), ["n1"]);
+        End(job, view).ShouldBe(1);
+        End(job with { End = null }, view).ShouldBe(2);
+        End(job with { End = null }, view with { Left = null }).ShouldBe(3);
+        End(null, null).ShouldBe(3);
+        BlockEnd.Find(job with { End = null }, null, walltime: null, now).ShouldBeNull();
+
+        double End(Allocation? allocation, SlurmJobView? said) => (BlockEnd.Find(allocation, said, TimeSpan.FromHours(3), now)!.At - now).TotalHours;
+    }
+}
