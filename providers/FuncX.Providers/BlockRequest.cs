@@ -22,6 +22,9 @@ public sealed record BlockRequest
     /// <summary>One process, the block's agent, launches the managers of all nodes as MPI programs; else each node's manager is started, and dials in for itself.</summary>
     public bool OverMpi { get; init; }
 
+    /// <summary>Lines that a batch script runs first: <c>module load</c>, <c>export</c>. They are shell text.</summary>
+    public string Init { get; init; } = "";
+
     /// <summary>The program that each node runs.</summary>
     public required string Manager { get; init; }
 }

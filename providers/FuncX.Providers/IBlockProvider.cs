@@ -12,6 +12,9 @@ public interface IBlockProvider
     /// <summary>How often asking is reasonable.</summary>
     TimeSpan PollInterval { get; }
 
+    /// <summary>Whether there is nothing to be had any more once a block has ended by itself.</summary>
+    bool IsOnce => false;
+
     /// <summary>Whether a job may appear after <see cref="FindAsync"/> has said that there is none: the command that asks for it outlives who started it.</summary>
     bool AppearsLate => false;
 

@@ -10,7 +10,7 @@ public sealed class CobaltScheduler(CobaltSettings settings) : IBatchScheduler
     /// <summary>One question: a job that has ended is in none, and its log in the block's directory tells how.</summary>
     public IReadOnlyList<StatusQuery> Queries { get; } = [new StatusQuery(static ids => new("qstat", ["--header", QstatTable.Header, .. ids]), QstatTable.Read)];
 
-    public string Script(BatchJob job) => BatchScript.Compose("#COBALT", Directives(job), Managers(job).Lines(job));
+    public string Script(BatchJob job) => BatchScript.Compose("#COBALT", Directives(job), job.Block.OverMpi ? new AgentPerBlock(settings.Walltime).Lines(job) : Managers(job).Lines(job));
 
     // -O names the three files of a job: .output, .error and .cobaltlog.
     public SchedulerCommand Submit(BatchJob job) => new("qsub", "-O", LogPrefix(job), "--cwd", job.Block.Directory, "--mode", "script", job.ScriptPath);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace FuncX.Providers.Local;
@@ -7,7 +8,12 @@ namespace FuncX.Providers.Local;
 /// Blocks on this machine: one detached <c>funcx-manager</c> per node, or over MPI one agent that launches them. They survive the endpoint, and a later process of the endpoint finds them
 /// by process id and start time.
 /// </summary>
-public sealed partial class LocalProvider(TimeProvider time) : IBlockProvider
+/// <param name="ownJob">
+/// The nodes are those of the job that this process runs in (<c>provider: {type: allocation}</c>): its one block is an agent, which finds them in its environment. When that has ended
+/// by itself there will be no other.
+/// </param>
+/// <param name="walltime">With <paramref name="ownJob"/>: how long the job lasts, where it does not tell itself.</param>
+public sealed partial class LocalProvider(TimeProvider time, bool ownJob = false, TimeSpan? walltime = null) : IBlockProvider
 {
     private const int Terminate = 15; // SIGTERM
     private const int Kill = 9; // SIGKILL
@@ -21,7 +27,9 @@ public sealed partial class LocalProvider(TimeProvider time) : IBlockProvider
     // Processes that this one started and whose end has not been written down yet: gone from /proc a moment before their exit status is known.
     private readonly ConcurrentDictionary<int, byte> _watched = new();
 
-    public string Name => "local";
+    public string Name => ownJob ? "allocation" : "local";
+
+    public bool IsOnce => ownJob;
 
     public TimeSpan PollInterval => TimeSpan.FromSeconds(1);
 
@@ -85,12 +93,27 @@ public sealed partial class LocalProvider(TimeProvider time) : IBlockProvider
             await EndAsync([.. job.Nodes.Union(FindManagers(block.Block).Values)]);
     }
 
-    private static int ProcessesOf(BlockRequest block) => block.OverMpi ? 1 : block.Nodes;
+    /// <summary>What a process of a block is told, by its number.</summary>
+    public IReadOnlyList<string> Arguments(BlockRequest block, int node)
+    {
+        var directory = DirectoryOf(block, node);
+        if (!block.OverMpi)
+            return ["--rendezvous", block.Rendezvous, "--node", block.Nodes == 1 ? Environment.MachineName : $"{Environment.MachineName}-{node}", "--directory", directory];
+        return
+        [
+            "--block", "--rendezvous", block.Rendezvous, "--directory", directory,
+            .. ownJob ? (string[])[] : ["--hosts", string.Join(',', Enumerable.Repeat("localhost", block.Nodes))],
+            .. walltime is { } limit ? (string[])["--walltime", ((long)limit.TotalSeconds).ToString(CultureInfo.InvariantCulture)] : [],
+        ];
+    }
+
+    /// <summary>How many processes a block is.</summary>
+    public static int ProcessesOf(BlockRequest block) => block.OverMpi ? 1 : block.Nodes;
 
     private BlockStatus Query(SubmittedBlock block)
     {
         if (!LocalJob.TryParse(block.JobId, out var job))
-            return new BlockStatus(BlockState.Lost, $"'{block.JobId}' is not a job id of the local provider");
+            return new BlockStatus(BlockState.Lost, $"'{block.JobId}' is not a job id of the {Name} provider");
         // Its processes, if there are any left, cannot reach an endpoint that is not on their machine: nothing of them will come back.
         if (!job.IsHere)
             return new BlockStatus(BlockState.Lost, $"its managers were started on {job.Host}, which was booted again or is not this machine ({Environment.MachineName})");
@@ -158,13 +181,9 @@ public sealed partial class LocalProvider(TimeProvider time) : IBlockProvider
 
     private ProcessRecord StartNode(BlockRequest block, int node)
     {
-        var name = block.Nodes == 1 ? Environment.MachineName : $"{Environment.MachineName}-{node}";
         var directory = DirectoryOf(block, node);
         Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        string[] arguments = block.OverMpi
-            ? ["--block", "--rendezvous", block.Rendezvous, "--directory", directory, "--hosts", string.Join(',', Enumerable.Repeat("localhost", block.Nodes))]
-            : ["--rendezvous", block.Rendezvous, "--node", name, "--directory", directory];
-        var process = DetachedProcess.Start(block.Manager, arguments, LogOf(block, node), directory);
+        var process = DetachedProcess.Start(block.Manager, Arguments(block, node), LogOf(block, node), directory);
         var pid = process.Id;
         _watched[pid] = 0;
         process.Exited += (_, _) =>

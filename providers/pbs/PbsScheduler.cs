@@ -20,7 +20,7 @@ public sealed class PbsScheduler(PbsSettings settings) : IBatchScheduler
             new StatusQuery(static ids => new("qstat", ["-f", .. ids]), QstatText.Read),
         ];
 
-    public string Script(BatchJob job) => BatchScript.Compose("#PBS", Directives(job), Managers(job).Lines(job));
+    public string Script(BatchJob job) => BatchScript.Compose("#PBS", Directives(job), job.Block.OverMpi ? new AgentPerBlock(settings.Walltime, FindCommands).Lines(job) : Managers(job).Lines(job));
 
     // Paths stand here and not in the script, whose options are split at spaces. A colon would make a host of what is before it.
     public SchedulerCommand Submit(BatchJob job) =>
@@ -47,13 +47,18 @@ public sealed class PbsScheduler(PbsSettings settings) : IBatchScheduler
         ? new ListAnswer([.. output.Lines.Select(static id => new JobListing(id.Trim(), null))])
         : new ListAnswer(null, output.Said);
 
+    private static IReadOnlyList<string> FindCommands { get; } =
+    [
+        "# PBS's own programs are in the PATH of who submitted, not in a job's.",
+        "PATH=\"$PATH:${PBS_O_PATH:-}\"",
+        "[ ! -r \"${PBS_CONF_FILE:-/etc/pbs.conf}\" ] || PATH=\"$PATH:$(. \"${PBS_CONF_FILE:-/etc/pbs.conf}\"; echo \"${PBS_EXEC:-}\")/bin\"",
+    ];
+
     // pbsdsh starts its words once for each chunk (TORQUE with -u: for each host), with the job's environment and not the script's; one node needs no help.
     private ManagerPerNode Managers(BatchJob job) => job.Block.Nodes == 1
         ? new ManagerPerNode("$(hostname)", "0", "")
         : new ManagerPerNode("$(hostname)", "\"${PBS_TASKNUM:-0}\"", settings.Variant == PbsVariant.Torque ? "pbsdsh -u" : "pbsdsh --",
-            "# PBS's own programs are in the PATH of who submitted, not in a job's.",
-            "PATH=\"$PATH:${PBS_O_PATH:-}\"",
-            "[ ! -r \"${PBS_CONF_FILE:-/etc/pbs.conf}\" ] || PATH=\"$PATH:$(. \"${PBS_CONF_FILE:-/etc/pbs.conf}\"; echo \"${PBS_EXEC:-}\")/bin\"");
+            FindCommands);
 
     private IEnumerable<string> Directives(BatchJob job)
     {

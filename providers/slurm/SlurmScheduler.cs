@@ -24,7 +24,8 @@ public sealed class SlurmScheduler(SlurmSettings settings) : IBatchScheduler
         "export SRUN_CPUS_PER_TASK=\"${SLURM_CPUS_PER_TASK:-}\"",
         "[ -n \"$SRUN_CPUS_PER_TASK\" ] || unset SRUN_CPUS_PER_TASK");
 
-    public string Script(BatchJob job) => BatchScript.Compose("#SBATCH", Directives(job), Managers.Lines(job));
+    // The agent runs in the batch step, on the first node.
+    public string Script(BatchJob job) => BatchScript.Compose("#SBATCH", Directives(job), job.Block.OverMpi ? new AgentPerBlock(settings.Walltime).Lines(job) : Managers.Lines(job));
 
     public SchedulerCommand Submit(BatchJob job) => new("sbatch", "--parsable", job.ScriptPath);
 

@@ -38,7 +38,10 @@ public sealed record EndpointOptions
     /// <summary>The provider, as YAML's flow style has it; the local one when left out. Managers dial in over loopback.</summary>
     public string? Provider { get; init; }
 
-    private string BlocksYaml => BlockIdle is { } idle
+    /// <summary>The provider has one block, and the key <c>blocks</c> stays away.</summary>
+    public bool IsOneBlock { get; init; }
+
+    private string BlocksYaml => IsOneBlock ? "{}" : BlockIdle is { } idle
         ? $"{{min: 0, init: 0, max: {Blocks}, idle: {idle.TotalSeconds}s}}"
         : $"{{min: {Blocks}, init: {Blocks}, max: {Blocks}}}";
 

@@ -90,6 +90,9 @@ public sealed class LocalCluster : IAsyncDisposable
         await WaitOnlineAsync(managers ?? (options.BlockIdle is null ? 1 : 0));
     }
 
+    /// <summary>Writes the YAML of this cluster's endpoint, which something else starts: a job.</summary>
+    public EndpointProcess UseEndpoint(EndpointOptions options) => Endpoint = CreateEndpoint(options, Service.AdminTokenFile);
+
     /// <summary>Writes an endpoint's YAML; it is started by whoever asked.</summary>
     public EndpointProcess CreateEndpoint(EndpointOptions options, string tokenFile)
     {

@@ -21,6 +21,8 @@ public sealed partial class ConfigurationKeysTests
         ("provider.type", Batch + "{type: slurm, walltime: 1h}", true),
         ("provider.type", Batch + "{type: pbs, walltime: 1h}", true),
         ("provider.type", Batch + "{type: cobalt, walltime: 1h}", true),
+        ("provider.type", "workers: {per_node: 1}\nprovider: {type: allocation}\ntransport: mpi", true),
+        ("provider.init", Batch + "{type: slurm, walltime: 1h, init: b}", true),
         ("provider.nodes", "provider: {type: local, nodes: 2}", true),
         ("provider.nodes_per_block", Batch + "{type: pbs, walltime: 1h, nodes_per_block: 2}", true),
         ("provider.walltime", Batch + "{type: pbs, walltime: 1h}", true),
@@ -48,7 +50,8 @@ public sealed partial class ConfigurationKeysTests
         ("blocks.parallelism", "blocks: {parallelism: 0.5}", true),
         ("transport", "transport: tcp", true),
         ("transport", "transport: mpi", true),
-        ("transport", Batch + "{type: slurm, walltime: 1h}\ntransport: mpi", false),
+        ("transport", Batch + "{type: slurm, walltime: 1h}\ntransport: mpi", true),
+        ("transport", "workers: {per_node: 1}\nprovider: {type: allocation}\ntransport: tcp", false),
         ("launcher.type", "launcher: {type: srun}", false),
         ("launcher.ranks_per_world", "launcher: {ranks_per_world: 2}", false),
         ("launcher.arguments", "launcher: {arguments: [b]}", false),
@@ -170,7 +173,6 @@ public sealed partial class ConfigurationKeysTests
             """;
         EndpointSupport.Unsupported(EndpointConfigurationFile.Parse("x.yaml", Everything)).Select(Named).ShouldBe(
         [
-            "transport",
             "containers.runtime", "containers.allowed", "containers.binds", "containers.mode", "containers.warm", "stage_in", "limits.result",
             "sharing.mode", "sharing.functions",
         ]);

@@ -45,6 +45,9 @@ public sealed class ConfigurationTests
     [InlineData("provider: {type: cobalt, walltime: 1h, attributes: ['a b']}\nworkers: {per_node: 1}", 1, 53, "printable ASCII without spaces")]
     [InlineData("provider: {type: pbs}\nworkers: {per_node: 1}", 1, 1, "'provider.walltime' is missing")]
     [InlineData("provider: {type: pbs, walltime: 1h}", 1, 1, "'workers.per_node' is missing")]
+    [InlineData("provider: {type: allocation}\nworkers: {per_node: 1}\nblocks: {max: 2}", 3, 15, "one block, the endpoint's own job")]
+    [InlineData("provider: {type: allocation, nodes: 2}\nworkers: {per_node: 1}", 1, 30, "nodes")]
+    [InlineData("provider: {type: local, init: b}", 1, 25, "init")]
     [InlineData("blocks: {min: 2, max: 1}", 1, 15, "more than 'blocks.max'")]
     [InlineData("blocks: {init: 5, max: 2}", 1, 16, "expected a number from 'blocks.min' (0) to 'blocks.max' (2)")]
     [InlineData("blocks: {max: 0}", 1, 15, "expected a whole number from 1 to 10000")]
@@ -216,7 +219,6 @@ public sealed class ConfigurationTests
         polaris.Value.Containers.Warm["ml-inference"].ShouldBe(4);
         EndpointSupport.Unsupported(polaris).Select(error => error.Message.Split('\'')[1]).ShouldBe(
         [
-            "transport",
             "containers.runtime", "containers.binds", "containers.cache", "containers.warm", "limits.result",
         ]);
     }

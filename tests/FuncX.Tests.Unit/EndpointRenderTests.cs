@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Text.RegularExpressions;
 using FuncX.Configuration;
 using FuncX.Endpoint.Blocks;
-using FuncX.Providers;
 using FuncX.Providers.Batch;
 using Shouldly;
 using Xunit;
@@ -27,12 +26,12 @@ public sealed partial class EndpointRenderTests : IDisposable
     private readonly ConfigurationScratch _scratch = new();
 
     public static TheoryData<string> BatchFiles => new(Directory.EnumerateFiles(ConfigurationScratch.Repository("configs"), "*.yaml").Select(static file => Path.GetFileNameWithoutExtension(file))
-        .Where(static name => Read(name).Provider.Type != ProviderKind.Local).Order(StringComparer.Ordinal));
+        .Where(static name => Read(name).Provider.Walltime is not null && Read(name).Provider.Type != ProviderKind.Allocation).Order(StringComparer.Ordinal));
 
     [Fact]
     public void Every_machine_that_the_README_promises_has_a_file() =>
         Directory.EnumerateFiles(ConfigurationScratch.Repository("configs"), "*.yaml").Select(static file => Path.GetFileNameWithoutExtension(file)).ShouldBe(
-            ["laptop", "cloud-vm", "local", "slurm", "pbs", "theta", "cori", "perlmutter", "polaris", "aurora", "frontier", "delta"], ignoreOrder: true);
+            ["laptop", "cloud-vm", "local", "job", "slurm", "pbs", "theta", "cori", "perlmutter", "polaris", "aurora", "frontier", "delta"], ignoreOrder: true);
 
     [Theory]
     [MemberData(nameof(BatchFiles))]
@@ -55,6 +54,20 @@ public sealed partial class EndpointRenderTests : IDisposable
         directives.Count.ShouldBeGreaterThan(4);
         foreach (var directive in directives)
             s_options[directive[0]].ShouldContain(Option().Match(directive[1]).Value);
+    }
+
+    [Theory]
+    [MemberData(nameof(BatchFiles))]
+    public async Task With_MPI_the_script_of_a_machine_starts_one_agent_behind_the_sites_own_lines(string name)
+    {
+        var machine = Read(name);
+        machine = machine with { Transport = TransportKind.Mpi, Provider = machine.Provider with { Init = "module load mpi\nexport SITE='a b'\n" } };
+        var script = Script(machine);
+        (await CheckAsync(script)).ShouldBe("");
+        var commands = script[script.IndexOf("\n\n", StringComparison.Ordinal)..].TrimStart('\n').Split('\n');
+        commands[..2].ShouldBe(["module load mpi", "export SITE='a b'"]);
+        commands.Where(static line => line.Contains("\"$manager\"", StringComparison.Ordinal)).ShouldHaveSingleItem().ShouldBe(
+            $"\"$manager\" --block --rendezvous \"$rendezvous\" --directory \"$block/agent\" --walltime {machine.Provider.Walltime!.Value.TotalSeconds} </dev/null >>\"$block/agent.log\" 2>&1");
     }
 
     [Theory]
@@ -90,20 +103,8 @@ public sealed partial class EndpointRenderTests : IDisposable
         return result.Value!;
     }
 
-    private static string Script(EndpointConfiguration configuration)
-    {
-        var directories = new BlockDirectories(configuration);
-        return BatchSchedulers.Of(configuration)!.Script(new BatchJob(new BlockRequest
-        {
-            BlockId = "b1",
-            Endpoint = configuration.Name,
-            Owner = "0123456789",
-            Nodes = configuration.Provider.Nodes,
-            Directory = directories.PathOf("b1"),
-            Rendezvous = directories.RendezvousOf("b1"),
-            Manager = "/opt/funcx/funcx-manager",
-        }));
-    }
+    private static string Script(EndpointConfiguration configuration) =>
+        BatchSchedulers.Of(configuration)!.Script(new BatchJob(new BlockRequests(configuration, "0123456789", "/opt/funcx/funcx-manager").Of("b1", configuration.Provider.Nodes)));
 
     private static async Task<string> CheckAsync(string script)
     {

@@ -26,7 +26,7 @@ public static class EndpointConfigurationFile
             Description = root.Text("description", ""),
             StateDirectory = root.RequiredPath("state_dir", "${HOME}/.funcx/polaris", CheckStateDirectory),
             Provider = provider,
-            Blocks = Blocks(root.Section("blocks")),
+            Blocks = Blocks(root.Section("blocks"), provider),
             Transport = root.Choice("transport", TransportKind.Tcp),
             Launcher = root.Has("launcher") ? Launcher(root.Section("launcher")) : null,
             Interfaces = root.Texts("interfaces", [], 64, 64),
@@ -40,9 +40,17 @@ public static class EndpointConfigurationFile
         };
     }
 
-    private static BlocksConfiguration Blocks(ConfigurationSection section)
+    private static BlocksConfiguration Blocks(ConfigurationSection section, ProviderConfiguration provider)
     {
-        var minimum = section.Integer("min", 0, 0, 10_000);
+        // The job is there, and there is no second one.
+        var isOne = provider.Type == ProviderKind.Allocation;
+        foreach (var key in isOne ? (string[])["min", "init", "max"] : [])
+        {
+            if (section.Integer(key, 1, 0, 10_000) is var count and not 1)
+                section.Error(key, $"'blocks.{key}' is {count}; with provider allocation there is one block, the endpoint's own job. Leave the key out");
+        }
+
+        var minimum = section.Integer("min", isOne ? 1 : 0, 0, 10_000);
         var maximum = section.Integer("max", Math.Max(1, minimum), 1, 10_000);
         var initial = section.Integer("init", minimum, 0, 10_000);
         if (minimum > maximum)

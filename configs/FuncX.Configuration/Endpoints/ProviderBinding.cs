@@ -6,7 +6,7 @@ internal static class ProviderBinding
     private static readonly string[] s_allKeys =
     [
         "nodes", "nodes_per_block", "walltime", "account", "reservation", "directives", "poll_interval", "partition", "qos", "constraint", "exclusive", "gres", "gpus_per_node", "licenses", "queue", "filesystems",
-        "place", "select", "variant", "attributes",
+        "place", "select", "variant", "attributes", "init",
     ];
 
     // Less is refused by cluster systems ("Walltime less than minimum").
@@ -28,6 +28,9 @@ internal static class ProviderBinding
         if (type == ProviderKind.Local)
             return new ProviderConfiguration { Nodes = section.Integer("nodes", 1, 1, 1_024) };
 
+        if (type == ProviderKind.Allocation)
+            return new ProviderConfiguration { Type = type, Walltime = section.OptionalDuration("walltime", TimeSpan.FromMinutes(1), s_longest) };
+
         if (!section.Has("walltime"))
             section.Error("walltime", "the key 'provider.walltime' is missing; a batch job needs one. Add for example 'walltime: 01:00:00'");
         var batch = new ProviderConfiguration
@@ -37,6 +40,7 @@ internal static class ProviderBinding
             Walltime = section.OptionalDuration("walltime", type == ProviderKind.Cobalt ? s_shortestOfCobalt : TimeSpan.FromMinutes(1), s_longest),
             Account = section.OptionalText("account", 256, OneWord),
             Reservation = section.OptionalText("reservation", 256, OneWord),
+            Init = section.Text("init", "", 65_536),
             Directives = section.Texts("directives", [], 100, 1_000, OneLine),
             PollInterval = section.Duration("poll_interval", TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10)),
         };

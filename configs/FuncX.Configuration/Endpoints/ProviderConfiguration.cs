@@ -7,6 +7,9 @@ public enum ProviderKind
     Slurm,
     Pbs,
     Cobalt,
+
+    /// <summary>The nodes of the job that the endpoint is started in.</summary>
+    Allocation,
 }
 
 /// <summary>Which of the descendants of PBS it is (key <c>variant</c>).</summary>
@@ -23,7 +26,7 @@ public sealed record ProviderConfiguration
 {
     public ProviderKind Type { get; init; } = ProviderKind.Local;
 
-    /// <summary>Nodes of one block: <c>nodes</c> with the local provider (managers on this machine), <c>nodes_per_block</c> otherwise; 1 to 100,000.</summary>
+    /// <summary>Nodes of one block: <c>nodes</c> with the local provider (managers on this machine), <c>nodes_per_block</c> with a scheduler; 1 to 100,000. With allocation the job has as many as it has.</summary>
     public int Nodes { get; init; } = 1;
 
     /// <summary>Queue (pbs, cobalt).</summary>
@@ -44,7 +47,7 @@ public sealed record ProviderConfiguration
     /// <summary>Project that pays.</summary>
     public string? Account { get; init; }
 
-    /// <summary>How long one block lasts; null with the local provider.</summary>
+    /// <summary>How long one block lasts; null with the local provider, and with allocation where the job itself tells.</summary>
     public TimeSpan? Walltime { get; init; }
 
     /// <summary>Whole nodes, whoever else could use the rest (slurm).</summary>
@@ -75,6 +78,9 @@ public sealed record ProviderConfiguration
 
     /// <summary>Placement of chunks (pbs).</summary>
     public string? Place { get; init; }
+
+    /// <summary>Shell text that a batch script runs first (batch providers).</summary>
+    public string Init { get; init; } = "";
 
     /// <summary>Further lines of the batch script.</summary>
     public IReadOnlyList<string> Directives { get; init; } = [];

@@ -9,7 +9,7 @@ namespace FuncX.Endpoint.Blocks;
 /// <summary>The scheduler that a machine's file names, with its settings.</summary>
 internal static class BatchSchedulers
 {
-    /// <summary>Null with the local provider.</summary>
+    /// <summary>Null with a provider that is no scheduler.</summary>
     public static IBatchScheduler? Of(EndpointConfiguration configuration)
     {
         var provider = configuration.Provider;

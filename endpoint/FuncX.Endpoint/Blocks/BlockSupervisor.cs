@@ -40,10 +40,15 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
     private Action<string> _onRunning = _ => { };
     private Action<string, string> _onEnded = (_, _) => { };
     // Named by the endpoint's identity, so that endpoints of one name, each with a state directory of its own, do not take each other's jobs.
-    private readonly string _owner = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(identity.Key)))[..10];
+    private readonly string _owner = OwnerOf(identity);
+    private readonly BlockRequests _requests = new(configuration, OwnerOf(identity), manager.Path);
+    private readonly TaskCompletionSource _over = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _orphansEnded;
     private string _pollFailure = "";
     private volatile bool _endingAll;
+
+    /// <summary>Completed when no block can be had any more: the provider's only one has ended by itself.</summary>
+    public Task Over => _over.Task;
 
     /// <summary>Names who is told. Before the host starts; exactly once.</summary>
     /// <param name="onRunning">Block id: its provider has given it nodes.</param>
@@ -134,7 +139,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
                 continue;
             }
 
-            var block = new Block(RequestOf(file.Block, file.Nodes), file.Secret, file.Requested, new BlockRepairs(time), Math.Clamp(file.Missing, 0, file.Nodes))
+            var block = new Block(_requests.Of(file.Block, file.Nodes), file.Secret, file.Requested, new BlockRepairs(time), Math.Clamp(file.Missing, 0, file.Nodes))
             {
                 State = file.State,
                 Reason = file.Reason,
@@ -319,7 +324,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
             return;
         }
 
-        var block = new Block(RequestOf(order.BlockId, configuration.Provider.Nodes), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)), time.GetUtcNow(), new BlockRepairs(time));
+        var block = new Block(_requests.Of(order.BlockId, configuration.Provider.Nodes), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)), time.GetUtcNow(), new BlockRepairs(time));
         try
         {
             _directories.Create(order.BlockId);
@@ -504,8 +509,12 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         MarkEnded(block, state, reason);
         _ended = _directories.Prune([.. _ended, block.Request.BlockId]);
         Log.BlockEnded(logger, block.Request.BlockId, state, reason);
+        if (provider.IsOnce && state == BlockState.Completed)
+            _over.TrySetResult();
         _onEnded(block.Request.BlockId, reason.Length > 0 ? $"{SnakeCase.Of(state)}: {reason}" : SnakeCase.Of(state));
     }
+
+    private static string OwnerOf(EndpointIdentity identity) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(identity.Key)))[..10];
 
     private void MarkEnded(Block block, BlockState state, string reason)
     {
@@ -570,18 +579,6 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
             return false;
         }
     }
-
-    private BlockRequest RequestOf(string blockId, int nodes) => new()
-    {
-        BlockId = blockId,
-        Endpoint = configuration.Name,
-        Owner = _owner,
-        Nodes = nodes,
-        Directory = _directories.PathOf(blockId),
-        Rendezvous = _directories.RendezvousOf(blockId),
-        OverMpi = configuration.Transport == TransportKind.Mpi,
-        Manager = manager.Path,
-    };
 
     private static partial class Log
     {

@@ -5,6 +5,7 @@ using FuncX.Endpoint.Hosting;
 using FuncX.Endpoint.Identity;
 using FuncX.Providers;
 using FuncX.Providers.Batch;
+using FuncX.Providers.Local;
 
 namespace FuncX.Endpoint.Commands;
 
@@ -54,22 +55,34 @@ internal static class RenderCommand
         Console.Error.WriteLine($"# every {Quantities.Write(configuration.Provider.PollInterval)} one question about all blocks: {scheduler.Queries[0].Command(["JOB..."])}");
         Console.Error.WriteLine($"# and to end it: {scheduler.Cancel("JOB")}");
         Console.Error.WriteLine("# The commands have this shell's environment without FUNCX_* secrets; what of it reaches the job is the scheduler's affair.");
+        PrintWorlds(configuration);
         Console.Out.Write(scheduler.Script(job));
     }
 
     private static void Print(BatchJob job, EndpointConfiguration configuration)
     {
-        Console.Error.WriteLine("# The local provider submits nothing: it starts these itself, each in a session of its own, with its output in node-N.log.");
-        for (var node = 0; node < configuration.Provider.Nodes; node++)
-        {
-            Console.WriteLine(new SchedulerCommand(job.Block.Manager, "--rendezvous", job.Block.Rendezvous, "--node", Environment.MachineName, "--directory",
-                Path.Combine(job.Block.Directory, $"node-{node}")));
-        }
+        Console.Error.WriteLine(configuration.Provider.Type == ProviderKind.Allocation
+            ? "# The allocation provider submits nothing: in the job that it is started in the endpoint starts this itself, in a session of its own, with its output in node-0.log."
+            : "# The local provider submits nothing: it starts these itself, each in a session of its own, with its output in node-N.log.");
+        PrintWorlds(configuration);
+        var provider = LocalProviders.Of(configuration, TimeProvider.System);
+        for (var node = 0; node < LocalProvider.ProcessesOf(job.Block); node++)
+            Console.WriteLine(new SchedulerCommand(job.Block.Manager, [.. provider.Arguments(job.Block, node)]));
+    }
+
+    // The command itself is the agent's: it depends on what the nodes have.
+    private static void PrintWorlds(EndpointConfiguration configuration)
+    {
+        if (configuration.Transport != TransportKind.Mpi)
+            return;
+        var launcher = configuration.Launcher ?? new LauncherConfiguration();
+        var arguments = launcher.Arguments.Count > 0 ? $", with {string.Join(' ', launcher.Arguments)} behind its own arguments" : "";
+        Console.Error.WriteLine($"# The agent (--block) launches the nodes' managers as MPI worlds of at most {launcher.RanksPerWorld} ranks by "
+            + $"{(launcher.Type == LauncherKind.Detect ? "the launcher that it finds (launcher.type)" : SnakeCase.Of(launcher.Type))}{arguments}; its log says which library and launcher it took.");
     }
 
     private static BlockRequest Request(EndpointConfiguration configuration)
     {
-        var directories = new BlockDirectories(configuration);
         string manager;
         try
         {
@@ -81,15 +94,6 @@ internal static class RenderCommand
             manager = "funcx-manager";
         }
 
-        return new BlockRequest
-        {
-            BlockId = Block,
-            Endpoint = configuration.Name,
-            Owner = Owner,
-            Nodes = configuration.Provider.Nodes,
-            Directory = directories.PathOf(Block),
-            Rendezvous = directories.RendezvousOf(Block),
-            Manager = manager,
-        };
+        return new BlockRequests(configuration, Owner, manager).Of(Block, configuration.Provider.Nodes);
     }
 }

@@ -64,6 +64,7 @@ public sealed partial class EndpointHost : IAsyncDisposable
         }
 
         StateDirectory.Prepare(configuration.StateDirectory);
+        configuration = await JobNodes.ResolveAsync(configuration, manager, interrupted.Token);
         using var loggers = LoggerFactory.Create(logging => logging.AddEndpointConsole(logLevel, configuration.Logs.Format));
         var certificate = CertificateFile.LoadOrCreate(configuration.StateDirectory, TimeProvider.System);
         EndpointIdentity identity;
@@ -139,6 +140,12 @@ public sealed partial class EndpointHost : IAsyncDisposable
         using var asked = _app.Lifetime.ApplicationStopping.Register(() => stopping.TrySetResult());
         using var signalled = interrupted.Register(_app.Lifetime.StopApplication);
         var announced = AnnounceAsync(_app.Lifetime.ApplicationStopping);
+        if (await Task.WhenAny(stopping.Task, _supervisor.Over) != stopping.Task)
+        {
+            Log.JobOver(_logger, _configuration.Name);
+            _app.Lifetime.StopApplication();
+        }
+
         await stopping.Task;
         await announced;
         await StopAsync();
@@ -250,6 +257,9 @@ public sealed partial class EndpointHost : IAsyncDisposable
 
         [LoggerMessage(Level = LogLevel.Warning, Message = "the state directory does not say where this process is, which is tried again: {Reason}")]
         public static partial void Unannounced(ILogger logger, string reason);
+
+        [LoggerMessage(Level = LogLevel.Information, Message = "the job that endpoint '{Name}' works in is over, or about to be")]
+        public static partial void JobOver(ILogger logger, string name);
 
         [LoggerMessage(Level = LogLevel.Information, Message = "endpoint '{Name}' stops")]
         public static partial void Stopping(ILogger logger, string name);

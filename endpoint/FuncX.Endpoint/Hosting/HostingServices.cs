@@ -3,7 +3,6 @@ using FuncX.Endpoint.Blocks;
 using FuncX.Endpoint.Identity;
 using FuncX.Providers;
 using FuncX.Providers.Batch;
-using FuncX.Providers.Local;
 using FuncX.Telemetry;
 using FuncX.Wire;
 using Microsoft.Extensions.Logging.Console;
@@ -55,7 +54,7 @@ public static class HostingServices
         services.AddSingleton(manager);
         services.AddSingleton<IBlockProvider>(provider => BatchSchedulers.Of(configuration) is { } scheduler
             ? new BatchProvider(scheduler, new CommandRunner(s_commandLimit), configuration.Provider.PollInterval, provider.GetRequiredService<TimeProvider>())
-            : new LocalProvider(provider.GetRequiredService<TimeProvider>()));
+            : LocalProviders.Of(configuration, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<BlockSupervisor>();
         services.AddHostedService(provider => provider.GetRequiredService<BlockSupervisor>());
     }

@@ -221,7 +221,7 @@ public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runn
         var reason = report.Describe();
         if (report.Condition is JobCondition.Completed or JobCondition.Cancelled)
             return reason;
-        foreach (var log in (string[])["batch.log", $"{new BatchJob(block).Name}.error", "node-0.log", "node-1.log"])
+        foreach (var log in (string[])["batch.log", $"{new BatchJob(block).Name}.error", "node-0.log", "node-1.log", AgentPerBlock.Log])
         {
             if (LogTail.Read(Path.Combine(block.Directory, log)) is { Length: > 0 } tail)
                 reason += $"; {log} ends with: {tail}";

@@ -1,8 +1,8 @@
 namespace FuncX.Providers.Batch;
 
 /// <summary>
-/// The part of a batch script that starts <c>funcx-manager</c> on every node, each of which dials the endpoint (<c>transport: tcp</c>). What a block agent would replace:
-/// nothing else of a script knows what runs on the nodes.
+/// The part of a batch script that starts <c>funcx-manager</c> on every node, each of which dials the endpoint (<c>transport: tcp</c>). With <see cref="AgentPerBlock"/> in its place nothing
+/// else of a script changes.
 /// </summary>
 /// <param name="NodeName">Shell text, read on each node: what it is called.</param>
 /// <param name="NodeNumber">Shell text, read on each node: its number, by which its directory and log are named.</param>
@@ -13,10 +13,7 @@ public sealed record ManagerPerNode(string NodeName, string NodeNumber, string L
     /// <summary>The lines, with no line break at the end. The paths are quoted once and reach the nodes as arguments; no path becomes shell text.</summary>
     public string Lines(BatchJob job) => string.Join('\n',
     [
-        $"block={ShellText.Quote(job.Block.Directory)}",
-        $"rendezvous={ShellText.Quote(job.Block.Rendezvous)}",
-        $"manager={ShellText.Quote(job.Block.Manager)}",
-        "rm -f \"$block/exit\"",
+        .. JobScript.Begin(job),
         "# The scheduler's SIGTERM is for the managers: this shell stays until they are over and says how that was.",
         "trap : TERM",
         .. Before,
@@ -28,8 +25,6 @@ public sealed record ManagerPerNode(string NodeName, string NodeNumber, string L
         $"exec \"$1\" --rendezvous \"$2\" --node \"{NodeName}\" --directory \"$3/node-$n\" </dev/null >>\"$3/node-$n.log\" 2>&1",
         "'",
         $"{(Launch.Length > 0 ? Launch + " " : "")}/bin/sh -c \"$node\" node \"$manager\" \"$rendezvous\" \"$block\"",
-        "status=$?",
-        "echo \"$status\" >\"$block/exit\"",
-        "exit \"$status\"",
+        .. JobScript.End,
     ]);
 }

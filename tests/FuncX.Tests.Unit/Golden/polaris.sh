@@ -13,19 +13,15 @@ block='/home/ann/.funcx/polaris/blocks/b1'
 rendezvous='/home/ann/.funcx/polaris/blocks/b1/rendezvous.json'
 manager='/opt/funcx/funcx-manager'
 rm -f "$block/exit"
-# The scheduler's SIGTERM is for the managers: this shell stays until they are over and says how that was.
+# The scheduler's SIGTERM is for the agent, which ends what it launched: this shell stays until it is over and says how that was.
 trap : TERM
 # PBS's own programs are in the PATH of who submitted, not in a job's.
 PATH="$PATH:${PBS_O_PATH:-}"
 [ ! -r "${PBS_CONF_FILE:-/etc/pbs.conf}" ] || PATH="$PATH:$(. "${PBS_CONF_FILE:-/etc/pbs.conf}"; echo "${PBS_EXEC:-}")/bin"
 # What functions write has the user's umask, our own files are private.
-node='
-n="${PBS_TASKNUM:-0}"
 export FUNCX_UMASK="${FUNCX_UMASK:-$(umask)}"
 umask 077
-exec "$1" --rendezvous "$2" --node "$(hostname)" --directory "$3/node-$n" </dev/null >>"$3/node-$n.log" 2>&1
-'
-pbsdsh -- /bin/sh -c "$node" node "$manager" "$rendezvous" "$block"
+"$manager" --block --rendezvous "$rendezvous" --directory "$block/agent" --walltime 3600 </dev/null >>"$block/agent.log" 2>&1
 status=$?
 echo "$status" >"$block/exit"
 exit "$status"

@@ -1,0 +1,197 @@
+using System.Text.Json;
+using FuncX.Contracts;
+using FuncX.Tests.Integration.Harness;
+
+namespace FuncX.Tests.Integration.Blocks;
+
+/// <summary>MPI worlds in jobs of a real Slurm: agent, srun or the MPI's own launcher, leaders, ranks and Python workers are real, under both MPIs.</summary>
+[Trait(Beside.Name, Beside.Scenarios)]
+public sealed class SlurmWorldsTests : IAsyncLifetime
+{
+    private const string OpenMpi = "libmpi.so.40";
+    private const string Mpich = "libmpich.so.12";
+    private const int Nodes = 2;
+
+    // What keeps a job on this machine's loopback: shared memory (vader) fails between ranks that Slurm takes for different nodes. Set as a site would.
+    private const string OnLoopback = "export OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,tcp OMPI_MCA_btl_tcp_if_include=lo OMPI_MCA_oob_tcp_if_include=lo FUNCX_MPI_LIBRARY=";
+
+    private const string Look = """
+        import ctypes, os, subprocess
+        def look(library):
+            seen = sorted(name for name in os.environ if name.startswith(("PMI", "OMPI_", "MPI_LOCAL", "SLURM_STEP")) or name in ("SLURM_PROCID", "SLURM_LOCALID"))
+            inner = subprocess.run(["srun", "--overlap", "--nodes=1", "--ntasks=1", "--mpi=none", "echo", "inner"], capture_output=True, text=True, timeout=60)
+            mpi = ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)
+            mpi.MPI_Init(None, None)
+            world = ctypes.c_void_p(ctypes.addressof(ctypes.c_char.in_dll(mpi, "ompi_mpi_comm_world"))) if library == "libmpi.so.40" else ctypes.c_int(0x44000000)
+            size = ctypes.c_int(0)
+            mpi.MPI_Comm_size(world, ctypes.byref(size))
+            mpi.MPI_Finalize()
+            return {"seen": seen, "job": os.environ.get("SLURM_JOB_ID"), "nodes": os.environ.get("SLURM_JOB_NODELIST"), "inner": inner.stdout.strip() or inner.stderr, "size": size.value}
+        """;
+
+    // Debian's Slurm finds PMIx by the name that the development package brings.
+    private const string Pmix = "/usr/lib/x86_64-linux-gnu/pmix2/lib/libpmix.so";
+
+    private static readonly string? s_missing = SlurmLab.Missing ?? (File.Exists(Pmix) ? null : $"{Pmix} is not there; tests/run installs libpmix-dev");
+
+    private SlurmLab? _lab;
+
+    [Theory]
+    [InlineData("detect", OpenMpi, "srun --mpi=pmix")]
+    [LongData("srun", Mpich, "srun --mpi=pmi2")]
+    [LongData("mpirun", OpenMpi, "mpirun")]
+    [LongData("mpiexec", Mpich, "mpiexec")]
+    public Task Calls_run_on_the_nodes_of_a_job_and_have_the_jobs_name_and_nothing_of_the_launchers(string launcher, string library, string command) => RunAsync(
+        Options(library) with { Transport = "mpi", MoreYaml = $"launcher: {{type: {launcher}}}" }, async (cluster, environment) =>
+        {
+            await cluster.WaitOnlineAsync(managers: Nodes);
+            var job = (await _lab!.JobsAsync()).ShouldHaveSingleItem().Split(' ')[0];
+            var square = await cluster.Api.RegisterAsync(Python.Square, "square");
+            await cluster.SubmitRangeAsync(square, "squares", 400);
+            (await cluster.Api.WaitAsync("squares", 400)).Values.Select(static result => result.Text).ShouldBe(Enumerable.Range(0, 400).Select(static i => $"{(i * i) + 7}"), ignoreOrder: true);
+            using (var status = await cluster.Endpoint.StatusAsync())
+                status!.RootElement.GetProperty("dispatch").GetProperty("worlds_running").GetInt32().ShouldBe(1);
+            var words = command.Split(' ');
+            ProcessTable.Mentioning(cluster.Endpoint.StateDirectory).ShouldContain(entry => words.All(word => entry.Arguments.Any(argument => Path.GetFileName(argument).StartsWith(word, StringComparison.Ordinal))),
+                $"the world was to be launched by {command}");
+
+            var look = await cluster.Api.RegisterAsync(Look, "look");
+            await cluster.Api.SubmitAsync(ServiceApi.Request(look, cluster.EndpointId, "look", [$"[\"{library}\"]"]));
+            var seen = JsonDocument.Parse((await cluster.Api.WaitAsync("look", 1)).Values.ShouldHaveSingleItem().Text).RootElement;
+            seen.GetProperty("seen").EnumerateArray().Select(static name => name.GetString()).ShouldBeEmpty();
+            seen.GetProperty("job").GetString().ShouldBe(job);
+            seen.GetProperty("nodes").GetString().ShouldBe("n[1-2]");
+            seen.GetProperty("inner").GetString().ShouldBe("inner");
+            seen.GetProperty("size").GetInt32().ShouldBe(1);
+
+            await cluster.Endpoint.StopAsync();
+            await NothingRunsAsync(cluster);
+        });
+
+    [Theory]
+    [LongData(Mpich, "this MPICH under srun needs --mpi=pmi2")]
+    public Task Ranks_that_do_not_find_each_other_are_told_with_the_cure(string library, string cure) => RunAsync(
+        Options(library) with { Transport = "mpi", MoreYaml = "launcher: {type: srun, arguments: [\"--mpi=none\"]}" }, async (cluster, environment) =>
+        {
+            await cluster.NoteSaysAsync(cure);
+            var blocks = await EndpointCommand.RunAsync(cluster.DirectoryPath, environment, "blocks", "--config", cluster.Endpoint.Configuration);
+            blocks.ShouldEnd(0).Output.ShouldContain(cure);
+            await cluster.Endpoint.StopAsync();
+            await NothingRunsAsync(cluster);
+        }, waits: false);
+
+    [Theory]
+    [LongData(OpenMpi)]
+    [LongData(Mpich)]
+    public Task A_job_that_is_cancelled_by_hand_leaves_nothing_and_is_replaced(string library) => RunAsync(Options(library) with { Transport = "mpi" }, async (cluster, _) =>
+    {
+        await cluster.WaitOnlineAsync(managers: Nodes);
+        var job = (await _lab!.JobsAsync()).ShouldHaveSingleItem().Split(' ')[0];
+        var before = ProcessTable.Mentioning(cluster.Endpoint.StateDirectory).Where(static entry => entry.Arguments.Contains("--world") || entry.Arguments.Contains("--block")).Select(static entry => entry.Pid).ToHashSet();
+        await _lab.RunAsync("scancel", job);
+        await Eventually.TrueAsync(() => !ProcessTable.Mentioning(cluster.Endpoint.StateDirectory).Any(entry => before.Contains(entry.Pid)), "nothing of the cancelled job runs", TimeSpan.FromSeconds(30));
+        await Eventually.TrueAsync(async () => (await _lab.JobsAsync()) is [var one] && one != job && one.EndsWith(" RUNNING", StringComparison.Ordinal), "another job runs");
+        await cluster.WaitOnlineAsync(managers: Nodes);
+        await cluster.Endpoint.StopAsync();
+        await NothingRunsAsync(cluster);
+    });
+
+    [Theory]
+    [InlineData(OpenMpi)]
+    [LongData(Mpich)]
+    public Task An_endpoint_in_a_job_works_on_the_jobs_nodes_and_asks_for_none(string library) => InJobAsync(library, "00:10:00", async cluster =>
+    {
+        var job = (await _lab!.JobsAsync()).ShouldHaveSingleItem().Split(' ')[0];
+        var look = await cluster.Api.RegisterAsync(Look, "look");
+        await cluster.Api.SubmitAsync(ServiceApi.Request(look, cluster.EndpointId, "look", [$"[\"{library}\"]"]));
+        JsonDocument.Parse((await cluster.Api.WaitAsync("look", 1)).Values.ShouldHaveSingleItem().Text).RootElement.GetProperty("job").GetString().ShouldBe(job);
+        var square = await cluster.Api.RegisterAsync(Python.Square, "square");
+        await cluster.SubmitRangeAsync(square, "squares", 200);
+        (await cluster.Api.WaitAsync("squares", 200)).Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
+        using (var status = await cluster.Endpoint.StatusAsync())
+        {
+            var block = status!.RootElement.GetProperty("blocks").EnumerateArray().ShouldHaveSingleItem();
+            block.GetProperty("nodes").GetInt32().ShouldBe(Nodes);
+        }
+
+        (await _lab.JobsAsync()).ShouldBe([$"{job} RUNNING"], "no other job was to be asked for");
+        (await EndpointCommand.RunAsync(cluster.DirectoryPath, "stop", "--config", cluster.Endpoint.Configuration)).ShouldEnd(0);
+    });
+
+    [Theory]
+    [LongData(Mpich)]
+    public Task Before_its_job_ends_an_endpoint_in_it_gives_back_what_waits_and_stops(string library) => InJobAsync(library, "00:01:00", async cluster =>
+    {
+        var nap = await cluster.Api.RegisterAsync(Python.Nap, "nap");
+        await cluster.Api.SubmitAsync(ServiceApi.Request(nap, cluster.EndpointId, "naps", Enumerable.Range(0, 1_000).Select(static i => $"[0.5, {i}]")));
+        await Eventually.TrueAsync(async () => (await _lab!.JobsAsync()).Length == 0, "the job is over", TimeSpan.FromSeconds(90));
+        var tasks = await cluster.Api.ListAsync("naps");
+        tasks.Count(static task => task.Outcome == Outcome.Value).ShouldBeGreaterThan(20);
+        tasks.ShouldAllBe(static task => task.Losses == 0 && (task.Outcome == Outcome.Value || task.Outcome == Outcome.Unspecified), "nothing was to be lost");
+    });
+
+    public async ValueTask InitializeAsync()
+    {
+        if (s_missing is null)
+            _lab = await SlurmLab.StartAsync(SourceTree.Root, nodes: Nodes);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_lab is not null)
+            await _lab.DisposeAsync();
+    }
+
+    private static EndpointOptions Options(string library) => new()
+    {
+        Provider = $"{{type: slurm, walltime: 10m, nodes_per_block: {Nodes}, poll_interval: 1s, init: \"{OnLoopback}{library}\"}}",
+        WorkersPerNode = 1,
+    };
+
+    private async Task NothingRunsAsync(LocalCluster cluster)
+    {
+        await Eventually.TrueAsync(async () => (await _lab!.JobsAsync()).Length == 0, "squeue is empty", TimeSpan.FromSeconds(20));
+        await Eventually.TrueAsync(() => ProcessTable.Mentioning(cluster.Endpoint.StateDirectory).Count == 0, "nothing of the job runs", TimeSpan.FromSeconds(20));
+    }
+
+    private async Task RunAsync(EndpointOptions options, Func<LocalCluster, IReadOnlyDictionary<string, string?>, Task> body, bool waits = true)
+    {
+        Assert.SkipWhen(s_missing is not null, s_missing ?? "");
+        var environment = new Dictionary<string, string?>(StringComparer.Ordinal) { ["SLURM_CONF"] = _lab!.Configuration };
+        if (waits)
+        {
+            await Scenario.RunAsync(options, cluster => body(cluster, environment), endpointEnvironment: environment);
+            return;
+        }
+
+        await Scenario.RunAsync(await LocalCluster.StartServiceAsync(), async cluster =>
+        {
+            await cluster.UseEndpoint(options).StartAsync(environment);
+            await body(cluster, environment);
+        });
+    }
+
+    // The endpoint is what the job's script runs.
+    private async Task InJobAsync(string library, string walltime, Func<LocalCluster, Task> body)
+    {
+        Assert.SkipWhen(s_missing is not null, s_missing ?? "");
+        await Scenario.RunAsync(await LocalCluster.StartServiceAsync(), async cluster =>
+        {
+            var options = new EndpointOptions { Provider = "{type: allocation}", Transport = "mpi", WorkersPerNode = 1, IsOneBlock = true };
+            var endpoint = cluster.UseEndpoint(options);
+            var script = Path.Combine(cluster.DirectoryPath, "job.sh");
+            await File.WriteAllTextAsync(script, $"""
+                #!/bin/bash
+                {OnLoopback}{library}
+                {Programs.Endpoint} start --config {endpoint.Configuration} --token-file {cluster.Service.AdminTokenFile}
+                echo $? >{cluster.DirectoryPath}/code
+                """);
+            await _lab!.RunAsync("sbatch", "--parsable", $"--nodes={Nodes}", "--ntasks-per-node=1", "--exclusive", $"--time={walltime}", $"--output={cluster.DirectoryPath}/job.log", script);
+            await Eventually.TrueAsync(() => File.Exists(Path.Combine(endpoint.StateDirectory, "identity.json")), "the endpoint in the job has registered");
+            await cluster.WaitOnlineAsync(managers: Nodes);
+            await body(cluster);
+            await NothingRunsAsync(cluster);
+            (await File.ReadAllTextAsync(Path.Combine(cluster.DirectoryPath, "code"))).Trim().ShouldBe("0");
+        });
+    }
+}
