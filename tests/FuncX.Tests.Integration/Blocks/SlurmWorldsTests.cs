@@ -97,6 +97,32 @@ public sealed class SlurmWorldsTests : IAsyncLifetime
     });
 
     [Theory]
+    [LongData(Mpich)]
+    public Task Without_a_node_that_died_the_world_comes_back_on_the_others(string library) => RunAsync(Options(library) with { Transport = "mpi" }, async (cluster, _) =>
+    {
+        await cluster.WaitOnlineAsync(managers: Nodes);
+        // The node dies: its daemon, its step's manager and what that runs. The controller is told, which takes minutes by itself.
+        var dead = Ranks("n2").ShouldHaveSingleItem();
+        ProcessIdentity.Of(_lab!.PidOf("slurmd.n2")).Kill();
+        ProcessIdentity.Of(dead.Parent).Kill();
+        dead.Identity.Kill();
+        await _lab.RunAsync("scontrol", "update", "nodename=n2", "state=down", "reason=crash");
+        Ranks("n1").ShouldHaveSingleItem().Identity.Kill();
+
+        await Eventually.TrueAsync(() => Log().Contains("Slurm has taken node n2 out of the job", StringComparison.Ordinal), "the agent knows", TimeSpan.FromSeconds(60), Log);
+        var square = await cluster.Api.RegisterAsync(Python.Square, "square");
+        await cluster.SubmitRangeAsync(square, "squares", 100);
+        (await cluster.Api.WaitAsync("squares", 100)).Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
+        await cluster.Endpoint.StopAsync();
+        await NothingRunsAsync(cluster);
+
+        List<ProcessEntry> Ranks(string node) => [.. ProcessTable.Mentioning(cluster.Endpoint.StateDirectory).Where(entry => entry.Arguments.Contains("--world")
+            && entry.Arguments[0].EndsWith("funcx-manager", StringComparison.Ordinal) && File.ReadAllText($"/proc/{entry.Pid}/environ").Split('\0').Contains($"SLURMD_NODENAME={node}"))];
+
+        string Log() => string.Join('\n', Directory.EnumerateFiles(cluster.Endpoint.StateDirectory, "agent.log", SearchOption.AllDirectories).Select(File.ReadAllText));
+    });
+
+    [Theory]
     [InlineData(OpenMpi)]
     [LongData(Mpich)]
     public Task An_endpoint_in_a_job_works_on_the_jobs_nodes_and_asks_for_none(string library) => InJobAsync(library, "00:10:00", async cluster =>
