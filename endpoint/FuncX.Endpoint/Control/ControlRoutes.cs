@@ -4,6 +4,7 @@ using FuncX.Endpoint.Blocks;
 using FuncX.Endpoint.Dispatch;
 using FuncX.Endpoint.Hosting;
 using FuncX.Endpoint.Identity;
+using FuncX.Endpoint.Managers;
 using FuncX.Wire;
 
 namespace FuncX.Endpoint.Control;
