@@ -161,7 +161,7 @@ public sealed class EndpointCore
     {
         if (microseconds >= 0)
             _managers.Measure(manager, microseconds);
-        _managers[manager].LastProgress = now;
+        _managers.OnProgress(manager, now);
         if (!TryResolve(ticket, task, attempt, out var found))
         {
             receipt = default;
@@ -273,7 +273,7 @@ public sealed class EndpointCore
                 Adopt(manager, entry, now);
         }
 
-        _managers[manager].LastProgress = now;
+        _managers.OnProgress(manager, now);
         _managers.SetState(manager, Lives(_managers[manager].Block) ? ManagerState.Ready : ManagerState.Leaving);
         if (_asksRuntimes && _managers[manager].Runtimes == 0)
             effects.AskRuntimes(manager);
@@ -354,7 +354,7 @@ public sealed class EndpointCore
             DispatchDemanding(now, effects);
         while (_queues.Count > 0)
         {
-            var manager = _managers.Next(_queues.Count, out var share);
+            var manager = _managers.Next(_queues.Count, now, out var share);
             if (manager < 0)
                 break;
             var sent = 0;
@@ -536,7 +536,7 @@ public sealed class EndpointCore
             Unreserve();
         if (_reserved < 0)
         {
-            var manager = _alone.Count == 0 ? -1 : required == 0 ? _managers.Next(1, out _) : _demanding.Find(required);
+            var manager = _alone.Count == 0 ? -1 : required == 0 ? _managers.Next(1, now, out _) : _demanding.Find(required);
             if (manager < 0)
                 return;
             _reserved = manager;

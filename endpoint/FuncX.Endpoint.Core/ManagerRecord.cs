@@ -39,12 +39,18 @@ internal struct ManagerRecord
 
     private const int MaxAhead = 1024;
 
+    /// <summary>Without a result for so long a manager that has short tasks works on something else.</summary>
+    private const long StillMicroseconds = 3_000;
+
     public string Name;
     public Block Block;
     public ManagerState State;
     public ManagerRoom Room;
     public bool Blocked;
     public bool Reserved;
+
+    /// <summary>It stood still when tasks could have been sent ahead to it: it gets none before its next result.</summary>
+    public bool Still;
 
     /// <summary>Tasks it holds that run alone: while there is one it gets nothing else.</summary>
     public int Alone;
@@ -69,6 +75,8 @@ internal struct ManagerRecord
 
     /// <summary>Its tasks are known to last no longer than what is sent ahead of them.</summary>
     public readonly bool IsShort => Duration.Microseconds is > 0 and <= AheadMicroseconds;
+
+    public readonly bool StandsStill(long now) => IsShort && now - LastProgress > StillMicroseconds;
 
     /// <summary>Tasks it holds that no worker of it can have begun.</summary>
     public readonly int Surplus => Math.Max(0, Tasks.Count - Workers);

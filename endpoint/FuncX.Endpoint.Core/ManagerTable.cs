@@ -89,8 +89,16 @@ internal sealed class ManagerTable(CoreSettings settings)
     }
 
     /// <summary>Picks the manager that is served next, and how many tasks it may take of <paramref name="queued"/> so that all get a share; -1: none has room.</summary>
-    public int Next(int queued, out int share)
+    public int Next(int queued, long now, out int share)
     {
+        while (_free.Count == 0 && _ahead.Head >= 0 && _records[_ahead.Head].StandsStill(now))
+        {
+            // A long task among short ones: what is sent ahead now would wait behind it.
+            var still = _ahead.Head;
+            _records[still].Still = true;
+            Rejoin(still);
+        }
+
         ref var ring = ref _free.Count > 0 ? ref _free : ref _ahead;
         var manager = ring.Head;
         share = 0;
@@ -117,6 +125,17 @@ internal sealed class ManagerTable(CoreSettings settings)
 
         if (change > 0 || record.Room != RoomOf(ref record))
             Rejoin(manager);
+    }
+
+    /// <summary>A result came from the manager.</summary>
+    public void OnProgress(int manager, long now)
+    {
+        ref var record = ref _records[manager];
+        record.LastProgress = now;
+        if (!record.Still)
+            return;
+        record.Still = false;
+        Rejoin(manager);
     }
 
     public void Measure(int manager, long microseconds)
@@ -165,7 +184,7 @@ internal sealed class ManagerTable(CoreSettings settings)
             return ManagerRoom.None;
         if (record.InFlight < record.Workers)
             return ManagerRoom.FreeWorker;
-        return record.InFlight < record.Capacity && record.Bytes < settings.BytesPerManager ? ManagerRoom.Ahead : ManagerRoom.None;
+        return !record.Still && record.InFlight < record.Capacity && record.Bytes < settings.BytesPerManager ? ManagerRoom.Ahead : ManagerRoom.None;
     }
 
     private void Discount(ref ManagerRecord record)

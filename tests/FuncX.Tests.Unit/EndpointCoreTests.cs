@@ -49,6 +49,30 @@ public sealed class EndpointCoreTests
     }
 
     [Fact]
+    public void A_manager_that_stands_still_with_short_tasks_gets_none_ahead_until_its_next_result()
+    {
+        var test = new CoreUnderTest(Settings with { Prefetch = null, WorkersPerManager = 1 });
+        test.Manager("a");
+        test.Manager("b");
+        for (var i = 0; i < 4; i++)
+            test.Task();
+        test.Turn().Count.ShouldBe(4);
+        test.Result(0, 0, 0, 100);
+        test.Result(1, 1, 1, 100);
+        test.Now += 5_000;
+        test.Result(1, 3, 3, 100);
+        for (var i = 4; i < 7; i++)
+            test.Task();
+        var sent = test.Turn();
+        sent.Count.ShouldBe(3);
+        sent.ShouldAllBe(static send => send.EndsWith(" to 1", StringComparison.Ordinal), "0 has had no result for 5 ms");
+        test.Result(0, 2, 2, 100);
+        test.Task();
+        test.Task();
+        test.Turn().ShouldContain(static send => send.EndsWith(" to 0", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void A_result_is_the_credit_for_the_next_task()
     {
         var test = new CoreUnderTest(Settings);
