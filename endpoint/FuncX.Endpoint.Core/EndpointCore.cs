@@ -11,8 +11,8 @@ namespace FuncX.Endpoint.Core;
 public sealed class EndpointCore
 {
     private const long SlowTick = 1_000_000;
-    private const long RecallTick = 10_000;
-    private const long RecallPause = 50_000;
+    private const long RecallTick = 5_000;
+    private const long RecallPause = 20_000;
     private const long WorthRecalling = 20_000;
     private const int RecallScan = 256;
 
@@ -737,7 +737,7 @@ public sealed class EndpointCore
             if (record.State != ManagerState.Ready || record.Surplus == 0 || now - record.LastRecall < RecallPause)
                 continue;
             var left = record.Surplus * record.Duration.Microseconds / record.Workers;
-            if (left < WorthRecalling && now - record.LastProgress < RecallTick)
+            if (left < WorthRecalling && !record.StandsStill(now) && now - record.LastProgress < RecallTick)
                 continue;
             // As many as a free worker does until this manager's next turn: one for each would leave short ones waiting behind a long one for many turns.
             var each = record.Duration.Microseconds == 0 ? 1 : 1 + (RecallPause / record.Duration.Microseconds);
