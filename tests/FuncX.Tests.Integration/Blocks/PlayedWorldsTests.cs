@@ -9,7 +9,7 @@ public sealed class PlayedWorldsTests : IDisposable
     private readonly string _root = LocalCluster.NewDirectory("played");
 
     [Theory]
-    [InlineData("pbs", "qsub qstat qdel qselect")]
+    [LongData("pbs", "qsub qstat qdel qselect")]
     [LongData("cobalt", "qsub qstat qdel")]
     public async Task Calls_run_on_the_nodes_of_the_node_file_and_stop_leaves_nothing(string kind, string commands)
     {

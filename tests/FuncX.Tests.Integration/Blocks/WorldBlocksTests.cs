@@ -7,10 +7,9 @@ public sealed class WorldBlocksTests
 {
     private const int Ranks = 4;
 
-    public static TheoryData<string> Launchers => ["mpirun", "mpiexec"];
-
     [Theory]
-    [MemberData(nameof(Launchers))]
+    [InlineData("mpirun")]
+    [LongData("mpiexec")]
     public Task Functions_run_on_ranks_of_two_worlds_and_a_world_that_dies_comes_back(string launcher) => Scenario.RunAsync(
         new EndpointOptions
         {

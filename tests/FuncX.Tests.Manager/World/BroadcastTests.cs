@@ -47,7 +47,7 @@ public sealed class BroadcastTests : IDisposable
     }
 
     [Theory]
-    [InlineData(Launcher.Mpich)]
+    [LongData(Launcher.Mpich)]
     [LongData(Launcher.OpenMpi)]
     public void Ranks_that_share_a_cache_bring_a_file_once_and_the_next_world_brings_none(Launcher launcher)
     {

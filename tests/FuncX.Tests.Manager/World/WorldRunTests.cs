@@ -152,7 +152,7 @@ public sealed class WorldRunTests
     }
 
     [Theory]
-    [InlineData(Launcher.OpenMpi)]
+    [LongData(Launcher.OpenMpi)]
     [InlineData(Launcher.Mpich)]
     public void A_world_of_another_size_than_was_asked_for_says_why_and_ends(Launcher launcher)
     {
