@@ -27,8 +27,20 @@ internal sealed record BenchSettings
     /// <summary>Scale only: draws curves of strong and weak scaling.</summary>
     public bool Grid { get; init; }
 
-    /// <summary>What launches MPI worlds: <c>mpirun</c> (Open MPI) or <c>mpiexec</c> (MPICH).</summary>
+    /// <summary>What launches MPI worlds, as <c>launcher.type</c> has it: <c>mpirun</c> (Open MPI), <c>mpiexec</c> (MPICH), and in a job the others too.</summary>
     public string Launcher { get; init; } = "mpirun";
+
+    /// <summary>Scale only: the nodes of the job that the bench runs in; null: it runs in none.</summary>
+    public int? Nodes { get; init; }
+
+    /// <summary>With <see cref="Nodes"/>: workers of each.</summary>
+    public int WorkersPerNode { get; init; } = 64;
+
+    /// <summary>With <see cref="Nodes"/>: Python workers instead of simulated ones.</summary>
+    public bool Real { get; init; }
+
+    /// <summary>With <see cref="Nodes"/>: how long the job lasts, where its scheduler does not tell it inside.</summary>
+    public string? Walltime { get; init; }
 
     public bool Wants(string figure) => Only is null || figure.StartsWith(Only, StringComparison.Ordinal);
 

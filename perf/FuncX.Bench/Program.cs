@@ -24,8 +24,13 @@ var kind = new Option<string>("--kind") { Description = "throughput: python, com
 kind.AcceptOnlyFromAmong("python", "command", "dotnet");
 var watched = new Option<bool>("--watched") { Description = "throughput of Python: with metrics on and read once a second, and a thousandth of the tasks traced" };
 var grid = new Option<bool>("--grid") { Description = "scale: the curves of strong and weak scaling, as CSV and PNG; takes most of an hour" };
-var launcher = new Option<string>("--launcher") { Description = "scale: mpirun (Open MPI) or mpiexec (MPICH)", DefaultValueFactory = static _ => "mpirun" };
-launcher.AcceptOnlyFromAmong("mpirun", "mpiexec");
+var launcher = new Option<string>("--launcher") { Description = "scale: as launcher.type in an endpoint's file; mpirun (Open MPI) or mpiexec (MPICH), in a job also detect, srun, aprun, pals", DefaultValueFactory = static _ => "mpirun" };
+launcher.AcceptOnlyFromAmong("mpirun", "mpiexec", "detect", "srun", "aprun", "pals");
+var nodes = new Option<int?>("--nodes") { Description = "scale: the curves on the nodes of the job that this runs in, of which there are so many" };
+var workersPerNode = new Option<int>("--workers-per-node") { Description = "with --nodes", DefaultValueFactory = static _ => 64 };
+var real = new Option<bool>("--real") { Description = "with --nodes: Python workers instead of simulated ones" };
+var walltime = new Option<string?>("--walltime") { Description = "with --nodes: how long the job lasts (90m), where the scheduler does not tell inside (PBS)" };
+var directory = new Option<string?>("--directory") { Description = "where results go and, with --nodes, the endpoint's state: a directory that all nodes see" };
 var only = new Option<string?>("--only") { Description = "throughput, mpi, scale: only figures whose name begins so, to profile one part" };
 
 var root = new RootCommand("Measures FuncX with its real processes; perf/README.md says what each figure is.");
@@ -41,7 +46,7 @@ all.SetAction((parsed, _) => RunAsync(benches, parsed));
 root.Add(all);
 foreach (var bench in benches)
 {
-    var command = new Command(bench.Name, bench.Needs) { quick, json, peers, tasks, runs, workers, only, kind, watched, grid, launcher };
+    var command = new Command(bench.Name, bench.Needs) { quick, json, peers, tasks, runs, workers, only, kind, watched, grid, launcher, nodes, workersPerNode, real, walltime, directory };
     command.SetAction((parsed, _) => RunAsync([bench], parsed));
     root.Add(command);
 }
@@ -65,11 +70,18 @@ async Task<int> RunAsync(IBench[] chosen, ParseResult parsed)
         Watched = parsed.GetValue(watched),
         Grid = parsed.GetValue(grid),
         Launcher = parsed.GetValue(launcher) ?? "mpirun",
+        Nodes = parsed.GetValue(nodes),
+        WorkersPerNode = parsed.GetValue(workersPerNode),
+        Real = parsed.GetValue(real),
+        Walltime = parsed.GetValue(walltime),
         Kind = parsed.GetValue(kind) ?? "python",
     };
+    var results = parsed.GetValue(directory);
+    if (results is not null && settings.Nodes is not null)
+        Environment.SetEnvironmentVariable("FUNCX_TESTS_DIRECTORY", Directory.CreateDirectory(results).FullName);
     foreach (var bench in chosen)
     {
-        var report = new Report(bench.Name);
+        var report = new Report(bench.Name, results);
         report.Print($"== {bench.Name}{(settings.Quick ? " (quick: a small run, not a measurement)" : "")}");
         report.Print(Machine.Describe());
         report.Note(MachineSpeed.Describe());

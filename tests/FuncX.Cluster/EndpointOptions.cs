@@ -38,6 +38,9 @@ public sealed record EndpointOptions
     /// <summary>The provider, as YAML's flow style has it; the local one when left out. Managers dial in over loopback.</summary>
     public string? Provider { get; init; }
 
+    /// <summary>Managers may dial in from other machines too.</summary>
+    public bool AnyInterface { get; init; }
+
     /// <summary>The provider has one block, and the key <c>blocks</c> stays away.</summary>
     public bool IsOneBlock { get; init; }
 
@@ -50,7 +53,7 @@ public sealed record EndpointOptions
         service: {{service}}
         state_dir: {{stateDirectory}}
         provider: {{Provider ?? $"{{type: local, nodes: {Nodes}}}"}}
-        {{(Provider is null ? "" : "interfaces: [lo]")}}
+        {{(Provider is null || AnyInterface ? "" : "interfaces: [lo]")}}
         blocks: {{BlocksYaml}}
         transport: {{Transport}}
         workers: {per_node: {{WorkersPerNode}}, python: {{Python}}, isolation: {{Isolation}}{{(MoreWorkers.Length > 0 ? $", {MoreWorkers}" : "")}}}

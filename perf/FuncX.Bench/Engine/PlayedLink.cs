@@ -13,7 +13,8 @@ namespace FuncX.Bench.Engine;
 internal sealed class PlayedLink(IAsyncStreamReader<EndpointMessage> requests, IServerStreamWriter<ServiceMessage> responses) : IDisposable
 {
     private const int MessageBytes = 256 * 1024;
-    private const string Source = "def noop(x):\n    return x\n";
+    private const string NoOp = "def noop(x):\n    return x\n";
+    private const string Wait = "import time\n\ndef wait(seconds, number):\n    time.sleep(seconds)\n    return number\n";
 
     private readonly SemaphoreSlim _writing = new(1, 1);
     private readonly SemaphoreSlim _sending = new(1, 1);
@@ -76,11 +77,7 @@ internal sealed class PlayedLink(IAsyncStreamReader<EndpointMessage> requests, I
         if (!_introduced)
         {
             _introduced = true;
-            await WriteAsync(new ServiceMessage
-            {
-                Function = new LinkFunction { Number = 1, FunctionId = new string('1', 64), Kind = "python", Name = "noop", Entry = "noop", Code = ByteString.CopyFromUtf8(Source) },
-            });
-            await WriteAsync(new ServiceMessage { Owner = new LinkOwner { Number = 1, Owner = "bench" } });
+            await IntroduceAsync(("noop", NoOp), ("wait", Wait));
         }
 
         var run = new Run(tasks);
@@ -203,11 +200,11 @@ internal sealed class PlayedLink(IAsyncStreamReader<EndpointMessage> requests, I
 
         public Run(PlayedTasks tasks)
         {
-            // [NUMBER] or ["NUMBER xxxx"], of which the first argument comes back, or [SECONDS,NUMBER], which comes back as it is.
+            // [NUMBER], ["NUMBER xxxx"] or [SECONDS,NUMBER].
             _tasks = tasks;
             _opening = Encoding.ASCII.GetBytes(tasks.Opening);
             _closing = Encoding.ASCII.GetBytes(tasks.Closing);
-            _valueFrom = tasks.Opening.Length - (tasks.Seconds is null ? 1 : 0);
+            _valueFrom = tasks.ValueFrom;
             // Two clocks: a worker waits by one that is never set, and tells the time by one that may be.
             _atLeast = (long)((tasks.Seconds ?? 0) * 1e6 * 0.999);
             _seen = new bool[tasks.Count];
@@ -236,7 +233,7 @@ internal sealed class PlayedLink(IAsyncStreamReader<EndpointMessage> requests, I
                 Attempt = 1,
                 Epoch = 1,
                 Task = new TaskId(_batch, (uint)number),
-                Function = 1,
+                Function = _tasks.Seconds is null ? 1u : 2u,
                 Owner = 1,
                 ContentType = ContentType.Json,
             }.Write(output);

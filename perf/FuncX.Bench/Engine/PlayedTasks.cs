@@ -8,12 +8,18 @@ internal sealed record PlayedTasks(int Count)
     /// <summary>With text behind the number of at least so many bytes.</summary>
     public int BodyBytes { get; init; }
 
-    /// <summary>For simulated workers, which wait so long and answer with all of the arguments; null: for a function that answers with its argument.</summary>
+    /// <summary>That a worker waits before it answers; null: a function that does nothing else.</summary>
     public double? Seconds { get; init; }
+
+    /// <summary>For simulated workers, which answer with all of the arguments.</summary>
+    public bool Simulated { get; init; }
 
     /// <summary>What stands before the number.</summary>
     public string Opening => Seconds is { } seconds ? string.Create(CultureInfo.InvariantCulture, $"[{seconds},") : BodyBytes > 0 ? "[\"" : "[";
 
     /// <summary>What stands behind it.</summary>
     public string Closing => BodyBytes > 0 ? $" {new string('x', BodyBytes)}\"]" : "]";
+
+    /// <summary>Where the number stands in the value.</summary>
+    public int ValueFrom => Simulated ? Opening.Length : BodyBytes > 0 ? 1 : 0;
 }

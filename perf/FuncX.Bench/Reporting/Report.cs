@@ -5,7 +5,7 @@ using FuncX.Wire;
 namespace FuncX.Bench.Reporting;
 
 /// <summary>Figures and notes of one bench.</summary>
-internal sealed class Report(string bench)
+internal sealed class Report(string bench, string? directory = null)
 {
     private readonly Dictionary<string, double> _figures = new(StringComparer.Ordinal);
     private readonly List<string> _notes = [];
@@ -44,24 +44,26 @@ internal sealed class Report(string bench)
         notes = _notes,
     });
 
-    /// <summary><c>perf/results</c> of the source tree; null when there is none.</summary>
-    public static string? ResultsDirectory()
-    {
-        var root = new DirectoryInfo(AppContext.BaseDirectory);
-        while (root is not null && !File.Exists(Path.Combine(root.FullName, "FuncX.sln")))
-            root = root.Parent;
-        return root is null ? null : Directory.CreateDirectory(Path.Combine(root.FullName, "perf", "results")).FullName;
-    }
+    /// <summary>Where results go: where somebody asked for, or <c>perf/results</c> of the source tree; null when there is none.</summary>
+    public string? Directory => directory is null ? OfSourceTree() : System.IO.Directory.CreateDirectory(directory).FullName;
 
     /// <summary>Appends a line per figure to <c>perf/results/BENCH.csv</c> of the source tree, when there is one.</summary>
     public void Save()
     {
-        if (ResultsDirectory() is not { } directory)
+        if (Directory is not { } results)
             return;
-        var path = Path.Combine(directory, $"{bench}.csv");
+        var path = Path.Combine(results, $"{bench}.csv");
         if (!File.Exists(path))
             File.WriteAllText(path, "time,version,figure,value\n");
         var now = DateTime.UtcNow.ToString("s", CultureInfo.InvariantCulture);
         File.AppendAllLines(path, _figures.Select(figure => string.Create(CultureInfo.InvariantCulture, $"{now}Z,{ProtocolVersion.Product},{figure.Key},{figure.Value:0.####}")));
+    }
+
+    private static string? OfSourceTree()
+    {
+        var root = new DirectoryInfo(AppContext.BaseDirectory);
+        while (root is not null && !File.Exists(Path.Combine(root.FullName, "FuncX.sln")))
+            root = root.Parent;
+        return root is null ? null : System.IO.Directory.CreateDirectory(Path.Combine(root.FullName, "perf", "results")).FullName;
     }
 }

@@ -17,7 +17,7 @@ internal sealed class ScaleBench : IBench
 
     public async Task RunAsync(BenchSettings settings, Report report)
     {
-        if (settings.Grid)
+        if (settings.Grid || settings.Nodes is not null)
         {
             await ScaleGrid.RunAsync(settings, report);
             return;
@@ -31,17 +31,17 @@ internal sealed class ScaleBench : IBench
         {
             var (manyRate, manyBytes) = await RateAsync(settings, report, many, settings.TasksOr(2 * many, 20_000));
             report.Figure("rate_1m_over_1k", manyRate / fewRate);
-            report.Figure("bytes_per_manager", (double)(manyBytes - fewBytes) / ((many - few) / ScaleSystem.WorkersPerManager));
+            report.Figure("bytes_per_manager", (double)(manyBytes - fewBytes) / ((many - few) / ScaleShape.WorkersPerManager));
         }
 
         if (settings.Wants("service"))
-            report.Figure("service_tasks_per_s", await ServiceRun.MeasureAsync(settings, report, paper / ScaleSystem.WorkersPerManager, settings.TasksOr(PaperTasks, 20_000)));
+            report.Figure("service_tasks_per_s", await ServiceRun.MeasureAsync(settings, report, ScaleShape.Local(settings.Launcher, paper), settings.TasksOr(PaperTasks, 20_000)));
     }
 
     // The rate of no-ops, and the endpoint's memory before any task.
     private static async Task<(double Rate, long Bytes)> RateAsync(BenchSettings settings, Report report, int workers, int tasks)
     {
-        await using var system = await ScaleSystem.StartAsync(settings.Launcher, workers / ScaleSystem.WorkersPerManager);
+        await using var system = await ScaleSystem.StartAsync(ScaleShape.Local(settings.Launcher, workers));
         // What managers say of themselves at first has come, and a heartbeat or two.
         await Task.Delay(TimeSpan.FromSeconds(settings.Quick ? 1 : 10));
         var bytes = system.EndpointBytes;
@@ -52,7 +52,7 @@ internal sealed class ScaleBench : IBench
 
     private static async Task PaperAsync(BenchSettings settings, Report report, int workers, int tasks)
     {
-        await using var system = await ScaleSystem.StartAsync(settings.Launcher, workers / ScaleSystem.WorkersPerManager);
+        await using var system = await ScaleSystem.StartAsync(ScaleShape.Local(settings.Launcher, workers));
         await Processes.DescribeAsync(null, system.Endpoint, report);
         var runs = settings.RunsOr(3);
         var rates = await NoOpsAsync(report, system, workers, tasks, runs);
@@ -60,7 +60,7 @@ internal sealed class ScaleBench : IBench
         var (fewest, most) = await system.FramesPerRankAsync((runs + 1L) * tasks);
         report.Note(string.Create(
             CultureInfo.InvariantCulture,
-            $"{workers:#,0} workers as {workers / ScaleSystem.WorkersPerManager:#,0} managers on {ScaleSystem.Ranks} ranks under {settings.Launcher}: {fewest:#,0} to {most:#,0} frames of tasks and results over MPI per rank; {system.Sockets()} connections at the endpoint's port"));
+            $"{system.Shape}: {fewest:#,0} to {most:#,0} frames of tasks and results over MPI per rank; {system.Sockets()} connections at the endpoint's port"));
         var seconds = await system.RunAsync(10 * workers, settings.Quick ? 0.1 : 1, s_patience);
         report.Figure("seconds_131072_1s", seconds);
         report.Note(string.Create(CultureInfo.InvariantCulture, $"{10 * workers:#,0} tasks of {(settings.Quick ? "0.1 s" : "a second")} on {workers:#,0} workers: {seconds:0.00} s"));

@@ -1,54 +1,79 @@
-using System.Globalization;
-
 namespace FuncX.Bench.Scale;
 
-/// <summary>The paper's scaling study with simulated workers: every curve at every number of workers, as CSV and as plots beside what was published.</summary>
+/// <summary>The paper's scaling study: every curve at every number of workers, as CSV and as plots beside what was published.</summary>
 internal static class ScaleGrid
 {
     /// <summary>A point that would take longer even if everything but the workers cost nothing is left out.</summary>
     private const double LongestIdeal = 120;
     private const int WarmUp = 100_000;
 
+    private static readonly TimeSpan s_warmUp = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan s_point = TimeSpan.FromMinutes(10);
+
+    /// <summary>Simulated workers on this machine, from 64 to 1,048,576; or what the nodes of this job have, beside what earlier jobs have measured.</summary>
     public static async Task RunAsync(BenchSettings settings, Report report)
     {
-        int[] sizes = settings.Quick ? [64, 256] : [.. Enumerable.Range(0, 15).Select(static power => ScaleSystem.WorkersPerManager << power)];
         ScaleCurve[] curves = [.. ScaleCurve.All.Where(curve => settings.Wants(curve.Name)).Select(curve => settings.Quick ? Small(curve) : curve)];
-        var points = new List<ScalePoint>();
-        foreach (var workers in sizes)
+        var shapes = Shapes(settings).ToList();
+        var name = $"scale-{(settings.Nodes is null ? settings.Launcher : settings.Real ? "job-python" : "job-simulated")}";
+        var directory = report.Directory ?? Environment.CurrentDirectory;
+        var csv = Path.Combine(directory, $"{name}.csv");
+        if (settings.Nodes is null || !File.Exists(csv))
+            await File.WriteAllLinesAsync(csv, [ScalePoint.Heading]);
+        var left = 0;
+        foreach (var shape in shapes)
         {
-            await using var system = await ScaleSystem.StartAsync(settings.Launcher, workers / ScaleSystem.WorkersPerManager);
-            await system.RunAsync(settings.Quick ? 1_000 : WarmUp, 0, TimeSpan.FromMinutes(2));
+            await using var system = await ScaleSystem.StartAsync(shape);
+            await Processes.DescribeAsync(null, system.Endpoint, report);
+            await system.RunAsync(settings.Quick || shape.Real ? WarmUp / 100 : WarmUp, 0, s_warmUp);
             foreach (var curve in curves)
-                points.Add(await MeasureAsync(report, system, curve, workers));
-            report.Print($"{workers:#,0} workers: {system.Sockets()} connections at the endpoint's port");
+            {
+                var point = await MeasureAsync(system, curve);
+                report.Print(point.Csv());
+                await File.AppendAllLinesAsync(csv, [point.Csv()]);
+                left += point.Seconds is null ? 1 : 0;
+            }
+
+            report.Note($"{shape}: {system.Sockets()} connections at the endpoint's port");
         }
 
-        var directory = Report.ResultsDirectory() ?? Directory.GetCurrentDirectory();
-        var csv = Path.Combine(directory, $"scale-{settings.Launcher}.csv");
-        await File.WriteAllLinesAsync(csv, ["curve,seconds_per_task,workers,tasks,ideal_s,seconds,tasks_per_s,note", .. points.Select(static point => point.Csv())]);
         report.Note($"points: {csv}");
-        foreach (var strong in (bool[])[true, false])
-        {
-            var png = Path.Combine(directory, $"scale-{settings.Launcher}-{(strong ? "strong" : "weak")}.png");
-            var drawn = points.Where(point => point.Curve.IsStrong == strong && point.Seconds is not null).ToList();
-            if (drawn.Count == 0)
-                continue;
-            ScalePlot.Save(png, $"{(strong ? "Strong" : "Weak")} scaling, simulated workers, {settings.Launcher}", drawn);
-            report.Note($"plot: {png}");
-        }
-
-        report.Figure("points", points.Count(static point => point.Seconds is not null));
-        report.Figure("left_out", points.Count(static point => point.Seconds is null));
+        Draw(report, directory, name, [.. (await File.ReadAllLinesAsync(csv)).Skip(1).Select(ScalePoint.Parse)]);
+        report.Figure("points", (shapes.Count * curves.Length) - left);
+        report.Figure("left_out", left);
     }
 
-    private static async Task<ScalePoint> MeasureAsync(Report report, ScaleSystem system, ScaleCurve curve, int workers)
+    private static IEnumerable<ScaleShape> Shapes(BenchSettings settings)
     {
+        if (settings.Nodes is { } nodes)
+        {
+            yield return new ScaleShape(settings.Launcher, nodes, settings.WorkersPerNode) { InJob = true, Real = settings.Real, Walltime = settings.Walltime };
+            yield break;
+        }
+
+        for (var power = 0; power < (settings.Quick ? 2 : 15); power++)
+            yield return ScaleShape.Local(settings.Launcher, ScaleShape.WorkersPerManager << power);
+    }
+
+    private static async Task<ScalePoint> MeasureAsync(ScaleSystem system, ScaleCurve curve)
+    {
+        var workers = system.Shape.Workers;
         var tasks = curve.TasksOf(workers);
         var ideal = curve.IdealSeconds(workers);
-        double? seconds = ideal > LongestIdeal ? null : await system.RunAsync(tasks, curve.Seconds, TimeSpan.FromMinutes(10));
-        var point = new ScalePoint(curve, workers, tasks, ideal, seconds);
-        report.Print(point.Csv());
-        return point;
+        return new ScalePoint(curve.Name, curve.Seconds, workers, tasks, ideal, ideal > LongestIdeal ? null : await system.RunAsync(tasks, curve.Seconds, s_point));
+    }
+
+    private static void Draw(Report report, string directory, string name, IReadOnlyList<ScalePoint> points)
+    {
+        foreach (var strong in (bool[])[true, false])
+        {
+            var curves = ScaleCurve.All.Where(curve => curve.IsStrong == strong).ToList();
+            if (!points.Any(point => point.Seconds is not null && curves.Exists(curve => curve.Name == point.Curve)))
+                continue;
+            var png = Path.Combine(directory, $"{name}-{(strong ? "strong" : "weak")}.png");
+            ScalePlot.Save(png, $"{(strong ? "Strong" : "Weak")} scaling, {name}", curves, points);
+            report.Note($"plot: {png}");
+        }
     }
 
     private static ScaleCurve Small(ScaleCurve curve) => curve with { Seconds = curve.Seconds / 100, Tasks = curve.Tasks / 100 };

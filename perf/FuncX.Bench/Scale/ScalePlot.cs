@@ -10,21 +10,23 @@ internal static class ScalePlot
     private const int Width = 1000;
     private const int Height = 700;
 
-    public static void Save(string path, string title, IReadOnlyList<ScalePoint> points)
+    public static void Save(string path, string title, IReadOnlyList<ScaleCurve> curves, IReadOnlyList<ScalePoint> points)
     {
         using var plot = new Plot();
-        foreach (var curve in points.GroupBy(static point => point.Curve.Name))
+        foreach (var curve in curves)
         {
-            var line = plot.Add.Scatter(curve.Select(static point => Math.Log10(point.Workers)).ToArray(), curve.Select(static point => Math.Log10(point.Seconds!.Value)).ToArray());
-            line.LegendText = curve.First().Curve.ToString();
-            var published = curve.First().Curve.Published;
-            if (published.Length == 0)
+            var measured = points.Where(point => point.Curve == curve.Name && point.Seconds is not null).OrderBy(static point => point.Workers).ToList();
+            if (measured.Count == 0)
                 continue;
-            var marks = plot.Add.ScatterPoints(published.Select(static point => Math.Log10(point.Workers)).ToArray(), published.Select(static point => Math.Log10(point.Seconds)).ToArray());
+            var line = plot.Add.Scatter(measured.Select(static point => Math.Log10(point.Workers)).ToArray(), measured.Select(static point => Math.Log10(point.Seconds!.Value)).ToArray());
+            line.LegendText = curve.ToString();
+            if (curve.Published.Length == 0)
+                continue;
+            var marks = plot.Add.ScatterPoints(curve.Published.Select(static point => Math.Log10(point.Workers)).ToArray(), curve.Published.Select(static point => Math.Log10(point.Seconds)).ToArray());
             marks.MarkerShape = MarkerShape.OpenSquare;
             marks.MarkerSize = 12;
             marks.Color = line.Color;
-            marks.LegendText = $"{curve.Key}, published by funcX (2022)";
+            marks.LegendText = $"{curve.Name}, published by funcX (2022)";
         }
 
         plot.Axes.Bottom.TickGenerator = Powers();

@@ -7,12 +7,6 @@ namespace FuncX.Bench.Scale;
 /// <summary>A published endpoint whose one block is one MPI world of simulated workers; the bench plays the service over the real link.</summary>
 internal sealed class ScaleSystem : IAsyncDisposable
 {
-    /// <summary>Workers of a logical manager.</summary>
-    public const int WorkersPerManager = 64;
-
-    /// <summary>Ranks of the world, unless there are fewer managers.</summary>
-    public const int Ranks = 16;
-
     private static readonly string[] s_tables = ["/proc/net/tcp", "/proc/net/tcp6"];
 
     private readonly string _directory;
@@ -20,34 +14,20 @@ internal sealed class ScaleSystem : IAsyncDisposable
     private readonly EndpointProcess _endpoint;
     private PlayedLink _link = null!;
 
-    private ScaleSystem(string directory, PlayedService service, EndpointProcess endpoint)
+    private ScaleSystem(string directory, PlayedService service, EndpointProcess endpoint, ScaleShape shape)
     {
+        Shape = shape;
         _directory = directory;
         _service = service;
         _endpoint = endpoint;
     }
 
+    public ScaleShape Shape { get; }
+
     public EndpointProcess Endpoint => _endpoint;
 
-    /// <summary>The YAML of an endpoint with so many managers.</summary>
-    public static EndpointOptions Options(string launcher, int managers)
-    {
-        var ranks = Math.Min(Ranks, managers);
-        if (managers % ranks != 0)
-            throw new ArgumentException($"{managers} managers are not the same number on each of {ranks} ranks", nameof(managers));
-        return new EndpointOptions
-        {
-            Name = "scale",
-            Nodes = ranks,
-            WorkersPerNode = WorkersPerManager,
-            Transport = "mpi",
-            MoreWorkers = string.Create(CultureInfo.InvariantCulture, $"simulate: true, managers_per_node: {managers / ranks}"),
-            MoreYaml = $"launcher: {{type: {launcher}}}",
-        };
-    }
-
     /// <summary>Starts all of it and waits until every manager is there.</summary>
-    public static async Task<ScaleSystem> StartAsync(string launcher, int managers)
+    public static async Task<ScaleSystem> StartAsync(ScaleShape shape)
     {
         var directory = LocalCluster.NewDirectory("scale");
         var service = await PlayedService.StartAsync();
@@ -55,13 +35,13 @@ internal sealed class ScaleSystem : IAsyncDisposable
         var configuration = Path.Combine(directory, "endpoint.yaml");
         var tokenFile = Path.Combine(directory, "token");
         await WritePrivateAsync(tokenFile, "fxt_of_the_bench");
-        await WritePrivateAsync(configuration, Options(launcher, managers).Yaml(service.Address, state));
-        var system = new ScaleSystem(directory, service, new EndpointProcess(configuration, state, tokenFile, Path.Combine(directory, "endpoint.log")));
+        await WritePrivateAsync(configuration, shape.Options().Yaml(service.Address, state));
+        var system = new ScaleSystem(directory, service, new EndpointProcess(configuration, state, tokenFile, Path.Combine(directory, "endpoint.log")), shape);
         try
         {
             await system._endpoint.StartAsync();
             system._link = await service.LinkAsync();
-            await Eventually.TrueAsync(() => system._link.Managers == managers, $"{managers} managers are there", TimeSpan.FromMinutes(2), () => $"{system._link.Managers}; {system._endpoint.Tail}");
+            await Eventually.TrueAsync(() => system._link.Managers == shape.Managers, $"{shape} are there", TimeSpan.FromMinutes(2), () => $"{system._link.Managers}; {system._endpoint.Tail}");
             return system;
         }
         catch
@@ -76,7 +56,7 @@ internal sealed class ScaleSystem : IAsyncDisposable
     {
         try
         {
-            return (await _link.RunAsync(new PlayedTasks(tasks) { Seconds = seconds }, within)).TotalSeconds;
+            return (await _link.RunAsync(new PlayedTasks(tasks) { Seconds = seconds, Simulated = !Shape.Real }, within)).TotalSeconds;
         }
         catch (Exception problem) when (problem is InvalidDataException or TimeoutException)
         {

@@ -11,11 +11,11 @@ internal static class ServiceRun
     private const string Source = "def wait(seconds):\n    return [seconds]\n";
 
     /// <summary>Tasks per second, from the first argument to the last value.</summary>
-    public static async Task<double> MeasureAsync(BenchSettings settings, Report report, int managers, int tasks)
+    public static async Task<double> MeasureAsync(BenchSettings settings, Report report, ScaleShape shape, int tasks)
     {
         await using var cluster = await LocalCluster.StartServiceAsync();
-        await cluster.AddEndpointAsync(ScaleSystem.Options(settings.Launcher, managers));
-        await cluster.WaitOnlineAsync(managers);
+        await cluster.AddEndpointAsync(shape.Options());
+        await cluster.WaitOnlineAsync(shape.Managers);
         await Processes.DescribeAsync(cluster.Service, cluster.Endpoint, report);
         var token = (await File.ReadAllTextAsync(cluster.Service.AdminTokenFile)).Trim();
         var function = new FunctionId(await cluster.Api.RegisterAsync(Source, "wait"));
