@@ -39,7 +39,7 @@ internal struct ManagerRecord
 
     private const int MaxAhead = 1024;
 
-    /// <summary>Without a result for so long a manager that has short tasks works on something else.</summary>
+    /// <summary>Without a result for so long, or for twice what its tasks last, a manager that has short tasks works on something else.</summary>
     private const long StillMicroseconds = 3_000;
 
     public string Name;
@@ -76,7 +76,7 @@ internal struct ManagerRecord
     /// <summary>Its tasks are known to last no longer than what is sent ahead of them.</summary>
     public readonly bool IsShort => Duration.Microseconds is > 0 and <= AheadMicroseconds;
 
-    public readonly bool StandsStill(long now) => IsShort && now - LastProgress > StillMicroseconds;
+    public readonly bool StandsStill(long now) => IsShort && now - LastProgress > Math.Max(StillMicroseconds, 2 * Duration.Microseconds);
 
     /// <summary>Tasks it holds that no worker of it can have begun.</summary>
     public readonly int Surplus => Math.Max(0, Tasks.Count - Workers);
