@@ -165,6 +165,22 @@ internal sealed class WorldEndpoint : IDisposable
         }
     }
 
+    // Not while something large is written: that is heard as well.
+    private void Beat(SslStream stream)
+    {
+        if (!_gate.TryEnter())
+            return;
+        try
+        {
+            if (_stream == stream)
+                Write(Frame(new FrameHeader { Kind = FrameKind.Heartbeat }, []));
+        }
+        finally
+        {
+            _gate.Exit();
+        }
+    }
+
     private void Leave()
     {
         _stream = null;
@@ -190,6 +206,8 @@ internal sealed class WorldEndpoint : IDisposable
                 Write(Frame(new FrameHeader { Kind = FrameKind.Welcome }, JsonSerializer.SerializeToUtf8Bytes(new { version = "0.1.0", protocol = 1, number = 0, heartbeat_ms = HeartbeatMs, stage = _stage })));
             }
 
+            // As an endpoint does, whatever comes: a leader that has enough to send says no heartbeat of its own that could be answered.
+            using var beating = new Timer(_ => Beat(stream), null, HeartbeatMs, HeartbeatMs);
             while (true)
             {
                 var frame = StandInListener.Read(stream, out var header);
@@ -223,9 +241,7 @@ internal sealed class WorldEndpoint : IDisposable
         var body = frame.AsSpan(FrameHeader.Size);
         if (header.Destination == 0)
         {
-            if (header.Kind == FrameKind.Heartbeat)
-                Write(Frame(new FrameHeader { Kind = FrameKind.Heartbeat }, []));
-            else
+            if (header.Kind != FrameKind.Heartbeat)
                 Problems.Enqueue($"{header.Kind} of the leader");
             return;
         }

@@ -164,7 +164,7 @@ public sealed class WorldFaultTests
         });
         sender.Start();
         Thread.Sleep(3000);
-        Resident(leader).ShouldBeLessThan(150 << 20);
+        Resident(leader).ShouldBeLessThan(180 << 20);
         sent.ShouldBeLessThan(30);
         world.Signal(world.Endpoint.Managers[3].Pid, "CONT");
         sender.Join(60_000).ShouldBeTrue();
@@ -174,7 +174,7 @@ public sealed class WorldFaultTests
         for (uint i = 0; i < 30; i++)
             world.Submit(2 + (i % 2), "big", "[8000000]");
         Thread.Sleep(3000);
-        Resident(leader).ShouldBeLessThan(150 << 20);
+        Resident(leader).ShouldBeLessThan(180 << 20);
         world.Endpoint.Reads.Set();
         world.Eventually(() => world.Endpoint.Results.Count == 61, "all results", seconds: 60);
     }
