@@ -289,7 +289,11 @@ public sealed class ClientMapTests
         var refused = await Should.ThrowAsync<FuncXException>(async () =>
             await client.MapAsync<string, string>(function, endpoint, Enumerable.Range(0, 20).Select(static number => number == 12 ? new string('x', 200) : "y"), options, cancellation: Token).ToListAsync(Token));
 
-        (refused.Kind, refused.Calls).ShouldBe((FuncXErrorKind.Refused, (10L, 5)));
+        // Which calls went with it depends on how many were there when the first batch left.
+        refused.Kind.ShouldBe(FuncXErrorKind.Refused);
+        var (first, count) = refused.Calls.ShouldNotBeNull();
+        count.ShouldBeInRange(1, 5);
+        first.ShouldBeInRange(13 - count, 12);
     }
 
     [Fact]
