@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
+using FuncX.Bench.Mpi;
 
 namespace FuncX.Bench.Broadcast;
 
@@ -22,26 +23,26 @@ internal sealed class BroadcastBench : IBench
         var digest = await WriteAsync(source, bytes);
         List<double> all = [], copies = [];
         var reads = 0;
-        foreach (var (mpi, launcher, program) in ((string, string, string)[])[("openmpi", "mpirun", "mpirun.openmpi"), ("mpich", "mpiexec", "mpiexec.hydra")])
+        foreach (var mpi in MpiInstallation.Known)
         {
-            if (!IsOnPath(program))
+            if (!mpi.HasLauncher)
             {
-                report.Note($"{mpi} left out: {program} is missing");
+                report.Note($"{mpi.Name} left out: {mpi.Launcher[0]} is missing");
                 continue;
             }
 
             List<double> seconds = [];
             for (var run = 1; run <= settings.RunsOr(3); run++)
             {
-                var (took, opens) = await BroadcastAsync(report, launcher, ranks, source, digest, describes: run == 1);
+                var (took, opens) = await BroadcastAsync(report, mpi.LauncherType, ranks, source, digest, describes: run == 1);
                 seconds.Add(took);
                 reads = Math.Max(reads, opens);
                 copies.Add(await CopyAsync(source, Path.Combine(folder, "copies"), ranks));
             }
 
             all.Add(Median.Of(seconds));
-            report.Figure($"{mpi}_seconds", all[^1]);
-            report.Note($"{mpi}, each run: {Listed(seconds)} s");
+            report.Figure($"{mpi.Figure}_seconds", all[^1]);
+            report.Note($"{mpi.Name}, each run: {Listed(seconds)} s");
         }
 
         Directory.Delete(folder, recursive: true);
@@ -124,7 +125,4 @@ internal sealed class BroadcastBench : IBench
     }
 
     private static string Listed(IEnumerable<double> seconds) => string.Join(", ", seconds.Select(static each => each.ToString("0.00", CultureInfo.InvariantCulture)));
-
-    private static bool IsOnPath(string program) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, program)));
 }

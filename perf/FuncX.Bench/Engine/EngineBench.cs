@@ -11,29 +11,9 @@ internal sealed class EngineBench : IBench
 
     public async Task RunAsync(BenchSettings settings, Report report)
     {
-        var directory = LocalCluster.NewDirectory("engine");
-        await using var service = await PlayedService.StartAsync();
-        var tokenFile = Path.Combine(directory, "token");
-        await WritePrivateAsync(tokenFile, "fxt_of_the_bench");
-        var state = Path.Combine(directory, "endpoint");
-        var configuration = Path.Combine(directory, "endpoint.yaml");
-        await WritePrivateAsync(configuration, new EndpointOptions { Name = "engine", WorkersPerNode = settings.Workers }.Yaml(service.Address, state));
-        await using var endpoint = new EndpointProcess(configuration, state, tokenFile, Path.Combine(directory, "endpoint.log"));
-        try
-        {
-            await endpoint.StartAsync();
-            var link = await service.LinkAsync();
-            await Eventually.TrueAsync(() => endpoint.Managers().Count > 0 && link.Managers > 0, "the endpoint has a manager", seen: () => endpoint.Tail);
-            await Processes.DescribeAsync(null, endpoint, report);
-            await MeasureAsync(settings, report, endpoint, link);
-            await endpoint.StopAsync();
-        }
-        finally
-        {
-            foreach (var entry in ProcessTable.Mentioning(directory))
-                entry.Identity.Kill();
-            Directory.Delete(directory, recursive: true);
-        }
+        await using var system = await PlayedSystem.StartAsync(new EndpointOptions { Name = "engine", WorkersPerNode = settings.Workers }, managers: 1);
+        await Processes.DescribeAsync(null, system.Endpoint, report);
+        await MeasureAsync(settings, report, system.Endpoint, system.Link);
     }
 
     private static async Task MeasureAsync(BenchSettings settings, Report report, EndpointProcess endpoint, PlayedLink link)
@@ -93,11 +73,5 @@ internal sealed class EngineBench : IBench
             async () => await Processes.StatusAsync(endpoint, "dispatch", "manager_hops", "results_from_workers") == all,
             "the manager has told its counters");
         return await CountersAsync(endpoint, "manager_hops");
-    }
-
-    private static async Task WritePrivateAsync(string path, string text)
-    {
-        await File.WriteAllTextAsync(path, text);
-        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
     }
 }

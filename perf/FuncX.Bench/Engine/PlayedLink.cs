@@ -25,12 +25,11 @@ internal sealed class PlayedLink(IAsyncStreamReader<EndpointMessage> requests, I
     private ulong _creditBytes;
     private ulong _sentTasks;
     private ulong _sentBytes;
-    private Run? _run;
 
     /// <summary>Managers that the endpoint last told of.</summary>
     public int Managers { get; private set; }
 
-    /// <summary>Takes frames of results that are of no run; called while they are read.</summary>
+    /// <summary>Takes frames of results; called while they are read. A run takes its own.</summary>
     public Action<ReadOnlySpan<byte>>? Taker { get; set; }
 
     /// <summary>Tells of an owner and of Python functions, numbered from 1.</summary>
@@ -81,7 +80,7 @@ internal sealed class PlayedLink(IAsyncStreamReader<EndpointMessage> requests, I
         }
 
         var run = new Run(tasks);
-        _run = run;
+        Taker = run.TakeAll;
         var clock = Stopwatch.StartNew();
         for (var next = 0; next < run.Count;)
         {
@@ -115,7 +114,7 @@ internal sealed class PlayedLink(IAsyncStreamReader<EndpointMessage> requests, I
                         _creditCame.Release();
                     break;
                 case EndpointMessage.MessageOneofCase.Results:
-                    Take(message.Results.Frames.Span);
+                    Taker?.Invoke(message.Results.Frames.Span);
                     await WriteAsync(new ServiceMessage { Ack = new LinkAck { Sequence = message.Results.Sequence } });
                     break;
                 case EndpointMessage.MessageOneofCase.Status:
@@ -132,25 +131,6 @@ internal sealed class PlayedLink(IAsyncStreamReader<EndpointMessage> requests, I
         _writing.Dispose();
         _sending.Dispose();
         _creditCame.Dispose();
-    }
-
-    // A wrong value ends the bench, not the link.
-    private void Take(ReadOnlySpan<byte> frames)
-    {
-        if (Taker is { } taker)
-        {
-            taker(frames);
-            return;
-        }
-
-        try
-        {
-            _run?.Take(frames);
-        }
-        catch (Exception wrong) when (wrong is InvalidDataException or FrameException)
-        {
-            _run!.Done.TrySetException(wrong);
-        }
     }
 
     private async Task WriteAsync(ServiceMessage message)
@@ -240,7 +220,20 @@ internal sealed class PlayedLink(IAsyncStreamReader<EndpointMessage> requests, I
             return FrameHeader.Size + at;
         }
 
-        public void Take(ReadOnlySpan<byte> frames)
+        // A wrong value ends the bench, not the link.
+        public void TakeAll(ReadOnlySpan<byte> frames)
+        {
+            try
+            {
+                Take(frames);
+            }
+            catch (Exception wrong) when (wrong is InvalidDataException or FrameException)
+            {
+                Done.TrySetException(wrong);
+            }
+        }
+
+        private void Take(ReadOnlySpan<byte> frames)
         {
             while (frames.Length > 0)
             {

@@ -10,6 +10,9 @@ internal sealed record MpiInstallation(string Name, string LauncherType, string 
         new("MPICH", "mpiexec", "mpicc.mpich", ["mpiexec.hydra", "-n", "2"]),
     ];
 
+    /// <summary>Its name in a figure's.</summary>
+    public string Figure => Name.Replace(" ", "", StringComparison.Ordinal).ToLowerInvariant();
+
     public bool HasLauncher => IsOnPath(Launcher[0]);
 
     public bool IsInstalled => HasLauncher && IsOnPath(Compiler);

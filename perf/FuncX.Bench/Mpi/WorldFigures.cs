@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using FuncX.Bench.Engine;
 using FuncX.Bench.Footprint;
 
 namespace FuncX.Bench.Mpi;
@@ -27,13 +28,13 @@ internal static class WorldFigures
     {
         var ranks = settings.Quick ? 4 : 16;
         var quiet = TimeSpan.FromSeconds(settings.Quick ? 1 : 10);
-        await using var world = await WorldUnderBench.StartAsync(mpi.LauncherType, ranks);
+        await using var world = await WorldAsync(mpi, ranks);
         await Processes.DescribeAsync(null, world.Endpoint, report);
         var calls = await TimedCalls.OnAsync(world.Link);
         // Every rank has started its worker, and what is compiled while it is young has been.
         await calls.TinyAsync(ranks * 200, ranks * 8);
         List<double> percents = [], firsts = [];
-        var pids = world.Ranks;
+        var pids = world.Endpoint.Managers().Where(static entry => entry.Arguments.Contains("--world")).Select(static entry => entry.Pid).ToArray();
         for (var run = 0; run < settings.RunsOr(3); run++)
         {
             await Task.Delay(TimeSpan.FromSeconds(settings.Quick ? 0.2 : 2));
@@ -57,7 +58,7 @@ internal static class WorldFigures
     {
         var tasks = settings.TasksOr(100_000, 5_000);
         var characters = settings.Quick ? LargeCharacters / 10 : LargeCharacters;
-        await using var world = await WorldUnderBench.StartAsync(mpi.LauncherType, ranks: 4);
+        await using var world = await WorldAsync(mpi, ranks: 4);
         var calls = await TimedCalls.OnAsync(world.Link);
         await calls.TinyAsync(tasks / 2, AtOnce);
         await calls.LargeAsync(characters);
@@ -80,6 +81,10 @@ internal static class WorldFigures
         report.Note(string.Create(CultureInfo.InvariantCulture, $"{mpi.Name}, 4 ranks: p99 beside large results over p99 without {string.Join(", ", ratios.Select(Three))}"));
         return Median.Of(ratios);
     }
+
+    private static Task<PlayedSystem> WorldAsync(MpiInstallation mpi, int ranks) => PlayedSystem.StartAsync(
+        new EndpointOptions { Name = "mpi", Nodes = ranks, WorkersPerNode = 1, Transport = "mpi", MoreYaml = $"launcher: {{type: {mpi.LauncherType}, ranks_per_world: {ranks}}}" },
+        managers: ranks);
 
     private static async Task<int> KeepAsync(TimedCalls calls, int characters, CancellationToken end)
     {

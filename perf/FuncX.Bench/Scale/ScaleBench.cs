@@ -24,11 +24,11 @@ internal sealed class ScaleBench : IBench
         }
 
         var (few, paper, many) = settings.Quick ? (1_024, 2_048, 4_096) : (1_024, PaperWorkers, 1_048_576);
-        var (fewRate, fewBytes) = await RateAsync(settings, report, few, settings.TasksOr(PaperTasks, 20_000));
         if (settings.Wants("seconds"))
             await PaperAsync(settings, report, paper, settings.TasksOr(PaperTasks, 20_000));
         if (settings.Wants("rate") || settings.Wants("bytes"))
         {
+            var (fewRate, fewBytes) = await RateAsync(settings, report, few, settings.TasksOr(PaperTasks, 20_000));
             var (manyRate, manyBytes) = await RateAsync(settings, report, many, settings.TasksOr(2 * many, 20_000));
             report.Figure("rate_1m_over_1k", manyRate / fewRate);
             report.Figure("bytes_per_manager", (double)(manyBytes - fewBytes) / ((many - few) / ScaleShape.WorkersPerManager));

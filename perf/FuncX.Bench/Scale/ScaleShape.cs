@@ -1,4 +1,5 @@
 using System.Globalization;
+using FuncX.Configuration;
 
 namespace FuncX.Bench.Scale;
 
@@ -9,7 +10,7 @@ namespace FuncX.Bench.Scale;
 internal sealed record ScaleShape(string Launcher, int Nodes, int WorkersPerNode)
 {
     /// <summary>Most workers of a simulated manager.</summary>
-    public const int WorkersPerManager = 64;
+    public const int WorkersPerManager = WorkersConfiguration.MostSimulated;
 
     /// <summary>Ranks on this machine, unless there are fewer managers.</summary>
     public const int LocalRanks = 16;

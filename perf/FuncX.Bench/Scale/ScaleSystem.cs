@@ -9,68 +9,41 @@ internal sealed class ScaleSystem : IAsyncDisposable
 {
     private static readonly string[] s_tables = ["/proc/net/tcp", "/proc/net/tcp6"];
 
-    private readonly string _directory;
-    private readonly PlayedService _service;
-    private readonly EndpointProcess _endpoint;
-    private PlayedLink _link = null!;
+    private readonly PlayedSystem _system;
 
-    private ScaleSystem(string directory, PlayedService service, EndpointProcess endpoint, ScaleShape shape)
+    private ScaleSystem(PlayedSystem system, ScaleShape shape)
     {
+        _system = system;
         Shape = shape;
-        _directory = directory;
-        _service = service;
-        _endpoint = endpoint;
     }
 
     public ScaleShape Shape { get; }
 
-    public EndpointProcess Endpoint => _endpoint;
+    public EndpointProcess Endpoint => _system.Endpoint;
 
     /// <summary>Starts all of it and waits until every manager is there.</summary>
-    public static async Task<ScaleSystem> StartAsync(ScaleShape shape)
-    {
-        var directory = LocalCluster.NewDirectory("scale");
-        var service = await PlayedService.StartAsync();
-        var state = Path.Combine(directory, "endpoint");
-        var configuration = Path.Combine(directory, "endpoint.yaml");
-        var tokenFile = Path.Combine(directory, "token");
-        await WritePrivateAsync(tokenFile, "fxt_of_the_bench");
-        await WritePrivateAsync(configuration, shape.Options().Yaml(service.Address, state));
-        var system = new ScaleSystem(directory, service, new EndpointProcess(configuration, state, tokenFile, Path.Combine(directory, "endpoint.log")), shape);
-        try
-        {
-            await system._endpoint.StartAsync();
-            system._link = await service.LinkAsync();
-            await Eventually.TrueAsync(() => system._link.Managers == shape.Managers, $"{shape} are there", TimeSpan.FromMinutes(2), () => $"{system._link.Managers}; {system._endpoint.Tail}");
-            return system;
-        }
-        catch
-        {
-            await system.DisposeAsync();
-            throw;
-        }
-    }
+    public static async Task<ScaleSystem> StartAsync(ScaleShape shape) => new(await PlayedSystem.StartAsync(shape.Options(), shape.Managers), shape);
 
     /// <summary>Seconds that the tasks took; each is a frame and an outcome of its own and is checked.</summary>
     public async Task<double> RunAsync(int tasks, double seconds, TimeSpan within)
     {
         try
         {
-            return (await _link.RunAsync(new PlayedTasks(tasks) { Seconds = seconds, Simulated = !Shape.Real }, within)).TotalSeconds;
+            return (await _system.Link.RunAsync(new PlayedTasks(tasks) { Seconds = seconds, Simulated = !Shape.Real }, within)).TotalSeconds;
         }
         catch (Exception problem) when (problem is InvalidDataException or TimeoutException)
         {
-            throw new InvalidDataException($"{problem.Message}\n{LocalCluster.TailsOf(_directory)}", problem);
+            throw new InvalidDataException($"{problem.Message}\n{_system.Logs}", problem);
         }
     }
 
     /// <summary>The endpoint's memory that is no file's.</summary>
-    public long EndpointBytes => ProcessTable.PrivateBytes(_endpoint.Identity.Pid);
+    public long EndpointBytes => ProcessTable.PrivateBytes(Endpoint.Identity.Pid);
 
     /// <summary>Connections at the port where managers, leaders and agents dial in.</summary>
     public int Sockets()
     {
-        var port = _endpoint.Port.ToString("X4", CultureInfo.InvariantCulture);
+        var port = Endpoint.Port.ToString("X4", CultureInfo.InvariantCulture);
         // local_address is the second field, the state the fourth: 01 is ESTABLISHED.
         return s_tables.Where(File.Exists).SelectMany(File.ReadLines).Count(line =>
         {
@@ -94,20 +67,11 @@ internal sealed class ScaleSystem : IAsyncDisposable
         return (ranks.Values.Min(), ranks.Values.Max());
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        if (_endpoint.IsAlive)
-            await _endpoint.StopAsync();
-        await _endpoint.DisposeAsync();
-        await _service.DisposeAsync();
-        foreach (var entry in ProcessTable.Mentioning(_directory))
-            entry.Identity.Kill();
-        Directory.Delete(_directory, recursive: true);
-    }
+    public ValueTask DisposeAsync() => _system.DisposeAsync();
 
     private async Task<Dictionary<int, long>> FramesByPidAsync()
     {
-        using var status = await _endpoint.StatusAsync();
+        using var status = await Endpoint.StatusAsync();
         var frames = new Dictionary<int, long>();
         if (status is null)
             return frames;
@@ -122,10 +86,4 @@ internal sealed class ScaleSystem : IAsyncDisposable
     }
 
     private static long Number(JsonElement element, string name) => element.GetProperty(name).GetInt64();
-
-    private static async Task WritePrivateAsync(string path, string text)
-    {
-        await File.WriteAllTextAsync(path, text);
-        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-    }
 }
