@@ -23,24 +23,9 @@ internal static class BlocksCommand
 
     private static async Task<int> RunAsync(EndpointConfiguration configuration, bool json, CancellationToken cancellation)
     {
-        using var control = new ControlClient(configuration.StateDirectory, TimeProvider.System);
-        EndpointStatusReport? status;
-        try
-        {
-            status = await control.StatusAsync(cancellation);
-        }
-        catch (ControlException problem)
-        {
-            await Console.Error.WriteLineAsync($"funcx-endpoint: {problem.Message}");
-            return ExitCode.Failed;
-        }
-
+        var (status, code) = await StatusQuestion.AskAsync(configuration, cancellation);
         if (status is null)
-        {
-            await Console.Error.WriteLineAsync(StopCommand.NotRunning(configuration, control.Owner));
-            return ExitCode.NotRunning;
-        }
-
+            return code;
         if (json)
             Console.WriteLine(JsonSerializer.Serialize(status.Blocks, EndpointStatusReport.Json));
         else

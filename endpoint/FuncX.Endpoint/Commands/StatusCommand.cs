@@ -48,24 +48,12 @@ internal static class StatusCommand
 
     private static async Task<int> RunAsync(EndpointConfiguration configuration, bool json, CancellationToken cancellation)
     {
-        using var control = new ControlClient(configuration.StateDirectory, TimeProvider.System);
-        EndpointStatusReport? status;
-        try
-        {
-            status = await control.StatusAsync(cancellation);
-        }
-        catch (ControlException problem)
-        {
-            await Console.Error.WriteLineAsync($"funcx-endpoint: {problem.Message}");
-            return ExitCode.Failed;
-        }
-
+        var (status, code) = await StatusQuestion.AskAsync(configuration, cancellation);
         if (status is null)
         {
-            if (json)
+            if (json && code == ExitCode.NotRunning)
                 Console.WriteLine(JsonSerializer.Serialize(new { Name = configuration.Name, State = "not_running" }, EndpointStatusReport.Json));
-            await Console.Error.WriteLineAsync(StopCommand.NotRunning(configuration, control.Owner));
-            return ExitCode.NotRunning;
+            return code;
         }
 
         if (json)
