@@ -15,10 +15,16 @@ namespace FuncX.Manager.World;
 /// </summary>
 internal sealed class WorldMember : IWorldPart
 {
+    /// <summary>The exit code of a rank that misses its leader.</summary>
+    public const int NoLeader = 75;
+
     // Below it a message has memory of its own size: a few tasks that run for hours should not keep a whole slab.
     private const int SmallMessage = 16 * 1024;
     private const int MessageBytes = 64 * 1024;
     private static readonly long s_firstPeriod = (long)TimeSpan.FromSeconds(5).TotalMicroseconds;
+
+    // Nothing reaches the endpoint without a leader, and only when every rank has ended does a launcher that spares survivors end, and the world begin anew.
+    private static readonly TimeSpan s_withoutLeader = TimeSpan.FromSeconds(10);
 
     private readonly WorldThread _thread;
     private readonly Node _node;
@@ -26,12 +32,6 @@ internal sealed class WorldMember : IWorldPart
     private readonly BroadcastPart _broadcast;
     private readonly WorldPeer _leader;
     private readonly uint _number;
-    /// <summary>The exit code of a rank that misses its leader.</summary>
-    public const int NoLeader = 75;
-
-    // Nothing reaches the endpoint without a leader, and only when every rank has ended does a launcher that spares survivors end, and the world begin anew.
-    private static readonly TimeSpan s_withoutLeader = TimeSpan.FromSeconds(10);
-
     private readonly long _patience;
     private readonly string _id = Guid.NewGuid().ToString("N");
     private readonly LinkBackOff _backOff = new(Random.Shared);
