@@ -98,7 +98,7 @@ public sealed class SimulatedWorkersTests
         using var world = World(Launcher.OpenMpi).Ready(Ranks * Managers);
         var ids = Enumerable.Range(0, 100).Select(_ => world.Submit(5, "nap", "[1]")).ToArray();
         world.Endpoint.Send(FrameKind.Drain, destination: 0);
-        world.Process.WaitForExit(20_000).ShouldBeTrue(world.Said);
+        world.WaitForEnd();
         world.Process.ExitCode.ShouldBe(0, world.Said);
         (world.Endpoint.Results.Count + world.Endpoint.Returned.Count).ShouldBe(ids.Length);
         world.Endpoint.Returned.Count.ShouldBe(36);

@@ -66,7 +66,7 @@ public sealed class WorldFaultTests
         foreach (var manager in world.Endpoint.Managers.Values)
             world.Run(manager.Number, "echo", "[1]");
         world.Signal(world.Endpoint.Managers[killed].Pid, "KILL");
-        world.Process.WaitForExit(20_000).ShouldBeTrue(world.Said);
+        world.WaitForEnd();
         world.Process.ExitCode.ShouldNotBe(0);
     }
 

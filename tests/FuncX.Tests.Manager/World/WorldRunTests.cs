@@ -87,7 +87,7 @@ public sealed class WorldRunTests
         File.WriteAllText(file, "");
         world.Result(finishes).Value.ShouldBe("5");
         world.Result(endless).Prefix.Outcome.ShouldBe(TaskOutcome.AttemptLost);
-        world.Process.WaitForExit(20_000).ShouldBeTrue(world.Said);
+        world.WaitForEnd();
         world.Process.ExitCode.ShouldBe(0, world.Said);
     }
 
@@ -97,7 +97,7 @@ public sealed class WorldRunTests
     public void A_world_that_is_launched_when_its_job_is_about_to_end_ends_by_itself(Launcher launcher)
     {
         using var world = new WorldUnderTest(launcher, ranks: 2, options: ["--drain-at", $"{DateTimeOffset.UtcNow.ToUnixTimeSeconds() - 1}", "--drain-for", "1"]);
-        world.Process.WaitForExit(60_000).ShouldBeTrue(world.Said);
+        world.WaitForEnd(60);
         world.Process.ExitCode.ShouldBe(0, world.Said);
     }
 
@@ -111,7 +111,7 @@ public sealed class WorldRunTests
         world.Eventually(() => Directory.GetFiles(world.Folder, "begun-*").Length == 4, "all tasks to run");
         var waiting = world.Submit(3, "nap", "[60]");
         world.Endpoint.Send(FrameKind.Drain, destination: 0);
-        world.Process.WaitForExit(20_000).ShouldBeTrue(world.Said);
+        world.WaitForEnd();
         world.Process.ExitCode.ShouldBe(0, world.Said);
         foreach (var id in running)
             world.Result(id).Value.ShouldBe("1");
@@ -127,7 +127,7 @@ public sealed class WorldRunTests
         var running = Enumerable.Range(1, 4).Select(rank => world.Submit((uint)rank, "begin", $"[\"{world.Folder}/begun-{rank}\",\"nap\",1]")).ToArray();
         world.Eventually(() => Directory.GetFiles(world.Folder, "begun-*").Length == 4, "all tasks to run");
         world.Signal(world.Endpoint.Managers[1].Pid, "TERM");
-        world.Process.WaitForExit(20_000).ShouldBeTrue(world.Said);
+        world.WaitForEnd();
         world.Process.ExitCode.ShouldBe(0, world.Said);
         foreach (var id in running)
             world.Result(id).Value.ShouldBe("1");
@@ -157,7 +157,7 @@ public sealed class WorldRunTests
     public void A_world_of_another_size_than_was_asked_for_says_why_and_ends(Launcher launcher)
     {
         using var world = new WorldUnderTest(launcher, ranks: 1, options: ["--ranks", "4"]);
-        world.Process.WaitForExit(20_000).ShouldBeTrue(world.Said);
+        world.WaitForEnd();
         world.Process.ExitCode.ShouldBe(78, world.Said);
         world.Said.ShouldContain("this MPI world has 1 rank, and 4 were to be started");
     }

@@ -19,6 +19,7 @@ public enum Launcher
 internal sealed class WorldUnderTest : IDisposable
 {
     private readonly List<string> _said = [];
+    private int _heard;
     private readonly BatchId _batch = BatchId.New(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
     private uint _next;
 
@@ -101,6 +102,13 @@ internal sealed class WorldUnderTest : IDisposable
         kill.WaitForExit();
     }
 
+    /// <summary>Waits for the launcher's end and for all that was said until then: its pipes are read behind its back.</summary>
+    public void WaitForEnd(double seconds = 20)
+    {
+        Eventually(() => Process.HasExited, "the launcher's end", seconds);
+        Eventually(() => Volatile.Read(ref _heard) == 2, "the end of what it says", seconds);
+    }
+
     public void Eventually(Func<bool> condition, string what, double seconds = 30)
     {
         var stop = Stopwatch.StartNew();
@@ -155,7 +163,13 @@ internal sealed class WorldUnderTest : IDisposable
 
     private void Hear(object sender, DataReceivedEventArgs line)
     {
+        if (line.Data is null)
+        {
+            Interlocked.Increment(ref _heard);
+            return;
+        }
+
         lock (_said)
-            _said.Add(line.Data ?? "");
+            _said.Add(line.Data);
     }
 }
