@@ -109,7 +109,7 @@ public sealed class EndpointSendersTests
     }
 
     [Fact]
-    public async Task A_large_result_goes_in_parts_of_whole_frames_and_lets_control_pass_between_them()
+    public async Task A_large_result_goes_in_parts_of_whole_frames_and_lets_control_and_small_results_pass_between_them()
     {
         var writer = new GatedWriter();
         var session = new LinkSession(writer, new HopCounter(), () => { }, _failures.Enqueue);
@@ -118,13 +118,14 @@ public sealed class EndpointSendersTests
         var frames = Enumerable.Range(0, 9).Select(_ => new FrameSlice(_pool.Rent(200_000), 0, 200_000)).ToList();
         ledger.CountResult();
         ledger.AddWhole(frames);
-        ledger.CountResult();
-        ledger.Add(new FrameSlice(_pool.Rent(100), 0, 100));
         ledger.Flush();
 
         // Two of three fit into a message of 512 KiB.
         await Eventually.True(() => writer.Begun.Count == 1);
         session.Send(new EndpointMessage { Credit = new Credit() });
+        ledger.CountResult();
+        ledger.Add(new FrameSlice(_pool.Rent(100), 0, 100));
+        ledger.Flush();
         for (var begun = 2; begun <= 7; begun++)
         {
             writer.Gate.Release();
@@ -132,15 +133,42 @@ public sealed class EndpointSendersTests
         }
 
         writer.Gate.Release();
-        writer.Begun.ShouldBe(["1:400000", "control", "2:400000", "3:400000", "4:400000", "5:200000", "6:100"]);
+        writer.Begun.ShouldBe(["1:400000", "control", "2:100", "3:400000", "4:400000", "5:400000", "6:200000"]);
         (ledger.Results, ledger.IsEmpty).ShouldBe((2, false));
-        ledger.OnCommitted(4);
-        ledger.Results.ShouldBe(2, "a part is not the whole");
         ledger.OnCommitted(5);
-        ledger.Results.ShouldBe(1);
+        ledger.Results.ShouldBe(2, "a part is not the whole, and what is behind its beginning waits for it");
         ledger.OnCommitted(6);
         ledger.IsEmpty.ShouldBeTrue();
         frames.ForEach(static frame => frame.Buffer.Release());
+    }
+
+    [Fact]
+    public void A_link_that_is_over_numbers_nothing_that_goes_over_the_next()
+    {
+        var (older, newer) = (NewSession(), NewSession());
+        var message = HeldMessage.New();
+        message.SendOn(older);
+        message.SendOn(newer);
+        message.Number(older, 7);
+        message.Sequence.ShouldBe(ulong.MaxValue);
+        message.Number(newer, 8);
+        message.Sequence.ShouldBe(8ul);
+        message.Release();
+
+        LinkSession NewSession() => new(new GatedWriter(), new HopCounter(), () => { }, _failures.Enqueue);
+    }
+
+    [Fact]
+    public void A_large_result_on_its_way_pauses_no_dispatch_and_several_do()
+    {
+        var room = new ResultRoom();
+        room.AddLarge(100 << 20);
+        room.PausesDispatch.ShouldBeFalse();
+        room.Add(65 << 20);
+        room.PausesDispatch.ShouldBeTrue();
+        room.Add(-(65 << 20));
+        room.AddLarge(100 << 20);
+        room.PausesDispatch.ShouldBeTrue();
     }
 
     [Fact]

@@ -27,7 +27,9 @@ internal sealed class HeldMessage : ResultsMessage
 {
     private static readonly DefaultObjectPool<HeldMessage> _pool = new(new DefaultPooledObjectPolicy<HeldMessage>(), 256);
 
+    private readonly Lock _gate = new();
     private int _references;
+    private LinkSession? _session;
 
     /// <summary>Marks of managers that are covered once this message and all before it are durable.</summary>
     public List<(ManagerPeer Peer, ulong Mark)> Marks { get; } = [];
@@ -47,8 +49,26 @@ internal sealed class HeldMessage : ResultsMessage
         return message;
     }
 
-    /// <summary>How many messages of the link it takes.</summary>
-    public int PartCount => Bytes <= ResultLedger.LargestMessage ? 1 : Parts().Count();
+    /// <summary>It does not fit into one message of the link.</summary>
+    public bool IsLarge => Bytes > ResultLedger.LargestMessage;
+
+    /// <summary>It is handed to a link, which numbers it when it is written. Until then no commit is about it.</summary>
+    public void SendOn(LinkSession session)
+    {
+        lock (_gate)
+            (_session, Sequence) = (session, ulong.MaxValue);
+        State = MessageState.Sent;
+    }
+
+    /// <summary>Its number on a link, of a large one that of its last part. A link that was broken off meanwhile has nothing more to say.</summary>
+    public void Number(LinkSession session, ulong sequence)
+    {
+        lock (_gate)
+        {
+            if (ReferenceEquals(_session, session))
+                Sequence = sequence;
+        }
+    }
 
     /// <summary>The messages of the link that one too large for one is sent in, in order. They belong to this one and live as long.</summary>
     public IEnumerable<ResultsMessage> Parts()
@@ -80,6 +100,7 @@ internal sealed class HeldMessage : ResultsMessage
         Frames.Clear();
         Marks.Clear();
         State = MessageState.Waiting;
+        _session = null;
         Sequence = 0;
         Bytes = Results = 0;
         Committed = null;

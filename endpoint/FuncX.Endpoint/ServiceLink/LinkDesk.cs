@@ -56,14 +56,14 @@ internal sealed class LinkDesk(Dispatcher dispatcher, CodeTable code, ResultLedg
     public long HeldBytes => room.Bytes;
 
     /// <summary>Results pile up: no task is to be started whose result could not be kept.</summary>
-    public bool MustPause => room.Bytes > ResultRoom.DispatchLimit || _spoolProblem.Length > 0;
+    public bool MustPause => room.PausesDispatch || _spoolProblem.Length > 0;
 
     /// <summary>Why there is no link, while there is none.</summary>
     public string AwayBecause { get; set; } = "";
 
     public string Note => _spoolProblem.Length > 0 ? $"spool: {_spoolProblem}"
         : !IsUp && AwayBecause.Length > 0 ? $"no link to the service: {AwayBecause}"
-        : room.Bytes > ResultRoom.DispatchLimit ? $"the service does not take results: {room.Bytes} bytes wait"
+        : room.PausesDispatch ? $"the service does not take results: {room.Bytes} bytes wait"
         : "";
 
     /// <summary>The service has welcomed this process. Says what is held, then sends every result that is not durable.</summary>
@@ -151,7 +151,7 @@ internal sealed class LinkDesk(Dispatcher dispatcher, CodeTable code, ResultLedg
         ledger.Flush();
         if (_returned.WrittenCount > 0)
         {
-            session.Send(new EndpointMessage { Returned = new EndpointResults { Sequence = session.NextSequence(1), Frames = ByteString.CopyFrom(_returned.WrittenSpan) } });
+            session.Send(new EndpointMessage { Returned = new EndpointResults { Frames = ByteString.CopyFrom(_returned.WrittenSpan) } });
             _returned.ResetWrittenCount();
         }
 

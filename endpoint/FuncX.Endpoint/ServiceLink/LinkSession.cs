@@ -6,7 +6,8 @@ namespace FuncX.Endpoint.ServiceLink;
 
 /// <summary>
 /// The sending half of one link: a short queue and one sender at a time, which writes on the loop's own thread when there is little to send and nothing under way.
-/// Results wait in the ledger, not here, so that they gather while the link is busy. What is no result goes before them, and between the parts of a large one.
+/// Results wait in the ledger, not here, so that they gather while the link is busy. What is no result goes before them; both go between the parts of a large one, which would hold them
+/// up for as long as it takes. Messages of results are numbered as they are written.
 /// </summary>
 internal sealed class LinkSession(IClientStreamWriter<OutgoingMessage> writer, HopCounter hops, Action onRoom, Action<Exception> onFailed) : IThreadPoolWorkItem
 {
@@ -34,9 +35,6 @@ internal sealed class LinkSession(IClientStreamWriter<OutgoingMessage> writer, H
             }
         }
     }
-
-    /// <summary>Numbers for so many messages: the last of them.</summary>
-    public ulong NextSequence(int messages) => _sequence += (ulong)messages;
 
     public void Send(EndpointMessage message) => Send(new PlainMessage(message));
 
@@ -91,19 +89,7 @@ internal sealed class LinkSession(IClientStreamWriter<OutgoingMessage> writer, H
         try
         {
             while (TryTake(out var message))
-            {
-                try
-                {
-                    await WriteAsync(message);
-                }
-                finally
-                {
-                    message.Release();
-                }
-
-                if (MakesRoom(message))
-                    onRoom();
-            }
+                await SendAsync(message);
         }
         catch (Exception problem)
         {
@@ -128,28 +114,48 @@ internal sealed class LinkSession(IClientStreamWriter<OutgoingMessage> writer, H
         }
 
         FailPoints.Pass("before-link-send");
-        if (held.Bytes <= ResultLedger.LargestMessage)
-            await writer.WriteAsync(message);
-        else
+        if (held.IsLarge)
+        {
             await WritePartsAsync(held);
+        }
+        else
+        {
+            held.Number(this, ++_sequence);
+            await writer.WriteAsync(message);
+        }
+
         FailPoints.Pass("after-link-send");
         hops.ResultsSent += held.Results;
     }
 
     private async ValueTask WritePartsAsync(HeldMessage held)
     {
-        var sequence = held.Sequence - (ulong)held.PartCount;
+        var written = 0;
         foreach (var part in held.Parts())
         {
-            while (TryTakeControl(out var message))
-            {
-                await writer.WriteAsync(message);
-                message.Release();
-            }
-
-            part.Sequence = ++sequence;
+            while (TryTakeBetween(out var message))
+                await SendAsync(message);
+            part.Sequence = ++_sequence;
+            written += part.Bytes;
+            if (written == held.Bytes)
+                held.Number(this, part.Sequence);
             await writer.WriteAsync(part);
         }
+    }
+
+    private async ValueTask SendAsync(OutgoingMessage message)
+    {
+        try
+        {
+            await WriteAsync(message);
+        }
+        finally
+        {
+            message.Release();
+        }
+
+        if (MakesRoom(message))
+            onRoom();
     }
 
     /// <summary>A message is gone; true when the owner waits to be told.</summary>
@@ -177,9 +183,17 @@ internal sealed class LinkSession(IClientStreamWriter<OutgoingMessage> writer, H
         }
     }
 
-    private bool TryTakeControl(out OutgoingMessage message)
+    // Not another large one: the service puts as many together as come, and each keeps what was sent behind its beginning from being acknowledged.
+    private bool TryTakeBetween(out OutgoingMessage message)
     {
         lock (_gate)
-            return _control.TryDequeue(out message!);
+        {
+            if (_control.TryDequeue(out message!))
+                return true;
+            if (!_held.TryPeek(out var held) || held.IsLarge)
+                return false;
+            message = _held.Dequeue();
+            return true;
+        }
     }
 }

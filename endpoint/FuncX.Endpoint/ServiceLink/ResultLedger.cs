@@ -26,6 +26,7 @@ internal sealed class ResultLedger(HopCounter hops, ResultRoom room, Action<Mana
     private LinkSession? _session;
     private int _counted;
     private int _sent;
+    private int _sentLarge;
 
     /// <summary>Results that are not durable yet.</summary>
     public long Results { get; private set; }
@@ -89,7 +90,7 @@ internal sealed class ResultLedger(HopCounter hops, ResultRoom room, Action<Mana
         message.Results = _counted;
         Results += _counted;
         _counted = 0;
-        room.Add(message.Bytes);
+        Count(message, message.Bytes);
         Hold(message);
     }
 
@@ -112,7 +113,7 @@ internal sealed class ResultLedger(HopCounter hops, ResultRoom room, Action<Mana
         message.Committed = committed;
         message.Frames.AddRange(frames);
         Results += results;
-        room.Add(message.Bytes);
+        Count(message, message.Bytes);
         Hold(message);
     }
 
@@ -125,14 +126,15 @@ internal sealed class ResultLedger(HopCounter hops, ResultRoom room, Action<Mana
         {
             if (!_session.HasRoom)
                 return;
-            if (_waiting.Count == 0 && _sent >= UncommittedMessages && _open!.Bytes < WorthSending)
+            // Behind the beginning of a large one nothing is acknowledged before its end.
+            if (_waiting.Count == 0 && _sent >= UncommittedMessages && _sentLarge == 0 && _open!.Bytes < WorthSending)
                 return;
             if (_waiting.Count == 0)
                 Seal();
             var message = _waiting.Dequeue();
             _sent++;
-            message.State = MessageState.Sent;
-            message.Sequence = _session.NextSequence(message.PartCount);
+            _sentLarge += message.IsLarge ? 1 : 0;
+            message.SendOn(_session);
             message.Retain();
             _session.Send(message);
         }
@@ -142,7 +144,7 @@ internal sealed class ResultLedger(HopCounter hops, ResultRoom room, Action<Mana
     public void OnLinkUp(LinkSession session)
     {
         _session = session;
-        _sent = 0;
+        _sent = _sentLarge = 0;
         _waiting.Clear();
         foreach (var message in _held)
         {
@@ -177,6 +179,7 @@ internal sealed class ResultLedger(HopCounter hops, ResultRoom room, Action<Mana
             if (message.State != MessageState.Sent || message.Sequence > sequence)
                 continue;
             _sent--;
+            _sentLarge -= message.IsLarge ? 1 : 0;
             message.State = MessageState.Done;
             hops.ResultsCommitted += message.Results;
             message.Committed?.Invoke();
@@ -249,6 +252,14 @@ internal sealed class ResultLedger(HopCounter hops, ResultRoom room, Action<Mana
             Describe(frames.Span, entries);
     }
 
+    private void Count(HeldMessage message, long bytes)
+    {
+        if (message.IsLarge)
+            room.AddLarge(bytes);
+        else
+            room.Add(bytes);
+    }
+
     private void Seal()
     {
         var message = _open!;
@@ -272,7 +283,7 @@ internal sealed class ResultLedger(HopCounter hops, ResultRoom room, Action<Mana
             _held.Dequeue();
             foreach (var (peer, mark) in message.Marks)
                 onDurable(peer, mark);
-            room.Add(-message.Bytes);
+            Count(message, -message.Bytes);
             Results -= message.Results;
             message.Release();
         }

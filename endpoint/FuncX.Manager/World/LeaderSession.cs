@@ -16,13 +16,12 @@ namespace FuncX.Manager.World;
 internal sealed class LeaderSession : IAsyncDisposable
 {
     private const int WriteBytes = 64 * 1024;
-    private const int SmallMessage = 16 * 1024;
 
     private readonly WorldLeader _leader;
     private readonly SslStream _stream;
     private readonly PipeReader _reader;
     private readonly CancellationTokenSource _end = new();
-    private readonly Queue<Message> _messages = new();
+    private readonly LeaderOutbox _messages;
     private readonly Lock _gate = new();
     private readonly byte[] _together = GC.AllocateUninitializedArray<byte>(WriteBytes);
     private Task _writing = Task.CompletedTask;
@@ -33,9 +32,10 @@ internal sealed class LeaderSession : IAsyncDisposable
     private long _sentAt = NodeTimer.Now;
     private long _heardAt = NodeTimer.Now;
 
-    public LeaderSession(WorldLeader leader, SslStream stream, SlabPool slabs)
+    public LeaderSession(WorldLeader leader, SslStream stream, SlabPool slabs, int ranks)
     {
         _leader = leader;
+        _messages = new LeaderOutbox(ranks);
         _stream = stream;
         _reader = PipeReader.Create(stream, new StreamPipeReaderOptions(slabs, SlabPool.SlabBytes, minimumReadSize: 4096, leaveOpen: true));
     }
@@ -85,20 +85,11 @@ internal sealed class LeaderSession : IAsyncDisposable
         }
     }
 
-    /// <summary>Adds a message of a rank whose frames begin behind the prefix, or with no rank a frame of the leader's own. It is disposed when it was written.</summary>
-    public void Add(MpiBuffer buffer, WorldPeer? from)
-    {
-        lock (_gate)
-        {
-            if (!_over)
-            {
-                _messages.Enqueue(new Message(buffer, from));
-                return;
-            }
-        }
+    /// <summary>Adds a message of a rank whose frames begin behind the prefix. It is disposed when it was written.</summary>
+    public void Add(MpiBuffer buffer, WorldPeer from) => Add(new LeaderMessage(buffer, from), from.Rank);
 
-        Finish(new Message(buffer, from));
-    }
+    /// <summary>Adds frames of the leader's own, behind a prefix's room: behind those of a rank that they are about, or with -1 of none.</summary>
+    public void Say(MpiBuffer buffer, int rank) => Add(new LeaderMessage(buffer, null), rank);
 
     /// <summary>Writes what there is, on the caller's thread as far as the socket takes it; one writer at a time.</summary>
     public void Kick()
@@ -149,28 +140,42 @@ internal sealed class LeaderSession : IAsyncDisposable
         }
     }
 
+    private void Add(in LeaderMessage message, int rank)
+    {
+        lock (_gate)
+        {
+            if (!_over)
+            {
+                _messages.Add(message, rank);
+                return;
+            }
+        }
+
+        Finish(message);
+    }
+
     private bool HasMessages()
     {
         lock (_gate)
             return _messages.Count > 0;
     }
 
-    private ReadOnlyMemory<byte> Next(out Message? whole)
+    private ReadOnlyMemory<byte> Next(out LeaderMessage? whole)
     {
         whole = null;
         var used = 0;
         while (true)
         {
-            Message message;
+            LeaderMessage message;
             lock (_gate)
             {
                 if (!_messages.TryPeek(out message))
                     break;
                 var frames = message.Frames;
-                if (used > 0 && (frames.Length > SmallMessage || used + frames.Length > WriteBytes))
+                if (used > 0 && (frames.Length > LeaderOutbox.SmallMessage || used + frames.Length > WriteBytes))
                     break;
-                _messages.Dequeue();
-                if (used == 0 && (frames.Length > SmallMessage || _messages.Count == 0))
+                _ = _messages.TryTake(out _);
+                if (used == 0 && (frames.Length > LeaderOutbox.SmallMessage || _messages.Count == 0))
                 {
                     whole = message;
                     return frames;
@@ -185,7 +190,7 @@ internal sealed class LeaderSession : IAsyncDisposable
         return _together.AsMemory(0, used);
     }
 
-    private void Finish(in Message message)
+    private void Finish(in LeaderMessage message)
     {
         var bytes = message.Buffer.Length;
         message.Buffer.Dispose();
@@ -197,11 +202,11 @@ internal sealed class LeaderSession : IAsyncDisposable
     {
         while (true)
         {
-            Message message;
+            LeaderMessage message;
             lock (_gate)
             {
                 _over = true;
-                if (!_messages.TryDequeue(out message))
+                if (!_messages.TryTake(out message))
                     return;
             }
 
@@ -245,10 +250,5 @@ internal sealed class LeaderSession : IAsyncDisposable
         {
             // The session ended.
         }
-    }
-
-    private readonly record struct Message(MpiBuffer Buffer, WorldPeer? From)
-    {
-        public ReadOnlyMemory<byte> Frames => Buffer.Memory[WorldPrefix.Size..];
     }
 }

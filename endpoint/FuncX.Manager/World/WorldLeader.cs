@@ -13,7 +13,7 @@ namespace FuncX.Manager.World;
 /// The switch between the endpoint's connection and the ranks of a world: reads headers, decides nothing, and unpacks nothing. The link's reading thread sorts what comes into
 /// messages for ranks, the MPI thread sends them and hands what ranks send to the connection's writer. Benchmark: scale.
 /// </summary>
-internal sealed class WorldLeader : IWorldPart, ILinkUser
+internal sealed class WorldLeader : IWorldPart, ILinkUser, IRoutedFrames
 {
     /// <summary>Most bytes that wait for ranks; beyond it the endpoint's connection is not read.</summary>
     private const long MostHeld = 32 << 20;
@@ -27,6 +27,7 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
     private readonly SlabPool _slabs;
     private readonly BroadcastPart _broadcast;
     private readonly WorldRank[] _ranks;
+    private readonly FrameRouter _router;
     private readonly Queue<WorldRank> _listed = new();
     private readonly LeaderFunctions _functions = new();
     private readonly Lock _gate = new();
@@ -53,6 +54,7 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
         for (var rank = 0; rank < _ranks.Length; rank++)
             _ranks[rank] = new WorldRank(new WorldPeer(thread, rank, window), thread.Mpi.Buffers);
         _ranks[0].Done = !hasManager;
+        _router = new FrameRouter(_ranks, this);
     }
 
     public string Role => "leader";
@@ -63,7 +65,7 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
 
     public async Task ServeAsync(SslStream stream, Hello hello, Action welcomed)
     {
-        await using var session = new LeaderSession(this, stream, _slabs);
+        await using var session = new LeaderSession(this, stream, _slabs, _ranks.Length);
         var welcome = await session.GreetAsync(hello);
         welcomed();
         var heartbeat = TimeSpan.FromMilliseconds(Math.Max(50, welcome.HeartbeatMs));
@@ -94,29 +96,7 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
     public void Route(ref ReadOnlySequence<byte> input)
     {
         lock (_gate)
-        {
-            while (!input.IsEmpty)
-            {
-                var used = RouteRuns(input.FirstSpan);
-                if (used > 0)
-                {
-                    input = input.Slice(used);
-                    continue;
-                }
-
-                // A frame across two pieces of memory.
-                if (!FrameReader.TryRead(ref input, out var header, out var frame))
-                    break;
-                var whole = ArrayPool<byte>.Shared.Rent(header.FrameLength);
-                frame.CopyTo(whole);
-                if (header.Destination == 0)
-                    TakeOwn(header, whole.AsSpan(0, header.FrameLength));
-                else if (Target(header) is { } rank)
-                    Add(rank, WorldRank.TagOf(header.Kind), whole.AsSpan(0, header.FrameLength));
-                ArrayPool<byte>.Shared.Return(whole);
-            }
-        }
-
+            _router.Route(ref input);
         _thread.Wake();
     }
 
@@ -137,7 +117,7 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
     {
         var buffer = _thread.Mpi.Buffers.Rent(WorldPrefix.Size + FrameHeader.Size);
         new FrameHeader { Kind = kind, Destination = destination }.Write(buffer.Span[WorldPrefix.Size..]);
-        session.Add(buffer, from: null);
+        session.Say(buffer, rank: -1);
         session.Kick();
     }
 
@@ -285,34 +265,7 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
         _thread.Wake();
     }
 
-    private int RouteRuns(ReadOnlySpan<byte> input)
-    {
-        var used = 0;
-        var run = 0;
-        WorldRank? target = null;
-        var tag = 0;
-        while (FrameReader.TryRead(input[used..], out var header, out var length))
-        {
-            var rank = header.Destination == 0 ? null : Target(header);
-            var wanted = WorldRank.TagOf(header.Kind);
-            if (rank != target || wanted != tag)
-            {
-                if (target is not null)
-                    Add(target, tag, input[run..used]);
-                (run, target, tag) = (used, rank, wanted);
-            }
-
-            if (header.Destination == 0)
-                TakeOwn(header, input.Slice(used, length));
-            used += length;
-        }
-
-        if (target is not null)
-            Add(target, tag, input[run..used]);
-        return used;
-    }
-
-    private void TakeOwn(in FrameHeader header, ReadOnlySpan<byte> frame)
+    void IRoutedFrames.OnOwn(in FrameHeader header, ReadOnlySpan<byte> frame)
     {
         switch (header.Kind)
         {
@@ -323,44 +276,18 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
                 break;
             case FrameKind.Function or FrameKind.Segment:
                 var told = _functions.Take(header, frame, out var manager);
-                if (!told.IsEmpty && Target(new FrameHeader { Destination = manager }) is { } rank)
-                    Add(rank, WorldTag.Frames, told);
+                if (!told.IsEmpty && _router.RankOf(manager) is { } rank)
+                    _router.HandOn(rank, WorldTag.Frames, told);
                 break;
             default:
                 throw new FrameException($"the endpoint sent a frame of kind {header.Kind} to a leader");
         }
     }
 
-    // Whose frame it is; null: a rank's that is not there.
-    private WorldRank? Target(in FrameHeader header)
+    void IRoutedFrames.OnFrames(WorldRank rank, int tag, ReadOnlySpan<byte> frames)
     {
-        // A rank's managers have the numbers that leave the same remainder; a second one only when they are simulated.
-        var rank = _ranks[(header.Destination - 1) % (uint)_ranks.Length];
-        return rank.Generation == 0 ? null : rank;
-    }
-
-    private void Add(WorldRank rank, int tag, ReadOnlySpan<byte> frames)
-    {
-        // Runs of small frames are cut into messages; a single frame may be larger than one.
-        while (frames.Length > 0)
-        {
-            var part = Part(frames);
-            _held += rank.Add(tag, frames[..part]);
-            frames = frames[part..];
-        }
-
+        _held += rank.Add(tag, frames);
         List(rank);
-    }
-
-    private static int Part(ReadOnlySpan<byte> frames)
-    {
-        const int Most = 16 * 1024 - WorldPrefix.Size;
-        if (frames.Length <= Most)
-            return frames.Length;
-        var part = BitConverter.ToInt32(frames);
-        while (part < frames.Length && BitConverter.ToInt32(frames[part..]) is var length && part + length <= Most)
-            part += length;
-        return part;
     }
 
     private void List(WorldRank rank)
@@ -405,7 +332,7 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser
             new FrameHeader { Kind = FrameKind.Gone, Destination = (uint)(1 + rank.Peer.Rank + (i * _ranks.Length)) }.Write(buffer.Span[(WorldPrefix.Size + (i * FrameHeader.Size))..]);
         }
 
-        _session.Add(buffer, from: null);
+        _session.Say(buffer, rank.Peer.Rank);
         _wrote = true;
     }
 
