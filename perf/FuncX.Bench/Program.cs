@@ -6,13 +6,14 @@ using FuncX.Bench.Footprint;
 using FuncX.Bench.Latency;
 using FuncX.Bench.Mpi;
 using FuncX.Bench.Scale;
+using FuncX.Bench.Schedulers;
 using FuncX.Bench.Store;
 using FuncX.Bench.Throughput;
 using FuncX.Configuration;
 
 // As sdk/README.md advises a program with hundreds of unary calls on their way. What is started does not inherit it.
 RuntimeEnvironment.Apply(("DOTNET_SYSTEM_BUFFERS_SHAREDARRAYPOOL_MAXARRAYSPERPARTITION", "512"));
-IBench[] benches = [new ThroughputBench(), new EngineBench(), new LatencyBench(), new StoreBench(), new FootprintBench(), new MpiBench(), new ScaleBench(), new BroadcastBench()];
+IBench[] benches = [new ThroughputBench(), new EngineBench(), new LatencyBench(), new StoreBench(), new FootprintBench(), new MpiBench(), new ScaleBench(), new BroadcastBench(), new SchedulersBench()];
 
 var quick = new Option<bool>("--quick") { Description = "a small run: shows that it works, its figures mean little" };
 var json = new Option<bool>("--json") { Description = "the figures as one line of JSON, last" };
