@@ -4,6 +4,9 @@ internal enum BlockPhase : byte
 {
     Requested,
     Running,
+
+    /// <summary>Its job is near its end, or it is one too many: it takes no more tasks.</summary>
+    Draining,
     Ending,
 }
 
@@ -16,6 +19,15 @@ internal sealed class Block(string id)
 
     /// <summary>Whether a manager of it ever connected: a block without one has failed to start.</summary>
     public bool HadManager { get; set; }
+
+    /// <summary>When the first one did.</summary>
+    public long ManagerSince { get; set; }
+
+    /// <summary>It has brought a result, or lived long enough to count as one that works.</summary>
+    public bool Served { get; set; }
+
+    /// <summary>It is one too many and ends as soon as nothing runs on it.</summary>
+    public bool Retiring { get; set; }
 
     /// <summary>Tasks at its managers, counted at a tick.</summary>
     public int InFlight { get; set; }

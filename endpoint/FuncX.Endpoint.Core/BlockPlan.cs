@@ -1,44 +1,60 @@
 namespace FuncX.Endpoint.Core;
 
 /// <summary>
-/// How many blocks there should be: between the minimum and the maximum, by the tasks that wait or run times parallelism. A block that failed to start is
-/// tried again with a back-off that doubles from one second to five minutes.
+/// How many blocks there should be: between the minimum and the maximum, by the tasks that wait or run times parallelism. A block that failed to start, or that died young,
+/// is tried again with a back-off that doubles from one second to five minutes, so that what is broken is asked for a few times and not for ever.
 /// </summary>
 internal sealed class BlockPlan(CoreSettings settings)
 {
     private const long FirstBackOff = 1_000_000;
     private const long LongestBackOff = 300_000_000;
 
+    /// <summary>A block that ends sooner, without a result, has died young.</summary>
+    private const long Young = 30_000_000;
+
     private readonly Dictionary<string, Block> _blocks = new(StringComparer.Ordinal);
     private int _made;
     private int _failures;
+    private bool _diedYoung;
     private long _notBefore;
     private bool _initialDone;
+    private string _lastFailure = "";
 
     public int Requested { get; private set; }
 
+    /// <summary>Blocks that run and take tasks.</summary>
     public int Running { get; private set; }
 
-    /// <summary>Why the last block did not start, empty when the last one did.</summary>
-    public string LastFailure { get; private set; } = "";
+    /// <summary>Blocks that run and only finish what they have.</summary>
+    public int Draining { get; private set; }
+
+    /// <summary>Why the last block did not start or live, how often in a row, and when the next is tried; empty when the last one did.</summary>
+    public string LastFailure => _lastFailure.Length == 0 ? "" : $"{_lastFailure}{(_failures > 1 ? $"; that was the {_failures}th in a row" : "")}; the next is asked for from {Clock(_notBefore)} on";
 
     /// <summary>When a block may be asked for again, Unix microseconds.</summary>
     public long NotBefore => _notBefore;
 
     public bool Stopping { get; set; }
 
+    /// <summary>So many blocks are wanted whatever the demand; null: as many as the demand asks for.</summary>
+    public int? Fixed { get; private set; }
+
     public IEnumerable<Block> All => _blocks.Values;
 
     public Block Find(string id) => _blocks.TryGetValue(id, out var block) ? block : Add(id, BlockPhase.Running);
 
+    /// <summary>From now on so many blocks, or as many as the demand asks for. Whoever says so wants to see it tried now.</summary>
+    public void Fix(int? count)
+    {
+        Fixed = count;
+        _notBefore = 0;
+    }
+
     public void OnRunning(string id)
     {
         var block = Find(id);
-        if (block.Phase != BlockPhase.Requested)
-            return;
-        block.Phase = BlockPhase.Running;
-        Requested--;
-        Running++;
+        if (block.Phase == BlockPhase.Requested)
+            Move(block, BlockPhase.Running);
     }
 
     public void OnWaiting(string id)
@@ -47,13 +63,37 @@ internal sealed class BlockPlan(CoreSettings settings)
             Add(id, BlockPhase.Requested);
     }
 
-    public void OnManager(Block block)
+    public void OnManager(Block block, long now)
     {
         OnRunning(block.Id);
+        if (!block.HadManager)
+            block.ManagerSince = now;
         block.HadManager = true;
         block.IdleSince = 0;
-        _failures = 0;
-        LastFailure = "";
+        if (!_diedYoung)
+            Succeed();
+    }
+
+    /// <summary>The block has brought a result.</summary>
+    public void OnServed(Block block)
+    {
+        block.Served = true;
+        if (_failures > 0)
+            Succeed();
+    }
+
+    /// <summary>A manager of the block takes no more tasks.</summary>
+    public void OnLeaving(Block block)
+    {
+        if (block.Phase == BlockPhase.Running)
+            Move(block, BlockPhase.Draining);
+    }
+
+    /// <summary>A manager of the block takes tasks.</summary>
+    public void OnReady(Block block)
+    {
+        if (block is { Phase: BlockPhase.Draining, Retiring: false })
+            Move(block, BlockPhase.Running);
     }
 
     /// <summary>Takes the block off the list; null when it was not there.</summary>
@@ -61,36 +101,41 @@ internal sealed class BlockPlan(CoreSettings settings)
     {
         if (!_blocks.Remove(id, out var block))
             return null;
-        if (block.Phase == BlockPhase.Requested)
-            Requested--;
-        else if (block.Phase == BlockPhase.Running)
-            Running--;
-        if (block.Phase == BlockPhase.Ending)
+        Count(block.Phase, -1);
+        if (block.Phase is BlockPhase.Ending or BlockPhase.Draining)
             return block;
-        if (block.HadManager)
+        if (block.HadManager && (block.Served || now - block.ManagerSince >= Young))
         {
             _notBefore = Math.Max(_notBefore, now + FirstBackOff);
-        }
-        else
-        {
-            _failures = Math.Min(_failures + 1, 20);
-            _notBefore = now + Math.Min(LongestBackOff, FirstBackOff << (_failures - 1));
-            LastFailure = $"block {id} ended before a manager of it connected: {reason}";
+            return block;
         }
 
+        _diedYoung = block.HadManager;
+        _failures = Math.Min(_failures + 1, 20);
+        _notBefore = now + Math.Min(LongestBackOff, FirstBackOff << (_failures - 1));
+        _lastFailure = block.HadManager
+            ? $"block {id} ended {(now - block.ManagerSince) / 1_000_000.0:0.0} s after its first manager connected, without a result: {reason}"
+            : $"block {id} ended before a manager of it connected: {reason}";
         return block;
     }
 
     /// <summary>Asks for the blocks that are missing.</summary>
-    public void Grow(long demand, long now, IEndpointEffects effects)
+    /// <param name="demand">Tasks that wait or run.</param>
+    /// <param name="lasting">Of those, the ones that no running block lasts for.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="effects">Is asked.</param>
+    public void Grow(long demand, long lasting, long now, IEndpointEffects effects)
     {
         if (Stopping || now < _notBefore)
             return;
         var wanted = Wanted(demand);
-        if (!_initialDone)
+        if (!_initialDone && Fixed is null)
             wanted = Math.Max(wanted, Math.Min(settings.BlocksInit, settings.BlocksMax));
         _initialDone = true;
-        while (Requested + Running < wanted)
+        // Those that run cannot take them.
+        if (lasting > 0 && Fixed is null)
+            wanted = Math.Max(wanted, Running + BlocksFor(lasting));
+        while (Requested + Running < wanted && Requested + Running + Draining < settings.BlocksMax)
         {
             var block = Add($"{settings.BlockPrefix}{++_made}", BlockPhase.Requested);
             effects.RequestBlock(block.Id);
@@ -98,54 +143,100 @@ internal sealed class BlockPlan(CoreSettings settings)
     }
 
     /// <summary>
-    /// Ends blocks that are not needed and have not been for too long, and says whether it did; <see cref="Block.InFlight"/> and <see cref="Block.IdleSince"/>
-    /// of running ones are up to date. A running block is worth more than one that may start some time.
+    /// Ends blocks that are not needed and have not been for too long, and says whether managers have to be told; <see cref="Block.InFlight"/> and
+    /// <see cref="Block.IdleSince"/> of running ones are up to date. A running block is worth more than one that may start some time.
     /// </summary>
-    public bool Shrink(long demand, long now, IEndpointEffects effects)
+    /// <param name="demand">Tasks that wait or run.</param>
+    /// <param name="lasting">Of those, the ones that no running block lasts for.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="effects">Is told.</param>
+    public bool Shrink(long demand, long lasting, long now, IEndpointEffects effects)
     {
         if (Stopping)
             return false;
         var wanted = Wanted(demand);
-        var ended = false;
+        // A block that what waits is too long for holds the place of one that it would run on.
+        if (lasting > 0 && lasting == demand && Requested + Running + Draining >= settings.BlocksMax && Fixed is null)
+            wanted = 0;
+        if (Fixed is not null)
+            Retire(wanted);
+        var changed = false;
         foreach (var block in _blocks.Values)
         {
+            if (block.Phase == BlockPhase.Running && now - block.ManagerSince >= Young && block is { HadManager: true, Served: false })
+                OnServed(block);
             if (block.Phase == BlockPhase.Requested)
                 block.IdleSince = Requested + Running <= wanted ? 0 : block.IdleSince == 0 ? now : block.IdleSince;
-            var spare = block.Phase switch
-            {
-                BlockPhase.Requested => Requested + Running > wanted,
-                BlockPhase.Running => Running > wanted,
-                _ => false,
-            };
-            if (!spare || block.IdleSince == 0 || now - block.IdleSince < settings.BlockIdle)
+            if (!IsSpare(block, wanted, now))
                 continue;
-            if (block.Phase == BlockPhase.Requested)
-                Requested--;
-            else
-                Running--;
-            block.Phase = BlockPhase.Ending;
-            ended = true;
-            effects.EndBlock(block.Id, $"idle for {(now - block.IdleSince) / 1_000_000} s");
+            Move(block, BlockPhase.Ending);
+            changed = true;
+            effects.EndBlock(block.Id, block.Retiring ? "one block too many" : $"idle for {(now - block.IdleSince) / 1_000_000} s");
         }
 
-        return ended;
+        return changed || Fixed is not null;
     }
 
-    private int Wanted(long demand)
+    private bool IsSpare(Block block, int wanted, long now) => block.Phase switch
     {
-        var workers = (long)settings.WorkersPerManager * settings.ManagersPerBlock;
-        var blocks = Math.Ceiling(demand * settings.Parallelism / workers);
-        return (int)Math.Clamp(blocks, settings.BlocksMin, settings.BlocksMax);
+        BlockPhase.Requested => Requested + Running > wanted && (Fixed is not null || IsIdle(block, now)),
+        BlockPhase.Running => Running > wanted && IsIdle(block, now),
+        BlockPhase.Draining => block is { Retiring: true, InFlight: 0 },
+        _ => false,
+    };
+
+    private bool IsIdle(Block block, long now) => block.IdleSince != 0 && now - block.IdleSince >= settings.BlockIdle;
+
+    // Those with the least to do first.
+    private void Retire(int wanted)
+    {
+        foreach (var block in _blocks.Values.Where(static block => block.Phase == BlockPhase.Running).OrderBy(static block => block.InFlight).Take(Math.Max(0, Running - wanted)).ToList())
+        {
+            block.Retiring = true;
+            Move(block, BlockPhase.Draining);
+        }
     }
+
+    private int Wanted(long demand) => Fixed ?? Math.Clamp(BlocksFor(demand), settings.BlocksMin, settings.BlocksMax);
+
+    private int BlocksFor(long tasks) =>
+        (int)Math.Min(settings.BlocksMax, Math.Ceiling(tasks * settings.Parallelism / ((long)settings.WorkersPerManager * settings.ManagersPerBlock)));
+
+    private void Succeed()
+    {
+        (_failures, _diedYoung, _lastFailure) = (0, false, "");
+    }
+
+    private static string Clock(long microseconds) => DateTimeOffset.FromUnixTimeMilliseconds(microseconds / 1000).UtcDateTime.ToString("HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture);
 
     private Block Add(string id, BlockPhase phase)
     {
         var block = new Block(id) { Phase = phase };
         _blocks.Add(id, block);
-        if (phase == BlockPhase.Requested)
-            Requested++;
-        else
-            Running++;
+        Count(phase, 1);
         return block;
+    }
+
+    private void Move(Block block, BlockPhase phase)
+    {
+        Count(block.Phase, -1);
+        block.Phase = phase;
+        Count(phase, 1);
+    }
+
+    private void Count(BlockPhase phase, int change)
+    {
+        switch (phase)
+        {
+            case BlockPhase.Requested:
+                Requested += change;
+                break;
+            case BlockPhase.Running:
+                Running += change;
+                break;
+            case BlockPhase.Draining:
+                Draining += change;
+                break;
+        }
     }
 }

@@ -24,6 +24,9 @@ public sealed record CoreSettings
     /// <summary>How long a block above the minimum may be idle.</summary>
     public long BlockIdle { get; init; } = 120_000_000;
 
+    /// <summary>The longest walltime that a block of this endpoint can serve, from its first moment on; a task with a longer one cannot run here.</summary>
+    public long LongestTask { get; init; } = long.MaxValue;
+
     /// <summary>Silence after which a manager's connection is given up: five heartbeats.</summary>
     public long HeartbeatTimeout { get; init; } = 5_000_000;
 

@@ -21,6 +21,7 @@ public sealed class EndpointCore
     private readonly OwnerQueues _queues;
     private readonly ManagerTable _managers;
     private readonly DemandingTasks _demanding;
+    private readonly LastingTasks _lasting;
     private readonly BlockPlan _blocks;
     private readonly Dictionary<TaskId, int> _adopted = [];
     private TaskList _alone = TaskList.Empty;
@@ -40,6 +41,7 @@ public sealed class EndpointCore
         _queues = new OwnerQueues(_tasks);
         _managers = new ManagerTable(settings);
         _demanding = new DemandingTasks(_tasks, _managers, Requirements);
+        _lasting = new LastingTasks(_tasks, _managers, Requirements);
         _blocks = new BlockPlan(settings);
     }
 
@@ -49,14 +51,17 @@ public sealed class EndpointCore
     /// <summary>No task is sent while this is true: results cannot be kept safe.</summary>
     public bool Paused { get; set; }
 
-    /// <summary>True after <see cref="OnStop"/>.</summary>
+    /// <summary>True after <see cref="OnStop"/> and <see cref="OnDrain"/>: nothing is begun any more.</summary>
     public bool Stopping => _blocks.Stopping;
 
+    /// <summary>True between <see cref="OnDrain"/> and <see cref="OnStop"/>: what runs has the time it needs.</summary>
+    public bool Draining { get; private set; }
+
     /// <summary>Tasks here that no manager has.</summary>
-    public int Queued => _queues.Count + _demanding.Count + _alone.Count;
+    public int Queued => _queues.Count + _demanding.Count + _lasting.Count + _alone.Count;
 
     /// <summary>Their bytes.</summary>
-    public long QueuedBytes => _queues.Bytes + _demanding.Bytes;
+    public long QueuedBytes => _queues.Bytes + _demanding.Bytes + _lasting.Bytes;
 
     /// <summary>Tasks at managers.</summary>
     public int Running => _tasks.Count - Queued;
@@ -77,22 +82,37 @@ public sealed class EndpointCore
 
     public int BlocksRequested => _blocks.Requested;
 
-    public int BlocksRunning => _blocks.Running;
+    /// <summary>Blocks that run, those that only finish what they have among them.</summary>
+    public int BlocksRunning => _blocks.Running + _blocks.Draining;
+
+    /// <summary>Of those, the ones that take no more tasks.</summary>
+    public int BlocksDraining => _blocks.Draining;
+
+    /// <summary>So many blocks were ordered whatever the demand; null: they follow it.</summary>
+    public int? BlocksFixed => _blocks.Fixed;
+
+    /// <summary>Tasks whose walltime is longer than what is left of the blocks that run.</summary>
+    public int WaitingForTime => _lasting.Count;
 
     /// <summary>When <see cref="OnTick"/> wants to be called next.</summary>
-    public long NextTick => Math.Min(_nextSlowTick, _nextRecall);
+    public long NextTick => Math.Min(Math.Min(_nextSlowTick, _nextRecall), Paused || Stopping ? long.MaxValue : _lasting.Next);
 
     /// <summary>Why nothing runs, when tasks wait and nothing does; empty otherwise.</summary>
     public string Note
     {
         get
         {
+            if (Draining)
+                return $"draining: {Running} tasks still run; it takes no others and stops after them";
             if (Stopping)
                 return "stopping";
+            var waiting = _lasting.Count > 0 ? $"{_lasting.Count} tasks wait for a block that lasts as long as their walltime" : "";
             if (_managers.ReadyCount > 0)
-                return "";
+                return waiting.Length > 0 && _blocks.LastFailure.Length > 0 ? $"{waiting}; no block: {_blocks.LastFailure}" : waiting;
             if (_blocks.LastFailure.Length > 0)
                 return $"no block: {_blocks.LastFailure}";
+            if (_blocks.Fixed == 0 && Queued > 0)
+                return "no block: none is wanted since `scale 0`; `scale auto` lets them follow the demand again";
             if (_blocks.Requested > 0)
                 return $"no block yet: {_blocks.Requested} requested, waiting for the first manager";
             return _blocks.Running > 0 ? "no manager of a running block is connected" : "";
@@ -136,6 +156,7 @@ public sealed class EndpointCore
         slot.Requirement = arrival.Requirement;
         _isDemanded |= arrival.Requirement != 0;
         slot.Deadline = arrival.Deadline;
+        slot.Walltime = arrival.Walltime;
         slot.Received = now;
         slot.Sent = 0;
         slot.Manager = -1;
@@ -162,6 +183,8 @@ public sealed class EndpointCore
         if (microseconds >= 0)
             _managers.Measure(manager, microseconds);
         _managers.OnProgress(manager, now);
+        if (_managers[manager].Block is { Served: false } block)
+            _blocks.OnServed(block);
         if (!TryResolve(ticket, task, attempt, out var found))
         {
             receipt = default;
@@ -216,14 +239,24 @@ public sealed class EndpointCore
     public string? BlockOf(string name) => _managers.TryFind(name, out var manager) ? _managers[manager].Block.Id : null;
 
     /// <summary>A manager has connected and proven itself; <see cref="BlockOf"/> its name is null or this block. It gets tasks once its inventory is in.</summary>
+    /// <param name="name">Its own.</param>
+    /// <param name="block">Its block's.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="endsAt">When it ends with its job; <see cref="long.MaxValue"/>: it does not know.</param>
     /// <returns>Its number: the same as before when it comes back.</returns>
-    public int OnManagerConnected(string name, string block, long now)
+    public int OnManagerConnected(string name, string block, long now, long endsAt = long.MaxValue)
     {
         _lastArrival = now;
         var plan = _blocks.Find(block);
-        _blocks.OnManager(plan);
+        _blocks.OnManager(plan, now);
         if (!_managers.TryFind(name, out var manager))
-            return _managers.Add(name, plan, now);
+        {
+            manager = _managers.Add(name, plan, now);
+            _managers[manager].EndsAt = endsAt;
+            return manager;
+        }
+
+        _managers[manager].EndsAt = endsAt;
         if (_reserved == manager)
             Unreserve();
         _managers.SetState(manager, ManagerState.Opening);
@@ -274,7 +307,9 @@ public sealed class EndpointCore
         }
 
         _managers.OnProgress(manager, now);
+        _blocks.OnReady(_managers[manager].Block);
         _managers.SetState(manager, Lives(_managers[manager].Block) ? ManagerState.Ready : ManagerState.Leaving);
+        _lasting.OnManager();
         if (_asksRuntimes && _managers[manager].Runtimes == 0)
             effects.AskRuntimes(manager);
     }
@@ -285,8 +320,10 @@ public sealed class EndpointCore
     /// <summary>A manager says that it takes no more tasks: it finishes what it has, and what it has not begun comes back.</summary>
     public void OnManagerLeaving(int manager)
     {
-        if (_managers[manager].State == ManagerState.Ready)
-            _managers.SetState(manager, ManagerState.Leaving);
+        if (_managers[manager].State != ManagerState.Ready)
+            return;
+        _managers.SetState(manager, ManagerState.Leaving);
+        _blocks.OnLeaving(_managers[manager].Block);
     }
 
     /// <summary>Something arrived from a manager.</summary>
@@ -314,10 +351,13 @@ public sealed class EndpointCore
         if (_reserved == manager)
             Unreserve();
         if (record.Tasks.Count == 0 || !Lives(record.Block))
-            Lose(manager, effects);
+            Lose(manager, now, cutOff: false, effects);
     }
 
     // Blocks.
+
+    /// <summary>From now on there are so many blocks whatever the demand; null: they follow it. No more than the configuration's most.</summary>
+    public void OnScale(int? blocks) => _blocks.Fix(blocks);
 
     /// <summary>The provider says the block runs; also for one found running at start.</summary>
     public void OnBlockRunning(string block) => _blocks.OnRunning(_blocks.Find(block).Id);
@@ -326,14 +366,19 @@ public sealed class EndpointCore
     public void OnBlockWaiting(string block) => _blocks.OnWaiting(block);
 
     /// <summary>The provider says the block has ended, or never started.</summary>
-    public void OnBlockEnded(string block, string reason, long now, IEndpointEffects effects)
+    /// <param name="block">Its id.</param>
+    /// <param name="reason">How it ended, for people.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="effects">Is told of the tasks it had.</param>
+    /// <param name="cutOff">Its time was over: what it had is lost by no fault of its own.</param>
+    public void OnBlockEnded(string block, string reason, long now, IEndpointEffects effects, bool cutOff = false)
     {
         if (_blocks.OnEnded(block, reason, now) is not { } ended)
             return;
         for (var manager = 0; manager < _managers.Used; manager++)
         {
             if (_managers[manager].State == ManagerState.Away && ReferenceEquals(_managers[manager].Block, ended))
-                Lose(manager, effects);
+                Lose(manager, now, cutOff, effects);
         }
     }
 
@@ -343,7 +388,7 @@ public sealed class EndpointCore
     public void Dispatch(long now, IEndpointEffects effects)
     {
         if (Stopping && Queued > 0)
-            OnStop(effects);
+            GiveBackWaiting(effects);
         if (Paused || Stopping)
             return;
         if (_isDemanded && !_asksRuntimes)
@@ -375,6 +420,12 @@ public sealed class EndpointCore
                     continue;
                 }
 
+                if (!_managers[manager].Lasts(slot.Walltime, now))
+                {
+                    _lasting.Add(ticket, first: false);
+                    continue;
+                }
+
                 Send(manager, ticket, now, effects);
                 sent++;
                 if (_managers[manager].Bytes >= _settings.BytesPerManager)
@@ -384,8 +435,10 @@ public sealed class EndpointCore
             _managers.OnTasksChanged(manager, sent);
         }
 
+        if (_lasting.Next <= now)
+            DispatchLasting(now, effects);
         if (Queued > 0)
-            _blocks.Grow(_tasks.Count, now, effects);
+            _blocks.Grow(_tasks.Count, _lasting.Count, now, effects);
         else if (_nextRecall == long.MaxValue && _managers.Surplus > 0 && _managers.FreeWorkers > 0)
             _nextRecall = now + RecallTick;
     }
@@ -401,23 +454,40 @@ public sealed class EndpointCore
         if (_withDeadline > 0)
             ExpireWaiting(now, effects);
         WatchManagers(now, effects);
-        _blocks.Grow(_tasks.Count, now, effects);
-        if (_blocks.Shrink(_tasks.Count, now, effects))
+        _blocks.Grow(_tasks.Count, _lasting.Count, now, effects);
+        if (_blocks.Shrink(_tasks.Count, _lasting.Count, now, effects))
             RetireManagers();
     }
 
     /// <summary>The endpoint stops: what waits goes back to the service, what runs may finish, and nothing that is interrupted counts as a lost attempt.</summary>
     public void OnStop(IEndpointEffects effects)
     {
+        Draining = false;
         _blocks.Stopping = true;
+        GiveBackWaiting(effects);
+    }
+
+    /// <summary>The endpoint is to stop once what runs has ended; what waits goes back to the service.</summary>
+    public void OnDrain(IEndpointEffects effects)
+    {
+        if (Stopping)
+            return;
+        OnStop(effects);
+        Draining = true;
+    }
+
+    private void GiveBackWaiting(IEndpointEffects effects)
+    {
         for (var ticket = 0; ticket < _tasks.Used; ticket++)
         {
-            if (_tasks[ticket].Place is TaskPlace.Queued or TaskPlace.QueuedAlone or TaskPlace.QueuedDemanding)
+            if (IsWaiting(_tasks[ticket].Place))
                 GiveBack(ticket, effects);
         }
     }
 
-    private static bool Lives(Block block) => block.Phase != BlockPhase.Ending;
+    private static bool Lives(Block block) => block.Phase != BlockPhase.Ending && !block.Retiring;
+
+    private static bool IsWaiting(TaskPlace place) => place is not (TaskPlace.Nowhere or TaskPlace.AtManager);
 
     private bool TryResolve(uint ticket, in TaskId task, ushort attempt, out int found)
     {
@@ -431,6 +501,13 @@ public sealed class EndpointCore
     private void Enqueue(int ticket, bool first)
     {
         ref var slot = ref _tasks[ticket];
+        if (slot.Walltime != 0 && slot.Walltime * 1000L > _settings.LongestTask)
+        {
+            // It ends with the turn.
+            _lasting.Add(ticket, first);
+            return;
+        }
+
         if (!slot.Alone)
         {
             if (slot.Requirement == 0)
@@ -520,11 +597,28 @@ public sealed class EndpointCore
                 if (manager < 0)
                     return;
                 _demanding.Remove(ticket);
+                if (!_managers[manager].Lasts(_tasks[ticket].Walltime, now))
+                {
+                    _lasting.Add(ticket, first: false);
+                    continue;
+                }
+
                 Send(manager, ticket, now, effects);
                 _managers.OnTasksChanged(manager, 1);
             }
         }
     }
+
+    private void DispatchLasting(long now, IEndpointEffects effects) => _lasting.Look(
+        now,
+        _settings.LongestTask,
+        (ticket, manager) =>
+        {
+            _lasting.Remove(ticket);
+            Send(manager, ticket, now, effects);
+            _managers.OnTasksChanged(manager, 1);
+        },
+        ticket => End(ticket, _tasks[ticket].Walltime * 1000L > _settings.LongestTask ? TaskOutcome.Rejected : TaskOutcome.Expired, effects));
 
     // A task that was lost twice may be what kills managers: it runs where nothing else can be hurt, one at a time.
     private void DispatchAlone(long now, IEndpointEffects effects)
@@ -532,11 +626,12 @@ public sealed class EndpointCore
         while (_alone.Count > 0 && _tasks[_alone.Head].Requirement is var asked && asked != 0 && _demanding.Judge(asked, AreManagersHere(now)) == Suitable.None)
             End(_alone.Head, TaskOutcome.Rejected, effects);
         var required = _alone.Count > 0 ? _tasks[_alone.Head].Requirement : 0;
-        if (_reserved >= 0 && (_managers[_reserved].State != ManagerState.Ready || !Requirements.IsMet(required, _managers[_reserved].Runtimes)))
+        var walltime = _alone.Count > 0 ? _tasks[_alone.Head].Walltime : 0;
+        if (_reserved >= 0 && (_managers[_reserved].State != ManagerState.Ready || !Requirements.IsMet(required, _managers[_reserved].Runtimes) || !_managers[_reserved].Lasts(walltime, now)))
             Unreserve();
         if (_reserved < 0)
         {
-            var manager = _alone.Count == 0 ? -1 : required == 0 ? _managers.Next(1, now, out _) : _demanding.Find(required);
+            var manager = _alone.Count == 0 ? -1 : walltime != 0 ? _lasting.Find(required, walltime, now) : required == 0 ? _managers.Next(1, now, out _) : _demanding.Find(required);
             if (manager < 0)
                 return;
             _reserved = manager;
@@ -555,7 +650,7 @@ public sealed class EndpointCore
                 continue;
             }
 
-            if (!Requirements.IsMet(_tasks[ticket].Requirement, _managers[_reserved].Runtimes))
+            if (!Requirements.IsMet(_tasks[ticket].Requirement, _managers[_reserved].Runtimes) || !_managers[_reserved].Lasts(_tasks[ticket].Walltime, now))
                 break;
             _alone.Remove(_tasks, ticket);
             Send(_reserved, ticket, now, effects);
@@ -602,6 +697,9 @@ public sealed class EndpointCore
             case TaskPlace.QueuedDemanding:
                 _demanding.Remove(ticket);
                 break;
+            case TaskPlace.QueuedLasting:
+                _lasting.Remove(ticket);
+                break;
             case TaskPlace.AtManager:
                 ref var record = ref _managers[slot.Manager];
                 record.Tasks.Remove(_tasks, ticket);
@@ -632,9 +730,9 @@ public sealed class EndpointCore
         effects.Forget(ticket);
     }
 
-    private void End(int ticket, TaskOutcome outcome, IEndpointEffects effects)
+    private void End(int ticket, TaskOutcome outcome, IEndpointEffects effects, bool cutOff = false)
     {
-        var ended = Describe(ticket, outcome);
+        var ended = Describe(ticket, outcome) with { CutOff = cutOff && outcome == TaskOutcome.AttemptLost };
         TakeOut(ticket);
         effects.EndTask(ended);
         Release(ticket, effects);
@@ -657,16 +755,19 @@ public sealed class EndpointCore
     private EndedTask Describe(int ticket, TaskOutcome outcome)
     {
         ref var slot = ref _tasks[ticket];
-        return new EndedTask(ticket, slot.Task, slot.Attempt, slot.Epoch, slot.ServiceTicket, outcome, slot.Manager, slot.Received, slot.Sent, slot.Requirement);
+        return new EndedTask(ticket, slot.Task, slot.Attempt, slot.Epoch, slot.ServiceTicket, outcome, slot.Manager, slot.Received, slot.Sent, slot.Requirement,
+            outcome == TaskOutcome.Rejected && slot.Place == TaskPlace.QueuedLasting ? slot.Walltime : 0);
     }
 
-    private void Lose(int manager, IEndpointEffects effects)
+    // Who is gone when its time was over has been ended by it.
+    private void Lose(int manager, long now, bool cutOff, IEndpointEffects effects)
     {
+        cutOff |= now >= _managers[manager].EndsAt;
         // The stop ends managers, and what it interrupts is no loss. The tasks stay on the inventory of this process, should its link break, and are missing from the next one's.
-        if (Stopping && _managers[manager].Tasks.Count > 0)
+        if (Stopping && !Draining && _managers[manager].Tasks.Count > 0)
             return;
         while (_managers[manager].Tasks.Head is var ticket && ticket != TaskTable.None)
-            End(ticket, _tasks[ticket].Cancelled ? TaskOutcome.Cancelled : TaskOutcome.AttemptLost, effects);
+            End(ticket, _tasks[ticket].Cancelled ? TaskOutcome.Cancelled : TaskOutcome.AttemptLost, effects, cutOff);
         if (_reserved == manager)
             Unreserve();
         _managers.Remove(manager);
@@ -678,7 +779,7 @@ public sealed class EndpointCore
         for (var ticket = 0; ticket < _tasks.Used; ticket++)
         {
             ref var slot = ref _tasks[ticket];
-            if (slot.Place is TaskPlace.Queued or TaskPlace.QueuedAlone or TaskPlace.QueuedDemanding && slot.Deadline != 0 && slot.Deadline < now)
+            if (IsWaiting(slot.Place) && slot.Deadline != 0 && slot.Deadline < now)
                 End(ticket, TaskOutcome.Expired, effects);
         }
     }
@@ -697,7 +798,7 @@ public sealed class EndpointCore
             }
 
             if (record.State == ManagerState.Away && now - record.AwaySince > _settings.ReconnectGrace)
-                Lose(manager, effects);
+                Lose(manager, now, cutOff: false, effects);
             if (record.State == ManagerState.Unknown)
                 continue;
             record.Block.InFlight += record.InFlight;

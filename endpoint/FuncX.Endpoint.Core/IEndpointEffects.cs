@@ -48,10 +48,13 @@ public interface IEndpointEffects
 /// <param name="Attempt">Which execution of it.</param>
 /// <param name="Epoch">Of the link under which it came.</param>
 /// <param name="ServiceTicket">The service's own number for it.</param>
-/// <param name="Outcome">Cancelled, Expired, AttemptLost, or Rejected when no manager has what its function requires; None when it is given back.</param>
+/// <param name="Outcome">Cancelled, Expired, AttemptLost, or Rejected when no manager has what its function requires or no block lasts as long as its walltime; None when it is given back.</param>
 /// <param name="Manager">The manager that lost it, or -1.</param>
 /// <param name="Received">When it came to the endpoint, Unix microseconds.</param>
 /// <param name="Sent">When it was sent to a manager, 0 never.</param>
 /// <param name="Requirement">What its function requires.</param>
+/// <param name="Walltime">Of a task that no block lasts for, milliseconds; else 0.</param>
+/// <param name="CutOff">It was lost because its block's time was over.</param>
 public readonly record struct EndedTask(
-    int Ticket, TaskId Task, ushort Attempt, uint Epoch, uint ServiceTicket, TaskOutcome Outcome, int Manager, long Received, long Sent, int Requirement);
+    int Ticket, TaskId Task, ushort Attempt, uint Epoch, uint ServiceTicket, TaskOutcome Outcome, int Manager, long Received, long Sent, int Requirement, uint Walltime = 0,
+    bool CutOff = false);

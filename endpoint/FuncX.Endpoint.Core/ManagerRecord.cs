@@ -42,6 +42,9 @@ internal struct ManagerRecord
     /// <summary>Without a result for so long, or for twice what its tasks last, a manager that has short tasks works on something else.</summary>
     private const long StillMicroseconds = 3_000;
 
+    // Between the decision and the beginning; what waits longer at its manager comes back.
+    private const long OnTheWay = 500_000;
+
     public string Name;
     public Block Block;
     public ManagerState State;
@@ -66,6 +69,9 @@ internal struct ManagerRecord
     public long LastRecall;
     public long AwaySince;
 
+    /// <summary>When it ends with its job, as it last said; <see cref="long.MaxValue"/>: it does not know.</summary>
+    public long EndsAt;
+
     /// <summary>Number in <see cref="Requirements"/> of what it has, 0 not known.</summary>
     public int Runtimes;
 
@@ -77,6 +83,9 @@ internal struct ManagerRecord
     public readonly bool IsShort => Duration.Microseconds is > 0 and <= AheadMicroseconds;
 
     public readonly bool StandsStill(long now) => IsShort && now - LastProgress > Math.Max(StillMicroseconds, 2 * Duration.Microseconds);
+
+    /// <summary>Whether a task that is sent now ends by itself before the manager does, as far as its walltime says.</summary>
+    public readonly bool Lasts(uint walltime, long now) => walltime == 0 || EndsAt - now >= (walltime * 1000L) + OnTheWay;
 
     /// <summary>Tasks it holds that no worker of it can have begun.</summary>
     public readonly int Surplus => Math.Max(0, Tasks.Count - Workers);

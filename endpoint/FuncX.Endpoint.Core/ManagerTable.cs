@@ -66,6 +66,7 @@ internal sealed class ManagerTable(CoreSettings settings)
             Ahead = settings.Prefetch ?? 1,
             Tasks = TaskList.Empty,
             LastHeard = now,
+            EndsAt = long.MaxValue,
         };
         return manager;
     }

@@ -22,4 +22,7 @@ public struct TaskArrival
 
     /// <summary>Unix microseconds, 0 none.</summary>
     public long Deadline;
+
+    /// <summary>Milliseconds after which it is ended, 0: it may take as long as it likes.</summary>
+    public uint Walltime;
 }

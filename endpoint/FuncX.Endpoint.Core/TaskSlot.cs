@@ -19,6 +19,9 @@ internal enum TaskPlace : byte
 
     /// <summary>In the queue of tasks that not every node can run, or not yet known to.</summary>
     QueuedDemanding = 4,
+
+    /// <summary>In the list of tasks whose walltime is longer than the blocks with room still last.</summary>
+    QueuedLasting = 5,
 }
 
 /// <summary>One task at the endpoint. The same two links chain it into whichever list its place means.</summary>
@@ -37,6 +40,7 @@ internal struct TaskSlot
     public int Previous;
     public int Bytes;
     public int Requirement;
+    public uint Walltime;
     public ushort Attempt;
     public byte Priority;
     public TaskPlace Place;

@@ -26,6 +26,8 @@ public static class Program
             StopCommand.Create(),
             StatusCommand.Create(),
             BlocksCommand.Create(),
+            ScaleCommand.Create(),
+            DrainCommand.Create(),
             LogsCommand.Create(),
             DeleteCommand.Create(),
         };

@@ -7,7 +7,7 @@ namespace FuncX.Manager;
 internal sealed record ManagerOptions
 {
     public const string Usage = """
-        usage: funcx-manager --rendezvous FILE --node NAME --directory DIR [--patience SECONDS] [--start-limit SECONDS]
+        usage: funcx-manager --rendezvous FILE --node NAME --directory DIR [--walltime SECONDS] [--patience SECONDS] [--start-limit SECONDS]
                funcx-manager --block --rendezvous FILE --directory DIR [--hosts LIST] [--walltime SECONDS] [--patience SECONDS] [--start-limit SECONDS]
                funcx-manager --world --rendezvous FILE --directory DIR [--ranks N] [--leader-only] [--drain-at TIME --drain-for SECONDS] [--patience SECONDS] [--start-limit SECONDS]
                funcx-manager --mpi-library | --nodes | --version
@@ -15,7 +15,8 @@ internal sealed record ManagerOptions
 
     private static readonly string[] s_values = ["--rendezvous", "--node", "--directory", "--patience", "--start-limit", "--ranks", "--hosts", "--walltime", "--drain-at", "--drain-for"];
 
-    private static readonly string[] s_ofBlock = ["--hosts", "--walltime"];
+    private static readonly string[] s_ofBlock = ["--hosts"];
+    private static readonly string[] s_notOfWorld = ["--node", "--walltime"];
     private static readonly string[] s_ofWorld = ["--ranks", "--leader-only", "--drain-at", "--drain-for"];
 
     /// <summary>This process is a rank of an MPI program.</summary>
@@ -91,11 +92,11 @@ internal sealed record ManagerOptions
             return null;
         }
 
-        foreach (var name in (string[])[.. world ? ["--node"] : s_ofWorld, .. block ? (string[])[] : s_ofBlock])
+        foreach (var name in (string[])[.. world ? s_notOfWorld : s_ofWorld, .. block ? (string[])[] : s_ofBlock])
         {
             if (!values.ContainsKey(name))
                 continue;
-            problem = name == "--node" ? $"{name} is not for a rank of a world, whose name is MPI's" : s_ofBlock.Contains(name) ? $"{name} is for --block" : $"{name} is for --world";
+            problem = name == "--node" ? $"{name} is not for a rank of a world, whose name is MPI's" : name == "--walltime" ? $"{name} is not for a rank of a world, which is told with --drain-at" : s_ofBlock.Contains(name) ? $"{name} is for --block" : $"{name} is for --world";
             return null;
         }
 

@@ -45,6 +45,9 @@ Node? node = null;
 try
 {
     Directory.CreateDirectory(options.Directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    var end = BlockEnd.Find(options.Walltime, DateTimeOffset.UtcNow);
+    if (end is not null)
+        options = options with { DrainAt = end.DrainAt, DrainFor = end.DrainFor };
     node = new Node(options, spawner);
     using var slabs = new SlabPool();
     void Stop(PosixSignalContext signal)
@@ -53,6 +56,7 @@ try
         node.Drain(TimeSpan.FromSeconds(3));
     }
 
+    using var drain = end is null ? null : new Timer(_ => node.Drain(end.DrainFor), null, Later(end.DrainAt), Timeout.InfiniteTimeSpan);
     using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
     using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
     using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Stop);
@@ -81,3 +85,5 @@ if (!spawner.End(TimeSpan.FromSeconds(10)))
     Console.Error.WriteLine($"funcx-manager {options.Node}: the spawner did not end");
 node?.Memory.Remove();
 return code;
+
+static TimeSpan Later(DateTimeOffset time) => time - DateTimeOffset.UtcNow is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero;

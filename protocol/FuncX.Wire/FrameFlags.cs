@@ -17,4 +17,7 @@ public enum FrameFlags : byte
 
     /// <summary>On a task: it was lost before and runs alone, with nothing else on its manager.</summary>
     Alone = 8,
+
+    /// <summary>On a result of a lost attempt: its node was told to end, by its scheduler or by its own clock before that. The task has done nothing to be lost.</summary>
+    CutOff = 16,
 }

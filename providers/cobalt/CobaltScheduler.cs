@@ -43,7 +43,8 @@ public sealed class CobaltScheduler(CobaltSettings settings) : IBatchScheduler
     private static string LogPrefix(BatchJob job) => Path.Combine(job.Block.Directory, job.Name);
 
     // On a Cray the script runs on a service node and aprun alone reaches the nodes, also a single one; on a cluster the script runs on the first of them.
-    private static ManagerPerNode Managers(BatchJob job) => new("$(hostname)", "\"${ALPS_APP_PE:-${PMI_RANK:-0}}\"", "\"${launch[@]}\"",
+    private ManagerPerNode Managers(BatchJob job) => new("$(hostname)", "\"${ALPS_APP_PE:-${PMI_RANK:-0}}\"", "\"${launch[@]}\"",
+        settings.Walltime,
         "if command -v aprun >/dev/null; then",
         $"    launch=(aprun -n {job.Block.Nodes} -N 1 -cc none)",
         "else",

@@ -56,9 +56,9 @@ public sealed class PbsScheduler(PbsSettings settings) : IBatchScheduler
 
     // pbsdsh starts its words once for each chunk (TORQUE with -u: for each host), with the job's environment and not the script's; one node needs no help.
     private ManagerPerNode Managers(BatchJob job) => job.Block.Nodes == 1
-        ? new ManagerPerNode("$(hostname)", "0", "")
+        ? new ManagerPerNode("$(hostname)", "0", "", settings.Walltime)
         : new ManagerPerNode("$(hostname)", "\"${PBS_TASKNUM:-0}\"", settings.Variant == PbsVariant.Torque ? "pbsdsh -u" : "pbsdsh --",
-            FindCommands);
+            settings.Walltime, FindCommands);
 
     private IEnumerable<string> Directives(BatchJob job)
     {

@@ -16,10 +16,11 @@ public sealed class SlurmScheduler(SlurmSettings settings) : IBatchScheduler
     ];
 
     // One task per node has all of the allocation's CPUs there. --no-kill twice: a lost node ends neither the job nor the step on the others.
-    private static ManagerPerNode Managers { get; } = new(
+    private ManagerPerNode Managers => new(
         "$SLURMD_NODENAME",
         "$SLURM_NODEID",
         "srun --no-kill --kill-on-bad-exit=0 --ntasks-per-node=1 --cpu-bind=none --mpi=none",
+        settings.Walltime,
         // A step does not take this over from the job since 22.05.
         "export SRUN_CPUS_PER_TASK=\"${SLURM_CPUS_PER_TASK:-}\"",
         "[ -n \"$SRUN_CPUS_PER_TASK\" ] || unset SRUN_CPUS_PER_TASK");

@@ -13,7 +13,7 @@ public sealed class CliJsonTests : CommandHarness
     private const string Function = "function_id,name,kind,entry,description,registered_at,requires";
     private const string Endpoint = "endpoint_id,name,description,online,last_seen,registered_at,epoch,version,queued,dispatched,status";
     private const string Group = "group,tasks,queued,waiting,dispatched,done,failed,labels,last_active";
-    private const string Task = "task,function_id,endpoint_id,group,state,outcome,waiting_for,attempts,losses,max_attempts,code,times,hops";
+    private const string Task = "task,function_id,endpoint_id,group,state,outcome,waiting_for,waiting_reason,attempts,losses,max_attempts,code,times,hops";
 
     [Theory]
     [InlineData(Function, "function", "register", "FILE:fit")]

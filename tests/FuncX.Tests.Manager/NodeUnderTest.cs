@@ -92,15 +92,16 @@ internal sealed class NodeUnderTest : IDisposable
     private readonly Dictionary<string, uint> _functions = [];
     private uint _next;
 
-    public NodeUnderTest(object? workers = null, double patience = 30, int heartbeatMs = 1000, string? failPoint = null, double startLimit = 60, string? umask = null)
-        : this(_ => workers ?? Settings(), patience, heartbeatMs, failPoint, startLimit, umask)
+    public NodeUnderTest(object? workers = null, double patience = 30, int heartbeatMs = 1000, string? failPoint = null, double startLimit = 60, string? umask = null,
+        int? walltime = null)
+        : this(_ => workers ?? Settings(), patience, heartbeatMs, failPoint, startLimit, umask, walltime: walltime)
     {
     }
 
     /// <param name="workers">The settings for a node in this folder.</param>
     /// <param name="before">Done before the manager starts.</param>
     public NodeUnderTest(Func<string, object> workers, double patience = 30, int heartbeatMs = 1000, string? failPoint = null, double startLimit = 60, string? umask = null,
-        Action<EndpointStandIn>? before = null)
+        Action<EndpointStandIn>? before = null, int? walltime = null)
     {
         Folder = Path.Combine(Path.GetTempPath(), $"funcx-manager-test-{Environment.ProcessId}-{Guid.NewGuid():N}");
         Endpoint = new EndpointStandIn(Folder, workers(Folder)) { HeartbeatMs = heartbeatMs };
@@ -111,6 +112,12 @@ internal sealed class NodeUnderTest : IDisposable
             RedirectStandardError = true,
             ArgumentList = { "--rendezvous", Endpoint.RendezvousFile, "--node", "node1", "--directory", Path.Combine(Folder, "node1"), "--patience", patience.ToString(), "--start-limit", startLimit.ToString() },
         };
+        if (walltime is { } seconds)
+        {
+            start.ArgumentList.Add("--walltime");
+            start.ArgumentList.Add(seconds.ToString());
+        }
+
         start.Environment["FUNCX_TEST_SECRET"] = "must not be seen";
         start.Environment["CLOUD_KEY"] = "of the account";
         if (failPoint is not null)

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using FuncX.Wire;
 using Shouldly;
 using Xunit;
@@ -26,5 +27,45 @@ public sealed class WalltimeTests
         File.Exists(Path.Combine(node.Folder, "child-told")).ShouldBeTrue();
         node.Run("echo", "[2]").Value.ShouldBe("2");
         node.Endpoint.Results[slow].Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public void A_manager_whose_job_ends_says_when_and_gives_back_what_would_not_end_before()
+    {
+        // Of a job that ends in 70 s the last ten are not for tasks.
+        using var node = new NodeUnderTest(NodeUnderTest.Settings(perNode: 1), walltime: 70).Ready();
+        using var hello = JsonDocument.Parse(node.Endpoint.Hellos.First());
+        hello.RootElement.GetProperty("ends_in_ms").GetInt64().ShouldBeInRange(1, 60_000);
+        var (fits, tooLong, endless) = (node.Submit("echo", "[1]", tweak: Walltime(5_000)), node.Submit("echo", "[2]", tweak: Walltime(60_500)), node.Submit("echo", "[3]"));
+        node.Result(fits).Value.ShouldBe("1");
+        node.Result(endless).Value.ShouldBe("3");
+        node.Eventually(() => node.Endpoint.Returned.Contains(tooLong), "the task comes back");
+        node.Endpoint.Results.ContainsKey(tooLong).ShouldBeFalse();
+
+        static Action<EndpointStandIn.Tweak> Walltime(uint milliseconds) => options => options.WalltimeMilliseconds = milliseconds;
+    }
+
+    [Fact]
+    public void A_manager_drains_by_itself_before_its_job_ends()
+    {
+        // Twenty seconds are left for the drain of a short job, so it begins at once.
+        using var node = new NodeUnderTest(NodeUnderTest.Settings(perNode: 1), walltime: 20).Ready();
+        node.Eventually(() => node.Endpoint.Statuses.Any(static status => status.RootElement.TryGetProperty("draining", out var draining) && draining.GetBoolean()), "the manager to drain");
+        node.Eventually(() => node.Process.HasExited, "the manager to end");
+        node.Process.ExitCode.ShouldBe(0);
+    }
+
+    [Fact]
+    public void What_the_order_to_end_cuts_off_is_told_apart_from_what_kills_its_worker()
+    {
+        using var node = new NodeUnderTest(NodeUnderTest.Settings(perNode: 2)).Ready();
+        var crash = node.Run("crash");
+        (crash.Prefix.Outcome, crash.Header.Flags).ShouldBe((TaskOutcome.AttemptLost, FrameFlags.None));
+        var running = node.Start("nap", "600");
+        using (var kill = System.Diagnostics.Process.Start("kill", ["-TERM", node.Process.Id.ToString()]))
+            kill.WaitForExit();
+        var cutOff = node.Result(running);
+        (cutOff.Prefix.Outcome, cutOff.Header.Flags).ShouldBe((TaskOutcome.AttemptLost, FrameFlags.CutOff));
+        cutOff.Value.ShouldContain("was cut off: node node1 was told to end");
     }
 }

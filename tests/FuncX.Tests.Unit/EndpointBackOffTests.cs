@@ -52,7 +52,8 @@ public sealed class EndpointBackOffTests
         {
             Ask(plan, now).ShouldBe(1);
             plan.OnEnded(Last(), "no such partition", now);
-            plan.LastFailure.ShouldBe($"block {Last()} ended before a manager of it connected: no such partition");
+            plan.LastFailure.ShouldStartWith($"block {Last()} ended before a manager of it connected: no such partition");
+            plan.LastFailure.ShouldEndWith($"; the next is asked for from {DateTimeOffset.FromUnixTimeSeconds((now / Second) + pause).UtcDateTime:HH:mm:ss}Z on");
             Ask(plan, now + (pause * Second) - 1).ShouldBe(0, $"less than {pause} s after the one before");
             now += pause * Second;
         }
@@ -71,13 +72,77 @@ public sealed class EndpointBackOffTests
         }
 
         Ask(plan, now).ShouldBe(1);
-        plan.OnManager(plan.Find(Last()));
+        plan.OnManager(plan.Find(Last()), now);
         plan.LastFailure.ShouldBeEmpty();
+        plan.OnServed(plan.Find(Last()));
         plan.OnEnded(Last(), "walltime", now);
         Ask(plan, now + Second - 1).ShouldBe(0);
         Ask(plan, now + Second).ShouldBe(1);
         plan.OnEnded(Last(), "failed", now + Second);
         plan.NotBefore.ShouldBe(now + (2 * Second));
+    }
+
+    [Fact]
+    public void A_block_that_dies_young_counts_as_one_that_did_not_start_and_one_that_works_ends_the_count()
+    {
+        var plan = new BlockPlan(new CoreSettings { BlocksMin = 1 });
+        var now = Second;
+        foreach (var pause in (long[])[1, 2, 4, 8])
+        {
+            Ask(plan, now).ShouldBe(1);
+            plan.OnManager(plan.Find(Last()), now);
+            now += 2 * Second;
+            plan.OnEnded(Last(), "failed: node is on fire", now);
+            plan.LastFailure.ShouldStartWith($"block {Last()} ended 2.0 s after its first manager connected, without a result: failed: node is on fire");
+            plan.LastFailure.Contains($"; that was the {Math.Log2(pause) + 1}th in a row", StringComparison.Ordinal).ShouldBe(pause > 1);
+            plan.NotBefore.ShouldBe(now + (pause * Second));
+            now = plan.NotBefore;
+        }
+
+        // That managers connect says nothing yet; a result does, and so does a life of half a minute.
+        Ask(plan, now).ShouldBe(1);
+        var block = plan.Find(Last());
+        plan.OnManager(block, now);
+        plan.LastFailure.ShouldNotBeEmpty();
+        plan.OnServed(block);
+        plan.LastFailure.ShouldBeEmpty();
+        plan.OnEnded(Last(), "failed", now + Second);
+        plan.NotBefore.ShouldBe(now + (2 * Second));
+        plan.LastFailure.ShouldBeEmpty();
+
+        now = plan.NotBefore;
+        Ask(plan, now).ShouldBe(1);
+        plan.OnManager(plan.Find(Last()), now);
+        plan.OnEnded(Last(), "failed", now + (30 * Second));
+        plan.LastFailure.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void A_number_by_hand_holds_whatever_the_demand_and_asks_at_once()
+    {
+        var plan = new BlockPlan(new CoreSettings { BlocksMin = 1, BlocksMax = 4 });
+        Ask(plan, Second).ShouldBe(1);
+        plan.OnEnded(Last(), "no such account", Second);
+        Ask(plan, Second).ShouldBe(0);
+        plan.Fix(3);
+        Ask(plan, Second).ShouldBe(3);
+        plan.All.ToList().ForEach(block => plan.OnManager(block, Second));
+        plan.Grow(1_000, 0, Second, _effects);
+        plan.Running.ShouldBe(3);
+
+        // The one that works is let finish.
+        var busy = plan.Find(Last());
+        busy.InFlight = 2;
+        plan.Fix(0);
+        plan.Shrink(2, 0, 2 * Second, _effects).ShouldBeTrue();
+        (plan.Running, plan.Draining).ShouldBe((0, 1));
+        busy.InFlight = 0;
+        plan.Shrink(0, 0, 3 * Second, _effects).ShouldBeTrue();
+        plan.Draining.ShouldBe(0);
+        _effects.Said.Count(static said => said.StartsWith("end block", StringComparison.Ordinal)).ShouldBe(3);
+        Ask(plan, 4 * Second).ShouldBe(0);
+        plan.Fix(null);
+        Ask(plan, 4 * Second).ShouldBe(1);
     }
 
     [Property]
@@ -93,7 +158,7 @@ public sealed class EndpointBackOffTests
             var block = plan.All.ElementAtOrDefault(random.Next(2));
             if (block is not null && random.Next(3) == 0)
             {
-                plan.OnManager(block);
+                plan.OnManager(block, now);
             }
             else if (block is not null)
             {
@@ -108,7 +173,7 @@ public sealed class EndpointBackOffTests
     private int Ask(BlockPlan plan, long now)
     {
         var before = _effects.Said.Count;
-        plan.Grow(0, now, _effects);
+        plan.Grow(0, 0, now, _effects);
         return _effects.Said.Count - before;
     }
 

@@ -81,8 +81,16 @@ internal sealed class CoreUnderTest(CoreSettings settings)
         return manager;
     }
 
-    public int Task(int owner = 1, byte priority = 0, bool alone = false, long deadline = 0, int bytes = 100, string requires = "") => Core.OnTask(
-        new TaskArrival { Task = Id(_next++), Attempt = 1, Function = 1, Owner = owner, Priority = priority, Alone = alone, Deadline = deadline, Bytes = bytes, Epoch = 1, Requirement = Core.Requirements.NumberOf(requires) },
+    /// <summary>One whose job ends so many seconds from now.</summary>
+    public int ManagerFor(double seconds, string name, string block = "x1")
+    {
+        var manager = Core.OnManagerConnected(name, block, Now, Now + (long)(seconds * 1_000_000));
+        Core.OnInventory(manager, [], Now, Effects);
+        return manager;
+    }
+
+    public int Task(int owner = 1, byte priority = 0, bool alone = false, long deadline = 0, int bytes = 100, string requires = "", uint walltime = 0) => Core.OnTask(
+        new TaskArrival { Task = Id(_next++), Attempt = 1, Function = 1, Owner = owner, Priority = priority, Alone = alone, Deadline = deadline, Bytes = bytes, Epoch = 1, Requirement = Core.Requirements.NumberOf(requires), Walltime = walltime },
         Now);
 
     public void Runtimes(int manager, string python) => Core.OnRuntimes(manager, Core.Requirements.NumberOf(new Dictionary<string, string> { ["python"] = python }));

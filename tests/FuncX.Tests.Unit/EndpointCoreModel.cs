@@ -13,6 +13,7 @@ internal sealed class EndpointCoreModel(Random random) : IEndpointEffects
     private const int Workers = 3;
     private const int Ahead = 2;
     private const int MostProcesses = 4;
+    private const uint LongMilliseconds = 3_000;
 
     // The service: the attempt that counts of each task that has not ended, and those on their way to the core.
     private readonly Dictionary<TaskId, ushort> _current = [];
@@ -45,7 +46,10 @@ internal sealed class EndpointCoreModel(Random random) : IEndpointEffects
     private sealed record Process(string Name, string Block)
     {
         /// <summary>It has what the tasks that require something require.</summary>
-        public bool IsNew { get; } = Name[^1] % 2 == 0;
+        public bool IsNew { get; } = int.Parse(Name[1..]) / 2 % 2 == 0;
+
+        /// <summary>When it ends with its job, as it says when it connects.</summary>
+        public long EndsAt { get; init; } = long.MaxValue;
 
         /// <summary>What it holds, with the ticket it came with: that of the core that sent it.</summary>
         public Dictionary<Attempt, int> Held { get; } = [];
@@ -109,7 +113,8 @@ internal sealed class EndpointCoreModel(Random random) : IEndpointEffects
         for (var i = 0; i < 10_000 && (_current.Count > 0 || Known().Count > 0); i++)
         {
             _now += 1_000_000;
-            if (_connected.Values.All(process => _ending.Contains(process.Block)))
+            // One that every task can run on.
+            if (!_connected.Values.Any(process => !_ending.Contains(process.Block) && process is { IsNew: true, EndsAt: long.MaxValue }))
                 Dial(Start($"x{++_named}"));
             foreach (var number in _connected.Keys)
                 _core.OnManagerBlocked(number, false);
@@ -168,6 +173,8 @@ internal sealed class EndpointCoreModel(Random random) : IEndpointEffects
             throw new InvalidOperationException($"manager {process.Name} was sent a task beyond its capacity");
         if (at.Exists(held => _given.Contains(held) && _alone.Contains(held.Task)) || (_alone.Contains(attempt.Task) && at.Count > 0))
             throw new InvalidOperationException($"a task that runs alone shares manager {process.Name}");
+        if (IsLong(attempt.Task) && process.EndsAt - _now < LongMilliseconds * 1000)
+            throw new InvalidOperationException($"{attempt} was sent to manager {process.Name}, which ends before its walltime");
         if (IsDemanding(attempt.Task) && !(process.IsNew && _answered.Contains(manager)))
             throw new InvalidOperationException($"{attempt} was sent to manager {process.Name}, which has not what it requires, or did not say so");
         process.Held.Add(attempt, ticket);
@@ -273,6 +280,7 @@ internal sealed class EndpointCoreModel(Random random) : IEndpointEffects
                     Bytes = 100,
                     Alone = _alone.Contains(attempt.Task),
                     Deadline = deadline,
+                    Walltime = IsLong(attempt.Task) ? LongMilliseconds : 0,
                     Requirement = IsDemanding(attempt.Task) ? _core.Requirements.NumberOf("python>=3.12") : 0,
                 },
                 _now);
@@ -283,6 +291,8 @@ internal sealed class EndpointCoreModel(Random random) : IEndpointEffects
     }
 
     private void Cancel() => _core.OnCancel(_current.Keys.Where(_ => random.Next(10) == 0).ToHashSet(), this);
+
+    private static bool IsLong(TaskId task) => task.Index % 5 == 2;
 
     private static bool IsDemanding(TaskId task) => task.Index % 4 == 3;
 
@@ -338,14 +348,14 @@ internal sealed class EndpointCoreModel(Random random) : IEndpointEffects
 
     private Process Start(string block)
     {
-        var process = new Process($"m{++_named}", block);
+        var process = new Process($"m{++_named}", block) { EndsAt = random.Next(3) == 0 ? _now + random.Next(10_000_000) : long.MaxValue };
         _processes.Add(process);
         return process;
     }
 
     private void Dial(Process process)
     {
-        var number = _core.OnManagerConnected(process.Name, process.Block, _now);
+        var number = _core.OnManagerConnected(process.Name, process.Block, _now, process.EndsAt);
         _connected.Add(number, process);
         _opening = process;
         _core.OnInventory(number, [.. process.Held.Keys.Select(static held => new InventoryEntry(held.Task, held.Number, HeldState.Running))], _now, this);

@@ -48,9 +48,18 @@ public sealed class EndpointStatusFrameTests
         { "0 of 4 busy, 1 managers, prefetch 9", "", "workers", static now => now with { Prefetch = 9 } },
         { "2 running, 0 requested", "blocks 2", "blocks", static now => now with { BlocksRunning = 2 } },
         { "1 running, 5 requested", "requested 5", "blocks", static now => now with { BlocksRequested = 5 } },
+        { "1 running, 0 requested, 1 of those that run draining", "draining 1", "blocks", static now => now with { BlocksDraining = 1 } },
+        { "1 running, 0 requested; 3 ordered by hand", "", "blocks", static now => now with { Scale = "3" } },
         { "m1 4 100 0.0", "", "m1", static now => now with { PerManager = [new ManagerCounts("m1", 7, 4, new ManagerHops { ResultsFromWorkers = 100 })] } },
         { "m1 0 120 10.0", "", "m1", static now => now with { PerManager = [new ManagerCounts("m1", 7, 0, new ManagerHops { ResultsFromWorkers = 120 })] } },
     };
+
+    [Fact]
+    public void Tasks_that_wait_for_time_have_a_line_as_soon_as_there_are_some()
+    {
+        Screen(s_before).ShouldNotContain(static line => line.StartsWith("walltime"));
+        Screen(s_before with { WaitingForTime = 1_234 }).ShouldContain("walltime 1,234 tasks are longer than what is left of the blocks that run");
+    }
 
     [Fact]
     public void Worlds_have_a_line_as_soon_as_there_are_some()
@@ -113,7 +122,7 @@ public sealed class EndpointStatusFrameTests
 
     [Fact]
     public void The_first_look_has_no_rates() =>
-        new StatusFrame(s_report, s_before, null, TimeSpan.Zero, s_now).Line().ShouldBe("2026-01-02T03:04:05.000Z online queued 0 at_managers 0 done 100 done_per_s 0.0 failed 0 attempts_lost 0 held 0 spool_bytes 0 busy 0 workers 4 managers 1 blocks 1 requested 0");
+        new StatusFrame(s_report, s_before, null, TimeSpan.Zero, s_now).Line().ShouldBe("2026-01-02T03:04:05.000Z online queued 0 at_managers 0 done 100 done_per_s 0.0 failed 0 attempts_lost 0 held 0 spool_bytes 0 busy 0 workers 4 managers 1 blocks 1 requested 0 draining 0 waiting_for_time 0");
 
     private static StatusFrame Frame(EndpointSnapshot now) => new(s_report, now, s_before, TimeSpan.FromSeconds(2), s_now);
 

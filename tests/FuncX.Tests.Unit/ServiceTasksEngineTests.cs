@@ -191,6 +191,45 @@ public sealed class ServiceTasksEngineTests
         EngineHarness.Outcomes(await harness.ReadAsync()).ShouldBe(new Dictionary<TaskId, Outcome> { [task] = Outcome.Lost });
     }
 
+    [Fact]
+    public async Task An_execution_that_its_nodes_end_cut_off_is_none_of_the_losses_a_task_may_have_and_yet_not_for_ever()
+    {
+        using var harness = new EngineHarness();
+        var batch = await harness.SubmitAsync(1, attempts: 2);
+        var task = new TaskId(batch.Key.Id, 0);
+        var link = await harness.ConnectAsync();
+        using var receiver = harness.Receiver(link);
+        (await harness.TakeAsync(link)).Tasks.ShouldBe([(task, (ushort)1)]);
+        await receiver.ReceiveAsync(EngineHarness.Message(1, (task, 1, TaskOutcome.AttemptLost, [])), inline: true);
+        for (ushort attempt = 2; attempt < 20; attempt++)
+        {
+            var sent = await harness.TakeAsync(link);
+            sent.Tasks.ShouldBe([(task, attempt)]);
+            sent.Alone.ShouldBeEmpty("one loss is known, and none of what was cut off");
+            await receiver.ReceiveAsync(EngineHarness.CutOff(attempt, task, attempt), inline: true);
+        }
+
+        // Ten times as often as it has attempts.
+        (await harness.TakeAsync(link)).Tasks.ShouldBe([(task, (ushort)20)]);
+        await receiver.ReceiveAsync(EngineHarness.CutOff(20, task, 20), inline: true);
+        (await harness.TakeAsync(link)).Tasks.ShouldBeEmpty();
+        EngineHarness.Outcomes(await harness.ReadAsync()).ShouldBe(new Dictionary<TaskId, Outcome> { [task] = Outcome.Lost });
+    }
+
+    [Fact]
+    public async Task A_task_that_may_run_once_ends_when_it_is_cut_off()
+    {
+        using var harness = new EngineHarness();
+        var batch = await harness.SubmitAsync(1, attempts: 1);
+        var task = new TaskId(batch.Key.Id, 0);
+        var link = await harness.ConnectAsync();
+        using var receiver = harness.Receiver(link);
+        (await harness.TakeAsync(link)).Tasks.ShouldBe([(task, (ushort)1)]);
+        await receiver.ReceiveAsync(EngineHarness.CutOff(1, task, 1), inline: true);
+        (await harness.TakeAsync(link)).Tasks.ShouldBeEmpty();
+        EngineHarness.Outcomes(await harness.ReadAsync()).ShouldBe(new Dictionary<TaskId, Outcome> { [task] = Outcome.Lost });
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

@@ -141,6 +141,16 @@ internal sealed class EngineHarness : IDisposable
         return new EndpointResults { Sequence = sequence, Frames = ByteString.CopyFrom(frames.WrittenSpan) };
     }
 
+    /// <summary>A lost execution that its node's end cut off.</summary>
+    public static EndpointResults CutOff(ulong sequence, TaskId task, ushort attempt)
+    {
+        var message = Message(sequence, (task, attempt, TaskOutcome.AttemptLost, "{\"type\":\"CutOff\",\"message\":\"was cut off\"}"u8.ToArray()));
+        var frame = message.Frames.ToByteArray();
+        frame[FrameHeader.FlagsOffset] = (byte)FrameFlags.CutOff;
+        message.Frames = ByteString.CopyFrom(frame);
+        return message;
+    }
+
     /// <summary>The same as messages of one frame each: large bodies do not fit into one message.</summary>
     public static IEnumerable<EndpointResults> Messages(params (TaskId Task, ushort Attempt, TaskOutcome Outcome, byte[] Value)[] results)
     {

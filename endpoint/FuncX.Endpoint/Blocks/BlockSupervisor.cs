@@ -38,7 +38,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
     private IReadOnlyList<string> _ended = [];
     private IReadOnlyList<KnownBlock> _surviving = [];
     private Action<string> _onRunning = _ => { };
-    private Action<string, string> _onEnded = (_, _) => { };
+    private Action<string, BlockEnding> _onEnded = (_, _) => { };
     // Named by the endpoint's identity, so that endpoints of one name, each with a state directory of its own, do not take each other's jobs.
     private readonly string _owner = OwnerOf(identity);
     private readonly BlockRequests _requests = new(configuration, OwnerOf(identity), manager.Path);
@@ -52,8 +52,8 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
 
     /// <summary>Names who is told. Before the host starts; exactly once.</summary>
     /// <param name="onRunning">Block id: its provider has given it nodes.</param>
-    /// <param name="onEnded">Block id and why: it is over, or could not be had. Told once for each block that was requested or survived.</param>
-    public void Register(Action<string> onRunning, Action<string, string> onEnded)
+    /// <param name="onEnded">Block id and how: it is over, or could not be had. Told once for each block that was requested or survived.</param>
+    public void Register(Action<string> onRunning, Action<string, BlockEnding> onEnded)
     {
         _onRunning = onRunning;
         _onEnded = onEnded;
@@ -66,7 +66,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         if (blockId.Length is 0 or > 32 || !blockId.All(letter => char.IsAsciiDigit(letter) || char.IsAsciiLetterLower(letter) || letter == '-'))
             throw new ArgumentException($"'{blockId}' cannot name a block; expected 1 to 32 of a-z 0-9 -", nameof(blockId));
         if (!_orders.Writer.TryWrite(new BlockOrder(BlockOrderKind.Request, blockId)))
-            _onEnded(blockId, $"{MaxOrders} orders for blocks are waiting already, or the endpoint is stopping");
+            _onEnded(blockId, new BlockEnding($"{MaxOrders} orders for blocks are waiting already, or the endpoint is stopping"));
     }
 
     /// <summary>Ends a block; an unknown or ended one is ignored. The end is reported as any other.</summary>
@@ -100,6 +100,9 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
 
     /// <summary>Blocks that an earlier process of this endpoint had requested and that were still there when this one started. Known before the host starts.</summary>
     public IReadOnlyList<KnownBlock> Surviving() => _surviving;
+
+    /// <summary>The job of a block, as its scheduler calls it; empty when there is none, or none any more.</summary>
+    public string JobOf(string blockId) => _blocks.TryGetValue(blockId, out var block) ? block.JobId ?? "" : "";
 
     /// <summary>Every block that has not ended, oldest first, for status.</summary>
     public IReadOnlyList<KnownBlock> Current()
@@ -314,7 +317,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
 
         if (_endingAll)
         {
-            _onEnded(order.BlockId, "the endpoint is stopping");
+            _onEnded(order.BlockId, new BlockEnding("the endpoint is stopping"));
             return;
         }
 
@@ -511,7 +514,7 @@ public sealed partial class BlockSupervisor(EndpointConfiguration configuration,
         Log.BlockEnded(logger, block.Request.BlockId, state, reason);
         if (provider.IsOnce && state == BlockState.Completed)
             _over.TrySetResult();
-        _onEnded(block.Request.BlockId, reason.Length > 0 ? $"{SnakeCase.Of(state)}: {reason}" : SnakeCase.Of(state));
+        _onEnded(block.Request.BlockId, new BlockEnding(reason.Length > 0 ? $"{SnakeCase.Of(state)}: {reason}" : SnakeCase.Of(state), state == BlockState.TimedOut));
     }
 
     private static string OwnerOf(EndpointIdentity identity) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(identity.Key)))[..10];

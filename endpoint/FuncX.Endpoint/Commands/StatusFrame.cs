@@ -22,7 +22,9 @@ internal sealed class StatusFrame(EndpointStatusReport status, EndpointSnapshot 
         yield return Of($"workers    {now.WorkersBusy:N0} of {now.Workers:N0} busy, {now.Managers:N0} managers, prefetch {now.Prefetch}");
         if (now.Note.Length > 0)
             yield return Of($"note       {now.Note}");
-        yield return Of($"blocks     {now.BlocksRunning:N0} running, {now.BlocksRequested:N0} requested");
+        yield return Of($"blocks     {now.BlocksRunning:N0} running, {now.BlocksRequested:N0} requested{(now.BlocksDraining > 0 ? $", {now.BlocksDraining:N0} of those that run draining" : "")}{(now.Scale != "auto" ? $"; {now.Scale} ordered by hand" : "")}");
+        if (now.WaitingForTime > 0)
+            yield return Of($"walltime   {now.WaitingForTime:N0} tasks are longer than what is left of the blocks that run");
         if (now.WorldsRunning + now.WorldsWaiting > 0 || now.NodesGivenUp.Length > 0)
             yield return Of($"worlds     {now.WorldsRunning:N0} running, {now.WorldsWaiting:N0} waiting{(now.NodesGivenUp.Length > 0 ? $"; nodes given up: {now.NodesGivenUp}" : "")}");
         foreach (var block in status.Blocks)
@@ -36,7 +38,7 @@ internal sealed class StatusFrame(EndpointStatusReport status, EndpointSnapshot 
 
     /// <summary>The same on one line, for a file.</summary>
     public string Line() => Of(
-        $"{time.UtcDateTime:yyyy-MM-ddTHH:mm:ss.fffZ} {(now.Online ? "online" : "offline")} queued {now.Queued} at_managers {now.Running} done {now.Completed} done_per_s {DonePerSecond:F1} failed {now.Hops.ResultsFailed} attempts_lost {now.Hops.AttemptsLost} held {now.ResultsHeld} spool_bytes {now.SpoolBytes} busy {now.WorkersBusy} workers {now.Workers} managers {now.Managers} blocks {now.BlocksRunning} requested {now.BlocksRequested} {now.Note}").TrimEnd();
+        $"{time.UtcDateTime:yyyy-MM-ddTHH:mm:ss.fffZ} {(now.Online ? "online" : "offline")} queued {now.Queued} at_managers {now.Running} done {now.Completed} done_per_s {DonePerSecond:F1} failed {now.Hops.ResultsFailed} attempts_lost {now.Hops.AttemptsLost} held {now.ResultsHeld} spool_bytes {now.SpoolBytes} busy {now.WorkersBusy} workers {now.Workers} managers {now.Managers} blocks {now.BlocksRunning} requested {now.BlocksRequested} draining {now.BlocksDraining} waiting_for_time {now.WaitingForTime} {now.Note}").TrimEnd();
 
     private static string Of(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text.Json;
@@ -55,6 +56,16 @@ public sealed class ControlClient : IDisposable
     public Task<bool> StopAsync(bool force, CancellationToken cancellation, bool keep = false) =>
         PostAsync((force, keep) switch { (true, true) => "/stop?force=true&keep=true", (true, _) => "/stop?force=true", (_, true) => "/stop?keep=true", _ => "/stop" }, cancellation);
 
+    /// <summary>Asks it to stop once what runs has ended; false when none runs.</summary>
+    /// <exception cref="ControlException">One runs and gives no answer.</exception>
+    public Task<bool> DrainAsync(CancellationToken cancellation) => PostAsync("/drain", cancellation);
+
+    /// <summary>Orders a number of blocks; false when none runs.</summary>
+    /// <param name="blocks">A number, or <c>auto</c>.</param>
+    /// <param name="cancellation">Gives up waiting for the answer.</param>
+    /// <exception cref="ControlException">One runs and gives no answer, or refuses the number.</exception>
+    public Task<bool> ScaleAsync(string blocks, CancellationToken cancellation) => PostAsync($"/scale?blocks={Uri.EscapeDataString(blocks)}", cancellation);
+
     /// <summary>Tells it that this process takes its place: it stops and leaves the blocks running. False when none runs.</summary>
     /// <exception cref="ControlException">One runs and gives no answer.</exception>
     public Task<bool> SupersedeAsync(CancellationToken cancellation) => PostAsync("/supersede", cancellation);
@@ -105,6 +116,12 @@ public sealed class ControlClient : IDisposable
             var answer = await _http.SendAsync(request, ended.Token);
             if (answer.IsSuccessStatusCode)
                 return answer;
+            if (answer.StatusCode == HttpStatusCode.BadRequest)
+            {
+                using (answer)
+                    throw new ControlException(await answer.Content.ReadAsStringAsync(cancellation));
+            }
+
             using (answer)
                 throw new ControlException($"the endpoint's process {owner.Pid} answers {method} {path} with {(int)answer.StatusCode}; its log says why");
         }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using FuncX.Configuration;
 using FuncX.Endpoint.Blocks;
@@ -9,7 +10,7 @@ using FuncX.Wire;
 
 namespace FuncX.Endpoint.Control;
 
-/// <summary>The control socket's requests: <c>GET /status</c>, <c>POST /stop</c>, and <c>POST /supersede</c> by a newer process on this machine.</summary>
+/// <summary>The control socket's requests: <c>GET /status</c>, <c>POST /stop</c>, <c>/drain</c>, <c>/scale</c>, and <c>POST /supersede</c> by a newer process on this machine.</summary>
 public static partial class ControlRoutes
 {
     public static void MapControl(this WebApplication app, EndpointAddresses addresses)
@@ -20,6 +21,7 @@ public static partial class ControlRoutes
         var supervisor = services.GetRequiredService<BlockSupervisor>();
         var exit = services.GetRequiredService<EndpointExit>();
         var logger = services.GetRequiredService<ILogger<EndpointHost>>();
+        var dispatch = services.GetRequiredService<DispatchLifetime>();
         var loop = services.GetRequiredService<EndpointLoop>();
         var started = services.GetRequiredService<TimeProvider>().GetUtcNow();
         app.MapGet("/status", (RequestDelegate)(async context =>
@@ -30,7 +32,7 @@ public static partial class ControlRoutes
                 Name = configuration.Name,
                 EndpointId = identity.EndpointId,
                 Service = configuration.Service,
-                State = app.Lifetime.ApplicationStopping.IsCancellationRequested ? "stopping" : "running",
+                State = app.Lifetime.ApplicationStopping.IsCancellationRequested ? "stopping" : exit.IsDraining ? "draining" : "running",
                 Pid = Environment.ProcessId,
                 Host = Environment.MachineName,
                 Version = ProtocolVersion.Product,
@@ -49,6 +51,31 @@ public static partial class ControlRoutes
                 exit.Keep();
             return EndAfterAnswer(context, app.Lifetime);
         }));
+        app.MapPost("/drain", (RequestDelegate)(context =>
+        {
+            context.Response.StatusCode = StatusCodes.Status202Accepted;
+            if (exit.IsDraining)
+                return Task.CompletedTask;
+            exit.Drain();
+            Drains(logger, configuration.Name);
+            _ = DrainAsync(dispatch, app.Lifetime);
+            return Task.CompletedTask;
+        }));
+        app.MapPost("/scale", (RequestDelegate)(async context =>
+        {
+            var text = context.Request.Query["blocks"].ToString();
+            int? blocks = text == "auto" ? null : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : -1;
+            if (blocks is < 0 || blocks > configuration.Blocks.Max)
+            {
+                context.Response.StatusCode = StatusCodes.Status400BadRequest;
+                await context.Response.WriteAsync($"blocks is '{text}'; it must be auto, or 0 to {configuration.Blocks.Max} (blocks.max of the file that the endpoint was started with)");
+                return;
+            }
+
+            await dispatch.ScaleAsync(blocks);
+            Scaled(logger, configuration.Name, text);
+            context.Response.StatusCode = StatusCodes.Status202Accepted;
+        }));
         app.MapPost("/supersede", (RequestDelegate)(context =>
         {
             exit.Supersede("superseded: a newer process of this endpoint has started on this machine. Its blocks stay with it.");
@@ -59,6 +86,12 @@ public static partial class ControlRoutes
 
     private static BlockReport Report(KnownBlock block, string agent, BlockStaging? staging) => new(block.BlockId, SnakeCase.Of(block.State), block.Nodes, block.RequestedAt,
         string.Join("; ", ((string[])[block.Reason, agent]).Where(static text => text.Length > 0)), block.JobId, staging);
+
+    private static async Task DrainAsync(DispatchLifetime dispatch, IHostApplicationLifetime lifetime)
+    {
+        await dispatch.DrainAsync(lifetime.ApplicationStopping);
+        lifetime.StopApplication();
+    }
 
     // After the answer is out: the stop closes this connection too.
     private static Task EndAfterAnswer(HttpContext context, IHostApplicationLifetime lifetime)
@@ -71,6 +104,12 @@ public static partial class ControlRoutes
         });
         return Task.CompletedTask;
     }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "endpoint '{Name}' drains: it takes no more tasks, and stops once those that run have ended")]
+    private static partial void Drains(ILogger logger, string name);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "endpoint '{Name}' has been told how many blocks to have: {Blocks}")]
+    private static partial void Scaled(ILogger logger, string name, string blocks);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Message}")]
     private static partial void Superseded(ILogger logger, string message);

@@ -18,19 +18,21 @@ public sealed partial class DispatchLifetime : IHostedLifecycleService
     private readonly Dispatcher _dispatcher;
     private readonly BlockSupervisor _blocks;
     private readonly SpoolWriter _spool;
+    private readonly ExecutionLog _executions;
     private readonly EndpointExit _exit;
     private readonly EndpointConfiguration _configuration;
     private readonly TimeProvider _time;
     private readonly ILogger<DispatchLifetime> _logger;
     private bool _finished;
 
-    internal DispatchLifetime(EndpointLoop loop, Dispatcher dispatcher, BlockSupervisor blocks, SpoolWriter spool, EndpointExit exit, EndpointConfiguration configuration, TimeProvider time,
-        ILogger<DispatchLifetime> logger)
+    internal DispatchLifetime(EndpointLoop loop, Dispatcher dispatcher, BlockSupervisor blocks, SpoolWriter spool, ExecutionLog executions, EndpointExit exit, EndpointConfiguration configuration,
+        TimeProvider time, ILogger<DispatchLifetime> logger)
     {
         _loop = loop;
         _dispatcher = dispatcher;
         _blocks = blocks;
         _spool = spool;
+        _executions = executions;
         _exit = exit;
         _configuration = configuration;
         _time = time;
@@ -41,7 +43,7 @@ public sealed partial class DispatchLifetime : IHostedLifecycleService
     {
         _blocks.Register(
             block => _loop.Post(new ActionEvent(d => d.Core.OnBlockRunning(block))),
-            (block, reason) => _loop.Post(new ActionEvent(d => d.OnBlockEnded(block, reason))));
+            (block, ending) => _loop.Post(new ActionEvent(d => d.OnBlockEnded(block, ending))));
         var survivors = _blocks.Surviving();
         await _loop.Run(d =>
         {
@@ -56,6 +58,8 @@ public sealed partial class DispatchLifetime : IHostedLifecycleService
                     _blocks.OnManagerGone(block);
             };
             d.OnManagersLate = _blocks.OnManagersLate;
+            d.JobOf = _blocks.JobOf;
+            d.OnExecutions = _executions.Add;
             d.Link.Post = _loop.Post;
             d.Link.Spool = _spool.Write;
             d.Link.SpoolBytes = () => _spool.Bytes;
@@ -95,9 +99,32 @@ public sealed partial class DispatchLifetime : IHostedLifecycleService
             await UntilAsync(() => _dispatcher.Core.Running == 0 && _dispatcher.Ledger.IsEmpty, cancellationToken);
         }
 
-        await _loop.Run(d => d.Link.SpoolHeld());
+        await _loop.Run(d =>
+        {
+            d.Executions.Flush();
+            d.Link.SpoolHeld();
+        });
         await UntilAsync(() => _dispatcher.Ledger.IsEmpty, cancellationToken);
     }
+
+    /// <summary>Takes no more tasks, gives back what waits, and returns once nothing runs.</summary>
+    public async Task DrainAsync(CancellationToken cancellationToken)
+    {
+        await _loop.Run(d =>
+        {
+            d.Link.OnStop();
+            d.Core.OnDrain(d);
+        });
+        for (var running = int.MaxValue; running > 0 && !cancellationToken.IsCancellationRequested;)
+        {
+            await _loop.Run(d => running = d.Core.Running);
+            if (running > 0)
+                await Task.Delay(_look, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>So many blocks from now on whatever the demand; null: they follow it.</summary>
+    public ValueTask ScaleAsync(int? blocks) => _loop.Run(d => d.Core.OnScale(blocks));
 
     /// <summary>
     /// Has results that the service has not taken spooled, and returns once there are none. While some fit nowhere it goes on trying: they are with the managers or

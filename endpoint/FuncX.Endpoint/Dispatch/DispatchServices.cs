@@ -12,6 +12,9 @@ namespace FuncX.Endpoint.Dispatch;
 /// <summary>The endpoint's data path: the loop, the link to the service, the managers' connections and the spool.</summary>
 public static class DispatchServices
 {
+    // A job's first moments, until managers are there, and its last ones, when they answer for what they ended.
+    private static readonly TimeSpan s_notForTasks = TimeSpan.FromSeconds(15);
+
     /// <summary>
     /// Adds it. Needs <see cref="EndpointConfiguration"/>, <see cref="EndpointIdentity"/> and <see cref="BlockSupervisor"/>; the host binds
     /// <see cref="ManagerConnectionHandler"/> to a listener with TLS.
@@ -34,11 +37,14 @@ public static class DispatchServices
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<SpoolWriter>();
         services.AddHostedService(provider => provider.GetRequiredService<SpoolWriter>());
+        services.AddSingleton<ExecutionLog>();
+        services.AddHostedService(provider => provider.GetRequiredService<ExecutionLog>());
         services.AddSingleton(provider => new DispatchLifetime(
             provider.GetRequiredService<EndpointLoop>(),
             provider.GetRequiredService<Dispatcher>(),
             provider.GetRequiredService<BlockSupervisor>(),
             provider.GetRequiredService<SpoolWriter>(),
+            provider.GetRequiredService<ExecutionLog>(),
             provider.GetRequiredService<EndpointExit>(),
             provider.GetRequiredService<EndpointConfiguration>(),
             provider.GetRequiredService<TimeProvider>(),
@@ -47,6 +53,11 @@ public static class DispatchServices
         services.AddHostedService<LinkClient>();
         return services;
     }
+
+    // A job of an allocation has begun already: what is left of it only its managers know, and a later start may have a longer one.
+    private static long LongestTask(ProviderConfiguration provider) => provider is { Type: ProviderKind.Slurm or ProviderKind.Pbs or ProviderKind.Cobalt, Walltime: { } walltime }
+        ? (long)(walltime - s_notForTasks).TotalMicroseconds
+        : long.MaxValue;
 
     /// <summary>The core's settings for a configuration.</summary>
     public static CoreSettings SettingsOf(EndpointConfiguration configuration) => new()
@@ -59,6 +70,7 @@ public static class DispatchServices
         BlocksMax = configuration.Blocks.Max,
         Parallelism = configuration.Blocks.Parallelism,
         BlockIdle = (long)configuration.Blocks.Idle.TotalMicroseconds,
+        LongestTask = LongestTask(configuration.Provider),
         HeartbeatTimeout = ManagerConnectionHandler.HeartbeatMilliseconds * 5_000L,
         BlockPrefix = BlockSupervisor.NewBlockId() + "-",
     };

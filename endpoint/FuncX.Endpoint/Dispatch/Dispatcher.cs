@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Text.Json;
 using FuncX.Configuration;
+using FuncX.Endpoint.Blocks;
 using FuncX.Endpoint.Core;
 using FuncX.Endpoint.Managers;
 using FuncX.Endpoint.ServiceLink;
@@ -14,6 +16,7 @@ namespace FuncX.Endpoint.Dispatch;
 /// </summary>
 public sealed class Dispatcher : IEndpointEffects
 {
+    private readonly EndpointConfiguration _configuration;
     private readonly TimeProvider _time;
     private readonly BufferPool _pool;
     private readonly HopCounter _hops;
@@ -27,10 +30,13 @@ public sealed class Dispatcher : IEndpointEffects
         var code = Path.Combine(configuration.StateDirectory, "code");
         CodeTable.Clear(code);
         _code = new CodeTable(code);
+        _configuration = configuration;
         _time = time;
         _pool = pool;
         _hops = hops;
+        TaskWalltime = (uint)Math.Min(uint.MaxValue, configuration.Limits.TaskWalltime?.TotalMilliseconds ?? 0);
         Core = new EndpointCore(settings);
+        Executions = new ExecutionCounts(block => JobOf(block), TellExecutions);
         Ledger = new ResultLedger(hops, room, (peer, mark) => Managers!.OnDurable(peer, mark));
         Managers = new ManagerRoster(this, Ledger, hops);
         Link = new LinkDesk(this, _code, Ledger, hops, room);
@@ -49,6 +55,12 @@ public sealed class Dispatcher : IEndpointEffects
 
     internal Action<string, string> OnEndBlock { get; set; } = (_, _) => { };
 
+    /// <summary>The job of a block, as its scheduler calls it.</summary>
+    internal Func<string, string> JobOf { get; set; } = _ => "";
+
+    /// <summary>What is to be remembered of who ran what: a count, and whether it is the block's last word.</summary>
+    internal Action<ExecutionEntry> OnExecutions { get; set; } = _ => { };
+
     /// <summary>Told of the block whose managers have become more, fewer, or are late.</summary>
     internal Action<string> OnManagerJoined { get; set; } = _ => { };
 
@@ -57,6 +69,11 @@ public sealed class Dispatcher : IEndpointEffects
     internal Action<string> OnManagersLate { get; set; } = _ => { };
 
     internal EndpointCore Core { get; }
+
+    internal ExecutionCounts Executions { get; }
+
+    /// <summary>Most milliseconds of one task at this endpoint, 0: no limit.</summary>
+    internal uint TaskWalltime { get; }
 
     internal ResultLedger Ledger { get; }
 
@@ -94,6 +111,7 @@ public sealed class Dispatcher : IEndpointEffects
         _clock.NextSecond = Now + 1_000_000;
         Managers.Heartbeat();
         Link.OnSecond();
+        Executions.OnSecond(Now);
         Volatile.Write(ref _snapshot, Describe());
         Link.Report(_snapshot);
     }
@@ -110,10 +128,11 @@ public sealed class Dispatcher : IEndpointEffects
 
     internal void OnManagerReady(string block) => Survivors.OnManager(block);
 
-    internal void OnBlockEnded(string block, string reason)
+    internal void OnBlockEnded(string block, BlockEnding ending)
     {
         Survivors.OnEnded(block);
-        Core.OnBlockEnded(block, reason, Now, this);
+        Executions.OnBlockEnded(block);
+        Core.OnBlockEnded(block, ending.Reason, Now, this, ending.TimeOver);
     }
 
     internal void KeepPayload(int ticket, in FrameSlice first, FrameSlice[]? rest)
@@ -132,6 +151,9 @@ public sealed class Dispatcher : IEndpointEffects
             Tell(peer, connection, _code.Owner(owner));
         if (peer.FunctionsSent.Add(function))
             TellFunction(peer, connection, function);
+        if (peer.Runs is not { } runs || runs.Function != function || runs.Owner != owner)
+            peer.Runs = runs = Executions.Of(peer.Hello.Block, function, owner);
+        runs.Tasks++;
         ref var payload = ref _payloads[ticket];
         Address(payload.First, peer.Destination);
         if (payload.Rest is null)
@@ -181,6 +203,7 @@ public sealed class Dispatcher : IEndpointEffects
         var header = new FrameHeader
         {
             Kind = FrameKind.Result,
+            Flags = task.CutOff ? FrameFlags.CutOff : FrameFlags.None,
             Task = task.Task,
             Attempt = task.Attempt,
             Epoch = task.Epoch,
@@ -239,6 +262,12 @@ public sealed class Dispatcher : IEndpointEffects
 
     void IEndpointEffects.EndBlock(string block, string reason) => OnEndBlock(block, reason);
 
+    private void TellExecutions(ExecutionCount count, bool last)
+    {
+        var (id, name) = _code.NameOfFunction(count.Function);
+        OnExecutions(new ExecutionEntry(_time.GetUtcNow(), count.Block, count.Job, _code.NameOfOwner(count.Owner), id, name, count.Tasks, last));
+    }
+
     private void TellFunction(ManagerPeer peer, ManagerConnection connection, int function)
     {
         if (peer.Destination > 0 && !connection.Functions.Tell(connection.Outbox, function, _code.Function, peer.Destination))
@@ -280,8 +309,11 @@ public sealed class Dispatcher : IEndpointEffects
         return task.Outcome switch
         {
             TaskOutcome.Cancelled => new FailureBody("Cancelled", "The task was cancelled before it started."),
+            TaskOutcome.Rejected when task.Walltime > 0 => new FailureBody("WalltimeTooLong",
+                $"The task's walltime of {TimeSpan.FromMilliseconds(task.Walltime)} is longer than any block of this endpoint lasts: its jobs have a walltime of {_configuration.Provider.Walltime}, the first and last seconds of which are not for tasks."),
             TaskOutcome.Rejected => new FailureBody("RequirementNotMet", $"The function requires {Core.Requirements.TextOf(task.Requirement)}, and no manager of this endpoint has it: {Managers.DescribeRuntimes()}."),
             TaskOutcome.Expired => new FailureBody("Expired", "The task's deadline passed before a worker was free for it."),
+            TaskOutcome.AttemptLost when task.CutOff => new FailureBody("CutOff", $"Attempt {task.Attempt} was cut off: the time of the block of {manager} was over, and the task had not ended by then."),
             _ => new FailureBody("ManagerLost", $"Attempt {task.Attempt} was lost with {manager}: its connection broke and it did not come back."),
         };
     }
@@ -323,6 +355,9 @@ public sealed class Dispatcher : IEndpointEffects
             Epoch = Link.Epoch,
             BlocksRequested = Core.BlocksRequested,
             BlocksRunning = Core.BlocksRunning,
+            BlocksDraining = Core.BlocksDraining,
+            Scale = Core.BlocksFixed?.ToString(CultureInfo.InvariantCulture) ?? "auto",
+            WaitingForTime = Core.WaitingForTime,
             Managers = Core.ManagersReady,
             Workers = Core.Workers,
             WorkersBusy = Core.WorkersBusy,

@@ -8,11 +8,16 @@ public sealed class EndpointExit
     /// <summary>True: another process of this endpoint is at work with the same blocks, or will be, or its user wants so: they must be left running.</summary>
     public bool LeaveBlocks { get; private set; }
 
+    /// <summary>True: it ends by itself once what runs has ended.</summary>
+    public bool IsDraining { get; private set; }
+
     /// <summary>True: it is to end also when results can be made durable nowhere.</summary>
     public bool IsForced { get; private set; }
 
     /// <summary>What to tell the user; empty when nothing happened.</summary>
     public string Message { get; private set; } = "";
+
+    public void Drain() => IsDraining = true;
 
     public void Force() => IsForced = true;
 

@@ -15,6 +15,15 @@ public sealed record EndpointSnapshot
 
     public int BlocksRunning { get; init; }
 
+    /// <summary>Of those, the ones near their end or one too many, which take no more tasks.</summary>
+    public int BlocksDraining { get; init; }
+
+    /// <summary>How many blocks were ordered with <c>scale</c>; <c>auto</c>: they follow the demand.</summary>
+    public string Scale { get; init; } = "auto";
+
+    /// <summary>Tasks whose walltime is longer than what is left of the blocks that run.</summary>
+    public int WaitingForTime { get; init; }
+
     public int Managers { get; init; }
 
     /// <summary>MPI worlds that run, and those that ended and are launched again after a pause.</summary>

@@ -34,6 +34,10 @@ internal sealed record ManagerHello
     [JsonPropertyName("pid")]
     public int Pid { get; init; }
 
+    /// <summary>For how long it can run tasks from now on, 0: it does not know.</summary>
+    [JsonPropertyName("ends_in_ms")]
+    public long EndsInMs { get; init; }
+
     /// <summary>Reads a hello's body.</summary>
     /// <exception cref="FrameException">It is not the JSON it should be.</exception>
     public static ManagerHello Read(ReadOnlySpan<byte> body)

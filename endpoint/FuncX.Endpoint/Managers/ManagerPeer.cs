@@ -1,3 +1,4 @@
+using FuncX.Endpoint.Dispatch;
 using FuncX.Wire;
 
 namespace FuncX.Endpoint.Managers;
@@ -35,6 +36,9 @@ internal sealed class ManagerPeer(int number, ManagerHello hello)
 
     /// <summary>What it last said about itself.</summary>
     public ManagerReport Report { get; set; } = new();
+
+    /// <summary>Of the function that it was sent last.</summary>
+    public ExecutionCount? Runs { get; set; }
 
     /// <summary>Whether it is on the turn's list of those to flush.</summary>
     public bool Dirty { get; set; }

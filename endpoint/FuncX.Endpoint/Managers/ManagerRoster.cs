@@ -16,6 +16,9 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
     /// <summary>The most that one result may have: value, both outputs, prefix.</summary>
     public const long LargestResult = WorkersWelcome.LargestResult + ResultPrefix.LargestOutputs + ResultPrefix.Size;
 
+    // A year: whoever says more knows no end.
+    private const long MostMilliseconds = 31_536_000_000;
+
     // The service's bound for what a first frame may announce.
     private const long MostAnnounced = 1L << 40;
 
@@ -131,7 +134,7 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         // Under another's name it would get that one's place, and with it the tasks.
         if (dispatcher.Core.BlockOf(hello.Manager) is { } block && block != hello.Block)
             return $"manager '{hello.Manager}' is of block '{block}', and the secret is that of block '{hello.Block}'; it is worth nothing outside its block";
-        var number = dispatcher.Core.OnManagerConnected(hello.Manager, hello.Block, dispatcher.Now);
+        var number = dispatcher.Core.OnManagerConnected(hello.Manager, hello.Block, dispatcher.Now, hello.EndsInMs is > 0 and <= MostMilliseconds ? dispatcher.Now + (hello.EndsInMs * 1000) : long.MaxValue);
         while (_peers.Count <= number)
             _peers.Add(null);
         if (_peers[number] is null)
@@ -378,7 +381,7 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
             body = body[sizeof(long)..];
         var prefix = ResultPrefix.Read(body, bodyBytes);
         // What a stop interrupts runs again after the next start, and costs the user none of the losses that a task may have.
-        if (prefix.Outcome == TaskOutcome.AttemptLost && dispatcher.Core.Stopping)
+        if (prefix.Outcome == TaskOutcome.AttemptLost && dispatcher.Core is { Stopping: true, Draining: false })
             return false;
         // A time of 0 is unknown. A clock that was set back in between is not a measurement.
         var duration = prefix.WorkerStarted > 0 && prefix.WorkerEnded >= prefix.WorkerStarted ? prefix.WorkerEnded - prefix.WorkerStarted : -1;

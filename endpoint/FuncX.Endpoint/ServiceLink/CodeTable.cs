@@ -24,6 +24,8 @@ internal sealed class CodeTable(string directory, long memoryBytes = CodeTable.M
     private readonly Dictionary<string, int> _owners = new(StringComparer.Ordinal);
     private readonly List<FunctionEntry> _functionFrames = [new(default)];
     private readonly List<FrameSlice> _ownerFrames = [default];
+    private readonly List<(string Id, string Name)> _functionNames = [("", "")];
+    private readonly List<string> _ownerNames = [""];
     private readonly Queue<int> _inMemory = new();
 
     /// <summary>Removes what an earlier process has left.</summary>
@@ -59,6 +61,12 @@ internal sealed class CodeTable(string directory, long memoryBytes = CodeTable.M
 
     public FrameSlice Owner(int number) => _ownerFrames[number];
 
+    /// <summary>What the owner is called; of one that no link has told of, empty.</summary>
+    public string NameOfOwner(int number) => number > 0 && number < _ownerNames.Count ? _ownerNames[number] : "";
+
+    /// <summary>The function's id, and what its owner calls it.</summary>
+    public (string Id, string Name) NameOfFunction(int number) => number > 0 && number < _functionNames.Count ? _functionNames[number] : ("", "");
+
     public int NumberOf(LinkFunction function)
     {
         if (_functions.TryGetValue(function.FunctionId, out var number))
@@ -73,6 +81,7 @@ internal sealed class CodeTable(string directory, long memoryBytes = CodeTable.M
             ["source"] = function.Kind == "dotnet" ? Convert.ToBase64String(function.Code.Span) : Encoding.UTF8.GetString(function.Code.Span),
         });
         _functionFrames.Add(new FunctionEntry(default));
+        _functionNames.Add((function.FunctionId, function.Name));
         _functions.Add(function.FunctionId, number);
         Keep(number, Encode(new FrameHeader { Kind = FrameKind.Function, Function = (uint)number, ContentType = ContentType.Json }, body));
         return number;
@@ -86,6 +95,7 @@ internal sealed class CodeTable(string directory, long memoryBytes = CodeTable.M
         var body = JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, string>(StringComparer.Ordinal) { ["name"] = owner.Owner });
         _ownerFrames.Add(Encode(new FrameHeader { Kind = FrameKind.Owner, Owner = (uint)number, ContentType = ContentType.Json }, body));
         _owners.Add(owner.Owner, number);
+        _ownerNames.Add(owner.Owner);
         return number;
     }
 

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using FuncX.Contracts.V1;
+using FuncX.Definitions;
 using FuncX.Endpoint.Core;
 using FuncX.Endpoint.Dispatch;
 using FuncX.Wire;
@@ -14,11 +15,11 @@ internal sealed class LinkIntake(Dispatcher dispatcher, CodeTable code, HopCount
 {
     private const long LargestTask = 1L << 30;
 
-    private readonly Dictionary<uint, (int Function, int Requirement)> _functions = [];
+    private readonly Dictionary<uint, LinkedFunction> _functions = [];
     private readonly Dictionary<uint, int> _owners = [];
     private readonly Dictionary<TaskId, PartialTask> _partial = [];
     private uint _lastFunction;
-    private (int Function, int Requirement) _lastFunctionNumber;
+    private LinkedFunction _lastFunctionNumber;
     private uint _lastOwner;
     private int _lastOwnerNumber;
 
@@ -32,11 +33,27 @@ internal sealed class LinkIntake(Dispatcher dispatcher, CodeTable code, HopCount
     {
         try
         {
-            _functions[function.Number] = (code.NumberOf(function), dispatcher.Core.Requirements.NumberOf(function.Requires));
+            _functions[function.Number] = new LinkedFunction(code.NumberOf(function), dispatcher.Core.Requirements.NumberOf(function.Requires), WalltimeOf(function));
         }
         catch (FormatException problem)
         {
             throw new FrameException($"function {function.FunctionId}: {problem.Message}");
+        }
+    }
+
+    // Of a command: milliseconds after which it ends by its own definition, 0 never.
+    private static uint WalltimeOf(LinkFunction function)
+    {
+        if (function.Kind != "command")
+            return 0;
+        try
+        {
+            return (uint)Math.Min(uint.MaxValue, Math.Ceiling(CommandDefinition.Read(function.Code.Memory).Walltime?.TotalMilliseconds ?? 0));
+        }
+        catch (DefinitionException)
+        {
+            // Its worker says so to whoever calls it.
+            return 0;
         }
     }
 
@@ -77,7 +94,7 @@ internal sealed class LinkIntake(Dispatcher dispatcher, CodeTable code, HopCount
 
     private void Accept(in FrameHeader header, in FrameSlice frame, int bytes, FrameSlice[]? rest)
     {
-        var (function, requirement) = FunctionOf(header.Function);
+        var (function, requirement, walltime) = FunctionOf(header.Function);
         var owner = OwnerOf(header.Owner);
         var ticket = dispatcher.Core.OnTask(
             new TaskArrival
@@ -92,6 +109,7 @@ internal sealed class LinkIntake(Dispatcher dispatcher, CodeTable code, HopCount
                 Owner = owner,
                 Bytes = bytes,
                 Deadline = header.DeadlineMicroseconds,
+                Walltime = Shortest(header.WalltimeMilliseconds, walltime),
                 Requirement = requirement,
             },
             dispatcher.Now);
@@ -108,6 +126,13 @@ internal sealed class LinkIntake(Dispatcher dispatcher, CodeTable code, HopCount
         hops.TasksReceived++;
     }
 
+    // What a task may take at most is known when it or its function says so; the endpoint's own limit says nothing of how long tasks are.
+    private uint Shortest(uint own, uint function)
+    {
+        var shortest = own == 0 || function == 0 ? Math.Max(own, function) : Math.Min(own, function);
+        return dispatcher.TaskWalltime > 0 ? Math.Min(shortest, dispatcher.TaskWalltime) : shortest;
+    }
+
     private static void Rewrite(in FrameSlice frame, int function, int owner, int ticket)
     {
         var header = frame.Buffer.Array.AsSpan(frame.Offset, FrameHeader.Size);
@@ -117,7 +142,7 @@ internal sealed class LinkIntake(Dispatcher dispatcher, CodeTable code, HopCount
         BinaryPrimitives.WriteInt32LittleEndian(header[FrameHeader.TicketOffset..], ticket);
     }
 
-    private (int Function, int Requirement) FunctionOf(uint number)
+    private LinkedFunction FunctionOf(uint number)
     {
         if (_lastFunctionNumber.Function != 0 && number == _lastFunction)
             return _lastFunctionNumber;

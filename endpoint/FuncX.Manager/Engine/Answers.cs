@@ -61,12 +61,20 @@ internal sealed class Answers(TaskTable table, ResultOutbox outbox)
     }
 
     /// <summary>An outcome that is not a value; <paramref name="code"/> is the worker's exit status or minus its signal.</summary>
-    public void Failure(int slot, TaskOutcome outcome, int code, string type, string message, ReadOnlySpan<byte> stdout = default, ReadOnlySpan<byte> stderr = default)
+    public void Failure(int slot, TaskOutcome outcome, int code, string type, string message, ReadOnlySpan<byte> stdout = default, ReadOnlySpan<byte> stderr = default) =>
+        Failure(slot, FrameFlags.None, outcome, code, type, message, stdout, stderr);
+
+    /// <summary>The node ends, and the task with it.</summary>
+    public void CutOff(int slot, string message, ReadOnlySpan<byte> stdout, ReadOnlySpan<byte> stderr) =>
+        Failure(slot, FrameFlags.CutOff, TaskOutcome.AttemptLost, 0, "CutOff", message, stdout, stderr);
+
+    private void Failure(int slot, FrameFlags flags, TaskOutcome outcome, int code, string type, string message, ReadOnlySpan<byte> stdout, ReadOnlySpan<byte> stderr)
     {
         ref var task = ref table[slot];
         var value = JsonSerializer.SerializeToUtf8Bytes(new FailureBody(type, message), MessageJson.Default.FailureBody);
         var header = ResultHeader(ref task);
         header.ContentType = ContentType.Json;
+        header.Flags = flags;
         var body = new byte[ResultPrefix.Size + value.Length + stdout.Length + stderr.Length];
         var at = ResultPrefix.Size;
         Put(value, body, ref at);

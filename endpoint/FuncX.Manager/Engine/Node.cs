@@ -50,6 +50,9 @@ internal sealed unsafe class Node
     private long _trimAt = long.MaxValue;
     private long _killAt = long.MaxValue;
     private long _endAt = long.MaxValue;
+
+    // Until when tasks run, by its own clock; the job's end comes soon after.
+    private readonly long _lastsUntil = long.MaxValue;
     private int? _exitCode;
 
     public Node(ManagerOptions options, Spawner spawner)
@@ -57,6 +60,8 @@ internal sealed unsafe class Node
         Name = options.Node;
         Directory = options.Directory;
         StartLimitMicroseconds = (long)options.StartLimit.TotalMicroseconds;
+        if (options.DrainAt is { } drainAt)
+            _lastsUntil = NodeTimer.Now + (long)(drainAt + options.DrainFor - DateTimeOffset.UtcNow).TotalMicroseconds;
         _spawner = spawner;
         _inbox = new LinkInbox(this);
         _status = new NodeStatus(this);
@@ -114,6 +119,15 @@ internal sealed unsafe class Node
 
     /// <summary>Tasks that come now are given back.</summary>
     public bool Draining => _draining;
+
+    /// <summary>What runs has been ended because the node was told to end: it is lost by no fault of its own.</summary>
+    public bool CutsOff { get; private set; }
+
+    /// <summary>For how long tasks can run from now on; 0: nobody knows.</summary>
+    public long EndsInMs => _lastsUntil == long.MaxValue ? 0 : Math.Max(1, (_lastsUntil - NodeTimer.Now) / 1000);
+
+    /// <summary>Whether a task that begins now ends by itself before the node does, as far as its walltime says.</summary>
+    public bool Lasts(in TaskRecord task, long now) => task.WalltimeMilliseconds == 0 || _lastsUntil - now >= WalltimeOf(task) * 1000;
 
     /// <summary>False while too many results wait for their Ack.</summary>
     public bool MayFeed => Outbox.HeldBytes < HeldLimit;
@@ -440,6 +454,7 @@ internal sealed unsafe class Node
             _killAt = long.MaxValue;
             _endAt = now + 1_500_000;
             Arm(_endAt, now);
+            CutsOff = true;
             foreach (var pool in _pools)
                 pool.End();
         }

@@ -28,6 +28,23 @@ internal sealed record BlockEnd(DateTimeOffset At, DateTimeOffset DrainAt, TimeS
         return new BlockEnd(at, at - drain, drain - s_last);
     }
 
+    /// <summary>For a manager that its job starts on each node: what the job's environment says, else the walltime that was asked for. Thousands of them do not ask the controller.</summary>
+    /// <returns>Null: no walltime was asked for, the manager lives as long as it is let.</returns>
+    public static BlockEnd? Find(TimeSpan? walltime, DateTimeOffset now)
+    {
+        if (walltime is null)
+            return null;
+        try
+        {
+            return Find(Allocation.Find(Environment.GetEnvironmentVariable, static _ => [Environment.MachineName]), null, walltime, now);
+        }
+        catch (FormatException)
+        {
+            // Which nodes the job has is of no interest here.
+            return Of(now + walltime.Value, now);
+        }
+    }
+
     /// <summary>The first that says something: the job's environment, the controller, the walltime that was asked for.</summary>
     /// <returns>Null: nobody does.</returns>
     public static BlockEnd? Find(Allocation? allocation, SlurmJobView? view, TimeSpan? walltime, DateTimeOffset now)

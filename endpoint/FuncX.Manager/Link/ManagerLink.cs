@@ -13,7 +13,7 @@ internal sealed class ManagerLink(Node node, SlabPool slabs) : ILinkUser
     public async Task ServeAsync(SslStream stream, Hello hello, Action welcomed)
     {
         await using var session = new LinkSession(node, stream, slabs);
-        var welcome = await session.GreetAsync(hello);
+        var welcome = await session.GreetAsync(hello with { EndsInMs = node.EndsInMs });
         if (welcome.Workers.Simulate)
             throw new LinkRefusedException("workers.simulate is true, which is for transport: mpi; a manager with a connection of its own has real workers only");
         welcomed();

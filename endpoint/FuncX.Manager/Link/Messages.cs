@@ -51,6 +51,10 @@ internal sealed record Hello
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int Window { get; init; }
 
+    /// <summary>For how long a manager can run tasks from now on, before it ends with its job; 0: nobody knows.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public long EndsInMs { get; init; }
+
     /// <summary>A worker uses the result ring it was handed.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool Ring { get; init; }

@@ -134,6 +134,13 @@ internal sealed class WorkerProcess
                 continue;
             }
 
+            if (!_node.Lasts(task, now))
+            {
+                queue.Remove(slot);
+                _node.Answers.Returned(slot);
+                continue;
+            }
+
             var function = task.Function!;
             var estimate = function.WritesRawOutput || (task.Flags & FrameFlags.Alone) != 0 ? NodeFunction.Unknown : function.EstimateMicroseconds;
             if (!FeedPolicy.HasRoom(_sent.Count, _sent.PendingMicroseconds, estimate, Window) || !_socket.HasRoom(task.Length, _sent.Count))
@@ -617,6 +624,8 @@ internal sealed class WorkerProcess
                 Pool.Queue.AddFirst(slot);
             else if (slot == _verdictSlot)
                 _node.Answers.Failure(slot, _verdict, _exit ?? 0, _verdictType, _verdictText, Stdout.Take(), Stderr.Take());
+            else if (_node.CutsOff)
+                _node.Answers.CutOff(slot, $"was cut off: node {_node.Name} was told to end, and the task had not ended by then", Stdout.Take(), Stderr.Take());
             else
                 _node.Answers.Failure(slot, TaskOutcome.AttemptLost, _exit ?? 0, "WorkerLost", Obituary(), Stdout.Take(), Stderr.Take());
         }

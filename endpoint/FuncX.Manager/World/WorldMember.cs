@@ -226,6 +226,7 @@ internal sealed class WorldMember : IWorldPart
             Manager = _id,
             Node = _node.Name,
             Pid = Environment.ProcessId,
+            EndsInMs = _node.EndsInMs,
         });
         if (!_leader.MaySendCounted(WorldPrefix.Size + FrameHeader.Size + hello.Length))
             return false;

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace FuncX.Providers.Batch;
 
 /// <summary>
@@ -23,7 +21,7 @@ public sealed record AgentPerBlock(TimeSpan Walltime, params IReadOnlyList<strin
         "# What functions write has the user's umask, our own files are private.",
         "export FUNCX_UMASK=\"${FUNCX_UMASK:-$(umask)}\"",
         "umask 077",
-        $"\"$manager\" --block --rendezvous \"$rendezvous\" --directory \"$block/agent\" --walltime {((long)Walltime.TotalSeconds).ToString(CultureInfo.InvariantCulture)} </dev/null >>\"$block/{Log}\" 2>&1",
+        $"\"$manager\" --block --rendezvous \"$rendezvous\" --directory \"$block/agent\" --walltime {BatchScript.Seconds(Walltime)} </dev/null >>\"$block/{Log}\" 2>&1",
         .. JobScript.End,
     ]);
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace FuncX.Providers.Batch;
@@ -25,6 +26,9 @@ public static class BatchScript
     public static string Word(string key, string value) => value.Length > 0 && value.All(static letter => letter is > ' ' and <= '~' and not ('\'' or '"' or '\\' or '`' or '#'))
         ? value
         : throw new BlockProviderException($"'{value}' ({key}) cannot stand in a batch script; expected printable ASCII without spaces, quotes, backslashes and #");
+
+    /// <summary>A walltime in seconds.</summary>
+    public static string Seconds(TimeSpan walltime) => ((long)walltime.TotalSeconds).ToString(CultureInfo.InvariantCulture);
 
     /// <summary>A walltime as <c>HH:MM:SS</c>; days become hours.</summary>
     public static string Clock(TimeSpan walltime) => $"{(long)walltime.TotalHours:00}:{walltime.Minutes:00}:{walltime.Seconds:00}";

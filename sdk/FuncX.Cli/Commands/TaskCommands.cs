@@ -167,6 +167,7 @@ internal static class TaskCommands
         TaskState.Done when IsExpired(task) => "done; its result has expired",
         TaskState.Done => $"done: {Failures.Name((TaskOutcome)(int)task.Outcome)}",
         TaskState.Queued when task.WaitingFor > 0 => $"queued; runs after {task.WaitingFor} that have not ended",
+        _ when task.WaitingReason.Length > 0 => $"{task.State.ToString().ToLowerInvariant()}; {task.WaitingReason}",
         _ => task.State.ToString().ToLowerInvariant(),
     };
 
@@ -179,6 +180,7 @@ internal static class TaskCommands
         State = task.State.ToString().ToLowerInvariant(),
         Outcome = task.State == TaskState.Done && !IsExpired(task) ? Failures.Name((TaskOutcome)(int)task.Outcome) : null,
         task.WaitingFor,
+        task.WaitingReason,
         task.Attempts,
         task.Losses,
         task.MaxAttempts,

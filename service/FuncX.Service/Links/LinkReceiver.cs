@@ -227,6 +227,7 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
             WorkerEnded = prefix.WorkerEnded,
             EndpointBack = prefix.EndpointBack,
             ServiceBack = now,
+            CutOff = (header.Flags & FrameFlags.CutOff) != 0,
             BodyBytes = body.Length,
             Body = body,
         };

@@ -35,6 +35,9 @@ public struct TaskResult
     /// <summary>The type of a failure that is too large to stay in memory; else null. Not stored.</summary>
     public string? FailureType;
 
+    /// <summary>A lost attempt that its node's end cut off. Not stored.</summary>
+    public bool CutOff;
+
     /// <summary>Next result of the same batch within a turn, -1 the last. Not stored.</summary>
     public int Next;
 

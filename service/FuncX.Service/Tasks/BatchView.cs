@@ -15,11 +15,15 @@ internal sealed record BatchView(
     /// <summary>What it still waits for before its tasks may be handed out.</summary>
     public int WaitingFor { get; init; }
 
+    /// <summary>Why its endpoint runs nothing, when it does not.</summary>
+    public string EndpointNote { get; init; } = "";
+
     public static BatchView Of(Batch batch, int from, int most) => new(
         batch.Number, batch.Key, batch.Group.Name, batch.Function, batch.Endpoint.Number, batch.Count, batch.Committed, batch.AllowedAttempts, batch.SubmitChunk, batch.SubmitOffset, batch.SubmitBytes, [.. batch.ResultChunks])
     {
         From = from,
         WaitingFor = batch.Waits?.Count ?? 0,
+        EndpointNote = batch.Endpoint.Link is { } link ? link.Status?.Note ?? "" : "the endpoint is not connected",
         Slots = batch.Finished ? null : batch.Slots.AsSpan(Math.Min(from, batch.Count), Math.Max(0, Math.Min(most, batch.Count - from))).ToArray(),
     };
 

@@ -332,6 +332,8 @@ public sealed class TaskReader(TaskEngine engine, FunctionCatalog functions, End
         if (view is null || id.Index >= (uint)view.Count)
             return null;
         var info = Describe(view, (int)id.Index, new ResultRows(), found);
+        if (info.State != TaskState.Done && info.WaitingFor == 0)
+            info.WaitingReason = view.EndpointNote;
         if (withCall && ReadSubmission(view) is { } record)
             info.Call = DescribeCall(record, (int)id.Index);
         return info;

@@ -229,12 +229,21 @@ internal sealed class Turn(TaskStore store)
     }
 
     /// <summary>The endpoint says that an execution was lost: the task goes back to the queue, or ends when as many are lost as it may have.</summary>
-    public void LoseAttempt(Batch batch, in TaskResult lost)
+    /// <param name="batch">Its batch.</param>
+    /// <param name="lost">What is said of it.</param>
+    /// <param name="cutOff">Its node's end ended it, which is none of the losses that a task may have; with one attempt allowed the task ends all the same, since it has run.</param>
+    public void LoseAttempt(Batch batch, in TaskResult lost, bool cutOff = false)
     {
         var index = lost.Index;
         ref var slot = ref batch.Slots[index];
         if (EndCancelled(batch, index))
             return;
+        if (cutOff && MayBeMissed(batch, slot))
+        {
+            Requeue(batch, index, (ushort)(slot.Attempt + 1));
+            return;
+        }
+
         slot.Losses++;
         _losses++;
         Name(ChangeKind.AttemptLost, batch);
@@ -274,11 +283,13 @@ internal sealed class Turn(TaskStore store)
         ref var slot = ref batch.Slots[index];
         if (EndCancelled(batch, index))
             return;
-        if (batch.AllowedAttempts > 1 && slot.Attempt - slot.Retries < batch.AllowedAttempts * MissesPerAttempt)
+        if (MayBeMissed(batch, slot))
             Requeue(batch, index, (ushort)(slot.Attempt + 1));
         else
             EndLost(batch, index, "the endpoint was started anew and no longer had the task");
     }
+
+    private static bool MayBeMissed(Batch batch, in TaskSlot slot) => batch.AllowedAttempts > 1 && slot.Attempt - slot.Retries < batch.AllowedAttempts * MissesPerAttempt;
 
     /// <summary>A fail point may want to know that the turn changes something of this kind.</summary>
     public void Mark(string kind)

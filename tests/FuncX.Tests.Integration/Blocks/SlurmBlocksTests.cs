@@ -1,3 +1,4 @@
+using FuncX.Contracts.V1;
 using FuncX.Tests.Integration.Harness;
 
 namespace FuncX.Tests.Integration.Blocks;
@@ -54,16 +55,75 @@ public sealed class SlurmBlocksTests : IAsyncLifetime
             await Eventually.TrueAsync(async () => (await _lab.JobsAsync()).Length == 0, "blocks end when idle, also those that could not be ended at first", TimeSpan.FromSeconds(90));
         });
 
+    /// <summary>A job of a minute takes tasks for forty seconds, and what runs then has ten more.</summary>
     [Fact]
-    public Task What_Slurm_refuses_is_said_with_the_key_to_look_at_and_nothing_is_left() => RunAsync(
+    public Task What_a_jobs_end_cuts_off_costs_no_attempt_and_what_would_not_fit_waits_for_the_next_job() => RunAsync(
+        "{type: slurm, walltime: 1m, poll_interval: 1s}", new EndpointOptions { Blocks = 2, BlockIdle = TimeSpan.FromSeconds(30), WorkersPerNode = 2 }, async (cluster, _) =>
+        {
+            const string Unlucky = """
+                import os, signal, time
+                def unlucky(path):
+                    with open(path, 'a+') as file:
+                        file.write('x')
+                    turn = os.path.getsize(path)
+                    if turn == 1:
+                        os.kill(os.getpid(), signal.SIGKILL)
+                    if turn == 2:
+                        time.sleep(600)
+                    return turn
+                def job(x):
+                    return os.environ['SLURM_JOB_ID']
+                """;
+            var unlucky = await cluster.Api.RegisterAsync(Unlucky, "unlucky");
+            var job = await cluster.Api.RegisterAsync(Unlucky, "job");
+            var path = Path.Combine(cluster.DirectoryPath, "turns");
+            await cluster.Api.SubmitAsync(ServiceApi.Request(unlucky, cluster.EndpointId, "cut-off", [$"[\"{path}\"]"], new TaskOptions { MaxAttempts = 2 }));
+            await Eventually.TrueAsync(() => File.Exists(path) && new FileInfo(path).Length == 2, "the task runs for the second time");
+            var first = (await _lab!.JobsAsync()).ShouldHaveSingleItem().Split(' ')[0];
+
+            await cluster.Api.SubmitAsync(ServiceApi.Request(job, cluster.EndpointId, "never", ["[0]"], new TaskOptions { WalltimeMs = 46_000 }));
+            var never = (await cluster.Api.WaitAsync("never", 1)).Values.Single();
+            never.Outcome.ShouldBe(Outcome.Rejected);
+            never.Text.ShouldContain("longer than any block of this endpoint lasts: its jobs have a walltime of 00:01:00");
+
+            await Task.Delay(TimeSpan.FromSeconds(14));
+            await cluster.Api.SubmitAsync(ServiceApi.Request(job, cluster.EndpointId, "short", ["[0]"], new TaskOptions { WalltimeMs = 2_000 }));
+            await cluster.Api.SubmitAsync(ServiceApi.Request(job, cluster.EndpointId, "long", ["[0]"], new TaskOptions { WalltimeMs = 40_000 }));
+            await Eventually.TrueAsync(async () => await FigureAsync(cluster, "waiting_for_time") == 1, "the task waits for the next job");
+            (await cluster.Api.WaitAsync("short", 1)).Values.Single().Text.ShouldBe($"\"{first}\"");
+            (await cluster.Api.WaitAsync("long", 1)).Values.Single().Text.ShouldNotBe($"\"{first}\"");
+            (await FigureAsync(cluster, "waiting_for_time")).ShouldBe(0);
+            await Eventually.TrueAsync(async () => await FigureAsync(cluster, "blocks_draining") == 1, "the first block takes no more tasks");
+
+            var cutOff = (await cluster.Api.WaitAsync("cut-off", 1)).Values.Single();
+            cutOff.ShouldHaveValue("3");
+            (await cluster.Api.ListAsync("cut-off")).Single().Attempts.ShouldBe(3u, "a lost worker, the end of a job, and a good end");
+        });
+
+    [Fact]
+    public Task What_Slurm_refuses_is_said_also_of_the_tasks_that_wait_until_the_cause_is_gone() => RunAsync(
         "{type: slurm, walltime: 10m, partition: debg, poll_interval: 1s}", new EndpointOptions { BlockIdle = TimeSpan.FromSeconds(2) }, async (cluster, _) =>
         {
             var nap = await cluster.Api.RegisterAsync(Python.Nap, "nap");
             await cluster.Api.SubmitAsync(ServiceApi.Request(nap, cluster.EndpointId, "work", ["[0, 1]"]));
             await cluster.NoteSaysAsync("Check provider.partition");
             (await _lab!.JobsAsync()).ShouldBeEmpty();
+            var waiting = (await cluster.Api.ListAsync("work")).Single().TaskId;
+            await Eventually.TrueAsync(async () => (await cluster.Api.Tasks.GetAsync(new GetTaskRequest { TaskId = waiting }, cluster.Api.Headers)).WaitingReason.Contains("Check provider.partition", StringComparison.Ordinal), "the task that waits says why");
+            await cluster.NoteSaysAsync("th in a row; the next is asked for from");
+
+            // The cause is gone, and nobody tells the endpoint.
+            await _lab.RunAsync("scontrol", "create", "PartitionName=debg", "Nodes=n1", "State=UP");
+            (await cluster.Api.WaitAsync("work", 1)).Values.Single().ShouldHaveValue("1");
+            (await cluster.Api.Tasks.GetAsync(new GetTaskRequest { TaskId = waiting }, cluster.Api.Headers)).WaitingReason.ShouldBeEmpty();
             await cluster.Endpoint.StopAsync();
         });
+
+    private static async Task<int> FigureAsync(LocalCluster cluster, string name)
+    {
+        using var status = await cluster.Endpoint.StatusAsync();
+        return status!.RootElement.GetProperty("dispatch").GetProperty(name).GetInt32();
+    }
 
     public async ValueTask InitializeAsync()
     {

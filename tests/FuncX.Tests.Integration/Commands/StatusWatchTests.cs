@@ -17,7 +17,7 @@ public sealed class StatusWatchTests
         await using var json = Daemon.Start([.. command, "--json"], Path.Combine(cluster.DirectoryPath, "json.out"));
         await using var terminal = Daemon.Start(
             ["/usr/bin/script", "-qfec", $"stty cols 110 rows 40; exec {string.Join(' ', command)}", "/dev/null"], Path.Combine(cluster.DirectoryPath, "terminal.out"), new Dictionary<string, string?> { ["TERM"] = "xterm" });
-        await SeeAsync(lines, $" busy 0 workers {Workers} managers 1 blocks 1 requested 0");
+        await SeeAsync(lines, $" busy 0 workers {Workers} managers 1 blocks 1 requested 0 draining 0 waiting_for_time 0");
         await SeeAsync(terminal, $"0 of {Workers} busy, 1 managers");
         await SeeAsync(terminal, "0 queued, 0 at managers, 0 done");
 

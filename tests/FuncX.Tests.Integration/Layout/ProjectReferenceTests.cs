@@ -14,7 +14,7 @@ public sealed class ProjectReferenceTests
         ["FuncX.Service"] = ["FuncX.Contracts", "FuncX.Configuration", "FuncX.Definitions", "FuncX.Telemetry"],
         ["FuncX.Endpoint"] =
         [
-            "FuncX.Contracts", "FuncX.Configuration", "FuncX.Telemetry", "FuncX.Endpoint.Core", "FuncX.Containers", "FuncX.Providers",
+            "FuncX.Contracts", "FuncX.Configuration", "FuncX.Definitions", "FuncX.Telemetry", "FuncX.Endpoint.Core", "FuncX.Containers", "FuncX.Providers",
             "FuncX.Providers.Local", "FuncX.Providers.Slurm", "FuncX.Providers.Pbs", "FuncX.Providers.Cobalt",
         ],
         ["FuncX.Manager"] = ["FuncX.Endpoint.Core", "FuncX.Containers", "FuncX.Mpi", "FuncX.Wire", "FuncX.Definitions", "FuncX.Worker.Loop"],

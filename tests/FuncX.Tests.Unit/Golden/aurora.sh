@@ -22,7 +22,7 @@ node='
 n="${PBS_TASKNUM:-0}"
 export FUNCX_UMASK="${FUNCX_UMASK:-$(umask)}"
 umask 077
-exec "$1" --rendezvous "$2" --node "$(hostname)" --directory "$3/node-$n" </dev/null >>"$3/node-$n.log" 2>&1
+exec "$1" --rendezvous "$2" --node "$(hostname)" --directory "$3/node-$n" --walltime 1800 </dev/null >>"$3/node-$n.log" 2>&1
 '
 pbsdsh -- /bin/sh -c "$node" node "$manager" "$rendezvous" "$block"
 status=$?

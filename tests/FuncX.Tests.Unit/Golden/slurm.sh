@@ -24,7 +24,7 @@ node='
 n=$SLURM_NODEID
 export FUNCX_UMASK="${FUNCX_UMASK:-$(umask)}"
 umask 077
-exec "$1" --rendezvous "$2" --node "$SLURMD_NODENAME" --directory "$3/node-$n" </dev/null >>"$3/node-$n.log" 2>&1
+exec "$1" --rendezvous "$2" --node "$SLURMD_NODENAME" --directory "$3/node-$n" --walltime 3600 </dev/null >>"$3/node-$n.log" 2>&1
 '
 srun --no-kill --kill-on-bad-exit=0 --ntasks-per-node=1 --cpu-bind=none --mpi=none /bin/sh -c "$node" node "$manager" "$rendezvous" "$block"
 status=$?

@@ -66,7 +66,7 @@ internal sealed class ResultsEvent(LinkSession link, TaskResult[] results, int c
             case TaskOutcome.AttemptLost or TaskOutcome.Lost:
                 // One of an older attempt was told before over another link, or missed when a new process connected: the attempt has been replaced already.
                 if (result.Attempt == slot.Attempt && slot.State == SlotState.Dispatched)
-                    turn.LoseAttempt(batch, result);
+                    turn.LoseAttempt(batch, result, result.CutOff);
                 return false;
             case TaskOutcome.Cancelled when result.Attempt < slot.Attempt && !slot.CancelAsked:
                 return false;
