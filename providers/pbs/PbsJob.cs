@@ -13,6 +13,21 @@ internal sealed record PbsJob(string State, int? Substate, int? ExitStatus, stri
     private const int Signalled = 256; // 256 and the signal's number
     private const int CannotExecute = 127;
 
+    // Those that are looked at, of the sixty that a job has.
+    private static readonly string[] s_attributes = ["job_state", "substate", "Exit_status", "exit_status", "comment", "Hold_Types", "run_count", "Job_Name"];
+
+    /// <summary>The attribute of that name; null: it says nothing that is looked at.</summary>
+    public static string? Named(ReadOnlySpan<char> name)
+    {
+        foreach (var attribute in s_attributes)
+        {
+            if (name.SequenceEqual(attribute))
+                return attribute;
+        }
+
+        return null;
+    }
+
     public static PbsJob Of(Func<string, string?> attribute) => new(
         attribute("job_state") ?? "", Number(attribute("substate")), Number(attribute("Exit_status") ?? attribute("exit_status")), attribute("comment") ?? "", attribute("Hold_Types") ?? "",
         Number(attribute("run_count")) ?? 0, attribute("Job_Name"));

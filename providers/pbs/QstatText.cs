@@ -18,35 +18,51 @@ internal static class QstatText
             return StatusAnswer.Garbled($"qstat ended with {output.ExitCode}: {output.Said}");
         var jobs = new Dictionary<string, JobReport>(StringComparer.Ordinal);
         string? id = null, last = null, garbled = null;
-        var whole = false;
+        var (whole, described) = (false, false);
         var attributes = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var line in output.Output.Split('\n').SkipLast(1).Append(Heading))
+        // What stands behind the last line break was cut.
+        for (var text = output.Output.AsSpan(); text.IndexOf('\n') is >= 0 and var end; text = text[(end + 1)..])
         {
+            var line = text[..end];
             if (line.StartsWith(Heading, StringComparison.Ordinal))
             {
-                // An empty line ends a job; what has none was cut, and its exit status may be missing.
-                if (id is not null && whole && attributes.ContainsKey("job_state"))
-                    jobs[id] = PbsJob.Of(attributes.GetValueOrDefault).Report();
-                else if (id is not null)
-                    garbled = $"qstat printed job {id} without a state, or not to its end";
-                (id, last, whole) = (line[Heading.Length..].Trim(), null, false);
+                Conclude();
+                (id, last, whole, described) = (line[Heading.Length..].Trim().ToString(), null, false, false);
                 attributes.Clear();
             }
-            else if (line.Length == 0)
-                whole |= attributes.Count > 0;
-            else if (line.StartsWith('\t') && last is not null)
-                attributes[last] += line[1..];
+            else if (line.IsEmpty)
+            {
+                whole |= described;
+            }
+            else if (line[0] == '\t' && id is not null)
+            {
+                if (last is not null)
+                    attributes[last] += line[1..].ToString();
+            }
             else if (id is not null && line.StartsWith(Indent, StringComparison.Ordinal) && line.IndexOf(" = ", StringComparison.Ordinal) is > 0 and var equals)
             {
-                last = line[..equals].Trim();
+                described = true;
+                last = PbsJob.Named(line[..equals].Trim());
                 // The first: a variable with a line break in it may look like an attribute.
-                if (!attributes.TryAdd(last, line[(equals + 3)..]))
+                if (last is not null && !attributes.TryAdd(last, line[(equals + 3)..].ToString()))
                     last = null;
             }
-            else if (id is null && line.Trim().Length > 0)
+            else if (id is null && !line.Trim().IsEmpty)
+            {
                 garbled = $"qstat printed '{(line.Length > 120 ? line[..120] : line)}'";
+            }
         }
 
+        Conclude();
         return garbled is null ? StatusAnswer.Of(jobs) : StatusAnswer.Garbled(garbled, jobs);
+
+        void Conclude()
+        {
+            // An empty line ends a job; what has none was cut, and its exit status may be missing.
+            if (id is not null && whole && attributes.ContainsKey("job_state"))
+                jobs[id] = PbsJob.Of(attributes.GetValueOrDefault).Report();
+            else if (id is not null)
+                garbled = $"qstat printed job {id} without a state, or not to its end";
+        }
     }
 }
