@@ -11,8 +11,13 @@ public sealed class CutCableTests
     private const int RanksOfWorld = 2;
     private const int Calls = 120;
 
-    [Fact]
-    public async Task A_host_whose_cable_is_cut_costs_no_call_its_value_and_is_back_when_it_is_joined()
+    // Over the hosts' own cables and nothing else.
+    private static readonly Dictionary<string, string?> s_network = new(StringComparer.Ordinal) { ["UCX_NET_DEVICES"] = "eth0", ["UCX_TLS"] = "tcp,self", ["FI_PROVIDER"] = "tcp", ["FI_TCP_IFACE"] = "eth0" };
+
+    [Theory]
+    [InlineData("mpirun", "--mca, plm_rsh_agent, REMOTE, --mca, oob_tcp_if_include, eth0, --mca, btl_tcp_if_include, eth0, --mca, btl, \"self,tcp\"")]
+    [LongData("mpiexec", "-launcher, ssh, -launcher-exec, REMOTE, -iface, eth0")]
+    public async Task A_host_whose_cable_is_cut_costs_no_call_its_value_and_is_back_when_it_is_joined(string launcher, string arguments)
     {
         var (lab, missing) = await NetLab.StartAsync(SourceTree.Root, Hosts);
         Assert.SkipWhen(lab is null, missing);
@@ -27,10 +32,10 @@ public sealed class CutCableTests
                 Transport = "mpi",
                 MoreYaml = $$"""
                     interfaces: [{{device}}]
-                    launcher: {type: mpirun, ranks_per_world: {{RanksOfWorld}}, arguments: [--mca, plm_rsh_agent, {{remote}}, --mca, oob_tcp_if_include, eth0, --mca, btl_tcp_if_include, eth0, --mca, btl, "self,tcp"]}
+                    launcher: {type: {{launcher}}, ranks_per_world: {{RanksOfWorld}}, arguments: [{{arguments.Replace("REMOTE", remote, StringComparison.Ordinal)}}]}
                     """,
             };
-            await Scenario.RunAsync(options, CutAndJoinAsync(lab), endpointEnvironment: new Dictionary<string, string?>(StringComparer.Ordinal) { ["FUNCX_MANAGER"] = manager });
+            await Scenario.RunAsync(options, CutAndJoinAsync(lab), endpointEnvironment: new Dictionary<string, string?>(s_network, StringComparer.Ordinal) { ["FUNCX_MANAGER"] = manager });
         }
 
         Directory.Exists($"/sys/class/net/{device}").ShouldBeFalse("a device of the lab is left");
@@ -74,8 +79,9 @@ public sealed class CutCableTests
         exec {{string.Join(' ', lab.In("n1"))}} {{Programs.Manager}} "$@"
         """);
 
-    // What mpirun takes for ssh: HOST COMMAND.
+    // What mpirun and Hydra take for ssh: [-x] HOST COMMAND.
     private static Task<string> WriteRemoteShellAsync(NetLab lab) => WriteScriptAsync(lab, "remote-shell", $"""
+        while [[ $1 == -* ]]; do shift; done
         host=$1
         shift
         exec {string.Join(' ', lab.In("$host"))} bash -c "$*"
