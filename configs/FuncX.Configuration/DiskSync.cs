@@ -14,14 +14,14 @@ public static partial class DiskSync
     private const int DontNeed = 4; // POSIX_FADV_DONTNEED
 
     /// <summary>Returns when the file's bytes and its length are on the disk.</summary>
-    /// <exception cref="IOException">They may not be. The system may have forgotten what it could not write: another call that succeeds says nothing of it.</exception>
+    /// <exception cref="IOException">They may not be; its HResult is the system's error number, as with any other write. The system may have forgotten what it could not write: another call that succeeds says nothing of it.</exception>
     public static void Flush(SafeFileHandle file, string path)
     {
         while (SynchronizeData(file) != 0)
         {
             var error = Marshal.GetLastPInvokeError();
             if (error != Interrupted)
-                throw new IOException($"{path} was not written to the disk: {Marshal.GetPInvokeErrorMessage(error)}");
+                throw new IOException($"{path} was not written to the disk: {Marshal.GetPInvokeErrorMessage(error)}", error);
         }
     }
 

@@ -21,6 +21,7 @@ public static class Program
             InitCommand.Create(),
             ValidateCommand.Create(),
             RenderCommand.Create(),
+            DoctorCommand.Create(),
             StartCommand.Create(),
             RestartCommand.Create(),
             StopCommand.Create(),

@@ -12,7 +12,8 @@ namespace FuncX.Endpoint.Identity;
 /// </summary>
 public sealed partial class EndpointRegistration(EndpointConfiguration configuration, string? tokenFile, TimeProvider time, ILogger<EndpointRegistration> logger)
 {
-    private const string HowToLogIn = "Run `funcx login`, or name a file with your token: --token-file FILE";
+    /// <summary>The cure where there is no token.</summary>
+    internal const string HowToLogIn = "Run `funcx login`, or name a file with your token: --token-file FILE";
 
     private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(15);
@@ -76,7 +77,8 @@ public sealed partial class EndpointRegistration(EndpointConfiguration configura
     });
 
     /// <summary>The user's token and where it came from; null when none was named and none is saved for the service.</summary>
-    private static (string Token, string Source)? ReadToken(string service, string? tokenFile)
+    /// <exception cref="EndpointRefusedException">The file with it cannot be read, is none, or is open to others.</exception>
+    internal static (string Token, string Source)? ReadToken(string service, string? tokenFile)
     {
         try
         {

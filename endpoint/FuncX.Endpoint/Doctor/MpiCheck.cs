@@ -1,0 +1,60 @@
+using FuncX.Configuration;
+using FuncX.Endpoint.Blocks;
+using FuncX.Endpoint.Identity;
+using FuncX.Providers.Batch;
+
+namespace FuncX.Endpoint.Doctor;
+
+/// <summary>With <c>transport: mpi</c>: the launcher, the library that ranks would load, and whether they belong together.</summary>
+internal sealed class MpiCheck(EndpointConfiguration configuration, IMachine machine) : IDoctorCheck
+{
+    private LauncherConfiguration Launcher => configuration.Launcher ?? new LauncherConfiguration();
+
+    private string Where => configuration.Provider.Type == ProviderKind.Local ? "" : "; this is this machine's, and nodes may differ";
+
+    // Worlds of the local provider have the environment of whoever starts the endpoint.
+    private string Load(string what) => configuration.Provider.Type is ProviderKind.Local or ProviderKind.Allocation ? $"load {what} (module load) in the shell that runs `start`" : $"load {what} (module load) in provider.init";
+
+    public string Name => "mpi";
+
+    public async Task<IReadOnlyList<Finding>> ExamineAsync(CancellationToken cancellation)
+    {
+        if (configuration.Transport != TransportKind.Mpi)
+            return [Finding.Skipped(Name, "not needed: transport is tcp")];
+        ManagerProgram manager;
+        try
+        {
+            manager = machine.FindManager();
+        }
+        catch (EndpointRefusedException)
+        {
+            return [Finding.Skipped(Name, "there is no manager that could be a rank")];
+        }
+
+        using var script = new TemporaryScript(MpiProbe.Script(configuration.Provider.Init, manager.Path));
+        var output = await machine.RunAsync(new SchedulerCommand("/bin/bash", script.Path), Path.GetTempPath(), cancellation);
+        if (output.TimedOut || MpiProbe.Read(MarkedOutput.Parse(output.Output)) is not { } answer)
+            return [Finding.Problem(Name, $"provider.init {(output.TimedOut ? "took too long" : $"ended its shell (exit {output.ExitCode})")}: {output.Said}", "run its lines in bash to see what stops them; an `exit` among them ends a batch script before anything is started")];
+        return [Conclude(answer)];
+    }
+
+    private Finding Conclude(MpiAnswer answer)
+    {
+        var candidates = MpiChoice.Candidates(Launcher.Type, configuration.Provider.Type, answer);
+        var there = answer.Launchers.Count > 0 ? string.Join(", ", answer.Launchers.Select(static launcher => launcher.Path)) : "none";
+        if (candidates.Count == 0)
+        {
+            return Finding.Problem(Name, $"no launcher is there that launcher.type {SnakeCase.Of(Launcher.Type)} can be; what was found: {there}{Where}",
+                $"{Load("the MPI of the machine")}, or name another one in launcher.type");
+        }
+
+        if (answer.Library.Length == 0)
+            return Finding.Problem(Name, $"{candidates[0].Path} is there, and no MPI library that its ranks could load: {answer.LibraryProblem}{Where}", $"{Load("the library of that launcher")}, or name it in FUNCX_MPI_LIBRARY there");
+        var library = $"{answer.Library} ({answer.LibraryVersion})";
+        if (candidates.FirstOrDefault(candidate => MpiChoice.Belongs(candidate, answer, Launcher.Arguments)) is { } chosen)
+            return Finding.Ok(Name, $"{chosen.Path} starts ranks, which load {library}{Where}");
+        var missing = candidates[0].Program == "srun" ? $"srun has no --mpi={answer.SlurmKind}, which that library needs (it has {string.Join(' ', answer.SlurmKinds)})" : $"{candidates[0].Path} starts ranks of another MPI: each would be a world of its own";
+        return Finding.Problem(Name, $"ranks would load {library}, which has {answer.Family}, and {missing}{Where}",
+            $"{Load("one MPI only")}, name its library in FUNCX_MPI_LIBRARY there, or another launcher in launcher.type");
+    }
+}
