@@ -137,15 +137,17 @@ public sealed class EndpointDoctorNodesTests : IDisposable
         none.Ahead.ShouldBeNull();
         none.Unreached.Select(static one => one.Target).ShouldBe(["192.0.2.1/9", "127.0.0.1/1"]);
         none.Unreached[1].Reason.ShouldBe("Connection refused");
-        var findings = Conclude(none);
-        findings.ShouldAllBe(static finding => finding.State == FindingState.Problem && finding.Cure.Contains("`interfaces`", StringComparison.Ordinal));
-        findings[0].Seen.ShouldStartWith("n1: 192.0.2.1 of this machine is not reached: ");
+        var problem = Conclude(none).ShouldHaveSingleItem();
+        problem.State.ShouldBe(FindingState.Problem);
+        problem.Seen.ShouldStartWith("n1: no address of this machine is reached: 192.0.2.1 (");
+        problem.Seen.ShouldEndWith(", 127.0.0.1 (Connection refused)");
+        problem.Cure.ShouldContain("`interfaces`");
 
         var one = await ProbeAsync("n2", [nobody, .. listener.Bound], listener.Word);
         one.Ahead.ShouldNotBeNull().Duration().ShouldBeLessThan(TimeSpan.FromSeconds(5));
         var warning = Conclude(one).ShouldHaveSingleItem();
         warning.State.ShouldBe(FindingState.Warning);
-        warning.Seen.ShouldStartWith("n2: 192.0.2.1 is not reached (");
+        warning.Seen.ShouldStartWith("n2: not all addresses of this machine are reached: not 192.0.2.1 (");
     }
 
     [Fact]

@@ -231,9 +231,10 @@ public sealed class EndpointDoctorTests : IDisposable
         var answering = Task.Run(async () =>
         {
             using var peer = await listener.AcceptTcpClientAsync();
-            await peer.GetStream().WriteAsync(Encoding.ASCII.GetBytes("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"));
+            var stream = peer.GetStream();
+            await stream.WriteAsync(Encoding.ASCII.GetBytes("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"));
             peer.Client.Shutdown(SocketShutdown.Send);
-            await peer.GetStream().CopyToAsync(Stream.Null);
+            await stream.CopyToAsync(Stream.Null);
         });
         var port = ((IPEndPoint)listener.LocalEndpoint).Port;
         (await new ServiceProbe(TimeProvider.System).AskAsync($"http://127.0.0.1:{port}", TestContext.Current.CancellationToken)).Reach.ShouldBe(ServiceReach.NotHttp2);

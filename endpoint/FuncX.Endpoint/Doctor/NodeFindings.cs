@@ -31,12 +31,13 @@ internal static class NodeFindings
 
         if (report.Glibc is { } glibc && needed is not null && glibc < needed)
             yield return Finding.Problem(check, $"glibc is {glibc}, and the manager needs {needed}", GlibcCheck.Cure(needed));
-        foreach (var (target, reason) in report.Unreached)
+        if (report.Unreached.Count > 0)
         {
             const string Cure = "name the interface in `interfaces` that compute nodes reach, as `ip -br address` lists them";
+            var unreached = string.Join(", ", report.Unreached.Select(static one => $"{one.Target.Split('/')[0]} ({one.Reason})"));
             yield return report.Reached.Count > 0
-                ? Finding.Warning(check, $"{Address(target)} is not reached ({reason}), other addresses are", $"{Cure}; the other addresses cost each manager time")
-                : Finding.Problem(check, $"{Address(target)} of this machine is not reached: {reason}", $"{Cure}, or ask whether a firewall stands between");
+                ? Finding.Warning(check, $"not all addresses of this machine are reached: not {unreached}", $"{Cure}; the others cost each manager time")
+                : Finding.Problem(check, $"no address of this machine is reached: {unreached}", $"{Cure}, or ask whether a firewall stands between");
         }
 
         if (report.Ahead is { } ahead && ahead.Duration() > ClockCheck.Most)
@@ -44,6 +45,4 @@ internal static class NodeFindings
         if (report.Python is { Problem.Length: > 0 } python)
             yield return Finding.Problem(check, python.Problem, python.Cure);
     }
-
-    private static string Address(string target) => target.Split('/')[0];
 }
