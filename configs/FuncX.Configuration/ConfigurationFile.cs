@@ -70,7 +70,7 @@ public static class ConfigurationFile
             return errors.Result<T>(null);
         }
 
-        return Bind(text.TrimStart('\uFEFF'), errors, bind, Environment.GetEnvironmentVariable);
+        return Bind(text.TrimStart('\uFEFF'), errors, new KeyNotes(), bind, Environment.GetEnvironmentVariable);
     }
 
     /// <summary>Binds a text; <paramref name="file"/> is the name that errors carry.</summary>
@@ -84,16 +84,28 @@ public static class ConfigurationFile
             return errors.Result<T>(null);
         }
 
-        return Bind(text, errors, bind, environment ?? Environment.GetEnvironmentVariable);
+        return Bind(text, errors, new KeyNotes(), bind, environment ?? Environment.GetEnvironmentVariable);
     }
 
-    private static ConfigurationResult<T> Bind<T>(string text, ConfigurationErrors errors, Func<ConfigurationSection, T> bind, Func<string, string?> environment)
+    /// <summary>
+    /// The keys that <paramref name="bind"/> asks for when it reads <paramref name="text"/>, in its order. What is wrong with the text does not matter, since every key is asked
+    /// for all the same; it has to have the sections that are read only when they are there.
+    /// </summary>
+    public static IReadOnlyList<KeyDescription> Describe<T>(string text, Func<ConfigurationSection, T> bind)
+        where T : class
+    {
+        var notes = new KeyNotes();
+        Bind(text, new ConfigurationErrors("description"), notes, bind, static _ => null);
+        return notes.Described();
+    }
+
+    private static ConfigurationResult<T> Bind<T>(string text, ConfigurationErrors errors, KeyNotes notes, Func<ConfigurationSection, T> bind, Func<string, string?> environment)
         where T : class
     {
         var root = SourceParser.Parse(text, errors);
         if (root is null)
             return errors.Result<T>(null);
-        var section = ConfigurationSection.Root(root, errors, environment);
+        var section = ConfigurationSection.Root(root, errors, notes, environment);
         var value = bind(section);
         section.ReportUnknownKeys();
         return errors.Result(value);

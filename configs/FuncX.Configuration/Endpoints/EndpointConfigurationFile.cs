@@ -16,6 +16,10 @@ public static class EndpointConfigurationFile
     public static ConfigurationResult<EndpointConfiguration> Parse(string file, string text, Func<string, string?>? environment = null) =>
         ConfigurationFile.Parse(file, text, Bind, environment);
 
+    /// <summary>The keys of a file with this kind of provider.</summary>
+    internal static IReadOnlyList<KeyDescription> Describe(ProviderKind kind) =>
+        ConfigurationFile.Describe($"provider: {{type: {SnakeCase.Of(kind)}}}\nlauncher: {{}}\ncontainers: {{cache: {{}}}}", Bind);
+
     private static EndpointConfiguration Bind(ConfigurationSection root)
     {
         var provider = root.Has("provider") ? ProviderBinding.Bind(root.Section("provider")) : new ProviderConfiguration();
@@ -51,8 +55,8 @@ public static class EndpointConfigurationFile
         }
 
         var minimum = section.Integer("min", isOne ? 1 : 0, 0, 10_000);
-        var maximum = section.Integer("max", Math.Max(1, minimum), 1, 10_000);
-        var initial = section.Integer("init", minimum, 0, 10_000);
+        var maximum = section.OptionalInteger("max", 1, 10_000) ?? Math.Max(1, minimum);
+        var initial = section.OptionalInteger("init", 0, 10_000) ?? minimum;
         if (minimum > maximum)
             section.Error("min", $"'blocks.min' is {minimum}, more than 'blocks.max', which is {maximum}; expected at most {maximum}");
         else if (initial < minimum || initial > maximum)
@@ -77,11 +81,11 @@ public static class EndpointConfigurationFile
     private static WorkersConfiguration Workers(ConfigurationSection section, ProviderConfiguration provider)
     {
         var cores = section.Integer("cores_per_worker", 1, 1, 4_096);
-        if (provider.Type != ProviderKind.Local && !section.Has("per_node"))
-            section.Error("per_node", $"the key 'workers.per_node' is missing; this machine's cores say nothing about the nodes of {SnakeCase.Of(provider.Type)}. Add for example 'per_node: 32' below 'workers:'");
+        if (provider.Type != ProviderKind.Local)
+            section.Require("per_node", $"this machine's cores say nothing about the nodes of {SnakeCase.Of(provider.Type)}. Add for example 'per_node: 32' below 'workers:'");
         return new WorkersConfiguration
         {
-            PerNode = section.Integer("per_node", Math.Clamp(Environment.ProcessorCount / cores, 1, 4_096), 1, 4_096),
+            PerNode = section.OptionalInteger("per_node", 1, 4_096) ?? Math.Clamp(Environment.ProcessorCount / cores, 1, 4_096),
             CoresPerWorker = cores,
             MemoryPerWorker = section.OptionalSize("memory_per_worker", 1L << 20, 1L << 50),
             CpuAffinity = section.Choice("cpu_affinity", CpuAffinity.None),
@@ -90,7 +94,7 @@ public static class EndpointConfigurationFile
             Python = section.Program("python", "python3"),
             Preload = section.Texts("preload", [], 256, 256, CheckModule),
             Isolation = section.Choice("isolation", WorkerIsolation.Fork),
-            Prefetch = Prefetch(section),
+            Prefetch = section.IntegerOr("prefetch", "auto", 0, 1_024),
             Idle = section.Duration("idle", TimeSpan.FromMinutes(10), s_second, s_month),
             Simulate = Simulates(section),
             ManagersPerNode = section.Integer("managers_per_node", 1, 1, 16_384),
@@ -100,22 +104,11 @@ public static class EndpointConfigurationFile
     private static bool Simulates(ConfigurationSection section)
     {
         var simulates = section.Flag("simulate", false);
-        if (simulates && section.Integer("per_node", 1, 1, 4_096) > WorkersConfiguration.MostSimulated)
+        if (simulates && section.OptionalInteger("per_node", 1, 4_096) > WorkersConfiguration.MostSimulated)
             section.Error("per_node", $"a simulated manager has at most {WorkersConfiguration.MostSimulated} workers; for more of them a node may be several managers: 'managers_per_node'");
         if (!simulates && section.Has("managers_per_node"))
             section.Error("managers_per_node", "a node is several managers only when its workers are simulated ('simulate: true'); its real manager has all of its workers");
         return simulates;
-    }
-
-    private static int? Prefetch(ConfigurationSection section)
-    {
-        var text = section.Text("prefetch", "auto");
-        if (text == "auto")
-            return null;
-        if (int.TryParse(text, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var tasks) && tasks <= 1_024)
-            return tasks;
-        section.Error("prefetch", $"'workers.prefetch' is '{text}'; expected auto, or a whole number from 0 to 1024");
-        return null;
     }
 
     private static ContainersConfiguration Containers(ConfigurationSection section) => new()

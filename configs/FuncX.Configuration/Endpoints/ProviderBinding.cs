@@ -3,11 +3,8 @@ namespace FuncX.Configuration;
 /// <summary>The keys of each kind of provider. A kind is asked only for its own keys, so those of another are unknown keys.</summary>
 internal static class ProviderBinding
 {
-    private static readonly string[] s_allKeys =
-    [
-        "nodes", "nodes_per_block", "walltime", "account", "reservation", "directives", "poll_interval", "partition", "qos", "constraint", "exclusive", "gres", "gpus_per_node", "licenses", "queue", "filesystems",
-        "place", "select", "variant", "attributes", "init",
-    ];
+    private static readonly Lazy<string[]> s_keysOfAllKinds = new(static () =>
+        [.. Enum.GetValues<ProviderKind>().SelectMany(static kind => ConfigurationFile.Describe($"type: {SnakeCase.Of(kind)}", Bind)).Select(static key => key.Path).Distinct(StringComparer.Ordinal)]);
 
     // Less is refused by cluster systems ("Walltime less than minimum").
     private static readonly TimeSpan s_shortestOfCobalt = TimeSpan.FromMinutes(5);
@@ -15,12 +12,11 @@ internal static class ProviderBinding
 
     public static ProviderConfiguration Bind(ConfigurationSection section)
     {
+        section.Require("type", "add for example 'type: local' below 'provider:'");
         if (section.OptionalChoice<ProviderKind>("type") is not { } type)
         {
-            if (!section.Has("type"))
-                section.Error("type", "the key 'provider.type' is missing; add for example 'type: local' below 'provider:'");
             // Which keys belong is not known without it: they are asked for, so that none is called unknown for this reason.
-            foreach (var key in s_allKeys)
+            foreach (var key in s_keysOfAllKinds.Value)
                 section.Has(key);
             return new ProviderConfiguration();
         }
@@ -31,8 +27,7 @@ internal static class ProviderBinding
         if (type == ProviderKind.Allocation)
             return new ProviderConfiguration { Type = type, Walltime = section.OptionalDuration("walltime", TimeSpan.FromMinutes(1), s_longest) };
 
-        if (!section.Has("walltime"))
-            section.Error("walltime", "the key 'provider.walltime' is missing; a batch job needs one. Add for example 'walltime: 01:00:00'");
+        section.Require("walltime", "a batch job needs one. Add for example 'walltime: 01:00:00'");
         var batch = new ProviderConfiguration
         {
             Type = type,
