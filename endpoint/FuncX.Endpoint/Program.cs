@@ -22,6 +22,7 @@ public static class Program
             ValidateCommand.Create(),
             RenderCommand.Create(),
             DoctorCommand.Create(),
+            SchemaCommand.Create(),
             StartCommand.Create(),
             RestartCommand.Create(),
             StopCommand.Create(),

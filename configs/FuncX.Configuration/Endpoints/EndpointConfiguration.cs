@@ -1,6 +1,6 @@
 namespace FuncX.Configuration;
 
-/// <summary>One machine's file, read and checked. Keys of the file are the snake_case of the properties; configs/README.md lists them.</summary>
+/// <summary>One machine's file, read and checked. Keys of the file are the snake_case of the properties; configs/REFERENCE.md lists them.</summary>
 public sealed record EndpointConfiguration
 {
     /// <summary>What users call the endpoint: 1 to 64 of a-z A-Z 0-9 . _ -</summary>

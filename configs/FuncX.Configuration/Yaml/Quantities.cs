@@ -14,6 +14,16 @@ public static class Quantities
         ("kB", 1e3), ("KB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12), ("PB", 1e15), ("B", 1),
     ];
 
+    // As TryTakeNumber takes one.
+    private const string Number = @"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)";
+
+    /// <summary>What <see cref="TryReadDuration"/> reads, as a regular expression (ECMA-262).</summary>
+    public static string DurationPattern { get; } =
+        $"^(?=.)(?:{string.Concat(s_durations.Reverse().Select(static duration => $"(?:{Number}{duration.Unit})?"))}|[0-9]{{1,4}}:[0-5][0-9]:[0-5][0-9])$";
+
+    /// <summary>What <see cref="TryReadSize"/> reads, as a regular expression (ECMA-262).</summary>
+    public static string SizePattern { get; } = $"^{Number} *(?:{string.Join('|', s_sizes.Select(static size => size.Unit))})$";
+
     /// <summary>Reads <c>90s</c>, <c>2m</c>, <c>1h30m</c>, <c>500ms</c>, <c>2d</c>, <c>01:00:00</c> (hours, minutes, seconds). A number without unit is refused.</summary>
     public static bool TryReadDuration(string text, out TimeSpan duration)
     {
