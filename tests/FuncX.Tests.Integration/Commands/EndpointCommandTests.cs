@@ -36,6 +36,13 @@ public sealed class EndpointCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Schema_prints_the_files_of_configs_that_are_made_of_the_keys()
+    {
+        (await RunAsync("schema")).ShouldEnd(0).Output.ShouldBe(await File.ReadAllTextAsync(Path.Combine(SourceTree.Root, "configs", "endpoint.schema.json")));
+        (await RunAsync("schema", "--reference")).ShouldEnd(0).Output.ShouldBe(await File.ReadAllTextAsync(Path.Combine(SourceTree.Root, "configs", "REFERENCE.md")));
+    }
+
+    [Fact]
     public async Task A_file_that_others_may_write_is_refused()
     {
         var file = Write($"name: a\nservice: http://127.0.0.1:9\nstate_dir: {_home}/state\nworkers: {{init: 'module load conda'}}\n");
