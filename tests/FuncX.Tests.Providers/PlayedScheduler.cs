@@ -10,7 +10,7 @@ internal sealed class PlayedScheduler : ICommandRunner, IDisposable
 {
     private static readonly Dictionary<string, string[]> s_commands = new(StringComparer.Ordinal)
     {
-        ["pbs"] = ["qsub", "qstat", "qdel", "qselect", "pbsdsh"],
+        ["pbs"] = ["qsub", "qstat", "qdel", "qrerun", "qselect", "pbsdsh"],
         ["cobalt"] = ["qsub", "qstat", "qdel", "aprun"],
     };
 
@@ -38,15 +38,18 @@ internal sealed class PlayedScheduler : ICommandRunner, IDisposable
     /// <summary>The commands that were run, oldest first.</summary>
     public List<string> Commands { get; } = [];
 
-    public IBatchScheduler Scheduler(TimeSpan? walltime = null, string? queue = null) => _kind == "pbs"
-        ? new PbsScheduler(new PbsSettings { Walltime = walltime ?? TimeSpan.FromMinutes(10), Queue = queue })
-        : new CobaltScheduler(new CobaltSettings { Walltime = walltime ?? TimeSpan.FromMinutes(10), Queue = queue });
+    public IBatchScheduler Scheduler(TimeSpan? walltime = null, string? queue = null, string? account = null, params IReadOnlyList<string> directives) => _kind == "pbs"
+        ? new PbsScheduler(new PbsSettings { Walltime = walltime ?? TimeSpan.FromMinutes(10), Queue = queue, Account = account, Directives = directives })
+        : new CobaltScheduler(new CobaltSettings { Walltime = walltime ?? TimeSpan.FromMinutes(10), Queue = queue, Account = account, Directives = directives });
 
-    public BatchProvider Provider(TimeSpan? walltime = null, string? queue = null, TimeProvider? time = null) =>
-        new(Scheduler(walltime, queue), this, TimeSpan.FromMilliseconds(5), time ?? TimeProvider.System);
+    public BatchProvider Provider(TimeSpan? walltime = null, string? queue = null, string? account = null, params IReadOnlyList<string> directives) =>
+        new(Scheduler(walltime, queue, account, directives), this, TimeSpan.FromMilliseconds(5), TimeProvider.System);
 
     /// <summary>Makes the server go away, or stand still (<c>hung</c>), until it is disposed.</summary>
     public IDisposable Without(string how = "down") => new Flag(Path.Combine(State, how));
+
+    /// <summary>The node dies, with every job that began on it; it stays away until it is disposed.</summary>
+    public IDisposable WithoutNode(string name) => new Flag(Path.Combine(State, "lost"), name);
 
     public void Configure(string json) => File.WriteAllText(Path.Combine(State, "config.json"), json);
 
@@ -87,10 +90,10 @@ internal sealed class PlayedScheduler : ICommandRunner, IDisposable
     {
         private readonly string _path;
 
-        public Flag(string path)
+        public Flag(string path, string text = "")
         {
             _path = path;
-            File.WriteAllText(path, "");
+            File.WriteAllText(path, text);
         }
 
         public void Dispose() => File.Delete(_path);

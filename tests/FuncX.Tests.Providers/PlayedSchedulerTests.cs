@@ -29,9 +29,9 @@ public sealed class PlayedSchedulerTests : IAsyncDisposable
         for (var node = first; node < first + 3; node++)
         {
             var directory = $"node-{node}";
-            await Eventually.TrueAsync(() => BlockScratch.Arguments(block.Block, directory).Length == 6, $"manager {node} runs", seen: () => Report(block));
+            await Eventually.TrueAsync(() => BlockScratch.Arguments(block.Block, directory).Length == 8, $"manager {node} runs", seen: () => Report(block));
             BlockScratch.Arguments(block.Block, directory)[..3].ShouldBe(["--rendezvous", block.Block.Rendezvous, "--node"]);
-            BlockScratch.Arguments(block.Block, directory)[5].ShouldBe(Path.Combine(block.Block.Directory, directory));
+            BlockScratch.Arguments(block.Block, directory)[5..].ShouldBe([Path.Combine(block.Block.Directory, directory), "--walltime", "600"]);
         }
 
         (await provider.FindAsync(block.Block, TestContext.Current.CancellationToken)).ShouldBe(block.JobId);
@@ -62,8 +62,7 @@ public sealed class PlayedSchedulerTests : IAsyncDisposable
     {
         var played = Played(kind);
         played.Configure("{\"nodes\": 2, \"seconds_per_minute\": 1.2}");
-        var walltime = kind == "pbs" ? TimeSpan.FromSeconds(6) : TimeSpan.FromMinutes(5);
-        var provider = played.Provider(walltime);
+        var provider = played.Provider(TimeSpan.FromMinutes(5));
         var first = await SubmitAsync(played, provider, _scratch.Block(Patient, nodes: 2));
         await StateAsync(first, BlockState.Running);
         var second = await SubmitAsync(played, provider, _scratch.Block("exit 0", nodes: 2));
@@ -81,6 +80,79 @@ public sealed class PlayedSchedulerTests : IAsyncDisposable
         refusal.ShouldNotBeOfType<BlockSubmissionUnclearException>();
         refusal.Message.ShouldContain("qsub refused block");
         refusal.Message.ShouldEndWith("Check provider.queue");
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public async Task An_account_that_may_not_submit_is_refused_with_the_key_to_look_at(string kind)
+    {
+        var played = Played(kind);
+        played.Configure("{\"accounts\": [\"physics\"]}");
+        var refusal = await Should.ThrowAsync<BlockProviderException>(() => SubmitAsync(played, played.Provider(account: "phyics"), _scratch.Block(Patient)));
+        refusal.ShouldNotBeOfType<BlockSubmissionUnclearException>();
+        refusal.Message.ShouldContain("No active allocation found for project phyics");
+        refusal.Message.ShouldEndWith("Check provider.account");
+        await StateAsync(await SubmitAsync(played, played.Provider(account: "physics"), _scratch.Block(Patient)), BlockState.Running);
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public async Task A_block_that_somebody_deleted_is_cancelled_whether_it_ran_or_not(string kind)
+    {
+        var played = Played(kind);
+        played.Configure("{\"nodes\": 1}");
+        var provider = played.Provider();
+        var (running, waiting) = (await SubmitAsync(played, provider, _scratch.Block(Patient)), await SubmitAsync(played, provider, _scratch.Block(Patient)));
+        await RunsAsync(running);
+        foreach (var block in (SubmittedBlock[])[waiting, running])
+        {
+            (await played.RunAsync(new SchedulerCommand("qdel", block.JobId), "/", TestContext.Current.CancellationToken)).ExitCode.ShouldBe(0);
+            await StateAsync(block, BlockState.Cancelled);
+        }
+    }
+
+    [Fact]
+    public async Task A_block_that_an_operator_runs_anew_waits_and_runs_under_the_same_id()
+    {
+        var played = Played("pbs");
+        var block = await SubmitAsync(played, played.Provider(), _scratch.Block(Patient));
+        await RunsAsync(block);
+        Forget(block);
+        (await played.RunAsync(new SchedulerCommand("qrerun", block.JobId), "/", TestContext.Current.CancellationToken)).ExitCode.ShouldBe(0);
+        await RunsAsync(block);
+        (await StatusAsync(played.Provider(), block)).Reason.ShouldContain("started 2 times");
+    }
+
+    [Fact]
+    public async Task A_block_whose_node_died_waits_for_others_under_the_same_id()
+    {
+        var played = Played("pbs");
+        played.Configure("{\"nodes\": 1}");
+        var block = await SubmitAsync(played, played.Provider(), _scratch.Block(Patient));
+        await RunsAsync(block);
+        Forget(block);
+        using (played.WithoutNode("m1"))
+        {
+            await StateAsync(block, BlockState.Pending);
+            await Eventually.TrueAsync(async () => (await StatusAsync(played.Provider(), block)).Reason == "Not Running: Not enough free nodes available; it ran once before", "the comment is shown");
+        }
+
+        await RunsAsync(block);
+    }
+
+    [Theory]
+    [InlineData("pbs", "m1", "-r n", "a node failed")]
+    [InlineData("cobalt", "c1", "", "exit status 137")]
+    public async Task A_block_whose_node_died_has_failed_where_the_scheduler_runs_no_job_twice(string kind, string node, string directive, string words)
+    {
+        var played = Played(kind);
+        var block = await SubmitAsync(played, played.Provider(directives: directive.Length > 0 ? [directive] : []), _scratch.Block(Patient));
+        await RunsAsync(block);
+        using (played.WithoutNode(node))
+        {
+            await StateAsync(block, BlockState.Failed);
+            (await StatusAsync(played.Provider(), block)).Reason.ShouldContain(words);
+        }
     }
 
     [Theory]
@@ -247,6 +319,19 @@ public sealed class PlayedSchedulerTests : IAsyncDisposable
         var seen = default(BlockStatus);
         await Eventually.TrueAsync(
             async () => (seen = await StatusAsync(played.Provider(), block)).State == state, $"block {block.Block.BlockId} is {state}", seen: () => $"{seen.State}: {seen.Reason}; {Report(block)}");
+    }
+
+    private async Task RunsAsync(SubmittedBlock block)
+    {
+        await StateAsync(block, BlockState.Running);
+        await Eventually.TrueAsync(() => Directory.EnumerateFiles(block.Block.Directory, "*.arguments").Any(), "its manager runs", seen: () => Report(block));
+    }
+
+    // That its manager has run.
+    private static void Forget(SubmittedBlock block)
+    {
+        foreach (var arguments in Directory.EnumerateFiles(block.Block.Directory, "*.arguments").ToList())
+            File.Delete(arguments);
     }
 
     private static string Report(SubmittedBlock block) =>

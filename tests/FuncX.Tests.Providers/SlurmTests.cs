@@ -21,9 +21,9 @@ public sealed class SlurmTests(SlurmFixture fixture) : IClassFixture<SlurmFixtur
         var block = await SubmitAsync(provider, _scratch.Block(Patient, nodes: 3));
         await StateAsync(block, BlockState.Running);
         foreach (var node in (int[])[0, 1, 2])
-            await Eventually.TrueAsync(() => BlockScratch.Arguments(block.Block, $"node-{node}").Length == 6, $"manager {node} runs", seen: () => Report(block));
+            await Eventually.TrueAsync(() => BlockScratch.Arguments(block.Block, $"node-{node}").Length == 8, $"manager {node} runs", seen: () => Report(block));
         var arguments = BlockScratch.Arguments(block.Block, "node-1");
-        arguments.ShouldBe(["--rendezvous", block.Block.Rendezvous, "--node", arguments[3], "--directory", Path.Combine(block.Block.Directory, "node-1")]);
+        arguments.ShouldBe(["--rendezvous", block.Block.Rendezvous, "--node", arguments[3], "--directory", Path.Combine(block.Block.Directory, "node-1"), "--walltime", "300"]);
         Enumerable.Range(0, 3).Select(node => BlockScratch.Arguments(block.Block, $"node-{node}")[3]).Distinct().Count().ShouldBe(3);
         (await provider.FindAsync(block.Block, TestContext.Current.CancellationToken)).ShouldBe(block.JobId);
 
@@ -112,7 +112,7 @@ public sealed class SlurmTests(SlurmFixture fixture) : IClassFixture<SlurmFixtur
     {
         var provider = Provider();
         var block = await SubmitAsync(provider, _scratch.Block(Patient, nodes: 2));
-        await Eventually.TrueAsync(() => BlockScratch.Arguments(block.Block, "node-1").Length == 6, "both managers run", seen: () => Report(block));
+        await Eventually.TrueAsync(() => BlockScratch.Arguments(block.Block, "node-1").Length == 8, "both managers run", seen: () => Report(block));
         var lost = BlockScratch.Arguments(block.Block, "node-1")[3];
         await fixture.Lab.RunAsync("scontrol", "update", $"nodename={lost}", "state=down", "reason=crash");
         try
@@ -215,7 +215,7 @@ public sealed class SlurmTests(SlurmFixture fixture) : IClassFixture<SlurmFixtur
     private async Task RunningAsync(SubmittedBlock block)
     {
         await StateAsync(block, BlockState.Running);
-        await Eventually.TrueAsync(() => BlockScratch.Arguments(block.Block, "node-0").Length == 6, "its first manager runs", seen: () => Report(block));
+        await Eventually.TrueAsync(() => BlockScratch.Arguments(block.Block, "node-0").Length == 8, "its first manager runs", seen: () => Report(block));
     }
 
     private static string Report(SubmittedBlock block) => $"job {block.JobId}; {string.Join("; ", Directory.EnumerateFiles(block.Block.Directory, "*.log").Select(log => $"{Path.GetFileName(log)}: {File.ReadAllText(log)}"))}";
