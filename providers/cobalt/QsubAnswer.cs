@@ -12,6 +12,8 @@ internal static class QsubAnswer
     [
         ("walltime", "provider.walltime"), ("queue", "provider.queue"), ("time specification", "provider.walltime"), ("'time'", "provider.walltime"), ("node count", "provider.nodes_per_block"),
         ("nodecount", "provider.nodes_per_block"),
+        // Of a site's filter.
+        ("allocation", "provider.account"),
         ("attr", "provider.attributes"), ("option", "provider.directives"),
     ];
 

@@ -41,7 +41,7 @@ internal sealed record PbsJob(string State, int? Substate, int? ExitStatus, stri
         "H" => Waiting(HoldTypes.Any(static hold => hold is 'u' or 'o' or 'p') ? JobCondition.Held : JobCondition.Pending),
         "R" or "B" => Comment.Contains(" terminated by ", StringComparison.Ordinal)
             ? new JobReport(JobCondition.Ending, Comment)
-            : new JobReport(JobCondition.Running, RunCount > 1 ? $"started for the {RunCount}th time; a prologue that fails starts it for ever" : ""),
+            : new JobReport(JobCondition.Running, RunCount > 1 ? $"started {RunCount} times; a prologue that fails starts it for ever" : ""),
         "S" or "U" => new JobReport(JobCondition.Suspended, Comment),
         "E" => new JobReport(JobCondition.Ending),
         "F" or "C" => Ended(),
@@ -50,7 +50,7 @@ internal sealed record PbsJob(string State, int? Substate, int? ExitStatus, stri
         _ => new JobReport(JobCondition.Unknown, $"its state '{State}' is none of PBS's"),
     };
 
-    private JobReport Waiting(JobCondition condition) => new(condition, RunCount > 0 ? $"{Comment}; it ran {RunCount} times before" : Comment);
+    private JobReport Waiting(JobCondition condition) => new(condition, RunCount > 0 ? $"{Comment}; it ran {(RunCount == 1 ? "once" : $"{RunCount} times")} before" : Comment);
 
     private JobReport Ended()
     {

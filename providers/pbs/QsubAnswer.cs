@@ -9,7 +9,8 @@ internal static class QsubAnswer
     [
         ("per-user limit", "blocks.max"), ("Resource_List.walltime", "provider.walltime"), ("Resource_List.select", "provider.select"), ("Resource_List.place", "provider.place"),
         ("Resource_List.filesystems", "provider.filesystems"), ("resource limits", "provider.walltime, provider.nodes_per_block and provider.queue"), ("Unauthorized", "provider.queue and provider.account"),
-        ("queue", "provider.queue"), ("account", "provider.account"), ("resource", "provider.select and provider.directives"), ("select or place", "provider.directives"),
+        // What sites refuse with hooks of their own is in their words; Argonne's also name a resource.
+        ("allocation", "provider.account"), ("queue", "provider.queue"), ("account", "provider.account"), ("resource", "provider.select and provider.directives"), ("select or place", "provider.directives"),
         ("option", "provider.directives"), ("directive", "provider.directives"),
     ];
 
