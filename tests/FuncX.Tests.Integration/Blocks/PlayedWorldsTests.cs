@@ -1,46 +1,76 @@
+using FuncX.Contracts;
 using FuncX.Tests.Integration.Harness;
 
 namespace FuncX.Tests.Integration.Blocks;
 
 /// <summary>MPI worlds in jobs of PBS and of Cobalt, played by commands that really run the script: the agent finds its nodes in the job's node file and launches over them.</summary>
 [Trait(Beside.Name, Beside.Scenarios)]
-public sealed class PlayedWorldsTests : IDisposable
+public sealed class PlayedWorldsTests
 {
-    private readonly string _root = LocalCluster.NewDirectory("played");
+    private const string Mpich = "export FUNCX_MPI_LIBRARY=libmpich.so.12";
+
+    // Two names of this machine: a launcher reaches both without a remote shell.
+    private const string Hosts = "{\"hosts\": [\"localhost\", \"127.0.0.1\"]}";
+
+    private static readonly EndpointOptions s_options = new() { Transport = "mpi", WorkersPerNode = 1, MoreYaml = "launcher: {type: mpiexec}" };
 
     [Theory]
-    [LongData("pbs", "qsub qstat qdel qselect")]
-    [LongData("cobalt", "qsub qstat qdel")]
-    public async Task Calls_run_on_the_nodes_of_the_node_file_and_stop_leaves_nothing(string kind, string commands)
+    [LongData("pbs")]
+    [LongData("cobalt")]
+    public async Task Calls_run_on_the_nodes_of_the_node_file_and_stop_leaves_nothing(string kind)
     {
-        var bin = Path.Combine(_root, "bin");
-        Directory.CreateDirectory(bin);
-        Directory.CreateDirectory(Path.Combine(_root, "state"));
-        // Two names of this machine: a launcher reaches both without a remote shell.
-        await File.WriteAllTextAsync(Path.Combine(_root, "state", "config.json"), "{\"hosts\": [\"localhost\", \"127.0.0.1\"]}");
-        foreach (var command in commands.Split(' '))
-            File.CreateSymbolicLink(Path.Combine(bin, command), Path.Combine(SourceTree.Root, "tests/lib", $"fake_{kind}"));
-        var environment = new Dictionary<string, string?>(StringComparer.Ordinal) { ["PATH"] = $"{bin}:{Environment.GetEnvironmentVariable("PATH")}" };
-        var options = new EndpointOptions
-        {
-            Provider = $"{{type: {kind}, walltime: 10m, nodes_per_block: 2, poll_interval: 1s, init: \"export FUNCX_MPI_LIBRARY=libmpich.so.12\"}}",
-            Transport = "mpi",
-            WorkersPerNode = 1,
-            MoreYaml = "launcher: {type: mpiexec}",
-        };
+        using var site = new PlayedSite(kind, launches: false);
+        site.Configure(Hosts);
+        var options = s_options with { Provider = $"{{type: {kind}, walltime: 10m, nodes_per_block: 2, poll_interval: 1s, init: \"{Mpich}\"}}" };
         await Scenario.RunAsync(options, async cluster =>
         {
             await cluster.WaitOnlineAsync(managers: 2);
-            var square = await cluster.Api.RegisterAsync(Python.Square, "square");
-            await cluster.SubmitRangeAsync(square, "squares", 400);
-            (await cluster.Api.WaitAsync("squares", 400)).Values.Select(static result => result.Text).ShouldBe(Enumerable.Range(0, 400).Select(static i => $"{(i * i) + 7}"), ignoreOrder: true);
-            using (var status = await cluster.Endpoint.StatusAsync())
-                status!.RootElement.GetProperty("dispatch").GetProperty("worlds_running").GetInt32().ShouldBe(1);
+            await SquaresAsync(cluster);
+            (await BlockWork.FigureAsync(cluster, "worlds_running")).ShouldBe(1);
 
             await cluster.Endpoint.StopAsync();
-            await Eventually.TrueAsync(() => ProcessTable.Mentioning(Path.Combine(_root, "state")).Count == 0, "no job runs", TimeSpan.FromSeconds(20));
-        }, endpointEnvironment: environment);
+            await site.NothingRunsAsync();
+        }, endpointEnvironment: site.Environment);
     }
 
-    public void Dispose() => Directory.Delete(_root, recursive: true);
+    [Theory]
+    [LongData("pbs", "-l select=2:ncpus=1 -l walltime=00:10:00 -j oe -o job.log")]
+    [LongData("cobalt", "-n 2 -t 10 --mode script -O job")]
+    public async Task An_endpoint_in_a_job_works_on_the_jobs_nodes_and_asks_for_none(string kind, string submission)
+    {
+        using var site = new PlayedSite(kind, launches: false);
+        site.Configure(Hosts);
+        await Scenario.RunAsync(await LocalCluster.StartServiceAsync(), async cluster =>
+        {
+            var endpoint = cluster.UseEndpoint(s_options with { Provider = "{type: allocation, walltime: 10m}", IsOneBlock = true });
+            var script = Path.Combine(site.Root, "job.sh");
+            // A job has little of its submitter's environment.
+            await File.WriteAllTextAsync(script, $"""
+                #!/bin/bash
+                {Mpich}
+                export FUNCX_MANAGER={Programs.Manager}
+                {Programs.Endpoint} start --config {endpoint.Configuration} --token-file {cluster.Service.AdminTokenFile}
+                echo $? >{site.Root}/code
+
+                """);
+            File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            await site.RunAsync("qsub", [.. submission.Split(' ').Select(word => word.StartsWith("job", StringComparison.Ordinal) ? Path.Combine(site.Root, word) : word), script]);
+            await Eventually.TrueAsync(() => File.Exists(Path.Combine(endpoint.StateDirectory, "identity.json")), "the endpoint in the job has registered");
+            await cluster.WaitOnlineAsync(managers: 2);
+            await SquaresAsync(cluster);
+            site.JobsEver().ShouldBe(1, "no other job was to be asked for");
+
+            (await EndpointCommand.RunAsync(cluster.DirectoryPath, "stop", "--config", endpoint.Configuration)).ShouldEnd(0);
+            await Eventually.TrueAsync(async () => (await site.QueueAsync()).Length == 0, "the job is over", TimeSpan.FromSeconds(20));
+            await site.NothingRunsAsync();
+            (await File.ReadAllTextAsync(Path.Combine(site.Root, "code"))).Trim().ShouldBe("0");
+        });
+    }
+
+    private static async Task SquaresAsync(LocalCluster cluster)
+    {
+        var square = await cluster.Api.RegisterAsync(Python.Square, "square");
+        await cluster.SubmitRangeAsync(square, "squares", 400);
+        (await cluster.Api.WaitAsync("squares", 400)).Values.Select(static result => result.Text).ShouldBe(Enumerable.Range(0, 400).Select(static i => $"{(i * i) + 7}"), ignoreOrder: true);
+    }
 }

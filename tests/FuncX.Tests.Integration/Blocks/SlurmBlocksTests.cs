@@ -32,20 +32,23 @@ public sealed class SlurmBlocksTests : IAsyncLifetime
             await Eventually.TrueAsync(async () => (await _lab.JobsAsync()).Length == 0, "squeue is empty", TimeSpan.FromSeconds(10));
         });
 
-    [Fact]
-    public Task Blocks_come_with_demand_and_go_and_a_controller_that_stands_still_stops_no_task() => RunAsync(
+    /// <summary>Forty tasks last some seconds, five hundred a minute.</summary>
+    [Theory]
+    [InlineData(40)]
+    [LongData(500)]
+    public Task Blocks_come_with_demand_and_go_and_a_controller_that_stands_still_stops_no_task(int tasks) => RunAsync(
         "{type: slurm, walltime: 10m, poll_interval: 1s}", new EndpointOptions { Blocks = 2, BlockIdle = TimeSpan.FromSeconds(2) }, async (cluster, _) =>
         {
             (await _lab!.JobsAsync()).ShouldBeEmpty("no block may be there before there is work");
             var nap = await cluster.Api.RegisterAsync(Python.Nap, "nap");
-            await cluster.Api.SubmitAsync(ServiceApi.Request(nap, cluster.EndpointId, "work", Enumerable.Range(0, 40).Select(static i => $"[0.5, {i}]")));
+            await cluster.Api.SubmitAsync(ServiceApi.Request(nap, cluster.EndpointId, "work", Enumerable.Range(0, tasks).Select(static i => $"[0.5, {i}]")));
             await Eventually.TrueAsync(() => cluster.Endpoint.Managers().Count == 2, "two blocks run", seen: () => $"{cluster.Endpoint.Managers().Count} managers");
 
             var controller = ProcessIdentity.Of(_lab.PidOf("slurmctld"));
             controller.Stop().ShouldBeTrue();
             try
             {
-                (await cluster.Api.WaitAsync("work", 40)).Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
+                (await cluster.Api.WaitAsync("work", tasks, TimeSpan.FromMinutes(3))).ShouldBeIndexes(tasks);
             }
             finally
             {

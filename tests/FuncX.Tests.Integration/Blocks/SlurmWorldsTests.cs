@@ -11,6 +11,7 @@ public sealed class SlurmWorldsTests : IAsyncLifetime
     private const string OpenMpi = "libmpi.so.40";
     private const string Mpich = "libmpich.so.12";
     private const int Nodes = 2;
+    private const int MostNodes = 4;
 
     // What keeps a job on this machine's loopback: shared memory (vader) fails between ranks that Slurm takes for different nodes. Set as a site would.
     private const string OnLoopback = "export OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,tcp OMPI_MCA_btl_tcp_if_include=lo OMPI_MCA_oob_tcp_if_include=lo FUNCX_MPI_LIBRARY=";
@@ -37,14 +38,15 @@ public sealed class SlurmWorldsTests : IAsyncLifetime
     private SlurmLab? _lab;
 
     [Theory]
-    [InlineData("detect", OpenMpi, "srun --mpi=pmix")]
-    [LongData("srun", Mpich, "srun --mpi=pmi2")]
-    [LongData("mpirun", OpenMpi, "mpirun")]
-    [LongData("mpiexec", Mpich, "mpiexec")]
-    public Task Calls_run_on_the_nodes_of_a_job_and_have_the_jobs_name_and_nothing_of_the_launchers(string launcher, string library, string command) => RunAsync(
-        Options(library) with { Transport = "mpi", MoreYaml = $"launcher: {{type: {launcher}}}" }, async (cluster, environment) =>
+    [InlineData("detect", OpenMpi, "srun --mpi=pmix", Nodes)]
+    [LongData("detect", OpenMpi, "srun --mpi=pmix", MostNodes)]
+    [LongData("srun", Mpich, "srun --mpi=pmi2", MostNodes)]
+    [LongData("mpirun", OpenMpi, "mpirun", MostNodes)]
+    [LongData("mpiexec", Mpich, "mpiexec", MostNodes)]
+    public Task Calls_run_on_the_nodes_of_a_job_and_have_the_jobs_name_and_nothing_of_the_launchers(string launcher, string library, string command, int nodes) => RunAsync(
+        Options(library, nodes) with { Transport = "mpi", MoreYaml = $"launcher: {{type: {launcher}}}" }, async (cluster, environment) =>
         {
-            await cluster.WaitOnlineAsync(managers: Nodes);
+            await cluster.WaitOnlineAsync(managers: nodes);
             var job = (await _lab!.JobsAsync()).ShouldHaveSingleItem().Split(' ')[0];
             var square = await cluster.Api.RegisterAsync(Python.Square, "square");
             await cluster.SubmitRangeAsync(square, "squares", 400);
@@ -60,7 +62,7 @@ public sealed class SlurmWorldsTests : IAsyncLifetime
             var seen = JsonDocument.Parse((await cluster.Api.WaitAsync("look", 1)).Values.ShouldHaveSingleItem().Text).RootElement;
             seen.GetProperty("seen").EnumerateArray().Select(static name => name.GetString()).ShouldBeEmpty();
             seen.GetProperty("job").GetString().ShouldBe(job);
-            seen.GetProperty("nodes").GetString().ShouldBe("n[1-2]");
+            seen.GetProperty("nodes").GetString().ShouldBe($"n[1-{nodes}]");
             seen.GetProperty("inner").GetString().ShouldBe("inner");
             seen.GetProperty("size").GetInt32().ShouldBe(1);
 
@@ -159,7 +161,7 @@ public sealed class SlurmWorldsTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         if (s_missing is null)
-            _lab = await SlurmLab.StartAsync(SourceTree.Root, nodes: Nodes);
+            _lab = await SlurmLab.StartAsync(SourceTree.Root, nodes: Scenario.Full ? MostNodes : Nodes);
     }
 
     public async ValueTask DisposeAsync()
@@ -168,9 +170,9 @@ public sealed class SlurmWorldsTests : IAsyncLifetime
             await _lab.DisposeAsync();
     }
 
-    private static EndpointOptions Options(string library) => new()
+    private static EndpointOptions Options(string library, int nodes = Nodes) => new()
     {
-        Provider = $"{{type: slurm, walltime: 10m, nodes_per_block: {Nodes}, poll_interval: 1s, init: \"{OnLoopback}{library}\"}}",
+        Provider = $"{{type: slurm, walltime: 10m, nodes_per_block: {nodes}, poll_interval: 1s, init: \"{OnLoopback}{library}\"}}",
         WorkersPerNode = 1,
     };
 

@@ -1,0 +1,137 @@
+using FuncX.Tests.Integration.Harness;
+
+namespace FuncX.Tests.Integration.Blocks;
+
+/// <summary>What befalls the jobs of an endpoint in a real Slurm while its tasks run.</summary>
+[Trait(Beside.Name, Beside.Scenarios)]
+public sealed class SlurmFaultsTests : IAsyncLifetime
+{
+    // The default of Slurm is 30 s; those of the lab are two, less than a manager takes to answer what it cuts off.
+    private const string Patient = "KillWait=10";
+
+    private SlurmLab? _lab;
+
+    [Fact]
+    public Task A_job_that_somebody_cancels_costs_no_attempt_and_is_replaced() => RunAsync("", async cluster =>
+    {
+        var job = await BlockWork.JobAsync(cluster);
+        await BlockWork.KeepsItsAttemptsAsync(cluster, () => _lab!.RunAsync("scancel", job));
+        BlockWork.Written(cluster, job).State.ShouldBe("Cancelled");
+        (await BlockWork.JobAsync(cluster)).ShouldNotBe(job);
+    });
+
+    /// <summary>It may cost an attempt: Slurm signals the script's srun as well, which ends the managers before they have answered what they cut off.</summary>
+    [Theory]
+    [InlineData("preempted")]
+    [InlineData("requeued")]
+    public Task A_job_that_is_put_back_into_the_queue_comes_again_under_its_id(string how) => RunAsync(", nodes_per_block: 2", async cluster =>
+    {
+        await cluster.WaitOnlineAsync(managers: 2);
+        var job = await BlockWork.JobAsync(cluster);
+        await BlockWork.LosesAnAttemptAsync(cluster, async () =>
+        {
+            var higher = "";
+            if (how == "preempted")
+                higher = await _lab!.RunAsync("sbatch", "--parsable", "--partition=high", "--nodes=2", "--exclusive", "--time=5", "--output=/dev/null", "--wrap=sleep 300");
+            else
+                await _lab!.RunAsync("scontrol", "requeue", job);
+            // Slurm lets two minutes pass, so that the first run is over for certain; told to hurry before, it takes that run's end for the second one's.
+            await Eventually.TrueAsync(async () => (await _lab.JobsAsync()).Contains($"{job} PENDING") && cluster.Endpoint.Managers().Count == 0, "the first run is over", seen: () => $"{cluster.Endpoint.Managers().Count} managers");
+            if (higher.Length > 0)
+            {
+                await Eventually.TrueAsync(async () => (await _lab.JobsAsync()).Contains($"{higher} RUNNING"), "the other job has the nodes");
+                await _lab.RunAsync("scancel", higher);
+            }
+
+            await _lab.RunAsync("scontrol", "update", $"jobid={job}", "StartTime=now");
+        });
+        (await BlockWork.JobAsync(cluster)).ShouldBe(job);
+        (await _lab!.RunAsync("scontrol", "show", "job", job)).ShouldContain("Restarts=1");
+    });
+
+    [Fact]
+    public Task A_node_that_crashes_costs_its_tasks_an_attempt_at_most_and_the_block_goes_on_with_the_other() => RunAsync(", nodes_per_block: 2", async cluster =>
+    {
+        await cluster.WaitOnlineAsync(managers: 2);
+        var job = await BlockWork.JobAsync(cluster);
+        await BlockWork.NapsAsync(cluster, async () =>
+        {
+            // Its daemon, its step's manager and what that runs. The controller is told, which takes minutes by itself.
+            ProcessIdentity.Of(_lab!.PidOf("slurmd.n2")).Kill();
+            foreach (var step in ProcessTable.Read().Where(entry => entry.Name == "slurmstepd" && OnNode(cluster, entry)))
+                step.Identity.Kill();
+            foreach (var process in ProcessTable.Mentioning(cluster.Endpoint.StateDirectory).Where(static entry => ProcessTable.Variable(entry.Pid, "SLURMD_NODENAME") == "n2"))
+                process.Identity.Kill();
+            await _lab.RunAsync("scontrol", "update", "nodename=n2", "state=down", "reason=crash");
+        });
+        cluster.Endpoint.Managers().Count.ShouldBe(1);
+        (await _lab!.JobsAsync()).ShouldBe([$"{job} RUNNING"], "the block was to go on with the node that is left");
+    });
+
+    /// <summary>Slurm knows accounts by its database only, which is not here; a site's plugin refuses a submission with the same error (<c>sbatch-bad-account</c> of the recordings).</summary>
+    [Fact]
+    public Task An_account_that_may_not_submit_is_told_with_the_key_until_the_cause_is_gone() => RunAsync(", account: phyics", async cluster =>
+    {
+        var nap = await cluster.Api.RegisterAsync(Python.Nap, "nap");
+        await cluster.Api.SubmitAsync(ServiceApi.Request(nap, cluster.EndpointId, "work", ["[0, 1]"]));
+        await cluster.NoteSaysAsync("Invalid account or account/partition combination specified");
+        await cluster.NoteSaysAsync("Check provider.account");
+        (await _lab!.JobsAsync()).ShouldBeEmpty();
+
+        // Slurm reads the plugin's file anew when it has changed.
+        await File.WriteAllTextAsync(Plugin, PluginFor("phyics"));
+        (await cluster.Api.WaitAsync("work", 1)).Values.Single().ShouldHaveValue("1");
+    }, new EndpointOptions { BlockIdle = TimeSpan.FromSeconds(30) }, async () =>
+    {
+        await File.WriteAllTextAsync(Plugin, PluginFor("physics"));
+        await File.AppendAllTextAsync(_lab!.Configuration, "JobSubmitPlugins=lua\n");
+        await _lab.RunAsync("scontrol", "reconfigure");
+    });
+
+    public async ValueTask InitializeAsync()
+    {
+        if (Scenario.Full && SlurmLab.Missing is null)
+            _lab = await SlurmLab.StartAsync(SourceTree.Root, nodes: 2, extra: Patient);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_lab is not null)
+            await _lab.DisposeAsync();
+    }
+
+    private string Plugin => Path.Combine(_lab!.DirectoryPath, "job_submit.lua");
+
+    private static string PluginFor(string account) => $"""
+        function slurm_job_submit(job, partitions, user)
+            if job.account ~= "{account}" then return slurm.ESLURM_INVALID_ACCOUNT end
+            return slurm.SUCCESS
+        end
+        function slurm_job_modify(job, record, partitions, user)
+            return slurm.SUCCESS
+        end
+        return slurm.SUCCESS
+
+        """;
+
+    // A step's manager has no variable that says its node; what it runs has.
+    private static bool OnNode(LocalCluster cluster, ProcessEntry step) =>
+        ProcessTable.Tree(step.Pid).Any(entry => ProcessTable.Variable(entry.Pid, "SLURMD_NODENAME") == "n2" && ProcessTable.Mentioning(cluster.Endpoint.StateDirectory).Any(own => own.Pid == entry.Pid));
+
+    // Every scenario ends with a stop, after which Slurm has no job of this endpoint.
+    private async Task RunAsync(string more, Func<LocalCluster, Task> body, EndpointOptions? options = null, Func<Task>? before = null)
+    {
+        Assert.SkipUnless(Scenario.Full, "the like with PBS and Cobalt is in the short run: tests/run --full");
+        Assert.SkipWhen(SlurmLab.Missing is not null, SlurmLab.Missing ?? "");
+        if (before is not null)
+            await before();
+        var environment = new Dictionary<string, string?>(StringComparer.Ordinal) { ["SLURM_CONF"] = _lab!.Configuration };
+        await Scenario.RunAsync((options ?? new EndpointOptions()) with { Provider = $"{{type: slurm, walltime: 10m, poll_interval: 1s{more}}}" }, async cluster =>
+        {
+            await body(cluster);
+            await cluster.Endpoint.StopAsync();
+            await Eventually.TrueAsync(async () => (await _lab.JobsAsync()).Length == 0, "squeue is empty", TimeSpan.FromSeconds(20));
+            await Eventually.TrueAsync(() => ProcessTable.Mentioning(cluster.Endpoint.StateDirectory).Count == 0, "nothing of the job runs", TimeSpan.FromSeconds(20));
+        }, endpointEnvironment: environment);
+    }
+}
