@@ -19,7 +19,7 @@ internal sealed record MpiAnswer
     /// <summary>Why there is none.</summary>
     public required string LibraryProblem { get; init; }
 
-    public string Family => IsOpenMpi ? "Open MPI" : "MPICH's ABI";
+    public string Family => IsOpenMpi ? "Open MPI's ABI" : "MPICH's ABI";
 
     /// <summary>By what srun must have ranks of this library find each other.</summary>
     public string SlurmKind => IsOpenMpi ? "pmix" : LibraryVersion.Contains("CRAY", StringComparison.OrdinalIgnoreCase) ? "cray_shasta" : "pmi2";
