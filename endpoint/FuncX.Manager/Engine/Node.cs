@@ -269,6 +269,9 @@ internal sealed unsafe class Node
         link.Kick();
     }
 
+    /// <summary>It has so long to end and no longer: a worker that dies of SIGTERM now, or with the one that would report it, had it from whoever told the node.</summary>
+    public bool IsToldToEnd { get; private set; }
+
     /// <summary>Takes no more tasks, gives back what waits, finishes what runs, and ends.</summary>
     /// <param name="patience">How long running tasks may take; null: as long as they need.</param>
     public void Drain(TimeSpan? patience)
@@ -276,6 +279,7 @@ internal sealed unsafe class Node
         lock (_gate)
         {
             _draining = true;
+            IsToldToEnd |= patience is not null;
             if (patience is not null && _killAt == long.MaxValue)
             {
                 var now = NodeTimer.Now;

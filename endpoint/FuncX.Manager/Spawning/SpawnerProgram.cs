@@ -39,6 +39,8 @@ internal static unsafe class SpawnerProgram
             _ = Libc.Umask(Convert.ToUInt32(octal, 8));
         }
 
+        // Slurm signals every process of a step. The manager's signal is the one that counts: without a spawner it could not answer what it ends.
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, static signal => signal.Cancel = true);
         if (Libc.Prctl(Libc.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
             return Fail($"prctl(PR_SET_CHILD_SUBREAPER) failed: {Libc.LastError()}");
         foreach (var name in Directory.EnumerateFileSystemEntries("/proc/self/fd"))

@@ -624,7 +624,7 @@ internal sealed class WorkerProcess
                 Pool.Queue.AddFirst(slot);
             else if (slot == _verdictSlot)
                 _node.Answers.Failure(slot, _verdict, _exit ?? 0, _verdictType, _verdictText, Stdout.Take(), Stderr.Take());
-            else if (_node.CutsOff)
+            else if (_node.CutsOff || (_node.IsToldToEnd && (_exit is null or -Libc.SIGTERM)))
                 _node.Answers.CutOff(slot, $"was cut off: node {_node.Name} was told to end, and the task had not ended by then", Stdout.Take(), Stderr.Take());
             else
                 _node.Answers.Failure(slot, TaskOutcome.AttemptLost, _exit ?? 0, "WorkerLost", Obituary(), Stdout.Take(), Stderr.Take());

@@ -20,7 +20,6 @@ public sealed class SlurmFaultsTests : IAsyncLifetime
         (await BlockWork.JobAsync(cluster)).ShouldNotBe(job);
     });
 
-    /// <summary>It may cost an attempt: Slurm signals the script's srun as well, which ends the managers before they have answered what they cut off.</summary>
     [Theory]
     [InlineData("preempted")]
     [InlineData("requeued")]
@@ -28,7 +27,7 @@ public sealed class SlurmFaultsTests : IAsyncLifetime
     {
         await cluster.WaitOnlineAsync(managers: 2);
         var job = await BlockWork.JobAsync(cluster);
-        await BlockWork.LosesAnAttemptAsync(cluster, async () =>
+        await BlockWork.KeepsItsAttemptsAsync(cluster, async () =>
         {
             var higher = "";
             if (how == "preempted")
