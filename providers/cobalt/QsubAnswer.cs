@@ -40,7 +40,12 @@ internal static class QsubAnswer
         var quote = begin < 0 ? -1 : output.Errors.IndexOf(": ", begin, StringComparison.Ordinal);
         var end = quote < 0 ? -1 : output.Errors.IndexOf('>', quote);
         if (end > quote && quote > 0)
-            return output.Errors[(quote + 2)..end].Trim('"', '\'', ' ');
+        {
+            // Python's quotes, and none that belongs to the text: a queue is named in such at the end.
+            var text = output.Errors[(quote + 2)..end].Trim();
+            return text.Length > 1 && text[0] is '"' or '\'' && text[^1] == text[0] ? text[1..^1] : text;
+        }
+
         return new CommandOutput(output.ExitCode, output.Output, string.Join('\n', output.Errors.Split('\n').Where(static line => !line.Contains(Noise, StringComparison.Ordinal)))).Said;
     }
 }
