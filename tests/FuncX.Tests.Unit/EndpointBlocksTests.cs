@@ -411,7 +411,7 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
     {
         var supervisor = new BlockSupervisor(_configuration, Identity(service), provider ?? new LocalProvider(TimeProvider.System), _certificate,
             new ManagerProgram(_scratch.WriteManager(body)), time ?? TimeProvider.System, NullLogger<BlockSupervisor>.Instance);
-        supervisor.Register(block => _reports.Enqueue($"running {block}"), (block, reason) => _reports.Enqueue($"ended {block} {reason}"));
+        supervisor.Register(block => _reports.Enqueue($"running {block}"), (block, ending) => _reports.Enqueue($"ended {block} {ending.Reason}"));
         _supervisors.Add(supervisor);
         await supervisor.RecoverAsync(CancellationToken.None);
         await supervisor.StartAsync(CancellationToken.None);

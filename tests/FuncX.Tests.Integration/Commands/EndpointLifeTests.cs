@@ -123,12 +123,13 @@ public sealed class EndpointLifeTests : IDisposable
             await File.WriteAllTextAsync(Path.Combine(state, "mine.txt"), "not an endpoint's");
 
             (await RunAsync(delete)).ShouldEnd(0).Output.ShouldContain($"endpoint 'test' ({id}) is deleted at {cluster.Service.Address}");
-            Directory.EnumerateFileSystemEntries(state).Select(Path.GetFileName).ShouldBe(["mine.txt"]);
+            Directory.EnumerateFileSystemEntries(state).Select(Path.GetFileName).ShouldBe(["executions.jsonl", "mine.txt"], ignoreOrder: true);
             (await Should.ThrowAsync<RpcException>(() => cluster.Api.EndpointAsync(id))).StatusCode.ShouldBe(StatusCode.NotFound);
             (await cluster.Api.WaitAsync("nap", 1)).Values.Single().Outcome.ShouldBe(Outcome.Cancelled);
 
             (await RunAsync(delete)).ShouldEnd(0).Output.ShouldContain("was registered nowhere");
             File.Delete(Path.Combine(state, "mine.txt"));
+            File.Delete(Path.Combine(state, "executions.jsonl"));
             (await RunAsync(delete)).ShouldEnd(0);
             Directory.Exists(state).ShouldBeFalse();
             (await RunAsync(delete)).ShouldEnd(1, "there is nothing to delete here");
