@@ -11,10 +11,6 @@ namespace FuncX.Endpoint.Core;
 public sealed class EndpointCore
 {
     private const long SlowTick = 1_000_000;
-    private const long RecallTick = 5_000;
-    private const long RecallPause = 20_000;
-    private const long WorthRecalling = 20_000;
-    private const int RecallScan = 256;
 
     private readonly CoreSettings _settings;
     private readonly TaskTable _tasks = new();
@@ -22,18 +18,16 @@ public sealed class EndpointCore
     private readonly ManagerTable _managers;
     private readonly DemandingTasks _demanding;
     private readonly LastingTasks _lasting;
+    private readonly LoneTasks _alone;
+    private readonly TaskRecall _recall;
     private readonly BlockPlan _blocks;
     private readonly Dictionary<TaskId, int> _adopted = [];
-    private TaskList _alone = TaskList.Empty;
-    private int _reserved = -1;
     private long _lastArrival = long.MinValue / 2;
     private long _lastLoss = long.MinValue / 2;
     private bool _isDemanded;
     private bool _asksRuntimes;
     private int _withDeadline;
-    private int _recallCursor;
     private long _nextSlowTick;
-    private long _nextRecall = long.MaxValue;
 
     public EndpointCore(CoreSettings settings)
     {
@@ -42,6 +36,8 @@ public sealed class EndpointCore
         _managers = new ManagerTable(settings);
         _demanding = new DemandingTasks(_tasks, _managers, Requirements);
         _lasting = new LastingTasks(_tasks, _managers, Requirements);
+        _alone = new LoneTasks(_tasks, _managers, Requirements, _demanding, _lasting);
+        _recall = new TaskRecall(_managers);
         _blocks = new BlockPlan(settings);
     }
 
@@ -95,7 +91,7 @@ public sealed class EndpointCore
     public int WaitingForTime => _lasting.Count;
 
     /// <summary>When <see cref="OnTick"/> wants to be called next.</summary>
-    public long NextTick => Math.Min(Math.Min(_nextSlowTick, _nextRecall), Paused || Stopping ? long.MaxValue : _lasting.Next);
+    public long NextTick => Math.Min(Math.Min(_nextSlowTick, _recall.Next), Paused || Stopping ? long.MaxValue : _lasting.Next);
 
     /// <summary>Why nothing runs, when tasks wait and nothing does; empty otherwise.</summary>
     public string Note
@@ -257,8 +253,7 @@ public sealed class EndpointCore
         }
 
         _managers[manager].EndsAt = endsAt;
-        if (_reserved == manager)
-            Unreserve();
+        _alone.Forget(manager);
         _managers.SetState(manager, ManagerState.Opening);
         _managers[manager].LastHeard = now;
         return manager;
@@ -348,8 +343,7 @@ public sealed class EndpointCore
         record.AwaySince = _lastLoss = now;
         record.Blocked = false;
         _managers.SetState(manager, ManagerState.Away);
-        if (_reserved == manager)
-            Unreserve();
+        _alone.Forget(manager);
         if (record.Tasks.Count == 0 || !Lives(record.Block))
             Lose(manager, now, cutOff: false, effects);
     }
@@ -393,7 +387,7 @@ public sealed class EndpointCore
             return;
         if (_isDemanded && !_asksRuntimes)
             AskRuntimes(effects);
-        if (_alone.Count > 0 || _reserved >= 0)
+        if (!_alone.IsIdle)
             DispatchAlone(now, effects);
         if (_demanding.Count > 0)
             DispatchDemanding(now, effects);
@@ -439,15 +433,15 @@ public sealed class EndpointCore
             DispatchLasting(now, effects);
         if (Queued > 0)
             _blocks.Grow(_tasks.Count, _lasting.Count, now, effects);
-        else if (_nextRecall == long.MaxValue && _managers.Surplus > 0 && _managers.FreeWorkers > 0)
-            _nextRecall = now + RecallTick;
+        else
+            _recall.Watch(now);
     }
 
     /// <summary>Time has passed: at <see cref="NextTick"/>, or when convenient after it.</summary>
     public void OnTick(long now, IEndpointEffects effects)
     {
-        if (now >= _nextRecall)
-            Recall(now, effects);
+        if (now >= _recall.Next)
+            _recall.Look(_queues.Count > 0, now, effects);
         if (now < _nextSlowTick)
             return;
         _nextSlowTick = now + SlowTick;
@@ -517,11 +511,7 @@ public sealed class EndpointCore
             return;
         }
 
-        slot.Place = TaskPlace.QueuedAlone;
-        if (first)
-            _alone.AddFirst(_tasks, ticket);
-        else
-            _alone.AddLast(_tasks, ticket);
+        _alone.Add(ticket, first);
     }
 
     private void Requeue(int ticket)
@@ -620,54 +610,15 @@ public sealed class EndpointCore
         },
         ticket => End(ticket, _tasks[ticket].Walltime * 1000L > _settings.LongestTask ? TaskOutcome.Rejected : TaskOutcome.Expired, effects));
 
-    // A task that was lost twice may be what kills managers: it runs where nothing else can be hurt, one at a time.
-    private void DispatchAlone(long now, IEndpointEffects effects)
-    {
-        while (_alone.Count > 0 && _tasks[_alone.Head].Requirement is var asked && asked != 0 && _demanding.Judge(asked, AreManagersHere(now)) == Suitable.None)
-            End(_alone.Head, TaskOutcome.Rejected, effects);
-        var required = _alone.Count > 0 ? _tasks[_alone.Head].Requirement : 0;
-        var walltime = _alone.Count > 0 ? _tasks[_alone.Head].Walltime : 0;
-        if (_reserved >= 0 && (_managers[_reserved].State != ManagerState.Ready || !Requirements.IsMet(required, _managers[_reserved].Runtimes) || !_managers[_reserved].Lasts(walltime, now)))
-            Unreserve();
-        if (_reserved < 0)
+    private void DispatchAlone(long now, IEndpointEffects effects) => _alone.Dispatch(
+        now,
+        AreManagersHere(now),
+        (ticket, manager) =>
         {
-            var manager = _alone.Count == 0 ? -1 : walltime != 0 ? _lasting.Find(required, walltime, now) : required == 0 ? _managers.Next(1, now, out _) : _demanding.Find(required);
-            if (manager < 0)
-                return;
-            _reserved = manager;
-            _managers[manager].Reserved = true;
-            _managers.Rejoin(manager);
-        }
-
-        if (_managers[_reserved].InFlight > 0 || _managers[_reserved].Blocked)
-            return;
-        while (_alone.Count > 0)
-        {
-            var ticket = _alone.Head;
-            if (_tasks[ticket].Deadline != 0 && _tasks[ticket].Deadline < now)
-            {
-                End(ticket, TaskOutcome.Expired, effects);
-                continue;
-            }
-
-            if (!Requirements.IsMet(_tasks[ticket].Requirement, _managers[_reserved].Runtimes) || !_managers[_reserved].Lasts(_tasks[ticket].Walltime, now))
-                break;
-            _alone.Remove(_tasks, ticket);
-            Send(_reserved, ticket, now, effects);
-            _managers.OnTasksChanged(_reserved, 1);
-            return;
-        }
-
-        Unreserve();
-    }
-
-    private void Unreserve()
-    {
-        var manager = _reserved;
-        _reserved = -1;
-        _managers[manager].Reserved = false;
-        _managers.Rejoin(manager);
-    }
+            Send(manager, ticket, now, effects);
+            _managers.OnTasksChanged(manager, 1);
+        },
+        (ticket, outcome) => End(ticket, outcome, effects));
 
     private void Adopt(int manager, in InventoryEntry entry, long now)
     {
@@ -692,7 +643,7 @@ public sealed class EndpointCore
                 _queues.Remove(ticket);
                 break;
             case TaskPlace.QueuedAlone:
-                _alone.Remove(_tasks, ticket);
+                _alone.Remove(ticket);
                 break;
             case TaskPlace.QueuedDemanding:
                 _demanding.Remove(ticket);
@@ -768,8 +719,7 @@ public sealed class EndpointCore
             return;
         while (_managers[manager].Tasks.Head is var ticket && ticket != TaskTable.None)
             End(ticket, _tasks[ticket].Cancelled ? TaskOutcome.Cancelled : TaskOutcome.AttemptLost, effects, cutOff);
-        if (_reserved == manager)
-            Unreserve();
+        _alone.Forget(manager);
         _managers.Remove(manager);
         effects.ForgetManager(manager);
     }
@@ -823,31 +773,5 @@ public sealed class EndpointCore
             if (_managers[manager].State == ManagerState.Ready && !Lives(_managers[manager].Block))
                 _managers.SetState(manager, ManagerState.Leaving);
         }
-    }
-
-    private void Recall(long now, IEndpointEffects effects)
-    {
-        _nextRecall = long.MaxValue;
-        var free = _managers.FreeWorkers;
-        if (_queues.Count > 0 || free == 0 || _managers.Surplus == 0)
-            return;
-        for (var looked = 0; looked < Math.Min(RecallScan, _managers.Used) && free > 0; looked++)
-        {
-            _recallCursor = (_recallCursor + 1) % _managers.Used;
-            ref var record = ref _managers[_recallCursor];
-            if (record.State != ManagerState.Ready || record.Surplus == 0 || now - record.LastRecall < RecallPause)
-                continue;
-            var left = record.Surplus * record.Duration.Microseconds / record.Workers;
-            if (left < WorthRecalling && !record.StandsStill(now) && now - record.LastProgress < RecallTick)
-                continue;
-            // As many as a free worker does until this manager's next turn: one for each would leave short ones waiting behind a long one for many turns.
-            var each = record.Duration.Microseconds == 0 ? 1 : 1 + (RecallPause / record.Duration.Microseconds);
-            var count = (int)Math.Min(record.Surplus, free * each);
-            free -= (int)((count + each - 1) / each);
-            record.LastRecall = now;
-            effects.RecallTasks(_recallCursor, count);
-        }
-
-        _nextRecall = now + RecallTick;
     }
 }

@@ -30,6 +30,18 @@ public sealed class OpenMpiSessionTests : IDisposable
         Directory.Exists(Path.Combine(_folder, "tmp/ompi.vm.0/pid.25822")).ShouldBeFalse();
     }
 
+    [Fact]
+    public void The_directory_that_all_mpiruns_of_a_host_share_is_made_for_them_and_left_as_it_is()
+    {
+        OpenMpiSession.Prepare("n1.site.org", user: 0, _folder);
+        var made = Path.Combine(_folder, "ompi.n1.0");
+        File.GetUnixFileMode(made).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        File.WriteAllText(Path.Combine(made, "kept"), "");
+        OpenMpiSession.Prepare("n1", user: 0, _folder);
+        File.Exists(Path.Combine(made, "kept")).ShouldBeTrue();
+        OpenMpiSession.Prepare("n1", user: 0, Path.Combine(made, "kept"));
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("no number")]

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using FuncX.Configuration;
+using FuncX.Tests.Fuzz;
 using Json.Schema;
 using Shouldly;
 using Xunit;
@@ -176,7 +177,8 @@ public sealed class ConfigurationSchemaTests
     [Fact]
     public void Whatever_a_key_holds_the_schema_refuses_nothing_that_the_reader_takes()
     {
-        foreach (var (text, _) in Documents(s_values))
+        // The short run looks at one in five.
+        foreach (var (text, _) in Documents(s_values).Where(static (_, number) => FuzzRun.Full || number % 5 == 0))
         {
             if (!IsValid(text))
                 EndpointConfigurationFile.Parse("x.yaml", text).Errors.ShouldNotBeEmpty(text);

@@ -256,6 +256,9 @@ internal sealed unsafe class BlockAgent
         foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
             environment.Add($"{variable.Key}={variable.Value}");
         var program = Spawn.Find(command[0], environment) ?? throw new InvalidOperationException($"the launcher '{command[0]}' is not there; PATH is {NodeEnvironment.Value(environment, "PATH")}");
+        var temporary = NodeEnvironment.Value(environment, "TMPDIR") is { Length: > 0 } named ? named : "/tmp";
+        if (_launcher is MpirunLauncher)
+            OpenMpiSession.Prepare(Environment.MachineName, FileOwnership.CurrentUser, temporary);
         _launchers[world] = 0;
         _spawner.Request(new SpawnRequest { Program = program, Arguments = command, Environment = environment, Directory = directory }, [_null, 1, 2], OnStarted, OnExited);
 
@@ -275,7 +278,7 @@ internal sealed unsafe class BlockAgent
         void OnExited(int code)
         {
             if (code < 0 && _launchers.TryGetValue(world, out var pid))
-                OpenMpiSession.Remove(pid, FileOwnership.CurrentUser, NodeEnvironment.Value(environment, "TMPDIR") is { Length: > 0 } temporary ? temporary : "/tmp");
+                OpenMpiSession.Remove(pid, FileOwnership.CurrentUser, temporary);
             var why = code == 0 ? "" : WorldReason.Read(directory);
             OnEnded(world, (code == 0 ? "" : code > 0 ? $"exit code {code}" : $"signal {-code}") + (why.Length > 0 ? $", {why}" : ""));
         }

@@ -8,6 +8,21 @@ namespace FuncX.Manager.Launching;
 /// </summary>
 internal static class OpenMpiSession
 {
+    /// <summary>
+    /// Makes the directory below which each mpirun of this host and user makes its own. Of two that begin together one would find it made in between its look and its making, and end.
+    /// </summary>
+    public static void Prepare(string host, uint user, string temporary)
+    {
+        try
+        {
+            Directory.CreateDirectory(Path.Combine(temporary, $"ompi.{host.Split('.')[0]}.{user.ToString(CultureInfo.InvariantCulture)}"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            // mpirun says what is wrong with it better.
+        }
+    }
+
     /// <summary>Removes what the mpirun with this process id, which has ended, has left of the current user's.</summary>
     /// <param name="temporary">Where sessions lie: TMPDIR of the mpirun.</param>
     /// <param name="shared">Where shared memory lies.</param>

@@ -8,7 +8,7 @@ public sealed class PlayedBlocksTests
 {
     [Theory]
     [InlineData("pbs")]
-    [InlineData("cobalt")]
+    [LongData("cobalt")]
     public async Task A_block_of_two_nodes_survives_the_endpoint_and_the_next_one_has_it_and_stop_leaves_none(string kind)
     {
         using var site = new PlayedSite(kind);

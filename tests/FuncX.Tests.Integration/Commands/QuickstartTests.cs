@@ -100,7 +100,7 @@ public sealed partial class QuickstartTests
 
     [Theory]
     [InlineData(false, 0, "Everything is stopped and removed.")]
-    [InlineData(true, 1, "funcx-service has ended")]
+    [LongData(true, 1, "funcx-service has ended")]
     public async Task A_quickstart_that_keeps_running_can_be_used_until_it_is_ended(bool serviceDies, int exitCode, string said)
     {
         var directory = LocalCluster.NewDirectory("quickstart-keep");

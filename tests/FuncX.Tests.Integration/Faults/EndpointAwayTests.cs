@@ -46,7 +46,7 @@ public sealed class EndpointAwayTests
             (await File.ReadAllLinesAsync(file)).Length.ShouldBe(2, $"{Path.GetFileName(file)} ran more than once");
     });
 
-    [Fact]
+    [LongFact]
     public Task An_endpoint_killed_five_times_costs_queued_tasks_nothing() => Scenario.RunAsync(async cluster =>
     {
         var function = await cluster.Api.RegisterAsync(Python.Touch, "touch");

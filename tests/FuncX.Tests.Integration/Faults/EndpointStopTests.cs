@@ -8,7 +8,7 @@ public sealed class EndpointStopTests
     /// <summary>Longer than a stop lets tasks run.</summary>
     private const int Seconds = 10;
 
-    [Fact]
+    [LongFact]
     public Task A_task_that_clean_stops_interrupt_twice_still_ends_with_its_value() => Scenario.RunAsync(async cluster =>
     {
         var function = await cluster.Api.RegisterAsync(Python.Touch, "touch");

@@ -34,7 +34,7 @@ public sealed class FullSpoolStopTests
             (await File.ReadAllLinesAsync(file)).Length.ShouldBe(1, $"{Path.GetFileName(file)} ran more than once");
     });
 
-    [Fact]
+    [LongFact]
     public Task A_forced_stop_keeps_what_fits_and_says_what_it_lost() => Scenario.RunAsync(Small, async cluster =>
     {
         var files = await FillAsync(cluster);

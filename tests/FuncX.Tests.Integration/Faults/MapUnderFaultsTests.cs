@@ -85,7 +85,7 @@ public sealed class MapUnderFaultsTests
         work.EachRanOnce(Calls);
     });
 
-    [Fact]
+    [LongFact]
     public Task What_a_killed_map_command_had_submitted_runs_on_and_is_waited_for_and_read_by_its_group() => Scenario.RunAsync(async cluster =>
     {
         const int Printed = 1_500;
