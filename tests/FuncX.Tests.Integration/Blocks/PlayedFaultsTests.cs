@@ -80,7 +80,7 @@ public sealed class PlayedFaultsTests
     }, walltime: walltime, configuration: configuration);
 
     [Theory]
-    [InlineData("pbs", "down")]
+    [LongData("pbs", "down")]
     [LongData("cobalt", "down")]
     [LongData("cobalt", "hung")]
     public Task A_server_that_is_away_for_a_while_stops_no_task_and_ends_no_block(string kind, string how) => RunAsync(kind, async (cluster, site) =>
@@ -120,7 +120,7 @@ public sealed class PlayedFaultsTests
     [Theory]
     [InlineData("pbs", "queue: debg", "{}", "Unknown queue", "{\"queues\": [\"workq\", \"debg\"]}")]
     [LongData("cobalt", "queue: debg", "{}", "trying to add job to non-existent queue 'debg'", "{\"queues\": [\"default\", \"debg\"]}")]
-    [InlineData("cobalt", "account: phyics", "{\"accounts\": [\"physics\"]}", "No active allocation found for project phyics", "{\"accounts\": [\"physics\", \"phyics\"]}")]
+    [LongData("cobalt", "account: phyics", "{\"accounts\": [\"physics\"]}", "No active allocation found for project phyics", "{\"accounts\": [\"physics\", \"phyics\"]}")]
     [LongData("pbs", "account: phyics", "{\"accounts\": [\"physics\"]}", "No active allocation found for project phyics", "{\"accounts\": [\"physics\", \"phyics\"]}")]
     public Task What_is_refused_is_said_also_of_the_tasks_that_wait_until_the_cause_is_gone(string kind, string wish, string configuration, string words, string cure) => RunAsync(kind, async (cluster, site) =>
     {

@@ -14,7 +14,7 @@ public sealed class LogTests : IDisposable
 
     private readonly string _home = LocalCluster.NewDirectory("logs");
 
-    [Fact]
+    [LongFact]
     public async Task An_endpoint_s_log_is_followed_by_another_at_its_size_and_no_line_is_lost() => await Scenario.RunAsync(await LocalCluster.StartServiceAsync(), async cluster =>
     {
         await cluster.AddEndpointAsync(new EndpointOptions { MoreYaml = "logs: {size: 64KiB, files: 3}" });
