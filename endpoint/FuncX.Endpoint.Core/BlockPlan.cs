@@ -44,10 +44,19 @@ internal sealed class BlockPlan(CoreSettings settings)
     public Block Find(string id) => _blocks.TryGetValue(id, out var block) ? block : Add(id, BlockPhase.Running);
 
     /// <summary>From now on so many blocks, or as many as the demand asks for. Whoever says so wants to see it tried now.</summary>
-    public void Fix(int? count)
+    /// <returns>Whether blocks that were one too many are wanted again.</returns>
+    public bool Fix(int? count)
     {
         Fixed = count;
         _notBefore = 0;
+        var back = _blocks.Values.Where(static block => block is { Phase: BlockPhase.Draining, Retiring: true }).Take(count is { } wanted ? Math.Max(0, wanted - Running) : int.MaxValue).ToList();
+        foreach (var block in back)
+        {
+            block.Retiring = false;
+            Move(block, BlockPhase.Running);
+        }
+
+        return back.Count > 0;
     }
 
     public void OnRunning(string id)
@@ -102,7 +111,7 @@ internal sealed class BlockPlan(CoreSettings settings)
         if (!_blocks.Remove(id, out var block))
             return null;
         Count(block.Phase, -1);
-        if (block.Phase is BlockPhase.Ending or BlockPhase.Draining)
+        if (block.Phase == BlockPhase.Ending || block.Retiring)
             return block;
         if (block.HadManager && (block.Served || now - block.ManagerSince >= Young))
         {

@@ -253,6 +253,7 @@ public sealed class EndpointCore
         }
 
         _managers[manager].EndsAt = endsAt;
+        _managers[manager].SaysLeaving = false;
         _alone.Forget(manager);
         _managers.SetState(manager, ManagerState.Opening);
         _managers[manager].LastHeard = now;
@@ -315,6 +316,7 @@ public sealed class EndpointCore
     /// <summary>A manager says that it takes no more tasks: it finishes what it has, and what it has not begun comes back.</summary>
     public void OnManagerLeaving(int manager)
     {
+        _managers[manager].SaysLeaving = true;
         if (_managers[manager].State != ManagerState.Ready)
             return;
         _managers.SetState(manager, ManagerState.Leaving);
@@ -344,14 +346,24 @@ public sealed class EndpointCore
         record.Blocked = false;
         _managers.SetState(manager, ManagerState.Away);
         _alone.Forget(manager);
-        if (record.Tasks.Count == 0 || !Lives(record.Block))
+        // One too many or near its end, a block has the tasks it has; only from one that is told to end nobody comes back.
+        if (record.Tasks.Count == 0 || record.Block.Phase == BlockPhase.Ending)
             Lose(manager, now, cutOff: false, effects);
     }
 
     // Blocks.
 
     /// <summary>From now on there are so many blocks whatever the demand; null: they follow it. No more than the configuration's most.</summary>
-    public void OnScale(int? blocks) => _blocks.Fix(blocks);
+    public void OnScale(int? blocks)
+    {
+        if (!_blocks.Fix(blocks))
+            return;
+        for (var manager = 0; manager < _managers.Used; manager++)
+        {
+            if (_managers[manager] is { State: ManagerState.Leaving, SaysLeaving: false } && Lives(_managers[manager].Block))
+                _managers.SetState(manager, ManagerState.Ready);
+        }
+    }
 
     /// <summary>The provider says the block runs; also for one found running at start.</summary>
     public void OnBlockRunning(string block) => _blocks.OnRunning(_blocks.Find(block).Id);

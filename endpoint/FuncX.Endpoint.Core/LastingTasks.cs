@@ -11,6 +11,7 @@ internal sealed class LastingTasks(TaskTable tasks, ManagerTable managers, Requi
 
     // Of one look: tasks that found none, and managers that were looked at.
     private const int MostMissed = 64;
+    private const int MostPassed = 4_096;
     private const int MostLooks = 1 << 17;
 
     private TaskList _list = TaskList.Empty;
@@ -32,7 +33,9 @@ internal sealed class LastingTasks(TaskTable tasks, ManagerTable managers, Requi
         else
             _list.AddLast(tasks, ticket);
         Bytes += tasks[ticket].Bytes;
-        Next = Math.Min(Next, 0);
+        // Those that wait already have been looked at, and will be again soon.
+        if (Next == long.MaxValue)
+            Next = 0;
     }
 
     public void Remove(int ticket)
@@ -57,9 +60,9 @@ internal sealed class LastingTasks(TaskTable tasks, ManagerTable managers, Requi
     /// <param name="end">Ticket of a task whose deadline has passed, or that never fits.</param>
     public void Look(long now, long longest, Action<int, int> send, Action<int> end)
     {
-        var (missed, sent, shortest) = (0, 0, uint.MaxValue);
+        var (passed, missed, sent, shortest) = (0, 0, 0, uint.MaxValue);
         _looks = 0;
-        for (var ticket = _list.Head; ticket != TaskTable.None && missed < MostMissed && _looks < MostLooks;)
+        for (var ticket = _list.Head; ticket != TaskTable.None && passed++ < MostPassed && missed < MostMissed && _looks < MostLooks;)
         {
             ref var slot = ref tasks[ticket];
             var next = slot.Next;
@@ -67,7 +70,11 @@ internal sealed class LastingTasks(TaskTable tasks, ManagerTable managers, Requi
             {
                 end(ticket);
             }
-            else if (slot.Walltime < shortest && Find(slot.Requirement, slot.Walltime, now) is var manager && manager >= 0)
+            else if (slot.Walltime >= shortest)
+            {
+                // Longer than one for which there was none.
+            }
+            else if (Find(slot.Requirement, slot.Walltime, now) is var manager && manager >= 0)
             {
                 send(ticket, manager);
                 sent++;

@@ -50,6 +50,9 @@ internal struct ManagerRecord
     public ManagerState State;
     public ManagerRoom Room;
     public bool Blocked;
+
+    /// <summary>It has said itself that it takes no more tasks.</summary>
+    public bool SaysLeaving;
     public bool Reserved;
 
     /// <summary>It stood still when tasks could have been sent ahead to it: it gets none before its next result.</summary>

@@ -56,7 +56,20 @@ try
         node.Drain(TimeSpan.FromSeconds(3));
     }
 
-    using var drain = end is null ? null : new Timer(_ => node.Drain(end.DrainFor), null, Later(end.DrainAt), Timeout.InfiniteTimeSpan);
+    using var drain = new Timer(timer => WaitForEnd((Timer)timer!));
+    WaitForEnd(drain);
+    // A timer waits for less than fifty days.
+    void WaitForEnd(Timer timer)
+    {
+        if (end is null)
+            return;
+        var left = end.DrainAt - DateTimeOffset.UtcNow;
+        if (left > TimeSpan.Zero)
+            timer.Change(left < TimeSpan.FromDays(30) ? left : TimeSpan.FromDays(30), Timeout.InfiniteTimeSpan);
+        else
+            node.Drain(end.DrainFor);
+    }
+
     using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
     using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
     using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Stop);
@@ -85,5 +98,3 @@ if (!spawner.End(TimeSpan.FromSeconds(10)))
     Console.Error.WriteLine($"funcx-manager {options.Node}: the spawner did not end");
 node?.Memory.Remove();
 return code;
-
-static TimeSpan Later(DateTimeOffset time) => time - DateTimeOffset.UtcNow is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero;

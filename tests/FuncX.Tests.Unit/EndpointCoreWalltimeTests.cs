@@ -138,6 +138,8 @@ public sealed class EndpointCoreWalltimeTests
         endpoint.Core.OnManagerLeaving(manager);
         (endpoint.Core.BlocksRunning, endpoint.Core.BlocksDraining).ShouldBe((1, 1));
         endpoint.Tick().ShouldBe(["request b2"]);
+        endpoint.Now += 40_000_000;
+        endpoint.Core.OnHeard(manager, endpoint.Now);
         endpoint.Core.OnBlockEnded("b1", "completed", endpoint.Now, endpoint.Effects);
         (endpoint.Core.BlocksRunning, endpoint.Core.BlocksDraining, endpoint.Core.BlocksRequested).ShouldBe((0, 0, 1));
         endpoint.Tick().ShouldBeEmpty("a block that ended as it should is no failure and is not replaced twice");
@@ -199,6 +201,58 @@ public sealed class EndpointCoreWalltimeTests
             lost.Outcome.ShouldBe(TaskOutcome.AttemptLost);
             return lost;
         }
+    }
+
+    [Fact]
+    public void A_block_that_is_told_to_end_as_soon_as_it_has_begun_is_asked_for_ever_more_rarely()
+    {
+        var endpoint = new CoreUnderTest(new CoreSettings { BlocksMin = 1, HeartbeatTimeout = long.MaxValue });
+        endpoint.Tick().ShouldBe(["request b1"]);
+        var manager = endpoint.Manager("one", "b1");
+        endpoint.Core.OnManagerLeaving(manager);
+        endpoint.Core.OnManagerDisconnected(manager, endpoint.Now, endpoint.Effects);
+        endpoint.Core.OnBlockEnded("b1", "cancelled", endpoint.Now, endpoint.Effects);
+        endpoint.Turn().ShouldNotContain("request b2");
+        endpoint.Core.Note.ShouldContain("without a result: cancelled");
+        endpoint.Tick(1_000_000).ShouldContain("request b2");
+    }
+
+    [Fact]
+    public void A_connection_that_breaks_costs_a_block_that_is_one_too_many_none_of_its_tasks()
+    {
+        var endpoint = new CoreUnderTest(new CoreSettings { BlocksMax = 2, Prefetch = 0, HeartbeatTimeout = long.MaxValue });
+        var manager = endpoint.Manager("one");
+        var task = endpoint.Task();
+        endpoint.Turn().ShouldContain($"send {task} to {manager}");
+        endpoint.Core.OnScale(0);
+        endpoint.Tick();
+        endpoint.Core.BlocksDraining.ShouldBe(1);
+        endpoint.Core.OnManagerDisconnected(manager, endpoint.Now, endpoint.Effects);
+        endpoint.Tick().ShouldBeEmpty("its tasks wait for it, and it for their end");
+        endpoint.Manager("one", "x1", new InventoryEntry(CoreUnderTest.Id(0), 1, HeldState.Running));
+        endpoint.Tick();
+
+        // Wanted again, it takes tasks again; unless it has said itself that it takes none.
+        endpoint.Core.OnScale(null);
+        endpoint.Core.BlocksDraining.ShouldBe(0);
+        endpoint.Result(manager, task, 0);
+        var next = endpoint.Task();
+        endpoint.Turn().ShouldContain($"send {next} to {manager}");
+    }
+
+    [Fact]
+    public void Shorter_ones_behind_many_that_are_too_long_are_looked_at()
+    {
+        var endpoint = new CoreUnderTest(new CoreSettings { WorkersPerManager = 1, Prefetch = 0, BlocksMax = 3, HeartbeatTimeout = long.MaxValue });
+        endpoint.ManagerFor(30, "late", "x1");
+        for (var i = 0; i < 200; i++)
+            endpoint.Task(walltime: 300 * Minute);
+        endpoint.Turn();
+        var shorter = endpoint.Task(walltime: Minute);
+        endpoint.Turn();
+        endpoint.Core.WaitingForTime.ShouldBe(201);
+        var fresh = endpoint.ManagerFor(3_000, "fresh", "x2");
+        endpoint.Turn().ShouldContain($"send {shorter} to {fresh}");
     }
 
     [Fact]

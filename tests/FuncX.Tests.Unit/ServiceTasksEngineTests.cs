@@ -217,6 +217,29 @@ public sealed class ServiceTasksEngineTests
     }
 
     [Fact]
+    public async Task Also_one_with_more_output_than_a_frame_holds()
+    {
+        using var harness = new EngineHarness();
+        var batch = await harness.SubmitAsync(1, attempts: 2);
+        var task = new TaskId(batch.Key.Id, 0);
+        var link = await harness.ConnectAsync();
+        using var receiver = harness.Receiver(link);
+        await harness.TakeAsync(link);
+        foreach (var message in EngineHarness.Messages((task, 1, TaskOutcome.AttemptLost, new byte[600_000])))
+        {
+            var frame = message.Frames.ToByteArray();
+            if (message.Sequence == 1)
+                frame[FrameHeader.FlagsOffset] |= (byte)FrameFlags.CutOff;
+            message.Frames = Google.Protobuf.ByteString.CopyFrom(frame);
+            await receiver.ReceiveAsync(message, inline: true);
+        }
+
+        (await harness.TakeAsync(link)).Tasks.ShouldBe([(task, (ushort)2)]);
+        await receiver.ReceiveAsync(EngineHarness.Message(100, (task, 2, TaskOutcome.AttemptLost, [])), inline: true);
+        (await harness.TakeAsync(link)).Tasks.ShouldBe([(task, (ushort)3)], customMessage: "one loss is known of the two that it may have");
+    }
+
+    [Fact]
     public async Task A_task_that_may_run_once_ends_when_it_is_cut_off()
     {
         using var harness = new EngineHarness();

@@ -13,6 +13,7 @@ public sealed partial class DispatchLifetime : IHostedLifecycleService
 {
     private static readonly TimeSpan _finishWithin = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan _look = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan _survivorsPatience = TimeSpan.FromSeconds(20);
 
     private readonly EndpointLoop _loop;
     private readonly Dispatcher _dispatcher;
@@ -115,6 +116,8 @@ public sealed partial class DispatchLifetime : IHostedLifecycleService
             d.Link.OnStop();
             d.Core.OnDrain(d);
         });
+        // What managers hold that have not come back yet is not known, and still runs.
+        await Task.WhenAny(_dispatcher.Survivors.Back, Task.Delay(_survivorsPatience, _time, cancellationToken));
         for (var running = int.MaxValue; running > 0 && !cancellationToken.IsCancellationRequested;)
         {
             await _loop.Run(d => running = d.Core.Running);

@@ -12,8 +12,9 @@ namespace FuncX.Endpoint.Dispatch;
 /// <summary>The endpoint's data path: the loop, the link to the service, the managers' connections and the spool.</summary>
 public static class DispatchServices
 {
-    // A job's first moments, until managers are there, and its last ones, when they answer for what they ended.
-    private static readonly TimeSpan s_notForTasks = TimeSpan.FromSeconds(15);
+    // Of a job a twentieth, but no less and no more than this: its first moments, until managers are there, and its last ones, when they answer for what they ended.
+    private static readonly TimeSpan s_leastNotForTasks = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan s_mostNotForTasks = TimeSpan.FromMinutes(2);
 
     /// <summary>
     /// Adds it. Needs <see cref="EndpointConfiguration"/>, <see cref="EndpointIdentity"/> and <see cref="BlockSupervisor"/>; the host binds
@@ -56,8 +57,10 @@ public static class DispatchServices
 
     // A job of an allocation has begun already: what is left of it only its managers know, and a later start may have a longer one.
     private static long LongestTask(ProviderConfiguration provider) => provider is { Type: ProviderKind.Slurm or ProviderKind.Pbs or ProviderKind.Cobalt, Walltime: { } walltime }
-        ? (long)(walltime - s_notForTasks).TotalMicroseconds
+        ? (long)(walltime - NotForTasks(walltime)).TotalMicroseconds
         : long.MaxValue;
+
+    private static TimeSpan NotForTasks(TimeSpan walltime) => TimeSpan.FromTicks(Math.Clamp(walltime.Ticks / 20, s_leastNotForTasks.Ticks, s_mostNotForTasks.Ticks));
 
     /// <summary>The core's settings for a configuration.</summary>
     public static CoreSettings SettingsOf(EndpointConfiguration configuration) => new()

@@ -21,6 +21,7 @@ public sealed partial class ExecutionLog(EndpointConfiguration configuration, IL
 
     private readonly Channel<ExecutionEntry> _entries = Channel.CreateBounded<ExecutionEntry>(new BoundedChannelOptions(MostWaiting) { SingleReader = true, FullMode = BoundedChannelFullMode.DropWrite });
     private string _problem = "";
+    private volatile bool _stopping;
 
     public static string PathIn(string stateDirectory) => Path.Combine(stateDirectory, "executions.jsonl");
 
@@ -29,6 +30,7 @@ public sealed partial class ExecutionLog(EndpointConfiguration configuration, IL
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         // What the last blocks ran is still written.
+        _stopping = true;
         _entries.Writer.TryComplete();
         if (ExecuteTask is { } writing)
             await writing.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -42,7 +44,7 @@ public sealed partial class ExecutionLog(EndpointConfiguration configuration, IL
             var lines = new StringBuilder();
             while (_entries.Reader.TryRead(out var entry))
                 lines.Append(JsonSerializer.Serialize(entry, s_json)).Append('\n');
-            while (!TryWrite(lines.ToString()) && !_entries.Reader.Completion.IsCompleted)
+            while (!TryWrite(lines.ToString()) && !_stopping)
                 await Task.Delay(s_again, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
@@ -52,7 +54,7 @@ public sealed partial class ExecutionLog(EndpointConfiguration configuration, IL
         try
         {
             using var file = new FileStream(PathIn(configuration.StateDirectory), new FileStreamOptions { Mode = FileMode.Append, Access = FileAccess.Write, Share = FileShare.ReadWrite, UnixCreateMode = FileModes.PrivateFile });
-            file.Write(Encoding.UTF8.GetBytes(lines));
+            Append(file, Encoding.UTF8.GetBytes(lines));
             _problem = "";
             return true;
         }
@@ -62,6 +64,22 @@ public sealed partial class ExecutionLog(EndpointConfiguration configuration, IL
                 LogUnwritten(problem.Message);
             _problem = problem.Message;
             return false;
+        }
+    }
+
+    // Whole or not at all: a full disk may take a part.
+    private static void Append(FileStream file, byte[] lines)
+    {
+        var before = file.Length;
+        try
+        {
+            file.Write(lines);
+            file.Flush();
+        }
+        catch (IOException)
+        {
+            file.SetLength(before);
+            throw;
         }
     }
 

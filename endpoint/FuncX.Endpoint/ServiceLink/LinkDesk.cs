@@ -13,6 +13,7 @@ namespace FuncX.Endpoint.ServiceLink;
 internal sealed class LinkDesk(Dispatcher dispatcher, CodeTable code, ResultLedger ledger, HopCounter hops, ResultRoom room)
 {
     private const long SmallestWindow = 4096;
+    private const int MostWaitingForTime = 65_536;
     private const long WindowBytes = 64 << 20;
     private const int InventoryBytes = InventoryEntry.Size * 10_000;
     private const long SpoolAfter = 1_000_000;
@@ -248,7 +249,9 @@ internal sealed class LinkDesk(Dispatcher dispatcher, CodeTable code, ResultLedg
         if (core.Stopping)
             return;
         var window = Math.Max(SmallestWindow, 2L * core.Capacity);
-        var tasks = _intake!.Tasks + Math.Max(0, window - core.Queued);
+        // What waits for a block that lasts longer is not to keep from the managers what they have room for.
+        var queued = core.Queued - Math.Min(core.WaitingForTime, MostWaitingForTime);
+        var tasks = _intake!.Tasks + Math.Max(0, window - queued);
         var bytes = _intake.Bytes + Math.Max(0, WindowBytes - core.QueuedBytes);
         if (tasks - _grantedTasks < window / 8 && bytes - _grantedBytes < WindowBytes / 8)
             return;

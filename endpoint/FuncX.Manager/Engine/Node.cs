@@ -280,10 +280,11 @@ internal sealed unsafe class Node
         {
             _draining = true;
             IsToldToEnd |= patience is not null;
-            if (patience is not null && _killAt == long.MaxValue)
+            if (patience is not null && !CutsOff)
             {
+                // Whoever is in more of a hurry than the drain that is under way has his way.
                 var now = NodeTimer.Now;
-                _killAt = now + (long)(patience.Value.TotalMicroseconds);
+                _killAt = Math.Min(_killAt, now + (long)patience.Value.TotalMicroseconds);
                 Arm(_killAt, now);
             }
         }

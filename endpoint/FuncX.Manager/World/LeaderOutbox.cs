@@ -61,7 +61,7 @@ internal sealed class LeaderOutbox(int ranks)
         var queue = _lanes[lane]!;
         message = queue.Dequeue();
         Count--;
-        _inARow = message.Frames.Length > SmallMessage ? 0 : _inARow + message.Frames.Length;
+        _inARow = message.Frames.Length > SmallMessage ? 0 : Math.Min(SmallBytesInARow, _inARow + message.Frames.Length);
         if (queue.TryPeek(out var following))
             Line(lane, following);
         return true;

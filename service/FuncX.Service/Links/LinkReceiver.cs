@@ -144,7 +144,7 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
         if (whole <= (ulong)body.Length || whole > 1UL << 40)
             throw new FrameException($"the first frame of task {header.Task} says {whole} bytes in all and has {body.Length} of them");
         var prefix = ResultPrefix.Read(body, (long)whole);
-        var assembly = new Assembly(prefix, (long)whole, _sequence);
+        var assembly = new Assembly(prefix, (long)whole, _sequence) { Flags = header.Flags };
         var value = (long)whole - ResultPrefix.Size - prefix.StdoutBytes - prefix.StderrBytes;
         // The same task again: its earlier sending broke off with the manager that sent it.
         if (_assemblies.Remove(header.Task, out var earlier))
@@ -175,12 +175,15 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
             return;
         _assemblies.Remove(header.Task);
         var prefix = assembly.Prefix;
+        // What is said of the result stands in its first frame.
+        var whole = header;
+        whole.Flags = assembly.Flags;
         if (assembly.Body is not null)
-            Add(header, prefix, assembly.Body, now);
+            Add(whole, prefix, assembly.Body, now);
         else if (assembly.Writer is { } writer)
-            AddWritten(header, prefix, writer, now);
+            AddWritten(whole, prefix, writer, now);
         else
-            AddTooLarge(header, prefix, assembly.BodyBytes, now);
+            AddTooLarge(whole, prefix, assembly.BodyBytes, now);
     }
 
     private void AddWritten(in FrameHeader header, in ResultPrefix prefix, BodyWriter writer, long now)
@@ -283,6 +286,8 @@ public sealed class LinkReceiver(LinkSession link, TaskEngine engine, ServiceLim
         public ResultPrefix Prefix { get; } = prefix;
 
         public ulong FirstSequence { get; } = firstSequence;
+
+        public FrameFlags Flags { get; init; }
 
         public byte[]? Body { get; set; }
 

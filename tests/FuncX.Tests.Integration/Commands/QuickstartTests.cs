@@ -46,7 +46,7 @@ public sealed partial class QuickstartTests
         Directory.Delete(directory, recursive: true);
     }
 
-    [Fact]
+    [LongFact]
     public async Task A_quickstart_without_a_published_manager_says_so_and_takes_the_one_that_was_built()
     {
         var directory = LocalCluster.NewDirectory("quickstart-jit");

@@ -43,7 +43,7 @@ public sealed class FailedDiskTests
             (await File.ReadAllLinesAsync(file)).Length.ShouldBe(1, $"task {Path.GetFileName(file)} ran more than once");
     });
 
-    [Fact]
+    [LongFact]
     public Task A_spool_file_that_cannot_be_written_synced_or_cut_back_loses_nothing_and_doubles_nothing() => Scenario.RunAsync(async cluster =>
     {
         const int Each = 10;
