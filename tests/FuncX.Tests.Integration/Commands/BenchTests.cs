@@ -21,7 +21,7 @@ public sealed class BenchTests
     };
 
     [Theory]
-    [InlineData("command", "commands_per_s", "vs_xargs", "bare_starts_per_s")]
+    [LongData("command", "commands_per_s", "vs_xargs", "bare_starts_per_s")]
     [LongData("dotnet", "dotnet_calls_per_s", "dotnet_cpu_us_per_call")]
     public async Task Calls_of_the_other_kinds_are_measured_too(string kind, params string[] promised)
     {

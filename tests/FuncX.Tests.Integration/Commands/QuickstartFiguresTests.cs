@@ -11,7 +11,7 @@ public sealed partial class QuickstartFiguresTests
 {
     [Theory]
     [InlineData(100, 1)]
-    [InlineData(2_000, 2)]
+    [LongData(2_000, 2)]
     public async Task Its_rate_is_its_calls_over_their_time_and_its_workers_are_those_asked_for(int calls, int workers)
     {
         var clock = Stopwatch.StartNew();

@@ -156,7 +156,7 @@ public sealed class CommitFailPointTests
 
     [Theory]
     [LongData("before-commit-link", 1)]
-    [InlineData("after-commit-link", 2)]
+    [LongData("after-commit-link", 2)]
     public Task A_link_whose_epoch_was_not_told_is_opened_with_the_next_one(string point, uint epoch) => ServiceAsync(point, async cluster =>
     {
         var square = await cluster.Api.RegisterAsync(Python.Square, "square");
@@ -217,7 +217,7 @@ public sealed class CommitFailPointTests
 
     [Theory]
     [LongData("before-commit-snapshot", 0)]
-    [InlineData("after-commit-snapshot", 1)]
+    [LongData("after-commit-snapshot", 1)]
     public Task A_snapshot_is_whole_or_not_there(string point, int snapshots) => ServiceAsync(point, async cluster =>
     {
         const int Batches = 20, PerBatch = 20, Tasks = Batches * PerBatch;

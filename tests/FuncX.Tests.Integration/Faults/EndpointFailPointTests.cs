@@ -11,7 +11,7 @@ public sealed class EndpointFailPointTests : FailPointScenarios
     [LongData("after-manager-send")]
     [LongData("before-link-send")]
     [LongData("after-link-send")]
-    [InlineData("before-manager-ack")]
+    [LongData("before-manager-ack")]
     [LongData("after-manager-ack")]
     public Task An_endpoint_that_dies_loses_nothing(string point) => Scenario.RunAsync(
         new EndpointOptions(),
@@ -49,7 +49,7 @@ public sealed class EndpointFailPointTests : FailPointScenarios
         endpointEnvironment: FailAt(point, 1));
 
     [Theory]
-    [InlineData("before-spool-delete")]
+    [LongData("before-spool-delete")]
     [LongData("after-spool-delete")]
     public Task An_endpoint_that_dies_while_it_deletes_what_it_had_spooled_loses_nothing(string point) => Scenario.RunAsync(
         new EndpointOptions(),

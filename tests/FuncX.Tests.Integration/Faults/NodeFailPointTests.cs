@@ -45,7 +45,7 @@ public sealed class NodeFailPointTests : FailPointScenarios
     [LongData("zygote", "before-fork:2", 1)]
     [InlineData("zygote", "after-fork:2", 1)]
     // Handed over: both may be.
-    [InlineData("zygote", "after-handover:2", 2)]
+    [LongData("zygote", "after-handover:2", 2)]
     public async Task A_worker_or_a_zygote_that_dies_costs_what_it_was_about_to_hand_over_and_nothing_else(string kind, string point, int mostLost)
     {
         var directory = LocalCluster.NewDirectory("wrapper");

@@ -39,7 +39,7 @@ public sealed class LargeResultTests
         (await client.CallAsync<int, string>(python, endpoint, 3)).ShouldBe("xxx");
     });
 
-    [Fact]
+    [LongFact]
     public Task One_that_is_computed_while_the_service_is_away_is_spooled_and_can_be_read_again_in_pieces() => Scenario.RunAsync(async cluster =>
     {
         // It begins when the file is there, and that is after the service has ended.
