@@ -73,7 +73,7 @@ public class RelayBenchmarks : IRoutedFrames
             _outbox.Add(new LeaderMessage(buffer, null), sent / FramesOfMessage % Ranks);
         }
 
-        for (var used = 0; _outbox.TryTake(out var message);)
+        for (var used = 0; _outbox.TryTake(mayLarge: true, out var message);)
         {
             if (used + message.Frames.Length > WriteBytes)
                 used = 0;

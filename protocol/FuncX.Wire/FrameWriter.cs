@@ -21,7 +21,6 @@ public static class FrameWriter
     }
 
     /// <summary>Appends a body of any size: one frame, or a first one marked <see cref="FrameFlags.Segmented"/> and segments.</summary>
-    // first: header | u64 whole length | slice; then Segment frames: header | slice; the last one is marked Last
     public static void WriteSegmented(IBufferWriter<byte> output, in FrameHeader header, ReadOnlySpan<byte> body)
     {
         if (body.Length <= FrameHeader.MaxBody)
@@ -30,23 +29,60 @@ public static class FrameWriter
             return;
         }
 
-        var first = header;
-        first.Flags |= FrameFlags.Segmented;
-        first.BodyLength = FrameHeader.MaxBody;
-        var span = output.GetSpan(FrameHeader.MaxFrame);
-        first.Write(span);
-        BinaryPrimitives.WriteInt64LittleEndian(span[FrameHeader.Size..], body.Length);
-        var taken = FrameHeader.MaxBody - sizeof(long);
-        body[..taken].CopyTo(span[(FrameHeader.Size + sizeof(long))..]);
-        output.Advance(FrameHeader.MaxFrame);
-        while (taken < body.Length)
+        var rest = body;
+        for (var left = SegmentedBytes(body.Length); left > 0;)
         {
-            var slice = body.Slice(taken, Math.Min(FrameHeader.MaxBody, body.Length - taken));
-            taken += slice.Length;
-            var segment = header;
-            segment.Kind = FrameKind.Segment;
-            segment.Flags = taken == body.Length ? FrameFlags.Last : FrameFlags.None;
-            Write(output, segment, slice);
+            var frameBytes = Math.Min(FrameHeader.MaxFrame, left);
+            var span = output.GetSpan(frameBytes)[..frameBytes];
+            var first = rest.Length == body.Length;
+            SegmentHeader(header, first, last: frameBytes == left, frameBytes).Write(span);
+            var room = span[FrameHeader.Size..];
+            if (first)
+            {
+                BinaryPrimitives.WriteInt64LittleEndian(room, body.Length);
+                room = room[sizeof(long)..];
+            }
+
+            rest[..room.Length].CopyTo(room);
+            rest = rest[room.Length..];
+            left -= frameBytes;
+            output.Advance(frameBytes);
         }
+    }
+
+    /// <summary>Bytes of all frames of a body that is larger than <see cref="FrameHeader.MaxBody"/>.</summary>
+    public static int SegmentedBytes(int bodyBytes)
+    {
+        var cut = sizeof(long) + (long)bodyBytes;
+        return checked((int)(cut + ((cut + FrameHeader.MaxBody - 1) / FrameHeader.MaxBody * FrameHeader.Size)));
+    }
+
+    /// <summary>Writes the headers of a body that lies already where <see cref="WriteSegmented"/> would have put it, its length in front.</summary>
+    /// <param name="frames">Room for all frames, of <see cref="SegmentedBytes"/>.</param>
+    /// <param name="header">Of the whole.</param>
+    public static void WriteSegmentedHeaders(Span<byte> frames, in FrameHeader header)
+    {
+        for (var at = 0; at < frames.Length; at += FrameHeader.MaxFrame)
+        {
+            var frame = frames.Slice(at, Math.Min(FrameHeader.MaxFrame, frames.Length - at));
+            SegmentHeader(header, first: at == 0, last: at + frame.Length == frames.Length, frame.Length).Write(frame);
+        }
+    }
+
+    // u64 whole length | body, cut every MaxBody bytes, a header in front of each piece:
+    // first: header | u64 whole length | slice; then Segment frames: header | slice; the last one is marked Last
+    private static FrameHeader SegmentHeader(in FrameHeader header, bool first, bool last, int frameBytes)
+    {
+        var segment = header;
+        segment.BodyLength = frameBytes - FrameHeader.Size;
+        if (first)
+        {
+            segment.Flags |= FrameFlags.Segmented;
+            return segment;
+        }
+
+        segment.Kind = FrameKind.Segment;
+        segment.Flags = last ? FrameFlags.Last : FrameFlags.None;
+        return segment;
     }
 }

@@ -71,7 +71,7 @@ public sealed unsafe class WorkerReplyFuzzTests
                     continue;
                 }
 
-                ((long)joined.Body.Length).ShouldBe(whole);
+                ((long)joined.Bytes).ShouldBe(whole);
                 return true;
             }
         }

@@ -28,12 +28,16 @@ internal sealed class Answers(TaskTable table, ResultOutbox outbox)
         table.Remove(slot);
     }
 
-    /// <summary>A result that came in segments, copied once.</summary>
+    /// <summary>A result that came in segments: its frames as they are, with their headers.</summary>
     public void Forward(int slot, JoinedResult joined)
     {
-        var header = ResultHeader(ref table[slot]);
+        ref var task = ref table[slot];
+        var header = ResultHeader(ref task);
         header.ContentType = (ContentType)joined.Header[FrameHeader.ContentTypeOffset];
-        Write(slot, header, ResultPrefix.Read(joined.Body, joined.Body.Length), joined.Body);
+        BinaryPrimitives.WriteInt64LittleEndian(joined.Prefix[ResultPrefix.ManagerReceivedOffset..], task.ReceivedMicroseconds);
+        var frames = joined.TakeFrames(header);
+        outbox.AddLarge(frames, frames.Length);
+        table.Remove(slot);
     }
 
     /// <summary>A result with output that came through the pipes appended to what the worker had collected itself.</summary>
@@ -145,8 +149,7 @@ internal sealed class Answers(TaskTable table, ResultOutbox outbox)
         }
         else
         {
-            var frames = 2 + (body.Length / FrameHeader.MaxBody);
-            FrameWriter.WriteSegmented(outbox.Large(body.Length + sizeof(long) + (frames * FrameHeader.Size)), header, body);
+            FrameWriter.WriteSegmented(outbox.Large(FrameWriter.SegmentedBytes(body.Length)), header, body);
         }
 
         table.Remove(slot);

@@ -43,6 +43,7 @@ internal sealed unsafe class Node
     private readonly LinkInbox _inbox;
     private readonly NodeStatus _status;
     private IEndpointLink? _link;
+    private ProcessorWait? _processor;
     private bool _configured;
     private bool _draining;
     private bool _saidLast;
@@ -94,6 +95,9 @@ internal sealed unsafe class Node
     public Gather Gather { get; } = new();
 
     public byte* ReceiveBuffer { get; }
+
+    /// <summary>How long the polling thread has waited for a processor; asked by that thread alone.</summary>
+    public ProcessorWait Processor => _processor ??= new ProcessorWait();
 
     public WorkerSettings Settings { get; private set; } = new();
 

@@ -37,6 +37,8 @@ internal static unsafe partial class Libc
     public const int O_RDWR = 2;
     public const int O_APPEND = 0x400;
 
+    public const int MADV_HUGEPAGE = 14;
+
     public const int RLIMIT_DATA = 2;
 
     public const short POLLIN = 1;
@@ -263,6 +265,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "posix_spawnattr_setsigmask")]
     public static partial int AttributesMask(void* attributes, void* set);
+
+    [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
+    public static partial int MemoryAdvise(byte* address, nuint bytes, int advice);
 
     /// <summary>Gives free memory of the C library's allocator back to the system, in the middle of its arenas too.</summary>
     [LibraryImport("libc", EntryPoint = "malloc_trim")]

@@ -60,14 +60,25 @@ internal sealed class ResultOutbox
         return _filling.Append(frameBytes);
     }
 
+    /// <summary>A batch of its own for the frames of one large result, outside this outbox until it is added.</summary>
+    public static SendBatch LargeBatch(int bytes) => new(bytes + MarkFrame);
+
     /// <summary>A batch for one large result of so many bytes in all its frames; the caller fills it.</summary>
     public SendBatch Large(int bytes)
     {
-        var batch = new SendBatch(bytes + MarkFrame);
+        var batch = LargeBatch(bytes);
+        AddLarge(batch, bytes);
+        return batch;
+    }
+
+    /// <summary>Takes over a large result, filled or to be filled in this turn.</summary>
+    /// <param name="batch">Of <see cref="LargeBatch"/>.</param>
+    /// <param name="bytes">Of all its frames.</param>
+    public void AddLarge(SendBatch batch, int bytes)
+    {
         HeldBytes += batch.Capacity;
         CopiedBytes += bytes;
         _large.Enqueue(batch);
-        return batch;
     }
 
     /// <summary>Appends a control frame; it is not kept.</summary>

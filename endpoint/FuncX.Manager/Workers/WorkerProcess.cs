@@ -238,13 +238,17 @@ internal sealed class WorkerProcess
     /// <exception cref="FrameException">It answers a task that this worker does not have.</exception>
     public void OnJoined(JoinedResult joined)
     {
-        var slot = Settle(joined.Header, joined.Body, joined.Body.Length);
-        if (Overruled(slot, joined.Body, joined.Body[ResultPrefix.Size..]))
-            return;
-        if (Stdout.Any || Stderr.Any)
-            ForwardWithOutput(slot, joined.Header, joined.Body[..ResultPrefix.Size], joined.Body[ResultPrefix.Size..]);
-        else
+        var slot = Settle(joined.Header, joined.Prefix, joined.Bytes);
+        if (!IsJudged(slot, joined.Prefix) && !Stdout.Any && !Stderr.Any)
+        {
             _node.Answers.Forward(slot, joined);
+            return;
+        }
+
+        // What is rare is copied.
+        var body = joined.Copy();
+        if (!Overruled(slot, body, body.AsSpan(ResultPrefix.Size)))
+            ForwardWithOutput(slot, joined.Header, body.AsSpan(0, ResultPrefix.Size), body.AsSpan(ResultPrefix.Size));
     }
 
     /// <exception cref="FrameException">It has said hello before: what that settled holds for its life.</exception>
@@ -390,6 +394,7 @@ internal sealed class WorkerProcess
             Collect();
         }
 
+        _socket.OnTimer(now);
         if (_sent.InDoubt)
             ResolveDoubt();
         if (State != WorkerState.Gone && _sent.Count > 0)
@@ -473,13 +478,19 @@ internal sealed class WorkerProcess
         return slot;
     }
 
-    // A task that was told to end and raised because of it has the outcome it was ended for, and the output that it had until then.
-    private bool Overruled(int slot, ReadOnlySpan<byte> prefix, ReadOnlySpan<byte> rest)
+    // It was told to end, or something of it was killed.
+    private bool IsJudged(int slot, ReadOnlySpan<byte> prefix)
     {
         // What the kernel killed may be something that the task started, a command above all. That takes a while: the shortest tasks are not looked after.
         if (slot != _verdictSlot && _memory is not null && ResultFrame.Microseconds(prefix) > LeastKillMicroseconds && _memory.TakeKill() is { } killed)
             Judge(slot, TaskOutcome.Exception, WorkerMemory.Failure, $"worker {Pid} on node {_node.Name} {killed}");
-        if (slot != _verdictSlot)
+        return slot == _verdictSlot;
+    }
+
+    // A task that was told to end and raised because of it has the outcome it was ended for, and the output that it had until then.
+    private bool Overruled(int slot, ReadOnlySpan<byte> prefix, ReadOnlySpan<byte> rest)
+    {
+        if (!IsJudged(slot, prefix))
             return false;
         _verdictSlot = -1;
         var read = ResultPrefix.Read(prefix, ResultPrefix.Size + rest.Length);
@@ -667,7 +678,7 @@ internal sealed class WorkerProcess
 
     private long NextDue()
     {
-        var due = Math.Min(Math.Min(_ringCheckAt, _killAt), Math.Min(_finishAt, _memoryAt));
+        var due = Math.Min(Math.Min(Math.Min(_ringCheckAt, _killAt), Math.Min(_finishAt, _memoryAt)), _socket.Due);
         if (State == WorkerState.Gone || _sent.Count == 0)
             return due;
         if (_sent.Count > 1 && !_sent.HeldToOne)

@@ -19,7 +19,10 @@ internal sealed unsafe class WorkerSocket : IPollHandler
     /// <summary>Bytes of tasks in flight to one worker beyond the one it works on; a stream socket holds about 200 KiB.</summary>
     private const long AheadBytes = 96 * 1024;
 
-    /// <summary>Most bytes that one call takes: more than a socket holds, and an end for a worker that never stops writing.</summary>
+    /// <summary>Most bytes of a large result that one turn takes: the node's other work waits for no more.</summary>
+    private const long TurnBytes = 512 * 1024;
+
+    /// <summary>Most bytes that one call takes when all is wanted: more than a socket holds, and an end for a worker that never stops writing.</summary>
     private const long DrainBytes = 4 << 20;
 
     private readonly Node _node;
@@ -30,7 +33,9 @@ internal sealed unsafe class WorkerSocket : IPollHandler
     private readonly HashSet<uint> _functions = [];
     private byte[]? _partial;
     private int _partialLength;
+    private readonly ReadingPace _pace = new();
     private JoinedResult? _joining;
+    private long _restsUntil = long.MaxValue;
     private long _batchBytes;
     private bool _closed;
 
@@ -46,6 +51,9 @@ internal sealed unsafe class WorkerSocket : IPollHandler
     }
 
     public bool Closed => _closed;
+
+    /// <summary>When <see cref="OnTimer"/> has something to do.</summary>
+    public long Due => _restsUntil;
 
     /// <summary>True while the worker has not taken what was sent.</summary>
     public bool Blocked => _closed || _unsent.Count > 0;
@@ -92,7 +100,7 @@ internal sealed unsafe class WorkerSocket : IPollHandler
 
         gather.Clear();
         if (_unsent.Count > 0 && !_closed)
-            _node.Poller.Change(_descriptor, Libc.EPOLLIN | Libc.EPOLLOUT, _key);
+            Listen();
         FailPoints.Pass(FailPoint.AfterWorkerSend);
     }
 
@@ -110,8 +118,23 @@ internal sealed unsafe class WorkerSocket : IPollHandler
     {
         if ((events & Libc.EPOLLOUT) != 0)
             SendUnsent();
-        if ((events & (Libc.EPOLLIN | Libc.EPOLLHUP | Libc.EPOLLERR)) != 0)
-            Receive(untilEmpty: false);
+        if ((events & (Libc.EPOLLIN | Libc.EPOLLHUP | Libc.EPOLLERR)) == 0)
+            return;
+        var before = _joining;
+        var began = NodeTimer.Now;
+        Receive(untilEmpty: false);
+        if (_joining is not null && !_closed)
+            Rest(began, isFirst: _joining != before);
+    }
+
+    /// <summary>Reads on when it has rested.</summary>
+    public void OnTimer(long now)
+    {
+        if (_restsUntil > now)
+            return;
+        _restsUntil = long.MaxValue;
+        if (!_closed)
+            Listen();
     }
 
     /// <summary>Takes everything that has come.</summary>
@@ -122,6 +145,7 @@ internal sealed unsafe class WorkerSocket : IPollHandler
         if (_closed)
             return;
         _closed = true;
+        _restsUntil = long.MaxValue;
         _node.Poller.Remove(_descriptor, _key);
         _ = Libc.Close(_descriptor);
         while (_unsent.TryDequeue(out var piece))
@@ -132,6 +156,28 @@ internal sealed unsafe class WorkerSocket : IPollHandler
             ArrayPool<byte>.Shared.Return(_partial);
         _partial = null;
     }
+
+    private void Rest(long began, bool isFirst)
+    {
+        var now = NodeTimer.Now;
+        var waited = _node.Processor.Microseconds;
+        if (isFirst)
+        {
+            _pace.Begin(now, waited);
+            return;
+        }
+
+        var rest = _pace.OnPart(now, now - began, waited);
+        if (rest == 0)
+            return;
+        _restsUntil = now + rest;
+        Listen();
+        _node.Arm(_restsUntil, now);
+    }
+
+    // A worker that ended is heard of all the same.
+    private void Listen() =>
+        _node.Poller.Change(_descriptor, (_restsUntil == long.MaxValue ? Libc.EPOLLIN : 0) | (_unsent.Count > 0 ? Libc.EPOLLOUT : 0), _key);
 
     private void SendUnsent()
     {
@@ -157,14 +203,14 @@ internal sealed unsafe class WorkerSocket : IPollHandler
             return;
         }
 
-        _node.Poller.Change(_descriptor, Libc.EPOLLIN, _key);
+        Listen();
         _worker.Pool.Touch();
     }
 
     private void Receive(bool untilEmpty)
     {
         var doorbell = false;
-        var left = DrainBytes;
+        var left = untilEmpty ? DrainBytes : TurnBytes;
         while (!_closed && left > 0)
         {
             nint count;

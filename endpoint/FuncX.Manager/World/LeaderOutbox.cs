@@ -30,7 +30,8 @@ internal sealed class LeaderOutbox(int ranks)
 
     public int Count { get; private set; }
 
-    private Queue<int> Next => _small.Count > 0 && (_large.Count == 0 || _inARow < SmallBytesInARow) ? _small : _large;
+    /// <summary>Whether only large ones wait.</summary>
+    public bool OnlyLarge => _small.Count == 0 && _large.Count > 0;
 
     /// <param name="message">What is added.</param>
     /// <param name="rank">Behind whose messages it goes; -1: it is of the leader's own.</param>
@@ -45,19 +46,21 @@ internal sealed class LeaderOutbox(int ranks)
     }
 
     /// <summary>The message that is written next.</summary>
-    public bool TryPeek(out LeaderMessage message)
+    /// <param name="mayLarge">Whether it may be a large one.</param>
+    /// <param name="message">It.</param>
+    public bool TryPeek(bool mayLarge, out LeaderMessage message)
     {
         message = default;
-        return Count > 0 && _lanes[Next.Peek()]!.TryPeek(out message);
+        return Next(mayLarge) is { } next && _lanes[next.Peek()]!.TryPeek(out message);
     }
 
     /// <summary>Takes it away.</summary>
-    public bool TryTake(out LeaderMessage message)
+    public bool TryTake(bool mayLarge, out LeaderMessage message)
     {
         message = default;
-        if (Count == 0)
+        if (Next(mayLarge) is not { } next)
             return false;
-        var lane = Next.Dequeue();
+        var lane = next.Dequeue();
         var queue = _lanes[lane]!;
         message = queue.Dequeue();
         Count--;
@@ -65,6 +68,13 @@ internal sealed class LeaderOutbox(int ranks)
         if (queue.TryPeek(out var following))
             Line(lane, following);
         return true;
+    }
+
+    private Queue<int>? Next(bool mayLarge)
+    {
+        if (_small.Count > 0 && (!mayLarge || _large.Count == 0 || _inARow < SmallBytesInARow))
+            return _small;
+        return mayLarge && _large.Count > 0 ? _large : null;
     }
 
     private void Line(int lane, in LeaderMessage first) => (first.Frames.Length > SmallMessage ? _large : _small).Enqueue(lane);

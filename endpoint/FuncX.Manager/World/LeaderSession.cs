@@ -22,6 +22,7 @@ internal sealed class LeaderSession : IAsyncDisposable
     private readonly PipeReader _reader;
     private readonly CancellationTokenSource _end = new();
     private readonly LeaderOutbox _messages;
+    private readonly LargePace _pace = new();
     private readonly Lock _gate = new();
     private readonly byte[] _together = GC.AllocateUninitializedArray<byte>(WriteBytes);
     private Task _writing = Task.CompletedTask;
@@ -47,6 +48,16 @@ internal sealed class LeaderSession : IAsyncDisposable
         {
             lock (_gate)
                 return _over || (_messages.Count == 0 && Volatile.Read(ref _busy) == 0);
+        }
+    }
+
+    /// <summary>When to <see cref="Kick"/> though nothing has come: a large message rests. <see cref="long.MaxValue"/>: not needed.</summary>
+    public long Due
+    {
+        get
+        {
+            lock (_gate)
+                return _messages.OnlyLarge && !_over && Volatile.Read(ref _busy) == 0 ? _pace.Due : long.MaxValue;
         }
     }
 
@@ -113,6 +124,7 @@ internal sealed class LeaderSession : IAsyncDisposable
             {
                 while (Next(out var whole) is { IsEmpty: false } bytes)
                 {
+                    var began = NodeTimer.Now;
                     try
                     {
                         await _stream.WriteAsync(bytes, _end.Token);
@@ -123,12 +135,15 @@ internal sealed class LeaderSession : IAsyncDisposable
                             Finish(message);
                     }
 
-                    Volatile.Write(ref _sentAt, NodeTimer.Now);
+                    OnWritten(isLarge: bytes.Length > LeaderOutbox.SmallMessage && whole is not null, began);
                 }
 
                 Volatile.Write(ref _busy, 0);
             }
             while (HasMessages() && Interlocked.CompareExchange(ref _busy, 1, 0) == 0);
+            // Whoever has it go on then may have gone to sleep meanwhile.
+            if (Due != long.MaxValue)
+                _leader.Wake();
         }
         catch (Exception problem) when (problem is IOException or OperationCanceledException or ObjectDisposedException or InvalidOperationException)
         {
@@ -154,10 +169,25 @@ internal sealed class LeaderSession : IAsyncDisposable
         Finish(message);
     }
 
+    private void OnWritten(bool isLarge, long began)
+    {
+        var now = NodeTimer.Now;
+        Volatile.Write(ref _sentAt, now);
+        lock (_gate)
+        {
+            if (isLarge)
+                _pace.OnLarge(now, now - began);
+            else
+                _pace.OnSmall(now);
+        }
+    }
+
+    private bool MayLarge() => NodeTimer.Now >= _pace.Due;
+
     private bool HasMessages()
     {
         lock (_gate)
-            return _messages.Count > 0;
+            return _messages.TryPeek(MayLarge(), out _);
     }
 
     private ReadOnlyMemory<byte> Next(out LeaderMessage? whole)
@@ -169,12 +199,14 @@ internal sealed class LeaderSession : IAsyncDisposable
             LeaderMessage message;
             lock (_gate)
             {
-                if (!_messages.TryPeek(out message))
+                // What a large one is written with is not copied: it goes alone.
+                var mayLarge = used == 0 && MayLarge();
+                if (!_messages.TryPeek(mayLarge, out message))
                     break;
                 var frames = message.Frames;
-                if (used > 0 && (frames.Length > LeaderOutbox.SmallMessage || used + frames.Length > WriteBytes))
+                if (used + frames.Length > WriteBytes && used > 0)
                     break;
-                _ = _messages.TryTake(out _);
+                _ = _messages.TryTake(mayLarge, out _);
                 if (used == 0 && (frames.Length > LeaderOutbox.SmallMessage || _messages.Count == 0))
                 {
                     whole = message;
@@ -206,7 +238,7 @@ internal sealed class LeaderSession : IAsyncDisposable
             lock (_gate)
             {
                 _over = true;
-                if (!_messages.TryTake(out message))
+                if (!_messages.TryTake(mayLarge: true, out message))
                     return;
             }
 

@@ -61,7 +61,7 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser, IRoutedFrames
 
     public string Node { get; }
 
-    public long Due => long.MaxValue;
+    public long Due => Volatile.Read(ref _session)?.Due ?? long.MaxValue;
 
     public async Task ServeAsync(SslStream stream, Hello hello, Action welcomed)
     {
@@ -90,6 +90,9 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser, IRoutedFrames
     /// <summary>The same after a while, by itself. Before the world's thread runs.</summary>
     public void DrainLater(TimeSpan after, TimeSpan patience) =>
         (_drainAt, _drainFor) = (NodeTimer.Now + (long)after.TotalMicroseconds, (uint)Math.Max(1, patience.TotalMilliseconds));
+
+    /// <summary>Has the world's thread look what is due. From any thread.</summary>
+    public void Wake() => _thread.Wake();
 
     /// <summary>Sorts whole frames of the endpoint by rank; on the link's reading thread.</summary>
     /// <exception cref="FrameException">The endpoint sent what it must not.</exception>
@@ -201,7 +204,7 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser, IRoutedFrames
         LeaderSession? kicked = null;
         lock (_gate)
         {
-            if (_wrote)
+            if (_wrote || _session?.Due <= now)
                 kicked = _session;
             _wrote = false;
             if (now >= _drainAt)

@@ -1,5 +1,6 @@
 using FuncX.Manager.World;
 using FuncX.Mpi;
+using FuncX.Wire;
 using Shouldly;
 using Xunit;
 
@@ -25,8 +26,8 @@ public sealed class LeaderOutboxTests
         Add(-1, 14);
         Taken().ShouldBe([11, 12, 14, Large, 10, Large + 1, 13]);
         _outbox.Count.ShouldBe(0);
-        _outbox.TryPeek(out _).ShouldBeFalse();
-        _outbox.TryTake(out _).ShouldBeFalse();
+        _outbox.TryPeek(mayLarge: true, out _).ShouldBeFalse();
+        _outbox.TryTake(mayLarge: true, out _).ShouldBeFalse();
     }
 
     [Fact]
@@ -36,6 +37,38 @@ public sealed class LeaderOutboxTests
         for (var i = 0; i < 100; i++)
             Add(1, LeaderOutbox.SmallMessage);
         Taken().IndexOf(Large).ShouldBe(32);
+    }
+
+    [Fact]
+    public void While_a_large_message_rests_only_small_ones_are_taken()
+    {
+        Add(0, Large);
+        Add(0, 10);
+        _outbox.OnlyLarge.ShouldBeTrue();
+        _outbox.TryPeek(mayLarge: false, out _).ShouldBeFalse();
+        _outbox.TryTake(mayLarge: false, out _).ShouldBeFalse();
+        Add(1, 11);
+        _outbox.OnlyLarge.ShouldBeFalse();
+        _outbox.TryPeek(mayLarge: false, out var seen).ShouldBeTrue();
+        _outbox.TryTake(mayLarge: false, out var taken).ShouldBeTrue();
+        taken.ShouldBe(seen);
+        taken.Frames.Length.ShouldBe(11);
+        _outbox.Count.ShouldBe(2);
+        Taken().ShouldBe([Large, 10]);
+        _outbox.OnlyLarge.ShouldBeFalse();
+    }
+
+    [Fact]
+    public void Large_messages_rest_twice_their_own_time_while_small_ones_pass_and_not_at_all_alone()
+    {
+        var pace = new LargePace();
+        pace.OnLarge(now: 1_000, took: 300);
+        pace.Due.ShouldBeLessThan(1_000);
+        pace.OnSmall(2_000);
+        pace.OnLarge(now: 2_300, took: 300);
+        pace.Due.ShouldBe(2_900);
+        pace.OnLarge(now: 3_000, took: 100_000);
+        pace.Due.ShouldBe(2_000 + LargePace.BesideMicroseconds);
     }
 
     [Fact]
@@ -57,9 +90,9 @@ public sealed class LeaderOutboxTests
                 continue;
             }
 
-            if (!_outbox.TryPeek(out var seen))
+            if (!_outbox.TryPeek(mayLarge: true, out var seen))
                 continue;
-            _outbox.TryTake(out var taken).ShouldBeTrue();
+            _outbox.TryTake(mayLarge: true, out var taken).ShouldBeTrue();
             taken.ShouldBe(seen);
             var bytes = taken.Frames.Length;
             var from = bytes % 20_000 / 5_000;
@@ -75,7 +108,7 @@ public sealed class LeaderOutboxTests
     private List<int> Taken()
     {
         var taken = new List<int>();
-        while (_outbox.TryTake(out var message))
+        while (_outbox.TryTake(mayLarge: true, out var message))
         {
             taken.Add(message.Frames.Length);
             message.Buffer.Dispose();
