@@ -6,8 +6,10 @@ using FuncX.Endpoint.Managers;
 using FuncX.Endpoint.ServiceLink;
 using FuncX.Tests.Unit.ServiceFront;
 using FuncX.Tests.Unit.ServiceTasks;
+using FuncX.Wire;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
 using Shouldly;
 using Xunit;
 
@@ -90,7 +92,7 @@ public sealed class EndpointSendersTests
             Hello = new EndpointHello { Version = "1", ProtocolMinimum = 1, ProtocolMaximum = 1, EndpointId = endpoint, Instance = "one" },
         }));
         (await call.ResponseStream.MoveNext(CancellationToken.None)).ShouldBeTrue();
-        var session = new LinkSession(call.RequestStream, new HopCounter(), () => { }, _failures.Enqueue);
+        var session = new LinkSession(call.RequestStream, new HopCounter(), TimeProvider.System, () => { }, _failures.Enqueue);
 
         if (how == "superseded")
             (await ServiceTasksPlayed.ConnectAsync(service, endpoint, credential)).Dispose();
@@ -112,7 +114,7 @@ public sealed class EndpointSendersTests
     public async Task A_large_result_goes_in_parts_of_whole_frames_and_lets_control_and_small_results_pass_between_them()
     {
         var writer = new GatedWriter();
-        var session = new LinkSession(writer, new HopCounter(), () => { }, _failures.Enqueue);
+        var session = new LinkSession(writer, new HopCounter(), TimeProvider.System, () => { }, _failures.Enqueue);
         var ledger = new ResultLedger(new HopCounter(), new ResultRoom(), (_, _) => { });
         ledger.OnLinkUp(session);
         var frames = Enumerable.Range(0, 9).Select(_ => new FrameSlice(_pool.Rent(200_000), 0, 200_000)).ToList();
@@ -143,6 +145,97 @@ public sealed class EndpointSendersTests
     }
 
     [Fact]
+    public async Task Small_results_wait_for_none_of_several_large_ones()
+    {
+        var writer = new GatedWriter();
+        var session = new LinkSession(writer, new HopCounter(), TimeProvider.System, () => { }, _failures.Enqueue);
+        var durable = new List<ulong>();
+        var ledger = new ResultLedger(new HopCounter(), new ResultRoom(), (_, mark) => durable.Add(mark));
+        ledger.OnLinkUp(session);
+        for (var large = 0; large < 3; large++)
+        {
+            ledger.CountResult();
+            ledger.AddWhole([new FrameSlice(_pool.Rent(300_000), 0, 300_000), new FrameSlice(_pool.Rent(300_000), 0, 300_000)]);
+            ledger.Flush();
+        }
+
+        await Eventually.True(() => writer.Begun.Count == 1);
+        Small(1);
+        await WriteAsync(3);
+        // One of three is over, the next begins with the next turn.
+        ledger.Flush();
+        await WriteAsync(4);
+        Small(2);
+        await WriteAsync(6);
+        ledger.Flush();
+        await WriteAsync(8);
+        writer.Gate.Release();
+
+        writer.Begun.ShouldBe(["1:300000", "2:100", "3:300000", "4:300000", "5:100", "6:300000", "7:300000", "8:300000"]);
+        ledger.OnCommitted(5);
+        durable.ShouldBeEmpty("a mark says that everything before it is durable, and two of three large ones are not");
+        ledger.Results.ShouldBe(4);
+        ledger.OnCommitted(8);
+        durable.ShouldBe([1ul, 2ul]);
+        ledger.IsEmpty.ShouldBeTrue();
+        _failures.ShouldBeEmpty();
+
+        void Small(ulong mark)
+        {
+            ledger.CountResult();
+            ledger.Add(new FrameSlice(_pool.Rent(100), 0, 100));
+            ledger.Mark(null!, mark);
+            ledger.Flush();
+        }
+
+        async Task WriteAsync(int begun)
+        {
+            while (writer.Begun.Count < begun)
+            {
+                var before = writer.Begun.Count;
+                writer.Gate.Release();
+                await Eventually.True(() => writer.Begun.Count > before);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Parts_of_a_large_result_rest_while_small_ones_pass_and_those_do_not_wait_for_the_rest()
+    {
+        var time = new FakeTimeProvider();
+        var writer = new GatedWriter();
+        writer.Gate.Release(100);
+        var session = new LinkSession(writer, new HopCounter(), time, () => { }, _failures.Enqueue);
+        var ledger = new ResultLedger(new HopCounter(), new ResultRoom(), (_, _) => { });
+        ledger.OnLinkUp(session);
+        Small();
+        ledger.CountResult();
+        ledger.AddWhole([.. Enumerable.Range(0, 4).Select(_ => new FrameSlice(_pool.Rent(300_000), 0, 300_000))]);
+        ledger.Flush();
+
+        await Eventually.True(() => writer.Begun.Count == 2);
+        Small();
+        Small();
+        await Eventually.True(() => writer.Begun.Count == 4);
+        writer.Begun.ShouldBe(["1:100", "2:300000", "3:100", "4:100"]);
+        time.Advance(TimeSpan.FromMilliseconds(0.9));
+        writer.Begun.Count.ShouldBe(4);
+        time.Advance(TimeSpan.FromMilliseconds(0.1));
+        await Eventually.True(() => writer.Begun.Count == 5);
+        writer.Begun.Last().ShouldBe("5:300000");
+        // Nothing small comes any more: the rest goes without a rest.
+        time.Advance(TimeSpan.FromMicroseconds(LargePace.BesideMicroseconds));
+        await Eventually.True(() => writer.Begun.Count == 7);
+
+        void Small()
+        {
+            ledger.CountResult();
+            ledger.Add(new FrameSlice(_pool.Rent(100), 0, 100));
+            ledger.Flush();
+        }
+    }
+
+    [Fact]
     public void A_link_that_is_over_numbers_nothing_that_goes_over_the_next()
     {
         var (older, newer) = (NewSession(), NewSession());
@@ -155,7 +248,7 @@ public sealed class EndpointSendersTests
         message.Sequence.ShouldBe(8ul);
         message.Release();
 
-        LinkSession NewSession() => new(new GatedWriter(), new HopCounter(), () => { }, _failures.Enqueue);
+        LinkSession NewSession() => new(new GatedWriter(), new HopCounter(), TimeProvider.System, () => { }, _failures.Enqueue);
     }
 
     [Fact]
@@ -174,7 +267,7 @@ public sealed class EndpointSendersTests
     [Fact]
     public async Task A_message_that_cannot_be_written_is_a_defect()
     {
-        var session = new LinkSession(new ThrowingWriter(new InvalidOperationException("Can't write the message because the previous write is in progress.")), new HopCounter(), () => { }, _failures.Enqueue);
+        var session = new LinkSession(new ThrowingWriter(new InvalidOperationException("Can't write the message because the previous write is in progress.")), new HopCounter(), TimeProvider.System, () => { }, _failures.Enqueue);
 
         session.Send(new EndpointMessage());
 

@@ -21,6 +21,7 @@ internal sealed partial class LinkClient(EndpointConfiguration configuration, En
     private static readonly TimeSpan _welcomeWithin = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan _survivorsWithin = TimeSpan.FromSeconds(20);
 
+    private readonly TimeProvider _timers = TimerThread.For(TimeProvider.System, "link to the service");
     private string _lastProblem = "";
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -112,6 +113,7 @@ internal sealed partial class LinkClient(EndpointConfiguration configuration, En
         var session = new LinkSession(
             call.RequestStream,
             hops,
+            _timers,
             () => loop.Post(new ActionEvent(static _ => { })),
             sending.OnFailed);
         var spooled = await ReadSpoolAsync();

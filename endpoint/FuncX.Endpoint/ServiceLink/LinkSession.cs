@@ -1,5 +1,7 @@
+using System.Diagnostics.CodeAnalysis;
 using FuncX.Contracts.V1;
 using FuncX.Endpoint.Dispatch;
+using FuncX.Wire;
 using Grpc.Core;
 
 namespace FuncX.Endpoint.ServiceLink;
@@ -7,21 +9,44 @@ namespace FuncX.Endpoint.ServiceLink;
 /// <summary>
 /// The sending half of one link: a short queue and one sender at a time, which writes on the loop's own thread when there is little to send and nothing under way.
 /// Results wait in the ledger, not here, so that they gather while the link is busy. What is no result goes before them; both go between the parts of a large one, which would hold them
-/// up for as long as it takes. Messages of results are numbered as they are written.
+/// up for as long as it takes, and while small results pass those parts keep a pace (<see cref="LargePace"/>). Messages of results are numbered as they are written.
 /// </summary>
-internal sealed class LinkSession(IClientStreamWriter<OutgoingMessage> writer, HopCounter hops, Action onRoom, Action<Exception> onFailed) : IThreadPoolWorkItem
+internal sealed class LinkSession : IThreadPoolWorkItem
 {
     private const int InlineBytes = 32 << 10;
     private const int QueuedResults = 2;
 
+    // Writing hands a part to the connection, which sends it on threads of its own.
+    private const long LeastRestMicroseconds = 1_000;
+
+    private readonly IClientStreamWriter<OutgoingMessage> _writer;
+    private readonly HopCounter _hops;
+    private readonly TimeProvider _time;
+    private readonly Action _onRoom;
+    private readonly Action<Exception> _onFailed;
+    private readonly ITimer _rested;
+    private readonly LargePace _pace = new(LeastRestMicroseconds);
+
     private readonly Lock _gate = new();
     private readonly Queue<OutgoingMessage> _control = new();
     private readonly Queue<HeldMessage> _held = new();
+    private LargeMessage? _large;
     private int _results;
     private bool _sending;
     private bool _wantsRoom;
     private bool _closed;
     private ulong _sequence;
+
+    /// <param name="writer">The call's.</param>
+    /// <param name="hops">Where what is sent is counted.</param>
+    /// <param name="time">Whose timers end the rests of large results.</param>
+    /// <param name="onRoom">Told when there is room that somebody asked for in vain.</param>
+    /// <param name="onFailed">Told what the sending died of.</param>
+    public LinkSession(IClientStreamWriter<OutgoingMessage> writer, HopCounter hops, TimeProvider time, Action onRoom, Action<Exception> onFailed)
+    {
+        (_writer, _hops, _time, _onRoom, _onFailed) = (writer, hops, time, onRoom, onFailed);
+        _rested = time.CreateTimer(static session => ((LinkSession)session!).OnRested(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
 
     /// <summary>Whether results may be sent now; when not, the owner is told once they may.</summary>
     public bool HasRoom
@@ -29,10 +54,17 @@ internal sealed class LinkSession(IClientStreamWriter<OutgoingMessage> writer, H
         get
         {
             lock (_gate)
-            {
-                _wantsRoom = _results >= QueuedResults && !_closed;
-                return !_wantsRoom && !_closed;
-            }
+                return IsRoom(_results < QueuedResults);
+        }
+    }
+
+    /// <summary>The same of a large one. One at a time: the service puts as many together as come, and each keeps what was sent behind its beginning from being acknowledged.</summary>
+    public bool HasRoomForLarge
+    {
+        get
+        {
+            lock (_gate)
+                return IsRoom(_large is null);
         }
     }
 
@@ -49,14 +81,18 @@ internal sealed class LinkSession(IClientStreamWriter<OutgoingMessage> writer, H
                 return;
             }
 
-            if (message is HeldMessage held)
+            if (message is not HeldMessage held)
             {
-                _held.Enqueue(held);
-                _results++;
+                _control.Enqueue(message);
+            }
+            else if (held.IsLarge)
+            {
+                _large = _large is null ? new LargeMessage(held) : throw new InvalidOperationException("a large result was sent while another one was under way");
             }
             else
             {
-                _control.Enqueue(message);
+                _held.Enqueue(held);
+                _results++;
             }
 
             if (_sending)
@@ -79,17 +115,38 @@ internal sealed class LinkSession(IClientStreamWriter<OutgoingMessage> writer, H
                 message.Release();
             while (_held.TryDequeue(out var message))
                 message.Release();
+            _large?.Whole.Release();
+            _large = null;
+            _rested.Dispose();
         }
     }
 
     void IThreadPoolWorkItem.Execute() => _ = SendAsync();
 
+    private bool IsRoom(bool free)
+    {
+        _wantsRoom |= !free && !_closed;
+        return free && !_closed;
+    }
+
     private async Task SendAsync()
     {
         try
         {
-            while (TryTake(out var message))
-                await SendAsync(message);
+            while (TryTake(out var message, out var large))
+            {
+                try
+                {
+                    await WriteAsync(message, large);
+                }
+                finally
+                {
+                    (large?.Whole ?? message).Release();
+                }
+
+                if (MakesRoom(message, large))
+                    _onRoom();
+            }
         }
         catch (Exception problem)
         {
@@ -100,100 +157,120 @@ internal sealed class LinkSession(IClientStreamWriter<OutgoingMessage> writer, H
             }
             finally
             {
-                onFailed(problem);
+                _onFailed(problem);
             }
         }
     }
 
-    private async ValueTask WriteAsync(OutgoingMessage message)
+    private async ValueTask WriteAsync(OutgoingMessage message, LargeMessage? large)
     {
-        if (message is not HeldMessage held)
+        if (message is not ResultsMessage results)
         {
-            await writer.WriteAsync(message);
+            await _writer.WriteAsync(message);
             return;
         }
 
-        FailPoints.Pass("before-link-send");
-        if (held.IsLarge)
-        {
-            await WritePartsAsync(held);
-        }
+        if (large is null or { IsFirst: true })
+            FailPoints.Pass("before-link-send");
+        var sequence = ++_sequence;
+        if (large is not null)
+            results.Sequence = sequence;
+        var whole = large is null ? (HeldMessage)message : large.IsLast ? large.Whole : null;
+        whole?.Number(this, sequence);
+        var began = Now;
+        await _writer.WriteAsync(message);
+        if (large is null)
+            _pace.OnSmall(Now);
         else
-        {
-            held.Number(this, ++_sequence);
-            await writer.WriteAsync(message);
-        }
-
+            _pace.OnLarge(Now, Now - began);
+        if (whole is null)
+            return;
         FailPoints.Pass("after-link-send");
-        hops.ResultsSent += held.Results;
-    }
-
-    private async ValueTask WritePartsAsync(HeldMessage held)
-    {
-        var written = 0;
-        foreach (var part in held.Parts())
-        {
-            while (TryTakeBetween(out var message))
-                await SendAsync(message);
-            part.Sequence = ++_sequence;
-            written += part.Bytes;
-            if (written == held.Bytes)
-                held.Number(this, part.Sequence);
-            await writer.WriteAsync(part);
-        }
-    }
-
-    private async ValueTask SendAsync(OutgoingMessage message)
-    {
-        try
-        {
-            await WriteAsync(message);
-        }
-        finally
-        {
-            message.Release();
-        }
-
-        if (MakesRoom(message))
-            onRoom();
+        _hops.ResultsSent += whole.Results;
     }
 
     /// <summary>A message is gone; true when the owner waits to be told.</summary>
-    private bool MakesRoom(OutgoingMessage message)
+    private bool MakesRoom(OutgoingMessage message, LargeMessage? large)
     {
         lock (_gate)
         {
             if (message is HeldMessage)
                 _results--;
-            if (!_wantsRoom || _results >= QueuedResults)
+            else if (large is not { IsLast: true })
                 return false;
-            _wantsRoom = false;
-            return true;
+            (var wanted, _wantsRoom) = (_wantsRoom, false);
+            return wanted;
         }
     }
 
-    private bool TryTake(out OutgoingMessage message)
+    // With one reference, the writer's, which is to the whole when it is a part.
+    private bool TryTake([NotNullWhen(true)] out OutgoingMessage? message, out LargeMessage? large)
     {
         lock (_gate)
         {
-            if (!_control.TryDequeue(out message!) && _held.TryDequeue(out var held))
+            large = null;
+            if (!_control.TryDequeue(out message) && _held.TryDequeue(out var held))
                 message = held;
+            if (message is null && _large is not null && !Rests())
+            {
+                large = _large;
+                message = large.NextPart();
+                if (large.IsLast)
+                    _large = null;
+                else
+                    large.Whole.Retain();
+            }
+
             _sending = message is not null;
             return _sending;
         }
     }
 
-    // Not another large one: the service puts as many together as come, and each keeps what was sent behind its beginning from being acknowledged.
-    private bool TryTakeBetween(out OutgoingMessage message)
+    // With the gate held. What comes meanwhile is sent, and asks anew.
+    private bool Rests()
+    {
+        var rest = _pace.Due - Now;
+        if (rest <= 0)
+            return false;
+        _rested.Change(TimeSpan.FromMicroseconds(rest), Timeout.InfiniteTimeSpan);
+        return true;
+    }
+
+    private void OnRested()
     {
         lock (_gate)
         {
-            if (_control.TryDequeue(out message!))
-                return true;
-            if (!_held.TryPeek(out var held) || held.IsLarge)
-                return false;
-            message = _held.Dequeue();
-            return true;
+            if (_sending || _closed || _large is null)
+                return;
+            _sending = true;
+        }
+
+        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
+
+    private long Now => (long)_time.GetElapsedTime(0).TotalMicroseconds;
+
+    /// <summary>One that is sent in parts, and how far it has come.</summary>
+    private sealed class LargeMessage(HeldMessage whole)
+    {
+        private readonly IEnumerator<ResultsMessage> _parts = whole.Parts().GetEnumerator();
+        private int _taken;
+
+        public HeldMessage Whole => whole;
+
+        /// <summary>Whether the part that was taken last is the first one.</summary>
+        public bool IsFirst { get; private set; }
+
+        /// <summary>Whether it is the last one.</summary>
+        public bool IsLast { get; private set; }
+
+        public ResultsMessage NextPart()
+        {
+            IsFirst = _taken == 0;
+            _parts.MoveNext();
+            _taken += _parts.Current.Bytes;
+            IsLast = _taken == whole.Bytes;
+            return _parts.Current;
         }
     }
 }

@@ -21,6 +21,7 @@ internal sealed class ResultLedger(HopCounter hops, ResultRoom room, Action<Mana
 
     private readonly Queue<HeldMessage> _held = new();
     private readonly Queue<HeldMessage> _waiting = new();
+    private readonly Queue<HeldMessage> _waitingLarge = new();
     private HeldMessage? _open;
     private HeldMessage? _last;
     private LinkSession? _session;
@@ -117,11 +118,13 @@ internal sealed class ResultLedger(HopCounter hops, ResultRoom room, Action<Mana
         Hold(message);
     }
 
-    /// <summary>Sends what the link takes. Once per turn.</summary>
+    /// <summary>Sends what the link takes. Once per turn. Large ones wait for each other and small ones for none of them.</summary>
     public void Flush()
     {
         if (_session is null)
             return;
+        if (_waitingLarge.Count > 0 && _session.HasRoomForLarge)
+            Send(_waitingLarge.Dequeue());
         while (_waiting.Count > 0 || _open is not null)
         {
             if (!_session.HasRoom)
@@ -131,12 +134,7 @@ internal sealed class ResultLedger(HopCounter hops, ResultRoom room, Action<Mana
                 return;
             if (_waiting.Count == 0)
                 Seal();
-            var message = _waiting.Dequeue();
-            _sent++;
-            _sentLarge += message.IsLarge ? 1 : 0;
-            message.SendOn(_session);
-            message.Retain();
-            _session.Send(message);
+            Send(_waiting.Dequeue());
         }
     }
 
@@ -145,13 +143,13 @@ internal sealed class ResultLedger(HopCounter hops, ResultRoom room, Action<Mana
     {
         _session = session;
         _sent = _sentLarge = 0;
-        _waiting.Clear();
+        ClearWaiting();
         foreach (var message in _held)
         {
             if (message.State == MessageState.Sent)
                 message.State = MessageState.Waiting;
             if (message.State == MessageState.Waiting)
-                _waiting.Enqueue(message);
+                Wait(message);
         }
     }
 
@@ -165,7 +163,7 @@ internal sealed class ResultLedger(HopCounter hops, ResultRoom room, Action<Mana
                 message.State = MessageState.Done;
         }
 
-        _waiting.Clear();
+        ClearWaiting();
         Settle();
     }
 
@@ -174,7 +172,8 @@ internal sealed class ResultLedger(HopCounter hops, ResultRoom room, Action<Mana
     {
         foreach (var message in _held)
         {
-            if (message.State == MessageState.Waiting)
+            // Small ones are sent in the order of their coming, past large ones that wait.
+            if (message.State == MessageState.Waiting && !message.IsLarge)
                 break;
             if (message.State != MessageState.Sent || message.Sequence > sequence)
                 continue;
@@ -193,7 +192,7 @@ internal sealed class ResultLedger(HopCounter hops, ResultRoom room, Action<Mana
     {
         if (_open is not null)
             Seal();
-        _waiting.Clear();
+        ClearWaiting();
         var taken = new List<HeldMessage>();
         foreach (var message in _held)
         {
@@ -215,7 +214,7 @@ internal sealed class ResultLedger(HopCounter hops, ResultRoom room, Action<Mana
             var message = messages[i];
             message.State = i < written ? MessageState.Done : MessageState.Waiting;
             if (i >= written && _session is not null)
-                _waiting.Enqueue(message);
+                Wait(message);
             message.Release();
         }
 
@@ -271,8 +270,25 @@ internal sealed class ResultLedger(HopCounter hops, ResultRoom room, Action<Mana
     {
         message.State = MessageState.Waiting;
         _held.Enqueue(message);
-        _waiting.Enqueue(message);
+        Wait(message);
         _last = message;
+    }
+
+    private void Wait(HeldMessage message) => (message.IsLarge ? _waitingLarge : _waiting).Enqueue(message);
+
+    private void ClearWaiting()
+    {
+        _waiting.Clear();
+        _waitingLarge.Clear();
+    }
+
+    private void Send(HeldMessage message)
+    {
+        _sent++;
+        _sentLarge += message.IsLarge ? 1 : 0;
+        message.SendOn(_session!);
+        message.Retain();
+        _session!.Send(message);
     }
 
     // Marks say "everything up to here", so they are told in order, whichever way each message became durable.
