@@ -15,6 +15,9 @@ internal sealed class WorldThread(MpiRuntime mpi)
     /// </summary>
     private const int WholeBytes = 2048;
 
+    /// <summary>How often it asks whether it has to wait for a processor.</summary>
+    private const long CrowdedMicroseconds = 5_000;
+
     /// <summary>How long sends may take to finish at the end.</summary>
     private const long LastSendsMicroseconds = 2_000_000;
 
@@ -25,6 +28,9 @@ internal sealed class WorldThread(MpiRuntime mpi)
     private readonly MpiSendCompletion[] _finished = new MpiSendCompletion[64];
     private readonly WorldBackOff _backOff = new();
     private readonly WorldWake _wake = new();
+    private readonly Crowding _crowding = new();
+    private ProcessorWait? _processor;
+    private long _crowdedAt;
     private WorldEnd? _end;
 
     public MpiRuntime Mpi => mpi;
@@ -61,6 +67,13 @@ internal sealed class WorldThread(MpiRuntime mpi)
             var pause = _backOff.Next(now);
             if (pause == 0)
                 continue;
+            if (now >= _crowdedAt)
+            {
+                _crowdedAt = now + CrowdedMicroseconds;
+                _processor ??= new ProcessorWait();
+                _backOff.Crowded = _crowding.Look(now, _processor.Microseconds);
+            }
+
             foreach (var part in parts)
                 pause = Math.Min(pause, part.Due - now);
             // What is due may have to wait for room.

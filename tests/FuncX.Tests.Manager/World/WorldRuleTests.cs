@@ -60,6 +60,14 @@ public sealed class WorldRuleTests
         backOff.OnTraffic(9_000_000);
         backOff.Next(9_000_001).ShouldBe(0);
 
+        // Where others wait for the processor it looks for less long and sleeps longer.
+        backOff.Crowded = true;
+        backOff.OnTraffic(10_000_000);
+        for (var look = 0; look < WorldBackOff.LooksCrowded; look++)
+            backOff.Next(10_000_000 + look).ShouldBe(0);
+        Pause(10_000_050).ShouldBe(WorldBackOff.ShortestCrowdedMicroseconds);
+        Pause(10_080_000).ShouldBe(10_000);
+
         long Pause(long now)
         {
             for (var look = 1; look < WorldBackOff.LooksAwake; look++)
@@ -73,7 +81,7 @@ public sealed class WorldRuleTests
     {
         var outbox = new ResultOutbox();
         const int Body = 1 << 20;
-        FrameWriter.WriteSegmented(outbox.Large(Body + sizeof(long) + (6 * FrameHeader.Size)), new FrameHeader { Kind = FrameKind.Result }, new byte[Body]);
+        FrameWriter.WriteSegmented(outbox.Large(FrameWriter.SegmentedBytes(Body)), new FrameHeader { Kind = FrameKind.Result }, new byte[Body]);
         var first = Kinds(outbox, most: 100);
         first[^1].ShouldBe(FrameKind.Mark);
         outbox.Restart();
