@@ -28,18 +28,20 @@ internal sealed class ScaleBench : IBench
             await PaperAsync(settings, report, paper, settings.TasksOr(PaperTasks, 20_000));
         if (settings.Wants("rate") || settings.Wants("bytes"))
         {
-            var (fewRate, fewBytes) = await RateAsync(settings, report, few, settings.TasksOr(PaperTasks, 20_000));
-            var (manyRate, manyBytes) = await RateAsync(settings, report, many, settings.TasksOr(2 * many, 20_000));
-            report.Figure("rate_1m_over_1k", manyRate / fewRate);
-            report.Figure("bytes_per_manager", (double)(manyBytes - fewBytes) / ((many - few) / ScaleShape.WorkersPerManager));
+            // The few before and after the many: the machine's speed moves meanwhile.
+            var before = await RatesAsync(settings, report, few, settings.TasksOr(PaperTasks, 20_000));
+            var between = await RatesAsync(settings, report, many, settings.TasksOr(2 * many, 20_000));
+            var after = await RatesAsync(settings, report, few, settings.TasksOr(PaperTasks, 20_000));
+            report.Figure("rate_1m_over_1k", Median.Of(between.Rates) / Median.Of([.. before.Rates, .. after.Rates]));
+            report.Figure("bytes_per_manager", (between.Bytes - ((before.Bytes + after.Bytes) / 2.0)) / ((many - few) / ScaleShape.WorkersPerManager));
         }
 
         if (settings.Wants("service"))
             report.Figure("service_tasks_per_s", await ServiceRun.MeasureAsync(settings, report, ScaleShape.Local(settings.Launcher, paper), settings.TasksOr(PaperTasks, 20_000)));
     }
 
-    // The rate of no-ops, and the endpoint's memory before any task.
-    private static async Task<(double Rate, long Bytes)> RateAsync(BenchSettings settings, Report report, int workers, int tasks)
+    // Rates of no-ops, and the endpoint's memory before any task.
+    private static async Task<(IReadOnlyList<double> Rates, long Bytes)> RatesAsync(BenchSettings settings, Report report, int workers, int tasks)
     {
         await using var system = await ScaleSystem.StartAsync(ScaleShape.Local(settings.Launcher, workers));
         // What managers say of themselves at first has come, and a heartbeat or two.
@@ -47,7 +49,7 @@ internal sealed class ScaleBench : IBench
         var bytes = system.EndpointBytes;
         var rates = await NoOpsAsync(report, system, workers, tasks, settings.RunsOr(3));
         report.Note(string.Create(CultureInfo.InvariantCulture, $"{workers:#,0} workers: endpoint {bytes / 1e6:0.0} MB before any task; {system.Sockets()} connections at its port"));
-        return (Median.Of(rates), bytes);
+        return (rates, bytes);
     }
 
     private static async Task PaperAsync(BenchSettings settings, Report report, int workers, int tasks)

@@ -18,8 +18,7 @@ internal static class ScaleGrid
         var name = $"scale-{(settings.Nodes is null ? settings.Launcher : settings.Real ? "job-python" : "job-simulated")}";
         var directory = report.Directory ?? Environment.CurrentDirectory;
         var csv = Path.Combine(directory, $"{name}.csv");
-        if (settings.Nodes is null || !File.Exists(csv))
-            await File.WriteAllLinesAsync(csv, [ScalePoint.Heading]);
+        await File.WriteAllLinesAsync(csv, [ScalePoint.Heading, .. Kept(csv, settings, curves).Select(static point => point.Csv())]);
         var left = 0;
         foreach (var shape in shapes)
         {
@@ -42,6 +41,11 @@ internal static class ScaleGrid
         report.Figure("points", (shapes.Count * curves.Length) - left);
         report.Figure("left_out", left);
     }
+
+    // A job adds a number of workers to those of other jobs; a run of some curves leaves the others as they were measured.
+    private static List<ScalePoint> Kept(string csv, BenchSettings settings, ScaleCurve[] curves) => File.Exists(csv)
+        ? [.. File.ReadAllLines(csv).Skip(1).Select(ScalePoint.Parse).Where(point => settings.Nodes is not null || !curves.Any(curve => curve.Name == point.Curve))]
+        : [];
 
     private static IEnumerable<ScaleShape> Shapes(BenchSettings settings)
     {
