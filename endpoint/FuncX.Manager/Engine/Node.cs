@@ -23,6 +23,9 @@ internal sealed unsafe class Node
     /// <summary>So long after the last change the memory of the work before is given back.</summary>
     private const long TrimMicroseconds = 5_000_000;
 
+    /// <summary>Who reads a large result gives way early: it is in nobody's hurry.</summary>
+    private const long PatienceMicroseconds = 30;
+
     private const int MostNoteCharacters = 4_000;
 
     /// <summary>Most bytes of a value: with its output and all frames' headers it must stay below 2 GiB, what one batch can hold.</summary>
@@ -43,7 +46,7 @@ internal sealed unsafe class Node
     private readonly LinkInbox _inbox;
     private readonly NodeStatus _status;
     private IEndpointLink? _link;
-    private ProcessorWait? _processor;
+    private Crowding? _crowding;
     private bool _configured;
     private bool _draining;
     private bool _saidLast;
@@ -96,8 +99,8 @@ internal sealed unsafe class Node
 
     public byte* ReceiveBuffer { get; }
 
-    /// <summary>How long the polling thread has waited for a processor; asked by that thread alone.</summary>
-    public ProcessorWait Processor => _processor ??= new ProcessorWait();
+    /// <summary>Whether the polling thread has to wait for processors; asked by that thread alone.</summary>
+    public Crowding Crowding => _crowding ??= new Crowding(PatienceMicroseconds);
 
     public WorkerSettings Settings { get; private set; } = new();
 

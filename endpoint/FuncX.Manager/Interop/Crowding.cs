@@ -1,26 +1,41 @@
+using Microsoft.Win32.SafeHandles;
+
 namespace FuncX.Manager.Interop;
 
-/// <summary>Whether a thread had to wait for a processor: then others want it, and what only makes this thread quicker is dear. All times are microseconds.</summary>
-internal sealed class Crowding
+/// <summary>Whether the thread that made this has to wait for processors: then others want them, and what only makes this thread quicker is dear.</summary>
+/// <param name="patience">Microseconds that it may wait for a turn, on average. Waking up alone takes some 5 to 50.</param>
+internal sealed class Crowding(long patience)
 {
-    // Of the time that passed; waking up alone takes some of it.
-    private const int WaitedShare = 8;
+    private const int MostBytes = 96;
 
-    private long _at;
-    private long _waited;
+    private readonly SafeFileHandle? _file = Open();
+    private ProcessorWait _before;
 
-    /// <summary>Begins anew.</summary>
-    /// <param name="now">The time.</param>
-    /// <param name="waited">How long the thread has waited for a processor since it began: <see cref="ProcessorWait"/>.</param>
-    public void Begin(long now, long waited) => (_at, _waited) = (now, waited);
-
-    /// <summary>Since the last call, or the beginning.</summary>
-    /// <param name="now">The time.</param>
-    /// <param name="waited">How long the thread has waited for a processor since it began.</param>
-    public bool Look(long now, long waited)
+    /// <summary>Since the last call. From one thread at a time; false where the kernel does not count (CONFIG_SCHED_INFO).</summary>
+    public bool Look()
     {
-        var crowded = (waited - _waited) * WaitedShare > now - _at;
-        Begin(now, waited);
+        if (_file is null)
+            return false;
+        Span<byte> text = stackalloc byte[MostBytes];
+        return Look(ProcessorWait.Parse(text[..RandomAccess.Read(_file, text, 0)]));
+    }
+
+    internal bool Look(ProcessorWait wait)
+    {
+        var crowded = wait.Microseconds - _before.Microseconds > patience * (wait.Turns - _before.Turns);
+        _before = wait;
         return crowded;
+    }
+
+    private static SafeFileHandle? Open()
+    {
+        try
+        {
+            return File.OpenHandle("/proc/thread-self/schedstat");
+        }
+        catch (Exception missing) when (missing is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
     }
 }

@@ -1,38 +1,16 @@
 using System.Buffers.Text;
-using Microsoft.Win32.SafeHandles;
 
 namespace FuncX.Manager.Interop;
 
-/// <summary>How long the thread that made this has waited for a processor while it could have run: proc(5), schedstat.</summary>
-internal sealed class ProcessorWait
+/// <summary>How long a thread has waited for a processor while it could have run, and how often it got one: proc(5), schedstat.</summary>
+/// <param name="Microseconds">All waiting together.</param>
+/// <param name="Turns">How often it was given a processor.</param>
+internal readonly record struct ProcessorWait(long Microseconds, long Turns)
 {
-    private const int MostBytes = 96;
-
-    private readonly SafeFileHandle? _file = Open();
-
-    /// <summary>Since the thread began; from any thread. 0 where the kernel does not count it (CONFIG_SCHED_INFO).</summary>
-    public long Microseconds
-    {
-        get
-        {
-            Span<byte> text = stackalloc byte[MostBytes];
-            return _file is null ? 0 : Parse(text[..RandomAccess.Read(_file, text, 0)]);
-        }
-    }
-
     // ns on a processor | ns waiting for one | time slices
-    internal static long Parse(ReadOnlySpan<byte> text) =>
-        text.IndexOf((byte)' ') is > 0 and var first && Utf8Parser.TryParse(text[(first + 1)..], out long nanoseconds, out _) ? nanoseconds / 1000 : 0;
-
-    private static SafeFileHandle? Open()
-    {
-        try
-        {
-            return File.OpenHandle("/proc/thread-self/schedstat");
-        }
-        catch (Exception missing) when (missing is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
+    public static ProcessorWait Parse(ReadOnlySpan<byte> text) =>
+        text.IndexOf((byte)' ') is > 0 and var first && Utf8Parser.TryParse(text[(first + 1)..], out long nanoseconds, out var digits)
+        && text.Length > first + digits + 2 && Utf8Parser.TryParse(text[(first + digits + 2)..], out long turns, out _)
+            ? new ProcessorWait(nanoseconds / 1000, turns)
+            : default;
 }

@@ -25,6 +25,11 @@ internal sealed unsafe class WorkerSocket : IPollHandler
     /// <summary>Most bytes that one call takes when all is wanted: more than a socket holds, and an end for a worker that never stops writing.</summary>
     private const long DrainBytes = 4 << 20;
 
+    private const int Rests = 2;
+
+    // What reading took may have been another's turn.
+    private const long LongestRestMicroseconds = 5_000;
+
     private readonly Node _node;
     private readonly WorkerProcess _worker;
     private readonly int _descriptor;
@@ -33,7 +38,6 @@ internal sealed unsafe class WorkerSocket : IPollHandler
     private readonly HashSet<uint> _functions = [];
     private byte[]? _partial;
     private int _partialLength;
-    private readonly ReadingPace _pace = new();
     private JoinedResult? _joining;
     private long _restsUntil = long.MaxValue;
     private long _batchBytes;
@@ -157,20 +161,13 @@ internal sealed unsafe class WorkerSocket : IPollHandler
         _partial = null;
     }
 
+    // While others want the processor, the world's small results among them, reading rests twice as long as it takes, as LargePace has it on the ways behind.
     private void Rest(long began, bool isFirst)
     {
+        if (!_node.Crowding.Look() || isFirst)
+            return;
         var now = NodeTimer.Now;
-        var waited = _node.Processor.Microseconds;
-        if (isFirst)
-        {
-            _pace.Begin(now, waited);
-            return;
-        }
-
-        var rest = _pace.OnPart(now, now - began, waited);
-        if (rest == 0)
-            return;
-        _restsUntil = now + rest;
+        _restsUntil = now + Math.Min(LongestRestMicroseconds, Rests * (now - began));
         Listen();
         _node.Arm(_restsUntil, now);
     }

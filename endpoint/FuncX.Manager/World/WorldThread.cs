@@ -17,6 +17,7 @@ internal sealed class WorldThread(MpiRuntime mpi)
 
     /// <summary>How often it asks whether it has to wait for a processor.</summary>
     private const long CrowdedMicroseconds = 5_000;
+    private const long PatienceMicroseconds = 100;
 
     /// <summary>How long sends may take to finish at the end.</summary>
     private const long LastSendsMicroseconds = 2_000_000;
@@ -28,8 +29,7 @@ internal sealed class WorldThread(MpiRuntime mpi)
     private readonly MpiSendCompletion[] _finished = new MpiSendCompletion[64];
     private readonly WorldBackOff _backOff = new();
     private readonly WorldWake _wake = new();
-    private readonly Crowding _crowding = new();
-    private ProcessorWait? _processor;
+    private Crowding? _crowding;
     private long _crowdedAt;
     private WorldEnd? _end;
 
@@ -70,8 +70,8 @@ internal sealed class WorldThread(MpiRuntime mpi)
             if (now >= _crowdedAt)
             {
                 _crowdedAt = now + CrowdedMicroseconds;
-                _processor ??= new ProcessorWait();
-                _backOff.Crowded = _crowding.Look(now, _processor.Microseconds);
+                _crowding ??= new Crowding(PatienceMicroseconds);
+                _backOff.Crowded = _crowding.Look();
             }
 
             foreach (var part in parts)
