@@ -21,6 +21,9 @@ internal sealed class WorldMember : IWorldPart
     // Below it a message has memory of its own size: a few tasks that run for hours should not keep a whole slab.
     private const int SmallMessage = 16 * 1024;
     private const int MessageBytes = 64 * 1024;
+
+    // Parts of large bodies on their way to the leader, which keeps a rank's messages in order: its small results wait for no more than these.
+    private const long LargeAhead = 2 * (WorldPrefix.Size + FrameHeader.MaxFrame);
     private static readonly long s_firstPeriod = (long)TimeSpan.FromSeconds(5).TotalMicroseconds;
 
     // Nothing reaches the endpoint without a leader, and only when every rank has ended does a launcher that spares survivors end, and the world begin anew.
@@ -290,6 +293,8 @@ internal sealed class WorldMember : IWorldPart
             return false;
         }
 
+        if (_batch is { Capacity: > SendBatch.Bytes } && _leader.Ahead > 0 && _leader.Ahead + WorldPrefix.Size + FrameAt(_rest) > LargeAhead)
+            return false;
         var most = (int)Math.Min(_leader.Room, Math.Max(MessageBytes, WorldPrefix.Size + FrameAt(_rest)));
         if (!_leader.MaySendCounted(WorldPrefix.Size + FrameAt(_rest)))
             return false;

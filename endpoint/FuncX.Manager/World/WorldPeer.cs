@@ -1,5 +1,6 @@
 using FuncX.Manager.Interop;
 using FuncX.Mpi;
+using FuncX.Wire;
 
 namespace FuncX.Manager.World;
 
@@ -11,6 +12,9 @@ internal sealed class WorldPeer(WorldThread thread, int rank, long window)
 {
     private const int MostCounted = 4;
     private const int MostSends = 8;
+
+    // Little enough for who sends parts of large bodies and keeps few of them on their way.
+    private const long MostOwed = FrameHeader.MaxBody;
 
     private long _sent;
     private long _done;
@@ -37,7 +41,10 @@ internal sealed class WorldPeer(WorldThread thread, int rank, long window)
     public long Room => Unfinished < MostCounted ? Math.Max(0, window - (_sent - _done)) : 0;
 
     /// <summary>True when the other side should hear of its credit though there is nothing else to say.</summary>
-    public bool OwesCredit => Volatile.Read(ref _consumed) - _told > window / 4;
+    public bool OwesCredit => Volatile.Read(ref _consumed) - _told > Math.Min(window / 4, MostOwed);
+
+    /// <summary>Counted bytes that the other side has not done with, as far as it is known here.</summary>
+    public long Ahead => _sent - _done;
 
     /// <summary>Sends a buffer whose first bytes are free for the prefix.</summary>
     public void Send(int tag, MpiBuffer buffer, uint generation, uint argument = 0)
