@@ -88,7 +88,7 @@ public sealed class EndpointCore
     public int? BlocksFixed => _blocks.Fixed;
 
     /// <summary>Tasks whose walltime is longer than what is left of the blocks that run.</summary>
-    public int WaitingForTime => _lasting.Count;
+    public int WaitingForTime => _lasting.Count + _alone.WaitingForTime;
 
     /// <summary>When <see cref="OnTick"/> wants to be called next.</summary>
     public long NextTick => Math.Min(Math.Min(_nextSlowTick, _recall.Next), Paused || Stopping ? long.MaxValue : _lasting.Next);
@@ -102,7 +102,7 @@ public sealed class EndpointCore
                 return $"draining: {Running} tasks still run; it takes no others and stops after them";
             if (Stopping)
                 return "stopping";
-            var waiting = _lasting.Count > 0 ? $"{_lasting.Count} tasks wait for a block that lasts as long as their walltime" : "";
+            var waiting = WaitingForTime > 0 ? $"{WaitingForTime} tasks wait for a block that lasts as long as their walltime" : "";
             if (_managers.ReadyCount > 0)
                 return waiting.Length > 0 && _blocks.LastFailure.Length > 0 ? $"{waiting}; no block: {_blocks.LastFailure}" : waiting;
             if (_blocks.LastFailure.Length > 0)
@@ -444,7 +444,7 @@ public sealed class EndpointCore
         if (_lasting.Next <= now)
             DispatchLasting(now, effects);
         if (Queued > 0)
-            _blocks.Grow(_tasks.Count, _lasting.Count, now, effects);
+            _blocks.Grow(_tasks.Count, WaitingForTime, now, effects);
         else
             _recall.Watch(now);
     }
@@ -460,8 +460,8 @@ public sealed class EndpointCore
         if (_withDeadline > 0)
             ExpireWaiting(now, effects);
         WatchManagers(now, effects);
-        _blocks.Grow(_tasks.Count, _lasting.Count, now, effects);
-        if (_blocks.Shrink(_tasks.Count, _lasting.Count, now, effects))
+        _blocks.Grow(_tasks.Count, WaitingForTime, now, effects);
+        if (_blocks.Shrink(_tasks.Count, WaitingForTime, now, effects))
             RetireManagers();
     }
 

@@ -92,6 +92,23 @@ internal sealed class LastingTasks(TaskTable tasks, ManagerTable managers, Requi
         Next = Count == 0 ? long.MaxValue : now + (sent > 0 ? SoonAgain : LaterAgain);
     }
 
+    /// <summary>Whether managers that are ready meet the requirement, and none of them lasts, with or without room.</summary>
+    public bool IsTooLong(int requirement, uint walltime, long now)
+    {
+        var meets = false;
+        for (var manager = 0; walltime != 0 && manager < managers.Used; manager++)
+        {
+            ref var record = ref managers[manager];
+            if (record.State != ManagerState.Ready || !requirements.IsMet(requirement, record.Runtimes))
+                continue;
+            if (record.Lasts(walltime, now))
+                return false;
+            meets = true;
+        }
+
+        return meets;
+    }
+
     /// <summary>A manager with room that meets the requirement and lasts, free workers first; -1: none.</summary>
     public int Find(int requirement, uint walltime, long now)
     {

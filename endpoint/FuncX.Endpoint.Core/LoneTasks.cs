@@ -12,8 +12,12 @@ internal sealed class LoneTasks(TaskTable tasks, ManagerTable managers, Requirem
 
     private TaskList _list = TaskList.Empty;
     private int _reserved = None;
+    private bool _isTooLong;
 
     public int Count => _list.Count;
+
+    /// <summary>Of those, the ones that wait for a manager which lasts longer than those there are: the next one, or none. The others wait for it.</summary>
+    public int WaitingForTime => _isTooLong && _list.Count > 0 ? 1 : 0;
 
     /// <summary>Nothing waits and no manager is kept from other work.</summary>
     public bool IsIdle => _list.Count == 0 && _reserved == None;
@@ -47,7 +51,9 @@ internal sealed class LoneTasks(TaskTable tasks, ManagerTable managers, Requirem
             end(_list.Head, TaskOutcome.Rejected);
         if (_reserved != None && (managers[_reserved].State != ManagerState.Ready || (_list.Count > 0 && !Suits(_reserved, _list.Head, now))))
             Release();
-        if (_reserved == None && !TryReserve(now))
+        var isReserved = _reserved != None || TryReserve(now);
+        _isTooLong = !isReserved && _list.Count > 0 && lasting.IsTooLong(tasks[_list.Head].Requirement, tasks[_list.Head].Walltime, now);
+        if (!isReserved)
             return;
         if (managers[_reserved].InFlight > 0 || managers[_reserved].Blocked)
             return;

@@ -101,6 +101,39 @@ public sealed class EndpointCoreWalltimeTests
     }
 
     [Fact]
+    public void One_that_runs_alone_and_is_too_long_for_the_blocks_there_are_counts_and_makes_demand_for_another()
+    {
+        var late = _endpoint.ManagerFor(30, "late", "x1");
+        var busy = _endpoint.Task(walltime: 20_000);
+        _endpoint.Turn().ShouldBe([$"send {busy} to {late}"]);
+        var (first, second) = (_endpoint.Task(walltime: 20_000, alone: true), _endpoint.Task(walltime: Minute, alone: true));
+        _endpoint.Turn();
+        _endpoint.Core.WaitingForTime.ShouldBe(0, "the first waits for the manager to be empty, and lasts no longer than it");
+        _endpoint.Result(late, busy, 0).ShouldContain($"send {first} to {late}");
+
+        _endpoint.Turn().ShouldBe(["request b1"], "what runs cannot take the second");
+        _endpoint.Core.WaitingForTime.ShouldBe(1);
+        _endpoint.Result(late, first, 1).ShouldNotContain($"send {second} to {late}");
+        _endpoint.Core.WaitingForTime.ShouldBe(1);
+        _endpoint.Core.Note.ShouldStartWith("1 tasks wait for a block that lasts as long as their walltime");
+
+        var fresh = _endpoint.ManagerFor(3_000, "fresh", "x2");
+        _endpoint.Turn().ShouldBe([$"send {second} to {fresh}"]);
+        _endpoint.Core.WaitingForTime.ShouldBe(0);
+    }
+
+    [Fact]
+    public void One_that_runs_alone_counts_no_more_when_it_was_cancelled()
+    {
+        _endpoint.ManagerFor(30, "late", "x1");
+        var task = _endpoint.Task(walltime: Minute, alone: true);
+        _endpoint.Turn().ShouldBe(["request b1"]);
+        _endpoint.Core.OnCancel(new HashSet<TaskId> { CoreUnderTest.Id(0) }, _endpoint.Effects);
+        _endpoint.Turn().ShouldContain($"end {task} Cancelled");
+        _endpoint.Core.WaitingForTime.ShouldBe(0);
+    }
+
+    [Fact]
     public void Of_a_thousand_that_wait_each_goes_to_one_that_lasts_whatever_their_lengths()
     {
         var random = new Random(7);
