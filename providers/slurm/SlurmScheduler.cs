@@ -7,11 +7,11 @@ public sealed class SlurmScheduler(SlurmSettings settings) : IBatchScheduler
 {
     public string Name => "slurm";
 
-    /// <summary>The controller's view first, which does not lag; what it has forgotten (MinJobAge) accounting knows; exit codes where there is no accounting, the controller again.</summary>
+    /// <summary>The controller's view first, which does not lag; what it has forgotten (MinJobAge) accounting knows, when it has ended; exit codes where there is no accounting, the controller again.</summary>
     public IReadOnlyList<StatusQuery> Queries { get; } =
     [
         new(static ids => new("squeue", "-h", "-t", "all", "-o", SqueueAnswer.Format, "-j", string.Join(',', ids)), SqueueAnswer.Read),
-        new(static ids => new("sacct", "-n", "-X", "-P", "-o", SacctAnswer.Format, "-j", string.Join(',', ids)), SacctAnswer.Read),
+        new(static ids => new("sacct", "-n", "-X", "-P", "-o", SacctAnswer.Format, "-j", string.Join(',', ids)), SacctAnswer.Read) { IsRecord = true },
         new(static ids => new("scontrol", "show", "job", ids[0]), ScontrolAnswer.Read) { MostIds = 1 },
     ];
 

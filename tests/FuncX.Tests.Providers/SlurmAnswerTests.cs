@@ -11,6 +11,7 @@ namespace FuncX.Tests.Providers;
 public sealed class SlurmAnswerTests : IDisposable
 {
     private const string Tail = "|1|n1|5:00|4:00|1:00|s|t|e|debug|user|a|q|funcx-0123456789-b1-1|(null)\n";
+    private const string Refused = "sacct: error: Problem talking to the database: Connection refused";
     private readonly BlockScratch _scratch = new(plain: true);
     private readonly Dictionary<string, CommandOutput> _answers = new(StringComparer.Ordinal);
     private readonly FakeTimeProvider _time = new();
@@ -47,10 +48,10 @@ public sealed class SlurmAnswerTests : IDisposable
     }
 
     [Fact]
-    public async Task While_accounting_is_away_a_forgotten_job_is_unknown_for_as_long_as_that_takes()
+    public async Task While_accounting_is_away_a_forgotten_job_is_unknown_and_after_ten_minutes_lost()
     {
         _answers["squeue"] = new CommandOutput(0, "", "");
-        _answers["sacct"] = new CommandOutput(1, "", "sacct: error: Problem talking to the database: Connection refused");
+        _answers["sacct"] = new CommandOutput(1, "", Refused);
         _answers["scontrol"] = new CommandOutput(1, "", "slurm_load_jobs error: Invalid job id specified");
         var provider = Provider();
         for (var minute = 0; minute < 10; minute++)
@@ -60,6 +61,62 @@ public sealed class SlurmAnswerTests : IDisposable
             status.Reason.ShouldContain("Connection refused");
             _time.Advance(TimeSpan.FromMinutes(1));
         }
+
+        var lost = await AskAsync(provider);
+        lost.State.ShouldBe(BlockState.Lost, "a block that is not known to be over would keep the place of one that works");
+        lost.Reason.ShouldContain("Connection refused");
+    }
+
+    [Theory]
+    [InlineData("RUNNING")]
+    [InlineData("PENDING")]
+    public async Task What_runs_in_the_database_and_not_at_the_controller_is_unknown_and_after_a_minute_lost(string state)
+    {
+        _answers["squeue"] = new CommandOutput(0, "", "");
+        _answers["sacct"] = new CommandOutput(0, $"5|funcx-0123456789-b1-1|{state}|0:0|0:0|None|n1|1|a|b|c|d|e|f|g|\n", "");
+        _answers["scontrol"] = new CommandOutput(1, "", "slurm_load_jobs error: Invalid job id specified");
+        var provider = Provider();
+        var status = await AskAsync(provider);
+        status.State.ShouldBe(BlockState.Unknown);
+        status.Reason.ShouldContain("has not heard of its end");
+        _time.Advance(BatchProvider.LostAfter);
+        (await AskAsync(provider)).State.ShouldBe(BlockState.Lost);
+    }
+
+    [Fact]
+    public async Task The_end_of_a_job_that_accounting_hears_of_late_is_the_one_that_counts()
+    {
+        _answers["squeue"] = new CommandOutput(0, "", "");
+        _answers["sacct"] = new CommandOutput(1, "", Refused);
+        _answers["scontrol"] = new CommandOutput(1, "", "slurm_load_jobs error: Invalid job id specified");
+        var block = _scratch.Block("", id: "b1-1");
+        File.WriteAllText(Path.Combine(block.Directory, "exit"), "0\n");
+        var provider = Provider();
+        (await AskAsync(provider, block)).State.ShouldBe(BlockState.Unknown);
+        _time.Advance(TimeSpan.FromMinutes(9));
+        (await AskAsync(provider, block)).State.ShouldBe(BlockState.Unknown);
+        _time.Advance(TimeSpan.FromSeconds(20));
+        _answers["sacct"] = new CommandOutput(0, "5|funcx-0123456789-b1-1|RUNNING|0:0|0:0|None|n1|1|a|b|c|d|e|f|g|\n", "");
+        (await AskAsync(provider, block)).State.ShouldBe(BlockState.Unknown);
+        _time.Advance(TimeSpan.FromSeconds(20));
+        _answers["sacct"] = new CommandOutput(0, "5|funcx-0123456789-b1-1|CANCELLED by 0|0:0|0:0|None|n1|1|a|b|c|d|e|f|g|\n", "");
+        (await AskAsync(provider, block)).State.ShouldBe(BlockState.Cancelled);
+    }
+
+    /// <summary>Managers that Slurm tells to end leave with 0 as well as those that have nothing to do.</summary>
+    [Theory]
+    [InlineData("0", BlockState.Lost)]
+    [InlineData("3", BlockState.Failed)]
+    public async Task Without_accounting_the_scripts_own_word_counts_and_completes_nothing(string status, BlockState expected)
+    {
+        _answers["squeue"] = new CommandOutput(0, "", "");
+        _answers["sacct"] = new CommandOutput(1, "", "Slurm accounting storage is disabled");
+        _answers["scontrol"] = new CommandOutput(1, "", "slurm_load_jobs error: Invalid job id specified");
+        var block = _scratch.Block("", id: "b1-1");
+        File.WriteAllText(Path.Combine(block.Directory, "exit"), $"{status}\n");
+        var concluded = await AskAsync(Provider(), block);
+        concluded.State.ShouldBe(expected);
+        concluded.Reason.ShouldContain($"its script left exit status {status}");
     }
 
     [Theory]
@@ -103,8 +160,8 @@ public sealed class SlurmAnswerTests : IDisposable
 
     private BatchProvider Provider() => new(new SlurmScheduler(new SlurmSettings { Walltime = TimeSpan.FromHours(1) }), new Told(_answers), TimeSpan.FromSeconds(10), _time);
 
-    private async Task<BlockStatus> AskAsync(BatchProvider? provider = null) =>
-        (await (provider ?? Provider()).QueryAsync([new SubmittedBlock(_scratch.Block("", id: "b1-1"), "5")], TestContext.Current.CancellationToken)).Single();
+    private async Task<BlockStatus> AskAsync(BatchProvider? provider = null, BlockRequest? block = null) =>
+        (await (provider ?? Provider()).QueryAsync([new SubmittedBlock(block ?? _scratch.Block("", id: "b1-1"), "5")], TestContext.Current.CancellationToken)).Single();
 
     private sealed class Told(Dictionary<string, CommandOutput> answers) : ICommandRunner
     {

@@ -12,12 +12,18 @@ public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runn
     /// <summary>How long every source must go on not knowing a job before it is lost: accounting lags by seconds, and a restarted controller reads its jobs first.</summary>
     public static readonly TimeSpan LostAfter = TimeSpan.FromSeconds(60);
 
+    /// <summary>
+    /// How long a job that the scheduler does not know any more may wait for those who could say how it ended and do not answer. Not for ever: until then its block is one of those that there may be.
+    /// </summary>
+    public static readonly TimeSpan LostUnheardAfter = TimeSpan.FromMinutes(10);
+
     private static readonly TimeSpan s_askAgain = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan s_hurry = TimeSpan.FromSeconds(60);
 
     private readonly PollBackOff _backOff = new(pollInterval, time);
     private readonly Dictionary<string, BlockStatus> _known = new(StringComparer.Ordinal);
     private readonly Dictionary<string, long> _missingSince = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _unheardSince = new(StringComparer.Ordinal);
     private readonly HashSet<string> _cancelled = new(StringComparer.Ordinal);
     private readonly Dictionary<StatusQuery, long> _notHere = [];
     private string _away = "";
@@ -68,7 +74,7 @@ public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runn
         foreach (var query in scheduler.Queries.Where(IsHere))
         {
             foreach (var some in round.Open(ids).Chunk(query.MostIds))
-                round.Take(some, await AskAsync(query, some, blocks[0].Block.Directory, cancellation));
+                round.Take(query, some, await AskAsync(query, some, blocks[0].Block.Directory, cancellation), query == scheduler.Queries[0]);
             // Who cannot say where jobs are need not be asked about the details.
             if (round.IsAway)
                 break;
@@ -183,36 +189,54 @@ public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runn
         if (round.Find(block.JobId) is { } report)
         {
             _missingSince.Remove(block.JobId);
+            _unheardSince.Remove(block.JobId);
             var state = report.Condition.ToBlockState();
             return new BlockStatus(state, state.IsEnd() ? WithLogs(block.Block, report) : report.Describe());
         }
 
         // A question without an answer is none: the job may be there.
-        if (!round.IsAnswered(block.JobId))
-            return new BlockStatus(BlockState.Unknown, round.Message);
-        return Missing(block);
+        return round.IsAnswered(block.JobId) || round.IsGone(block.JobId) ? Missing(block, round) : new BlockStatus(BlockState.Unknown, round.Message);
     }
 
-    private BlockStatus Missing(SubmittedBlock block)
+    private BlockStatus Missing(SubmittedBlock block, QueryRound round)
     {
+        var answered = round.IsAnswered(block.JobId);
+        var missing = Since(answered ? _missingSince : _unheardSince, block.JobId);
+        (answered ? _unheardSince : _missingSince).Remove(block.JobId);
         var job = new BatchJob(block.Block);
-        if (scheduler.ReadEnd(job, block.JobId, ReadFile) is { } end)
+        var gone = $"{scheduler.Name} does not know job {block.JobId} any more";
+        if (answered && scheduler.ReadEnd(job, block.JobId, ReadFile) is { } end)
             return new BlockStatus(end.Condition.ToBlockState(), WithLogs(block.Block, end));
+        if (IsCancelled(block.JobId))
+            return new BlockStatus(BlockState.Cancelled, "");
+        if (!answered && missing < LostUnheardAfter)
+            return new BlockStatus(BlockState.Unknown, $"{gone}, and who may know how it ended does not answer: {round.Message}");
+        // Its end may be on its way to the record.
+        if (round.Outdated(block.JobId) is { } record && missing < LostAfter)
+            return new BlockStatus(BlockState.Unknown, $"{gone}, and accounting, which has not heard of its end, calls it {record.Condition}");
         if (int.TryParse(ReadFile(job.ExitPath)?.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var code))
-        {
-            var report = new JobReport(code == 0 ? JobCondition.Completed : JobCondition.Failed, $"{scheduler.Name} does not know job {block.JobId} any more; its script left this status") { ExitCode = code };
-            return new BlockStatus(report.Condition.ToBlockState(), WithLogs(block.Block, report));
-        }
+            return Left(block, code, $"{gone}; its script left exit status {code}");
+        if (answered && missing < LostAfter)
+            return new BlockStatus(BlockState.Unknown, $"{gone}; it is lost when that stays so for {LostAfter.TotalSeconds} s");
+        return new BlockStatus(BlockState.Lost, $"{gone}, and nothing says how it ended{(answered ? "" : $": {round.Message}")}");
+    }
 
-        bool cancelled;
+    // The script's own word. Managers that a scheduler tells to end leave with 0, too: that is no end by itself, and a job that nobody knows is never completed.
+    private static BlockStatus Left(SubmittedBlock block, int code, string reason) => code == 0
+        ? new BlockStatus(BlockState.Lost, reason)
+        : new BlockStatus(BlockState.Failed, WithLogs(block.Block, new JobReport(JobCondition.Failed, reason) { ExitCode = code }));
+
+    private bool IsCancelled(string jobId)
+    {
         lock (_cancelled)
-            cancelled = _cancelled.Contains(block.JobId);
-        var since = _missingSince.TryGetValue(block.JobId, out var known) ? known : _missingSince[block.JobId] = time.GetTimestamp();
-        if (!cancelled && time.GetElapsedTime(since) < LostAfter)
-            return new BlockStatus(BlockState.Unknown, $"{scheduler.Name} does not know job {block.JobId}; it is lost when that stays so for {LostAfter.TotalSeconds} s");
-        return cancelled
-            ? new BlockStatus(BlockState.Cancelled, "")
-            : new BlockStatus(BlockState.Lost, $"{scheduler.Name} does not know job {block.JobId} any more, and nothing says how it ended");
+            return _cancelled.Contains(jobId);
+    }
+
+    private TimeSpan Since(Dictionary<string, long> times, string jobId)
+    {
+        if (!times.TryGetValue(jobId, out var since))
+            times[jobId] = since = time.GetTimestamp();
+        return time.GetElapsedTime(since);
     }
 
     // What the script and the managers said at last is what a person needs to cure it.
@@ -247,8 +271,12 @@ public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runn
         var still = ids.ToHashSet(StringComparer.Ordinal);
         foreach (var gone in _known.Keys.Where(id => !still.Contains(id)).ToList())
             _known.Remove(gone);
-        foreach (var gone in _missingSince.Keys.Where(id => !still.Contains(id)).ToList())
-            _missingSince.Remove(gone);
+        foreach (var times in (Dictionary<string, long>[])[_missingSince, _unheardSince])
+        {
+            foreach (var gone in times.Keys.Where(id => !still.Contains(id)).ToList())
+                times.Remove(gone);
+        }
+
         lock (_cancelled)
             _cancelled.RemoveWhere(id => !still.Contains(id));
     }

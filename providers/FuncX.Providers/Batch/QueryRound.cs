@@ -6,6 +6,8 @@ internal sealed class QueryRound(IReadOnlyDictionary<string, string> names)
 {
     private readonly Dictionary<string, JobReport> _found = new(StringComparer.Ordinal);
     private readonly HashSet<string> _unanswered = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _gone = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, JobReport> _outdated = new(StringComparer.Ordinal);
     private int _answers;
 
     /// <summary>The first source could not be asked.</summary>
@@ -18,20 +20,37 @@ internal sealed class QueryRound(IReadOnlyDictionary<string, string> names)
 
     public JobReport? Find(string id) => _found.GetValueOrDefault(id);
 
+    /// <summary>The first source has answered, and does not know it: it waits and runs nowhere.</summary>
+    public bool IsGone(string id) => _gone.Contains(id);
+
+    /// <summary>What a record has of a job that has not ended in it; null when none has.</summary>
+    public JobReport? Outdated(string id) => _outdated.GetValueOrDefault(id);
+
     /// <summary>Whether every source that exists has answered for it.</summary>
     public bool IsAnswered(string id) => _answers > 0 && !_unanswered.Contains(id);
 
     /// <summary>Those that the next source is to be asked for.</summary>
     public IReadOnlyList<string> Open(IEnumerable<string> ids) => [.. ids.Where(id => !_found.TryGetValue(id, out var report) || report.LacksDetail)];
 
-    public void Take(IReadOnlyList<string> asked, StatusAnswer answer)
+    /// <param name="query">The source.</param>
+    /// <param name="asked">What it was asked about.</param>
+    /// <param name="answer">What it said.</param>
+    /// <param name="isFirst">Whether it is the nearest to the jobs.</param>
+    public void Take(StatusQuery query, IReadOnlyList<string> asked, StatusAnswer answer, bool isFirst)
     {
         foreach (var id in asked)
         {
             if (answer.Jobs.TryGetValue(id, out var report) && (report.Name is null || report.Name == names[id]))
-                Add(id, report);
+            {
+                if (!query.IsRecord || report.Condition.IsEnd())
+                    Add(id, report);
+                else
+                    _outdated[id] = report;
+            }
             else if (answer.Kind is AnswerKind.Away or AnswerKind.Garbled)
                 _unanswered.Add(id);
+            else if (isFirst && answer.Kind == AnswerKind.Answered)
+                _gone.Add(id);
         }
 
         if (answer.Kind == AnswerKind.Answered)

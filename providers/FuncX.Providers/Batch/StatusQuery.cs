@@ -7,4 +7,10 @@ public sealed record StatusQuery(Func<IReadOnlyList<string>, SchedulerCommand> C
 {
     /// <summary>The most ids that the command takes at once; more make several commands.</summary>
     public int MostIds { get; init; } = 1_000;
+
+    /// <summary>
+    /// A record of what was: it lags, and a job whose end never reached it runs in it for ever. That a job has not ended is not believed of it, since it is asked only about those that the
+    /// sources before it do not know.
+    /// </summary>
+    public bool IsRecord { get; init; }
 }
