@@ -19,6 +19,7 @@ internal sealed class DotnetRunner : IFunctionRunner<DotnetFunction>, IDisposabl
     private readonly LinkedList<DotnetFunction> _loaded = new();
     private readonly PosixSignalRegistration _terminate;
     private CancellationTokenSource? _ending;
+    private volatile bool _isToldToEnd;
     private int _defined;
 
     public DotnetRunner()
@@ -31,6 +32,7 @@ internal sealed class DotnetRunner : IFunctionRunner<DotnetFunction>, IDisposabl
             if (Volatile.Read(ref _ending) is not { } ending)
                 return;
             signal.Cancel = true;
+            _isToldToEnd = true;
             ending.Cancel();
         });
     }
@@ -53,6 +55,11 @@ internal sealed class DotnetRunner : IFunctionRunner<DotnetFunction>, IDisposabl
                 _ => throw new ArgumentsException(".NET functions take JSON arguments; these are pickled or bytes"),
             };
             value = Call(function, call);
+        }
+        catch (Exception problem) when (_isToldToEnd && (problem.InnerException ?? problem) is OperationCanceledException)
+        {
+            // By the manager, which has the outcome, or by who ends the whole job.
+            return Answer.Failed("Terminated", "the function was told to end before it was done", problem.ToString(), TaskOutcome.Cancelled);
         }
         catch (TargetInvocationException problem) when (problem.InnerException is not null)
         {
@@ -105,6 +112,7 @@ internal sealed class DotnetRunner : IFunctionRunner<DotnetFunction>, IDisposabl
         var takesToken = parameters.Length > names.Count;
         var values = parameters.Select(parameter => parameter.ParameterType == typeof(CancellationToken) ? ending.Token : Value(parameter, given[parameter.Name!])).ToArray();
         var target = function.Method.IsStatic ? null : Activator.CreateInstance(function.Method.DeclaringType!);
+        _isToldToEnd = false;
         Volatile.Write(ref _ending, takesToken ? ending : null);
         try
         {

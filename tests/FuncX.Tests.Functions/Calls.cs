@@ -67,6 +67,13 @@ public static partial class Calls
         return "never";
     }
 
+    /// <summary>The same, and says that it has begun.</summary>
+    public static Task<string> Begin(string path, CancellationToken ending)
+    {
+        File.WriteAllText(path, "");
+        return Patient(ending);
+    }
+
     public static int LeaveChild()
     {
         using var child = Process.Start(new ProcessStartInfo("sleep", "600"))!;

@@ -59,11 +59,11 @@ internal sealed class EndpointStandIn : IDisposable
     /// <inheritdoc cref="StandInListener.WriteRendezvous"/>
     public void WriteRendezvous(string? fingerprint = null) => _listener.WriteRendezvous(fingerprint);
 
-    public void Function(uint number, string name, string source) =>
+    public void Function(uint number, string name, string source, string kind = "python") =>
         Send(new FrameHeader { Kind = FrameKind.Function, Function = number }, JsonSerializer.SerializeToUtf8Bytes(new
         {
             id = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(source + name))),
-            kind = "python",
+            kind,
             name,
             entry = name,
             source,

@@ -187,6 +187,25 @@ internal sealed class NodeUnderTest : IDisposable
         return number;
     }
 
+    /// <summary>A function that runs a command.</summary>
+    /// <param name="definition">As it is registered.</param>
+    public TaskId SubmitCommand(string definition)
+    {
+        var number = (uint)_functions.Count + 1;
+        _functions[definition] = number;
+        Endpoint.Function(number, "command", definition, "command");
+        var id = NewId();
+        Endpoint.Task(id, number, 1, "[]");
+        return id;
+    }
+
+    /// <summary>Sends SIGTERM to one process after the other, with nothing in between.</summary>
+    public static void Terminate(params int[] processes)
+    {
+        using var kill = Process.Start("kill", ["-TERM", .. processes.Select(static pid => pid.ToString())]);
+        kill.WaitForExit();
+    }
+
     /// <summary>After a reconnect the manager must be told again.</summary>
     public void ForgetFunctions() => _functions.Clear();
 
@@ -258,7 +277,7 @@ internal sealed class NodeUnderTest : IDisposable
         {
             if (!Process.HasExited)
             {
-                using var kill = Process.Start("kill", ["-TERM", Process.Id.ToString()]);
+                Terminate(Process.Id);
                 if (!Process.WaitForExit(12_000))
                 {
                     Process.Kill();

@@ -62,10 +62,56 @@ public sealed class WalltimeTests
         var crash = node.Run("crash");
         (crash.Prefix.Outcome, crash.Header.Flags).ShouldBe((TaskOutcome.AttemptLost, FrameFlags.None));
         var running = node.Start("nap", "600");
-        using (var kill = System.Diagnostics.Process.Start("kill", ["-TERM", node.Process.Id.ToString()]))
-            kill.WaitForExit();
+        NodeUnderTest.Terminate(node.Process.Id);
         var cutOff = node.Result(running);
         (cutOff.Prefix.Outcome, cutOff.Header.Flags).ShouldBe((TaskOutcome.AttemptLost, FrameFlags.CutOff));
         cutOff.Value.ShouldContain("was cut off: node node1 was told to end");
+    }
+
+    /// <summary>As Slurm signals every process of a step, in an order of its own.</summary>
+    [Theory]
+    [InlineData("pid")]
+    [InlineData("zygote")]
+    public void What_a_signal_to_every_process_cuts_off_is_no_loss_whomever_it_reaches_first(string first)
+    {
+        using var node = new NodeUnderTest(NodeUnderTest.Settings(perNode: 1)).Ready();
+        var other = int.Parse(node.Run(first).Value);
+        var running = node.Start("nap", "600");
+        NodeUnderTest.Terminate(other, node.Process.Id);
+        var cutOff = node.Result(running);
+        (cutOff.Prefix.Outcome, cutOff.Header.Flags).ShouldBe((TaskOutcome.AttemptLost, FrameFlags.CutOff), cutOff.Value);
+    }
+
+    [Fact]
+    public void A_worker_that_somebody_ends_by_the_same_signal_alone_is_lost()
+    {
+        using var node = new NodeUnderTest(NodeUnderTest.Settings(perNode: 1)).Ready();
+        var worker = int.Parse(node.Run("pid").Value);
+        var running = node.Start("nap", "600");
+        NodeUnderTest.Terminate(worker);
+        var lost = node.Result(running);
+        (lost.Prefix.Outcome, lost.Header.Flags).ShouldBe((TaskOutcome.AttemptLost, FrameFlags.None));
+        lost.Value.ShouldContain("died of signal 15 (SIGTERM)");
+        node.Run("echo", "[1]").Value.ShouldBe("1");
+    }
+
+    /// <summary>Its worker outlives the signal, which is for the command, and answers.</summary>
+    [Theory]
+    [InlineData(true, FrameFlags.CutOff)]
+    [InlineData(false, FrameFlags.None)]
+    public void A_command_that_a_signal_from_outside_ended_has_not_failed(bool withManager, FrameFlags flags)
+    {
+        using var node = new NodeUnderTest(NodeUnderTest.Settings(perNode: 1)).Ready();
+        var begun = Path.Combine(node.Folder, "begun");
+        var running = node.SubmitCommand(JsonSerializer.Serialize(new { command = (string[])["sh", "-c", "echo said; : > \"$0\"; exec sleep 600", begun] }));
+        node.Eventually(() => File.Exists(begun), "the command to run");
+        var worker = node.Left().Single(static pid => File.ReadAllText($"/proc/{pid}/cmdline").Contains("--command-worker", StringComparison.Ordinal));
+        // The manager first: a command ends faster than whoever is told hears of it.
+        NodeUnderTest.Terminate(withManager ? [node.Process.Id, worker] : [worker]);
+        var answer = node.Result(running);
+        (answer.Prefix.Outcome, answer.Header.Flags).ShouldBe((TaskOutcome.AttemptLost, flags), answer.Value);
+        answer.Prefix.StdoutBytes.ShouldBe("said\n".Length);
+        if (!withManager)
+            node.Result(node.SubmitCommand("""{"command": ["echo", "again"]}""")).Value.ShouldContain("again");
     }
 }

@@ -14,8 +14,13 @@ namespace FuncX.Manager.Commands;
 /// </summary>
 internal sealed class CommandWorker(string kept) : IFunctionRunner<CommandDefinition>
 {
+    /// <summary>Who signals every process of a job reaches some before others: so long it may take until this one is told, too.</summary>
+    private static readonly TimeSpan s_word = TimeSpan.FromMilliseconds(250);
+
     private readonly ChildWatch _watch = new();
-    private volatile bool _terminated;
+
+    // Completed by SIGTERM; null while nothing runs, when the signal means nothing: who ends the node closes the socket.
+    private volatile TaskCompletionSource? _terminated;
 
     public string Runtime => $"command {ProtocolVersion.Product}";
 
@@ -31,7 +36,7 @@ internal sealed class CommandWorker(string kept) : IFunctionRunner<CommandDefini
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
         {
             signal.Cancel = true;
-            worker._terminated = true;
+            worker._terminated?.TrySetResult();
             worker._watch.Wake();
         });
         return WorkerLoop.Run(worker);
@@ -59,18 +64,23 @@ internal sealed class CommandWorker(string kept) : IFunctionRunner<CommandDefini
 
         try
         {
+            _terminated = new TaskCompletionSource();
             using var directory = TaskDirectory.Create($"{task.Task}-{task.Attempt}", function.KeepOutput ? kept : null);
             foreach (var (path, text) in call.Inputs)
                 directory.Write(path, text);
-            return Execute(function, call, task, directory, limits);
+            return Execute(function, call, task, directory, limits, _terminated.Task);
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
             return Answer.Failed("CommandFilesFailed", problem.Message);
         }
+        finally
+        {
+            _terminated = null;
+        }
     }
 
-    private Answer Execute(CommandDefinition function, CommandCall call, in FrameHeader task, TaskDirectory directory, WorkerWelcome limits)
+    private Answer Execute(CommandDefinition function, CommandCall call, in FrameHeader task, TaskDirectory directory, WorkerWelcome limits, Task terminated)
     {
         var environment = Environment(call, task);
         var program = call.Command[0].Contains('/') ? Path.Combine(directory.Path, call.Command[0]) : Spawn.Find(call.Command[0], environment);
@@ -80,9 +90,10 @@ internal sealed class CommandWorker(string kept) : IFunctionRunner<CommandDefini
         using var output = new CommandOutput(directory, limits.OutputLimit);
         if (!_watch.TryStart(request, output, call.Stdin, out var problem))
             return Answer.Failed("CommandNotStarted", $"'{call.Command[0]}' cannot be run: {problem}");
-        var end = _watch.Wait(output, function.Walltime, () => _terminated);
-        if (_terminated)
-            return Answer.Failed("Terminated", "the command was ended before it was done") with { Stdout = output.Stdout.Take(), Stderr = output.Stderr.Take() };
+        var end = _watch.Wait(output, function.Walltime, () => terminated.IsCompleted);
+        // By the manager, which has the outcome, or by who ends the whole job.
+        if (terminated.IsCompleted || (end.ReturnCode is -Libc.SIGTERM or 128 + Libc.SIGTERM && terminated.Wait(s_word)))
+            return Answer.Failed("Terminated", "the command was ended before it was done", outcome: TaskOutcome.Cancelled) with { Stdout = output.Stdout.Take(), Stderr = output.Stderr.Take() };
         return new CommandReport(function, call, end, output, directory, limits).ToAnswer();
     }
 

@@ -221,7 +221,10 @@ internal sealed class OwnerPool
         Touch();
     }
 
-    public void OnZygoteGone(Zygote zygote, string reason, bool bySignal)
+    /// <param name="zygote">Which.</param>
+    /// <param name="reason">For people.</param>
+    /// <param name="exit">Its exit status, or minus its signal; 0 when it was ended.</param>
+    public void OnZygoteGone(Zygote zygote, string reason, int exit)
     {
         if (_zygote != zygote)
             return;
@@ -233,10 +236,10 @@ internal sealed class OwnerPool
         foreach (var worker in _workers.ToArray())
         {
             Starting += worker.State == WorkerState.Greeting ? 1 : 0;
-            worker.Kill(reason, orphaned: true);
+            worker.Kill(reason, orphaned: true, terminated: exit == -Libc.SIGTERM);
         }
 
-        Failed(reason, bySignal);
+        Failed(reason, exit < 0);
     }
 
     /// <summary>Ends idle workers and an idle zygote when their time has come; says when to ask again.</summary>

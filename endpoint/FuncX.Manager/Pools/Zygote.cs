@@ -31,7 +31,7 @@ internal sealed class Zygote : IPollHandler
     private string? _refusal;
     private bool _closed;
     private bool _deaf;
-    private bool _bySignal;
+    private int _exit;
 
     public Zygote(Node node, OwnerPool pool, int socket, int stdout, int stderr)
     {
@@ -103,7 +103,7 @@ internal sealed class Zygote : IPollHandler
     public void OnExit(int code)
     {
         OnReady(0);
-        _bySignal = code < 0;
+        _exit = code;
         Fail($"it died {ExitText.Of(code)}");
     }
 
@@ -146,7 +146,7 @@ internal sealed class Zygote : IPollHandler
         if (Pid > 1)
             _ = Libc.Kill(-Pid, Libc.SIGKILL);
         Close();
-        _pool.OnZygoteGone(this, reason, _bySignal);
+        _pool.OnZygoteGone(this, reason, _exit);
     }
 
     private string What() =>

@@ -34,6 +34,9 @@ internal sealed class WorkerProcess
     /// <summary>A command's worker ends the command itself, and that of one with much memory takes the kernel a while: what it wrote until then is not to be lost.</summary>
     private const long CommandGraceMicroseconds = 10_000_000;
     private const long ExitNoticeMicroseconds = 1_000_000;
+
+    /// <summary>Who signals every process of a job reaches some before others: so long it may take until the node is told to end, too.</summary>
+    private const long WordMicroseconds = 250_000;
     private const long LeastKillMicroseconds = 5_000;
 
     private readonly Node _node;
@@ -48,12 +51,14 @@ internal sealed class WorkerProcess
     private long _ringCheckAt = long.MaxValue;
     private long _killAt = long.MaxValue;
     private long _finishAt = long.MaxValue;
+    private long _wordBy;
     private bool _saidHello;
     private bool _greeted;
     private bool _answered;
     private bool _served;
     private bool _retired;
     private bool _ended;
+    private bool _terminated;
     private bool _takingBack;
     private int _verdictSlot = -1;
     private TaskOutcome _verdict;
@@ -239,7 +244,7 @@ internal sealed class WorkerProcess
     public void OnJoined(JoinedResult joined)
     {
         var slot = Settle(joined.Header, joined.Prefix, joined.Bytes);
-        if (!IsJudged(slot, joined.Prefix) && !Stdout.Any && !Stderr.Any)
+        if (!IsJudged(slot, joined.Prefix) && !IsInterrupted(joined.Prefix) && !Stdout.Any && !Stderr.Any)
         {
             _node.Answers.Forward(slot, joined);
             return;
@@ -322,11 +327,13 @@ internal sealed class WorkerProcess
     /// <summary>Ends it without grace; what it computed and did not start is kept.</summary>
     /// <param name="reason">Why, for its tasks.</param>
     /// <param name="orphaned">Its zygote is gone: nobody will report its end.</param>
-    public void Kill(string reason, bool orphaned = false)
+    /// <param name="terminated">That one died of a SIGTERM which may be for the whole job.</param>
+    public void Kill(string reason, bool orphaned = false, bool terminated = false)
     {
         if (State == WorkerState.Gone)
             return;
         Orphaned |= orphaned;
+        _terminated |= terminated;
         _fault ??= reason;
         TakeBack();
         State = WorkerState.Leaving;
@@ -376,9 +383,13 @@ internal sealed class WorkerProcess
     public void OnExit(int code)
     {
         _exit = code;
+        _terminated |= !_ended && IsOfTerm(code);
         _socket.Drain();
         Finish();
     }
+
+    // 143 is a .NET worker's.
+    private static bool IsOfTerm(int code) => code is -Libc.SIGTERM or 128 + Libc.SIGTERM;
 
     /// <summary>Does what is due and says when to ask again.</summary>
     public long OnTimer(long now)
@@ -491,7 +502,7 @@ internal sealed class WorkerProcess
     private bool Overruled(int slot, ReadOnlySpan<byte> prefix, ReadOnlySpan<byte> rest)
     {
         if (!IsJudged(slot, prefix))
-            return false;
+            return IsInterrupted(prefix) && Interrupted(slot, prefix, rest);
         _verdictSlot = -1;
         var read = ResultPrefix.Read(prefix, ResultPrefix.Size + rest.Length);
         if (read.Outcome == TaskOutcome.Value && _verdictType != WorkerMemory.Failure)
@@ -503,11 +514,32 @@ internal sealed class WorkerProcess
             return true;
         }
 
-        var output = rest[^(read.StdoutBytes + read.StderrBytes)..];
-        byte[] written = [.. output[..read.StdoutBytes], .. Stdout.Take(read.StdoutBytes)];
-        byte[] complained = [.. output[read.StdoutBytes..], .. Stderr.Take(read.StderrBytes)];
+        var (written, complained) = Output(read, rest);
         _node.Answers.Failure(slot, _verdict, 0, _verdictType, _verdictText, written, complained);
         return true;
+    }
+
+    // Told to end by another than its manager: by who ends the whole job, as Slurm does with every process of a step, and not by what the task did. A worker of Python says the same of a
+    // task that it never began.
+    private bool IsInterrupted(ReadOnlySpan<byte> prefix) => Pool.Kind != WorkerKind.Python && ResultFrame.Outcome(prefix) == TaskOutcome.Cancelled;
+
+    private bool Interrupted(int slot, ReadOnlySpan<byte> prefix, ReadOnlySpan<byte> rest)
+    {
+        var (written, complained) = Output(ResultPrefix.Read(prefix, ResultPrefix.Size + rest.Length), rest);
+        if (_node.IsToldToEnd)
+            _node.Answers.CutOff(slot, ToldToEnd, written, complained);
+        else
+            _node.Answers.Failure(slot, TaskOutcome.AttemptLost, -Libc.SIGTERM, "WorkerLost", $"worker {Pid} on node {_node.Name} was told to end by SIGTERM while it ran the task", written, complained);
+        return true;
+    }
+
+    private string ToldToEnd => $"was cut off: node {_node.Name} was told to end, and the task had not ended by then";
+
+    // What the worker collected and what came through the pipes.
+    private (byte[] Stdout, byte[] Stderr) Output(in ResultPrefix read, ReadOnlySpan<byte> rest)
+    {
+        var output = rest[^(read.StdoutBytes + read.StderrBytes)..];
+        return ([.. output[..read.StdoutBytes], .. Stdout.Take(read.StdoutBytes)], [.. output[read.StdoutBytes..], .. Stderr.Take(read.StderrBytes)]);
     }
 
     private void Judge(int slot, TaskOutcome verdict, string type, string text) => (_verdictSlot, _verdict, _verdictType, _verdictText) = (slot, verdict, type, text);
@@ -608,9 +640,25 @@ internal sealed class WorkerProcess
         Pool.OnLeaving(this);
     }
 
+    // Whether what it ran is lost or was cut off is not known yet.
+    private bool WaitsForWord()
+    {
+        if (!_terminated || _sent.Count == 0 || _node.IsToldToEnd)
+            return false;
+        var now = NodeTimer.Now;
+        if (_wordBy == 0)
+        {
+            State = WorkerState.Leaving;
+            _finishAt = _wordBy = now + WordMicroseconds;
+            _node.Arm(_finishAt, now);
+        }
+
+        return now < _wordBy;
+    }
+
     private void Finish()
     {
-        if (State == WorkerState.Gone)
+        if (State == WorkerState.Gone || WaitsForWord())
             return;
         Stdout.Drain();
         Stderr.Drain();
@@ -635,8 +683,8 @@ internal sealed class WorkerProcess
                 Pool.Queue.AddFirst(slot);
             else if (slot == _verdictSlot)
                 _node.Answers.Failure(slot, _verdict, _exit ?? 0, _verdictType, _verdictText, Stdout.Take(), Stderr.Take());
-            else if (_node.CutsOff || (_node.IsToldToEnd && (_exit is null or -Libc.SIGTERM)))
-                _node.Answers.CutOff(slot, $"was cut off: node {_node.Name} was told to end, and the task had not ended by then", Stdout.Take(), Stderr.Take());
+            else if (_node.CutsOff || (_node.IsToldToEnd && (_exit is not { } code || IsOfTerm(code))))
+                _node.Answers.CutOff(slot, ToldToEnd, Stdout.Take(), Stderr.Take());
             else
                 _node.Answers.Failure(slot, TaskOutcome.AttemptLost, _exit ?? 0, "WorkerLost", Obituary(), Stdout.Take(), Stderr.Take());
         }

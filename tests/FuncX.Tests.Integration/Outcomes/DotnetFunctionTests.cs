@@ -30,6 +30,17 @@ public sealed class DotnetFunctionTests
         var patient = await cluster.Api.RegisterDotnetAsync("Patient");
         (await cluster.CallAsync(patient, "[]", new TaskOptions { WalltimeMs = 300 })).Outcome.ShouldBe(Outcome.TimedOut);
 
+        // The same signal from somebody else ends it, too, and is no failure of its own.
+        var begin = await cluster.Api.RegisterDotnetAsync("Begin");
+        var begun = Path.Combine(cluster.DirectoryPath, "begun");
+        await cluster.Api.SubmitAsync(ServiceApi.Request(begin, cluster.EndpointId, "told", [$"[\"{begun}\"]"], new TaskOptions { MaxAttempts = 1 }));
+        await Eventually.TrueAsync(() => File.Exists(begun), "it has begun");
+        foreach (var worker in ProcessTable.Tree(cluster.Endpoint.Managers().Single().Pid).Where(static entry => entry.Arguments.Any(static argument => argument.Contains("funcx-worker", StringComparison.Ordinal))))
+            worker.Identity.Terminate();
+        var told = (await cluster.Api.WaitAsync("told", 1)).Values.Single();
+        told.Outcome.ShouldBe(Outcome.Lost, told.Text);
+        told.Text.ShouldContain("was told to end by SIGTERM");
+
         var square = await cluster.Api.RegisterDotnetAsync("Square");
         await cluster.Api.SubmitAsync(ServiceApi.Request(square, cluster.EndpointId, "many", Enumerable.Range(0, 500).Select(static i => $"[{i}]")));
         foreach (var (task, result) in await cluster.Api.WaitAsync("many", 500))
