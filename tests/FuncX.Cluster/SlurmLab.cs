@@ -9,6 +9,7 @@ namespace FuncX.Cluster;
 public sealed class SlurmLab : IAsyncDisposable
 {
     private static readonly string[] s_needed = ["/usr/sbin/slurmctld", "/usr/sbin/slurmd", "/usr/sbin/munged", "/usr/bin/sbatch"];
+    private static readonly string[] s_neededToAccount = ["/usr/sbin/slurmdbd", "/usr/sbin/mariadbd"];
     private readonly string _script;
     private readonly int _port;
 
@@ -23,22 +24,25 @@ public sealed class SlurmLab : IAsyncDisposable
     public string Configuration => Path.Combine(DirectoryPath, "slurm.conf");
 
     /// <summary>Why there can be none here; null when there can.</summary>
-    public static string? Missing
-    {
-        get
-        {
-            if (s_needed.FirstOrDefault(static file => !File.Exists(file)) is { } file)
-                return $"{file} is not there; tests/run installs Slurm";
-            return Environment.IsPrivilegedProcess ? null : "Slurm's daemons are started as root";
-        }
-    }
+    public static string? Missing => MissingOf(s_needed);
 
-    public static async Task<SlurmLab> StartAsync(string repository, int nodes = 4, int cpus = 2, string extra = "", string nodeExtra = "")
+    /// <summary>The same of one with accounting.</summary>
+    public static string? MissingToAccount => MissingOf([.. s_needed, .. s_neededToAccount]);
+
+    /// <param name="repository">Where <c>tests/lib</c> is.</param>
+    /// <param name="nodes">How many.</param>
+    /// <param name="cpus">Of each.</param>
+    /// <param name="extra">Further lines of slurm.conf.</param>
+    /// <param name="nodeExtra">Further words of its nodes.</param>
+    /// <param name="accounting">With slurmdbd and the database behind it.</param>
+    public static async Task<SlurmLab> StartAsync(string repository, int nodes = 4, int cpus = 2, string extra = "", string nodeExtra = "", bool accounting = false)
     {
         var directory = LocalCluster.NewDirectory("slurm");
         File.SetUnixFileMode(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
         var lab = new SlurmLab(Path.Combine(repository, "tests/lib/slurm_lab"), directory, FreePort());
-        var (code, output) = await lab.CommandAsync([lab._script, "start", directory, lab._port.ToString(CultureInfo.InvariantCulture), nodes.ToString(CultureInfo.InvariantCulture), cpus.ToString(CultureInfo.InvariantCulture)], extra, nodeExtra);
+        var (code, output) = await lab.CommandAsync(
+            [lab._script, "start", directory, lab._port.ToString(CultureInfo.InvariantCulture), nodes.ToString(CultureInfo.InvariantCulture), cpus.ToString(CultureInfo.InvariantCulture)],
+            ("SLURM_LAB_EXTRA", extra), ("SLURM_LAB_NODE", nodeExtra), ("SLURM_LAB_ACCOUNTING", accounting ? "1" : ""));
         if (code == 0)
             return lab;
         await lab.DisposeAsync();
@@ -59,7 +63,7 @@ public sealed class SlurmLab : IAsyncDisposable
     /// <summary>The jobs that have not ended, as <c>ID STATE</c>.</summary>
     public async Task<string[]> JobsAsync() => (await RunAsync("squeue", "-h", "-o", "%A %T")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
-    /// <summary>The daemon's process id; <c>slurmctld</c> or <c>slurmd.n1</c>.</summary>
+    /// <summary>The daemon's process id; <c>slurmctld</c>, <c>slurmdbd</c> or <c>slurmd.n1</c>.</summary>
     public int PidOf(string daemon) => int.Parse(File.ReadAllText(Path.Combine(DirectoryPath, "run", $"{daemon}.pid")), CultureInfo.InvariantCulture);
 
     public async ValueTask DisposeAsync()
@@ -75,14 +79,19 @@ public sealed class SlurmLab : IAsyncDisposable
         }
     }
 
-    private async Task<(int Code, string Output)> CommandAsync(string[] command, string extra = "", string nodeExtra = "")
+    private static string? MissingOf(string[] files)
+    {
+        if (files.FirstOrDefault(static file => !File.Exists(file)) is { } file)
+            return $"{file} is not there; tests/run installs Slurm";
+        return Environment.IsPrivilegedProcess ? null : "Slurm's daemons are started as root";
+    }
+
+    private async Task<(int Code, string Output)> CommandAsync(string[] command, params (string Name, string Value)[] environment)
     {
         var start = new ProcessStartInfo(command[0], command[1..]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["SLURM_CONF"] = Configuration;
-        if (extra.Length > 0)
-            start.Environment["SLURM_LAB_EXTRA"] = extra;
-        if (nodeExtra.Length > 0)
-            start.Environment["SLURM_LAB_NODE"] = nodeExtra;
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
         using var process = Process.Start(start)!;
         // The daemons inherit these pipes and keep them: their end is not waited for.
         var (output, errors) = (ReadAsync(process.StandardOutput), ReadAsync(process.StandardError));
