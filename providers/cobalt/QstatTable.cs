@@ -42,6 +42,8 @@ internal static class QstatTable
     {
         "queued" => new JobReport(JobCondition.Pending),
         "dep_hold" or "maxrun_hold" or "hold" => new JobReport(JobCondition.Pending, state),
+        // Of a job that was submitted with --preemptable: it runs anew under its id (cqm.py; not recorded).
+        "preempted" => new JobReport(JobCondition.Pending, state),
         "dep_fail" => new JobReport(JobCondition.NeverStarts, "a job it waits for has failed (dep_fail)"),
         "user_hold" or "admin_hold" => new JobReport(JobCondition.Held, state),
         "starting" => new JobReport(JobCondition.Starting),

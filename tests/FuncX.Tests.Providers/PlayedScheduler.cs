@@ -11,7 +11,7 @@ internal sealed class PlayedScheduler : ICommandRunner, IDisposable
     private static readonly Dictionary<string, string[]> s_commands = new(StringComparer.Ordinal)
     {
         ["pbs"] = ["qsub", "qstat", "qdel", "qrerun", "qselect", "pbsdsh"],
-        ["cobalt"] = ["qsub", "qstat", "qdel", "aprun"],
+        ["cobalt"] = ["qsub", "qstat", "qdel", "cqadm", "aprun"],
     };
 
     private readonly CommandRunner _runner = new(TimeSpan.FromSeconds(30));

@@ -140,6 +140,50 @@ public sealed class PlayedSchedulerTests : IAsyncDisposable
         await RunsAsync(block);
     }
 
+    /// <summary>The methods of <c>preempt_order</c>: the first one that the job allows.</summary>
+    [Theory]
+    [InlineData("SCR", "", BlockState.Running, "suspended")]
+    [InlineData("CRD", "", BlockState.Pending, "it ran once before")]
+    [InlineData("CRD", "-r n", BlockState.Cancelled, "terminated by root@head")]
+    public async Task A_block_makes_room_for_an_express_queue_and_has_its_nodes_back_unless_it_is_deleted(string order, string directive, BlockState meanwhile, string words)
+    {
+        var played = Played("pbs");
+        played.Configure($"{{\"nodes\": 1, \"queues\": [\"workq\", \"express\"], \"express\": [\"express\"], \"preempt_order\": \"{order}\"}}");
+        var block = await SubmitAsync(played, played.Provider(directives: directive.Length > 0 ? [directive] : []), _scratch.Block(Patient));
+        await RunsAsync(block);
+        Forget(block);
+        var express = played.Provider(queue: "express");
+        var other = await SubmitAsync(played, express, _scratch.Block(Patient));
+        await RunsAsync(other);
+        await StateAsync(block, meanwhile);
+        await Eventually.TrueAsync(async () => (await StatusAsync(played.Provider(), block)).Reason.Contains(words, StringComparison.Ordinal), $"its reason has '{words}'");
+        await express.CancelAsync(other, TestContext.Current.CancellationToken);
+        await StateAsync(other, BlockState.Cancelled);
+        if (meanwhile == BlockState.Cancelled)
+            return;
+        if (meanwhile == BlockState.Pending)
+            await RunsAsync(block);
+        await Eventually.TrueAsync(async () => await StatusAsync(played.Provider(), block) is { State: BlockState.Running, Reason: "" or "started 2 times; a prologue that fails starts it for ever" }, "it runs on");
+    }
+
+    [Fact]
+    public async Task A_block_that_an_operator_of_Cobalt_preempts_waits_and_runs_under_the_same_id()
+    {
+        var played = Played("cobalt");
+        played.Configure("{\"nodes\": 1}");
+        var block = await SubmitAsync(played, played.Provider(directives: ["--preemptable"]), _scratch.Block(Patient));
+        await RunsAsync(block);
+        Forget(block);
+        var other = await SubmitAsync(played, played.Provider(), _scratch.Block(Patient));
+        (await played.RunAsync(new SchedulerCommand("cqadm", "--preempt", block.JobId), "/", TestContext.Current.CancellationToken)).ExitCode.ShouldBe(0);
+        await StateAsync(block, BlockState.Pending);
+        (await StatusAsync(played.Provider(), block)).Reason.ShouldBe("preempted");
+        await RunsAsync(other);
+        (await played.RunAsync(new SchedulerCommand("cqadm", "--preempt", other.JobId), "/", TestContext.Current.CancellationToken)).Said.ShouldContain("Only preemptable jobs may be preempted");
+        await played.Provider().CancelAsync(other, TestContext.Current.CancellationToken);
+        await RunsAsync(block);
+    }
+
     [Theory]
     [InlineData("pbs", "m1", "-r n", "a node failed")]
     [InlineData("cobalt", "c1", "", "exit status 137")]

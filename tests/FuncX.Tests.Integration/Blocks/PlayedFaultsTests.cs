@@ -53,6 +53,58 @@ public sealed class PlayedFaultsTests
         await IsSameAsync(cluster, site, job);
     });
 
+    /// <summary>By a rerun, a suspension or a deletion, as <c>preempt_order</c> has it. One that was suspended has its managers back, whose tasks are run elsewhere meanwhile.</summary>
+    [Theory]
+    [InlineData("R", "Q")]
+    [LongData("S", "S")]
+    [LongData("D", "F")]
+    public Task A_job_makes_room_for_an_express_queue(string order, string meanwhile) => RunAsync("pbs", async (cluster, site) =>
+    {
+        var job = await BlockWork.JobAsync(cluster);
+        await (order == "D" ? BlockWork.KeepsItsAttemptsAsync(cluster, FaultAsync) : BlockWork.LosesAnAttemptAsync(cluster, FaultAsync));
+        if (order == "D")
+        {
+            var (state, reason) = BlockWork.Written(cluster, job);
+            state.ShouldBe("Cancelled");
+            reason.ShouldContain("terminated by root@head");
+            (await BlockWork.JobAsync(cluster)).ShouldNotBe(job);
+            return;
+        }
+
+        (await BlockWork.JobAsync(cluster)).ShouldBe(job);
+        site.Record(job).GetProperty("state").GetString().ShouldBe("R");
+        site.Record(job).GetProperty("run_count").GetInt32().ShouldBe(order == "R" ? 2 : 1);
+
+        async Task FaultAsync()
+        {
+            var other = (await site.RunAsync("qsub", "-q", "express", "-l", "select=1:ncpus=1", site.Script("sleep 300"))).Trim();
+            await Eventually.TrueAsync(() => site.Record(other).GetProperty("state").GetString() == "R", "the other job has the node");
+            site.Record(job).GetProperty("state").GetString().ShouldBe(meanwhile);
+            // Managers that stand still may come back, which is waited for.
+            if (order == "S")
+                await Eventually.TrueAsync(async () => await BlockWork.FigureAsync(cluster, "running") == 0, "what ran is given up");
+            await site.RunAsync("qdel", other);
+        }
+    }, configuration: $"{{\"nodes\": 1, \"queues\": [\"workq\", \"express\"], \"express\": [\"express\"], \"preempt_order\": \"{order}\"}}");
+
+    /// <summary>By an operator, and because it was submitted so.</summary>
+    [LongFact]
+    public Task A_job_that_Cobalt_preempts_comes_again_under_its_id() => RunAsync("cobalt", async (cluster, site) =>
+    {
+        var job = await BlockWork.JobAsync(cluster);
+        await BlockWork.KeepsItsAttemptsAsync(cluster, async () =>
+        {
+            var other = (await site.RunAsync("qsub", "-n", "1", "-t", "10", "-O", Path.Combine(site.Root, "other-job"), site.Script("sleep 300"))).Trim();
+            await site.RunAsync("cqadm", "--preempt", job);
+            await Eventually.TrueAsync(() => site.Record(other).GetProperty("state").GetString() == "running", "the other job has the node");
+            site.Record(job).GetProperty("state").GetString().ShouldBe("preempted");
+            await site.RunAsync("qdel", other);
+        });
+        (await BlockWork.JobAsync(cluster)).ShouldBe(job);
+        site.Record(job).GetProperty("state").GetString().ShouldBe("running");
+        (await LogAsync(cluster, job)).ShouldContain("job successfully preempted");
+    }, ", directives: [\"--preemptable\"]", configuration: "{\"nodes\": 1}");
+
     /// <summary>A job of ten seconds in the scheduler's eyes: its managers are told of more, and do not drain before.</summary>
     [Theory]
     [InlineData("pbs", "1m", "{\"seconds_per_minute\": 10}")]

@@ -9,7 +9,7 @@ public sealed class PlayedSite : IDisposable
     private static readonly Dictionary<string, string[]> s_commands = new(StringComparer.Ordinal)
     {
         ["pbs"] = ["qsub", "qstat", "qdel", "qrerun", "qselect"],
-        ["cobalt"] = ["qsub", "qstat", "qdel"],
+        ["cobalt"] = ["qsub", "qstat", "qdel", "cqadm"],
     };
 
     private static readonly Dictionary<string, string> s_launchers = new(StringComparer.Ordinal) { ["pbs"] = "pbsdsh", ["cobalt"] = "aprun" };
@@ -43,6 +43,15 @@ public sealed class PlayedSite : IDisposable
 
     /// <summary>The first node dies, with every job that began on it; it stays away until it is disposed.</summary>
     public IDisposable WithoutFirstNode() => new Flag(Path.Combine(State, "lost"), _kind == "pbs" ? "m1" : "c1");
+
+    /// <summary>A script for a job that is none of the endpoint's.</summary>
+    public string Script(string command)
+    {
+        var path = Path.Combine(_root, "other");
+        File.WriteAllText(path, $"#!/bin/bash\n{command}\n");
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return path;
+    }
 
     /// <summary>Runs one of the commands.</summary>
     /// <returns>What it wrote.</returns>
