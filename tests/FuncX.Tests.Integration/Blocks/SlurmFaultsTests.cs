@@ -1,4 +1,5 @@
 using FuncX.Tests.Integration.Harness;
+using FuncX.Tests.Integration.Outcomes;
 
 namespace FuncX.Tests.Integration.Blocks;
 
@@ -18,6 +19,20 @@ public sealed class SlurmFaultsTests : IAsyncLifetime
         await BlockWork.KeepsItsAttemptsAsync(cluster, () => _lab!.RunAsync("scancel", job));
         BlockWork.Written(cluster, job).State.ShouldBe("Cancelled");
         (await BlockWork.JobAsync(cluster)).ShouldNotBe(job);
+    });
+
+    /// <summary>Slurm signals the command and its worker as well, which live long enough to say how it ended.</summary>
+    [Fact]
+    public Task A_command_that_somebody_cancelled_with_its_job_has_not_failed_and_runs_again() => RunAsync("", async cluster =>
+    {
+        var job = await BlockWork.JobAsync(cluster);
+        var turns = Path.Combine(cluster.DirectoryPath, "turns");
+        var command = await cluster.Api.RegisterCommandAsync("turn", $$"""{"command": "echo x >>{{turns}}; [ $(wc -l <{{turns}}) -gt 1 ] || sleep 600; echo well", "shell": true}""");
+        await cluster.Api.SubmitAsync(ServiceApi.Request(command, cluster.EndpointId, "command", ["[]"]));
+        await Eventually.TrueAsync(() => File.Exists(turns), "the command runs");
+        await _lab!.RunAsync("scancel", job);
+        (await cluster.Api.WaitAsync("command", 1)).Values.Single().Text.ShouldContain("well");
+        (await File.ReadAllLinesAsync(turns)).Length.ShouldBe(2);
     });
 
     [Theory]
@@ -67,26 +82,6 @@ public sealed class SlurmFaultsTests : IAsyncLifetime
         (await _lab!.JobsAsync()).ShouldBe([$"{job} RUNNING"], "the block was to go on with the node that is left");
     });
 
-    /// <summary>Slurm knows accounts by its database only, which is not here; a site's plugin refuses a submission with the same error (<c>sbatch-bad-account</c> of the recordings).</summary>
-    [Fact]
-    public Task An_account_that_may_not_submit_is_told_with_the_key_until_the_cause_is_gone() => RunAsync(", account: phyics", async cluster =>
-    {
-        var nap = await cluster.Api.RegisterAsync(Python.Nap, "nap");
-        await cluster.Api.SubmitAsync(ServiceApi.Request(nap, cluster.EndpointId, "work", ["[0, 1]"]));
-        await cluster.NoteSaysAsync("Invalid account or account/partition combination specified");
-        await cluster.NoteSaysAsync("Check provider.account");
-        (await _lab!.JobsAsync()).ShouldBeEmpty();
-
-        // Slurm reads the plugin's file anew when it has changed.
-        await File.WriteAllTextAsync(Plugin, PluginFor("phyics"));
-        (await cluster.Api.WaitAsync("work", 1)).Values.Single().ShouldHaveValue("1");
-    }, new EndpointOptions { BlockIdle = TimeSpan.FromSeconds(30) }, async () =>
-    {
-        await File.WriteAllTextAsync(Plugin, PluginFor("physics"));
-        await File.AppendAllTextAsync(_lab!.Configuration, "JobSubmitPlugins=lua\n");
-        await _lab.RunAsync("scontrol", "reconfigure");
-    });
-
     public async ValueTask InitializeAsync()
     {
         if (Scenario.Full && SlurmLab.Missing is null)
@@ -99,33 +94,17 @@ public sealed class SlurmFaultsTests : IAsyncLifetime
             await _lab.DisposeAsync();
     }
 
-    private string Plugin => Path.Combine(_lab!.DirectoryPath, "job_submit.lua");
-
-    private static string PluginFor(string account) => $"""
-        function slurm_job_submit(job, partitions, user)
-            if job.account ~= "{account}" then return slurm.ESLURM_INVALID_ACCOUNT end
-            return slurm.SUCCESS
-        end
-        function slurm_job_modify(job, record, partitions, user)
-            return slurm.SUCCESS
-        end
-        return slurm.SUCCESS
-
-        """;
-
     // A step's manager has no variable that says its node; what it runs has.
     private static bool OnNode(LocalCluster cluster, ProcessEntry step) =>
         ProcessTable.Tree(step.Pid).Any(entry => ProcessTable.Variable(entry.Pid, "SLURMD_NODENAME") == "n2" && ProcessTable.Mentioning(cluster.Endpoint.StateDirectory).Any(own => own.Pid == entry.Pid));
 
     // Every scenario ends with a stop, after which Slurm has no job of this endpoint.
-    private async Task RunAsync(string more, Func<LocalCluster, Task> body, EndpointOptions? options = null, Func<Task>? before = null)
+    private async Task RunAsync(string more, Func<LocalCluster, Task> body)
     {
         Assert.SkipUnless(Scenario.Full, "the like with PBS and Cobalt is in the short run: tests/run --full");
         Assert.SkipWhen(SlurmLab.Missing is not null, SlurmLab.Missing ?? "");
-        if (before is not null)
-            await before();
         var environment = new Dictionary<string, string?>(StringComparer.Ordinal) { ["SLURM_CONF"] = _lab!.Configuration };
-        await Scenario.RunAsync((options ?? new EndpointOptions()) with { Provider = $"{{type: slurm, walltime: 10m, poll_interval: 1s{more}}}" }, async cluster =>
+        await Scenario.RunAsync(new EndpointOptions { Provider = $"{{type: slurm, walltime: 10m, poll_interval: 1s{more}}}" }, async cluster =>
         {
             await body(cluster);
             await cluster.Endpoint.StopAsync();
