@@ -68,8 +68,8 @@ public sealed class LaunchingTests
     [InlineData("mpirun", "mpirun --hostfile /d/hosts -np 3 --bind-to none -x FUNCX_UMASK --mca btl tcp,self /bin/m --world", "n1 slots=2|n2 slots=1")]
     [InlineData("mpiexec", "mpiexec -f /d/hosts -n 3 -bind-to none --mca btl tcp,self /bin/m --world", "n1:2|n2:1")]
     [InlineData("srun", "srun --nodes=2 --ntasks=3 --nodelist=/d/hosts --overlap --cpu-bind=none --cpus-per-task=8 --no-kill --kill-on-bad-exit=0 --input=none --unbuffered --mpi=pmi2 --mca btl tcp,self /bin/m --world", "n1|n1|n2")]
-    [InlineData("aprun", "aprun -n 3 -N 1 -cc none -L 8-9,20 --mca btl tcp,self /bin/m --world", "")]
-    [InlineData("pals", "mpiexec --hostfile /d/hosts -n 3 --ppn 1 --cpu-bind none --mca btl tcp,self /bin/m --world", "n1|n1|n2")]
+    [InlineData("aprun", "aprun -b -n 3 -N 1 -cc none -L 8-9,20 --mca btl tcp,self /bin/m --world", "")]
+    [InlineData("pals", "mpiexec --hostfile /d/hosts -n 3 --ppn 1 --cpu-bind none --no-transfer --mca btl tcp,self /bin/m --world", "n1|n1|n2")]
     public void Each_launcher_is_told_one_rank_per_node_with_all_its_processors(string name, string commandLine, string hosts)
     {
         var launcher = new LauncherChoice(static _ => null).Named(name)!;
@@ -108,7 +108,7 @@ public sealed class LaunchingTests
         {
             ("srun", "srun") => "slurm 22.05.8",
             ("aprun", "aprun") => "aprun (ALPS) 6.6",
-            ("pals", "mpiexec") => "mpiexec version 1.2.4 revision (PALS)",
+            ("pals", "mpiexec") => "mpiexec version 1.8.0 revision 6b4e2c1",
             ("hydra" or "hydra only", "mpiexec" or "mpirun") => Hydra,
             ("hydra", "mpirun.openmpi") => OpenMpi,
             ("" or "open only", "mpirun") => OpenMpi,

@@ -8,7 +8,8 @@ internal sealed record MpiLauncher(string Program, string Path, string Version)
 
     public bool IsHydra => Says("HYDRA") || Says("Intel(R) MPI");
 
-    public bool IsPals => Says("PALS");
+    // It says "mpiexec version 1.8.0 revision ...", without its name.
+    public bool IsPals => Says("PALS") || Version.StartsWith("mpiexec version ", StringComparison.Ordinal);
 
     private bool Says(string word) => Version.Contains(word, StringComparison.OrdinalIgnoreCase);
 }

@@ -10,10 +10,11 @@ internal sealed partial class AprunLauncher : ILauncher
 
     public IEnumerable<string> HostLines(WorldLaunch world) => [];
 
-    // No depth (-d): a rank that is bound to nothing has the node, and how many processors that has is not known where aprun is called.
+    // -b: ALPS would copy the program to the nodes, and the copy would miss the workers that lie beside it. No depth (-d): a rank that is bound to nothing has the node, and how many
+    // processors that has is not known where aprun is called.
     public IReadOnlyList<string> CommandLine(WorldLaunch world) =>
     [
-        "aprun", "-n", Number(world.Nodes.Count), "-N", "1", "-cc", "none", "-L", string.Join(',', Ranges(world.Nodes.Select(NumberOf).Order())),
+        "aprun", "-b", "-n", Number(world.Nodes.Count), "-N", "1", "-cc", "none", "-L", string.Join(',', Ranges(world.Nodes.Select(NumberOf).Order())),
         .. world.Arguments, .. world.Command,
     ];
 

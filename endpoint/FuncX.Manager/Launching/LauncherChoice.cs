@@ -33,7 +33,7 @@ internal sealed class LauncherChoice(Func<string, string?> version)
             return Named("srun");
         if (allocation is AllocationKind.Cobalt or AllocationKind.Pbs && Ask("aprun") is not null)
             return Named("aprun");
-        if (Has(Ask("mpiexec"), "PALS"))
+        if (IsPals(Ask("mpiexec")))
             return Named("pals");
         var names = isOpenMpi ? (string[])["mpirun", "mpiexec"] : ["mpiexec", "mpirun"];
         return names.Select(Found).FirstOrDefault(static launcher => launcher is not null) ?? (hasSrun ? Named("srun") : null);
@@ -42,6 +42,9 @@ internal sealed class LauncherChoice(Func<string, string?> version)
     private static bool IsOpenMpi(string? text) => Has(text, "Open MPI");
 
     private static bool IsHydra(string? text) => Has(text, "HYDRA") || Has(text, "Intel(R) MPI");
+
+    // "mpiexec version 1.8.0 revision ...", without its name; Open MPI's says "mpiexec (OpenRTE)", Hydra's nothing of the kind.
+    private static bool IsPals(string? text) => Has(text, "PALS") || text?.StartsWith("mpiexec version ", StringComparison.Ordinal) == true;
 
     private static bool Has(string? text, string word) => text?.Contains(word, StringComparison.OrdinalIgnoreCase) == true;
 

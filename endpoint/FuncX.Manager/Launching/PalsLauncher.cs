@@ -9,8 +9,10 @@ internal sealed class PalsLauncher : ILauncher
 
     public IEnumerable<string> HostLines(WorldLaunch world) => world.Nodes;
 
+    // Without --no-transfer PALS copies the program to the nodes, and the copy misses the workers that lie beside it.
     public IReadOnlyList<string> CommandLine(WorldLaunch world) =>
     [
-        "mpiexec", "--hostfile", world.HostFile, "-n", world.Nodes.Count.ToString(CultureInfo.InvariantCulture), "--ppn", "1", "--cpu-bind", "none", .. world.Arguments, .. world.Command,
+        "mpiexec", "--hostfile", world.HostFile, "-n", world.Nodes.Count.ToString(CultureInfo.InvariantCulture), "--ppn", "1", "--cpu-bind", "none", "--no-transfer",
+        .. world.Arguments, .. world.Command,
     ];
 }

@@ -35,6 +35,12 @@ public sealed class PlayedSite : IDisposable
 
     private string State => Path.Combine(_root, "state");
 
+    /// <summary>Where the commands are.</summary>
+    public string Commands => Path.Combine(_root, "bin");
+
+    /// <summary>Gives the machine a command besides, from <c>tests/lib</c>.</summary>
+    public void Install(string command, string script) => File.CreateSymbolicLink(Path.Combine(Commands, command), Path.Combine(SourceTree.Root, "tests/lib", script));
+
     /// <summary>The keys are in the commands' first lines.</summary>
     public void Configure(string json) => File.WriteAllText(Path.Combine(State, "config.json"), json);
 
