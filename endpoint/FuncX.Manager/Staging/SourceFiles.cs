@@ -1,4 +1,6 @@
 using System.Globalization;
+using FuncX.Manager.Interop;
+using Microsoft.Win32.SafeHandles;
 
 namespace FuncX.Manager.Staging;
 
@@ -36,10 +38,10 @@ internal sealed class SourceFiles(IReadOnlyList<string> paths, string node) : IS
     private static string Describe(FileInfo info) =>
         string.Create(CultureInfo.InvariantCulture, $"{info.FullName}\n{info.Length}\n{info.LastWriteTimeUtc.Ticks}\n{(int)info.UnixFileMode}");
 
-    private static StagedFile Copy(FileInfo info, string source, StageCache cache, StageProgress progress)
+    private StagedFile Copy(FileInfo info, string source, StageCache cache, StageProgress progress)
     {
         using var writer = cache.Begin(source, info.Length);
-        using (var file = File.OpenHandle(info.FullName, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan))
+        using (var file = Open(info.FullName))
         {
             var piece = new byte[PieceBytes];
             while (RandomAccess.Read(file, piece, writer.Bytes) is > 0 and var bytes)
@@ -59,6 +61,18 @@ internal sealed class SourceFiles(IReadOnlyList<string> paths, string node) : IS
         return staged;
     }
 
+    private SafeFileHandle Open(string path)
+    {
+        try
+        {
+            return File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan);
+        }
+        catch (UnauthorizedAccessException refused)
+        {
+            throw new StageException($"{path} may not be read on node {node} by user {FileOwnership.CurrentUser}, who runs this endpoint's blocks ({refused.Message}). Give that user the right to read it; it is tried again");
+        }
+    }
+
     private FileInfo Look(string path)
     {
         var info = new FileInfo(path);
@@ -66,6 +80,6 @@ internal sealed class SourceFiles(IReadOnlyList<string> paths, string node) : IS
             return info;
         throw new StageException(Directory.Exists(path)
             ? $"{path} is a directory on node {node}; stage_in takes files"
-            : $"{path} is not there on node {node}, or may not be seen");
+            : $"{path} is not there on node {node}, or may not be seen. stage_in names files as the nodes see them: what only the endpoint's machine has is not carried. Copy it to a file system that the nodes share; it is looked for again");
     }
 }

@@ -42,7 +42,11 @@ internal sealed class StageWriter : IDisposable
     public void Complete(StagedFile file, string digest)
     {
         if (digest != file.Digest || Bytes != file.Bytes)
-            throw new StageException($"{file.Name} came with {Bytes} bytes of digest {digest}; it should have {file.Bytes} of {file.Digest}");
+        {
+            throw new StageException($"{file.Name} came with {Bytes} bytes of digest {digest}; it should have {file.Bytes} of {file.Digest}. It was changed on its way, or where the leader of the world keeps it, and is asked for again; "
+                + "if it stays so, look at the disk of the leader's node and have the block begin anew (funcx-endpoint scale 0, then scale auto)");
+        }
+
         File.SetUnixFileMode(_file, file.IsProgram ? UnixFileMode.UserRead | UnixFileMode.UserExecute : UnixFileMode.UserRead);
         _file.Dispose();
         _cache.Take(this, file);
