@@ -7,23 +7,27 @@ namespace FuncX.Manager;
 internal sealed record ManagerOptions
 {
     public const string Usage = """
-        usage: funcx-manager --rendezvous FILE --node NAME --directory DIR [--walltime SECONDS] [--patience SECONDS] [--start-limit SECONDS]
-               funcx-manager --block --rendezvous FILE --directory DIR [--hosts LIST] [--walltime SECONDS] [--patience SECONDS] [--start-limit SECONDS]
-               funcx-manager --world --rendezvous FILE --directory DIR [--ranks N] [--leader-only] [--drain-at TIME --drain-for SECONDS] [--patience SECONDS] [--start-limit SECONDS]
+        usage: funcx-manager --rendezvous FILE --node NAME --directory DIR [--walltime SECONDS | --drain-at TIME --drain-for SECONDS] [--patience SECONDS] [--start-limit SECONDS]
+               funcx-manager --block [--tcp] --rendezvous FILE --directory DIR [--hosts LIST] [--walltime SECONDS] [--patience SECONDS] [--start-limit SECONDS]
+               funcx-manager --world --rendezvous FILE --directory DIR [--ranks N] [--launch N] [--leader-only] [--drain-at TIME --drain-for SECONDS] [--patience SECONDS] [--start-limit SECONDS]
                funcx-manager --mpi-library | --nodes | --version
         """;
 
-    private static readonly string[] s_values = ["--rendezvous", "--node", "--directory", "--patience", "--start-limit", "--ranks", "--hosts", "--walltime", "--drain-at", "--drain-for"];
+    private static readonly string[] s_values = ["--rendezvous", "--node", "--directory", "--patience", "--start-limit", "--ranks", "--launch", "--hosts", "--walltime", "--drain-at", "--drain-for"];
 
-    private static readonly string[] s_ofBlock = ["--hosts"];
+    private static readonly string[] s_ofBlock = ["--hosts", "--tcp"];
+    private static readonly string[] s_notOfBlock = ["--drain-at", "--drain-for"];
     private static readonly string[] s_notOfWorld = ["--node", "--walltime"];
-    private static readonly string[] s_ofWorld = ["--ranks", "--leader-only", "--drain-at", "--drain-for"];
+    private static readonly string[] s_ofWorld = ["--ranks", "--launch", "--leader-only"];
 
     /// <summary>This process is a rank of an MPI program.</summary>
     public bool World { get; init; }
 
     /// <summary>This process launches the worlds of a block.</summary>
     public bool Block { get; init; }
+
+    /// <summary>What is launched on the block's nodes are managers that dial the endpoint themselves, and no ranks.</summary>
+    public bool Tcp { get; init; }
 
     /// <summary>The nodes of the block, one rank each, as Slurm writes lists of them; empty: those of the job that it runs in.</summary>
     public string Hosts { get; init; } = "";
@@ -42,6 +46,9 @@ internal sealed record ManagerOptions
 
     /// <summary>How many ranks the world must have; 0: as many as there are.</summary>
     public int Ranks { get; init; }
+
+    /// <summary>Which launch of the world by its agent this is, a number that no other launch has; 0: no agent launched it.</summary>
+    public long Launch { get; init; }
 
     public required string Rendezvous { get; init; }
 
@@ -63,7 +70,7 @@ internal sealed record ManagerOptions
         var values = new Dictionary<string, string>(StringComparer.Ordinal);
         for (var i = 0; i < arguments.Length; i += 2)
         {
-            if (arguments[i] is "--world" or "--block" or "--leader-only")
+            if (arguments[i] is "--world" or "--block" or "--leader-only" or "--tcp")
             {
                 values[arguments[i--]] = "";
                 continue;
@@ -92,11 +99,17 @@ internal sealed record ManagerOptions
             return null;
         }
 
-        foreach (var name in (string[])[.. world ? s_notOfWorld : s_ofWorld, .. block ? (string[])[] : s_ofBlock])
+        foreach (var name in (string[])[.. world ? s_notOfWorld : s_ofWorld, .. block ? s_notOfBlock : s_ofBlock])
         {
             if (!values.ContainsKey(name))
                 continue;
-            problem = name == "--node" ? $"{name} is not for a rank of a world, whose name is MPI's" : name == "--walltime" ? $"{name} is not for a rank of a world, which is told with --drain-at" : s_ofBlock.Contains(name) ? $"{name} is for --block" : $"{name} is for --world";
+            problem = name switch
+            {
+                "--node" => $"{name} is not for a rank of a world, whose name is MPI's",
+                "--walltime" => $"{name} is not for a rank of a world, which is told with --drain-at",
+                "--drain-at" or "--drain-for" => $"{name} is not for --block, which knows its job's end or is told with --walltime",
+                _ => s_ofBlock.Contains(name) ? $"{name} is for --block" : $"{name} is for --world",
+            };
             return null;
         }
 
@@ -117,28 +130,36 @@ internal sealed record ManagerOptions
             return null;
         }
 
-        if (values.TryGetValue("--ranks", out var text) && (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var ranks) || ranks < 1))
-        {
-            problem = $"--ranks is '{text}'; it must be a number, 1 or more";
+        if (!TryReadNumber(values, "--ranks", int.MaxValue, out var ranks, ref problem) || !TryReadNumber(values, "--launch", long.MaxValue, out var launch, ref problem))
             return null;
-        }
 
         return new ManagerOptions
         {
             World = world,
             Block = block,
+            Tcp = values.ContainsKey("--tcp"),
             Hosts = values.GetValueOrDefault("--hosts", ""),
             Walltime = walltime > 0 ? TimeSpan.FromSeconds(walltime) : null,
             DrainAt = drainAt,
             DrainFor = TimeSpan.FromSeconds(drainFor),
             LeaderOnly = values.ContainsKey("--leader-only"),
-            Ranks = text is null ? 0 : int.Parse(text, CultureInfo.InvariantCulture),
+            Ranks = (int)ranks,
+            Launch = launch,
             Rendezvous = Path.GetFullPath(values["--rendezvous"]),
             Node = values.GetValueOrDefault("--node", ""),
             Directory = Path.GetFullPath(values["--directory"]),
             Patience = TimeSpan.FromSeconds(patience),
             StartLimit = TimeSpan.FromSeconds(startLimit),
         };
+    }
+
+    private static bool TryReadNumber(Dictionary<string, string> values, string name, long most, out long number, ref string problem)
+    {
+        number = 0;
+        if (!values.TryGetValue(name, out var text) || (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number >= 1 && number <= most))
+            return true;
+        problem = $"{name} is '{text}'; it must be a number, 1 or more";
+        return false;
     }
 
     private static bool TryReadTime(Dictionary<string, string> values, string name, out DateTimeOffset? time, ref string problem)

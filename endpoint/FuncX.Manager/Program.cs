@@ -45,9 +45,9 @@ Node? node = null;
 try
 {
     Directory.CreateDirectory(options.Directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-    var end = BlockEnd.Find(options.Walltime, DateTimeOffset.UtcNow);
-    if (end is not null)
+    if (BlockEnd.Find(options.Walltime, DateTimeOffset.UtcNow) is { } end)
         options = options with { DrainAt = end.DrainAt, DrainFor = end.DrainFor };
+    var (drainAt, drainFor) = (options.DrainAt, options.DrainFor);
     node = new Node(options, spawner);
     using var slabs = new SlabPool();
     void Stop(PosixSignalContext signal)
@@ -61,13 +61,13 @@ try
     // A timer waits for less than fifty days.
     void WaitForEnd(Timer timer)
     {
-        if (end is null)
+        if (drainAt is null)
             return;
-        var left = end.DrainAt - DateTimeOffset.UtcNow;
+        var left = drainAt.Value - DateTimeOffset.UtcNow;
         if (left > TimeSpan.Zero)
             timer.Change(left < TimeSpan.FromDays(30) ? left : TimeSpan.FromDays(30), Timeout.InfiniteTimeSpan);
         else
-            node.Drain(end.DrainFor);
+            node.Drain(drainFor);
     }
 
     using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);

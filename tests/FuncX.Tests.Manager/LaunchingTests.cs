@@ -69,7 +69,7 @@ public sealed class LaunchingTests
     [InlineData("mpiexec", "mpiexec -f /d/hosts -n 3 -bind-to none --mca btl tcp,self /bin/m --world", "n1:2|n2:1")]
     [InlineData("srun", "srun --nodes=2 --ntasks=3 --nodelist=/d/hosts --overlap --cpu-bind=none --cpus-per-task=8 --no-kill --kill-on-bad-exit=0 --input=none --unbuffered --mpi=pmi2 --mca btl tcp,self /bin/m --world", "n1|n1|n2")]
     [InlineData("aprun", "aprun -b -n 3 -N 1 -cc none -L 8-9,20 --mca btl tcp,self /bin/m --world", "")]
-    [InlineData("pals", "mpiexec --hostfile /d/hosts -n 3 --ppn 1 --cpu-bind none --no-transfer --mca btl tcp,self /bin/m --world", "n1|n1|n2")]
+    [InlineData("pals", "mpiexec --hostfile /d/hosts -n 3 --ppn 1 --cpu-bind none --no-transfer --no-abort-on-failure --mca btl tcp,self /bin/m --world", "n1|n1|n2")]
     public void Each_launcher_is_told_one_rank_per_node_with_all_its_processors(string name, string commandLine, string hosts)
     {
         var launcher = new LauncherChoice(static _ => null).Named(name)!;
@@ -86,6 +86,52 @@ public sealed class LaunchingTests
         Should.Throw<FormatException>(() => new AprunLauncher().CommandLine(World(["login1"]))).Message.ShouldContain("'login1'");
     }
 
+    [Theory]
+    [InlineData(OpenMpi, 2, true)]
+    [InlineData(OpenMpi, 1, false)]
+    [InlineData("mpirun (Open MPI) 5.0.3", 2, false)]
+    public void Open_MPI_4_is_told_to_let_ranks_live_when_another_dies(string version, int ranks, bool isTold)
+    {
+        var launcher = new LauncherChoice(asked => asked == "mpirun" ? version : null).Named("mpirun")!;
+        launcher.CommandLine(World([.. Enumerable.Range(0, ranks).Select(static rank => $"n{rank}")])).Contains("--enable-recovery").ShouldBe(isTold);
+    }
+
+    [Theory]
+    [InlineData("Slurm", 1, "srun", "srun")]
+    [InlineData("Slurm", 2, "srun", "srun")]
+    [InlineData("Slurm", 1, "", "/bin/m")]
+    [InlineData("Cobalt", 1, "aprun", "aprun")]
+    [InlineData("Cobalt", 2, "mpich", "mpiexec")]
+    [InlineData("Pbs", 1, "", "/bin/m")]
+    [InlineData("Pbs", 2, "pals", "mpiexec")]
+    [InlineData("Pbs", 2, "mpirun", "mpirun")]
+    [InlineData("Pbs", 2, "", null)]
+    public void Managers_that_are_no_ranks_are_started_by_what_reaches_the_jobs_nodes(string allocation, int nodes, string machine, string? program)
+    {
+        var choice = new LauncherChoice(asked => (machine, asked) switch
+        {
+            ("srun", "srun") => "slurm 22.05.8",
+            ("aprun", "aprun") => "aprun (ALPS) 6.6",
+            ("pals", "mpiexec") => Pals,
+            ("mpich", "mpiexec") => Hydra,
+            ("mpirun", "mpirun") => OpenMpi,
+            _ => null,
+        });
+        (choice.ForManagers(Enum.Parse<AllocationKind>(allocation), nodes)?.CommandLine(World(["1"]))[0]).ShouldBe(program);
+    }
+
+    [Theory]
+    [InlineData(2, "nothing was found that starts a manager on the other nodes of this job: aprun is not there; mpiexec is not there; mpiexec.hydra is not there; mpirun is not there; mpirun.openmpi is not there. Load the machine's MPI module")]
+    [InlineData(257, "this job has 257 nodes; with transport: tcp and provider allocation at most 256 are possible, since each node's launcher runs on this one. Set transport: mpi")]
+    public void Where_managers_cannot_be_started_it_is_said_with_the_cure(int nodes, string words)
+    {
+        var told = new List<string>();
+        var job = new Allocation { Kind = AllocationKind.Pbs, JobId = "1.head", Nodes = [] };
+        new LaunchPlanner(job, nodes, static _ => null, told.Add).Managers().ShouldBeNull();
+        told.ShouldHaveSingleItem().ShouldStartWith(words);
+    }
+
+    private const string Pals = "mpiexec version 1.8.0 revision 6b4e2c1";
     private const string OpenMpi = "mpirun (Open MPI) 4.1.4\n\nReport bugs";
     private const string OpenRte = "mpiexec (OpenRTE) 4.1.4\n\nReport bugs";
     private const string Hydra = "HYDRA build details:\n    Version:  4.0.2";
@@ -108,7 +154,7 @@ public sealed class LaunchingTests
         {
             ("srun", "srun") => "slurm 22.05.8",
             ("aprun", "aprun") => "aprun (ALPS) 6.6",
-            ("pals", "mpiexec") => "mpiexec version 1.8.0 revision 6b4e2c1",
+            ("pals", "mpiexec") => Pals,
             ("hydra" or "hydra only", "mpiexec" or "mpirun") => Hydra,
             ("hydra", "mpirun.openmpi") => OpenMpi,
             ("" or "open only", "mpirun") => OpenMpi,

@@ -106,5 +106,27 @@ public sealed class WorldTableTests
         table.IsOver.ShouldBeTrue();
     }
 
+    [Fact]
+    public void The_node_of_a_killed_rank_goes_on_as_a_world_of_its_own()
+    {
+        var table = new WorldTable(Names(3), 3, 0);
+        var world = table.TakeDue(0)!;
+        var own = table.OnRankLost(world, "n1", "killed", 5_000)!;
+        own.Nodes.ShouldBe(["n1"]);
+        world.Nodes.ShouldBe(["n0", "n2"]);
+        world.State.ShouldBe(WorldState.Running);
+        table.TakeDue(5_000).ShouldBeNull();
+        table.TakeDue(6_000).ShouldBe(own);
+
+        // The rest begins anew without it, and what is no node of it, or its only one, gives none.
+        table.OnRankLost(world, "n1", "killed", 7_000).ShouldBeNull();
+        table.OnRankLost(own, "n1", "killed", 7_000).ShouldBeNull();
+        table.OnEnded(world, "its leader was killed", 100_000);
+        table.TakeDue(101_000)!.Nodes.ShouldBe(["n0", "n2"]);
+        table.OnNodeLost("n2");
+        table.OnRankLost(world, "n2", "killed", 102_000).ShouldBeNull("the scheduler has taken it");
+        world.Nodes.ShouldBe(["n0"]);
+    }
+
     private static string[] Names(int count) => [.. Enumerable.Range(0, count).Select(static number => $"n{number}")];
 }

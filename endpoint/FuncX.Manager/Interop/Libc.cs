@@ -34,6 +34,7 @@ internal static unsafe partial class Libc
     public const int FD_CLOEXEC = 1;
     public const int O_NONBLOCK = 0x800;
     public const int O_CLOEXEC = 0x80000;
+    public const int O_WRONLY = 1;
     public const int O_RDWR = 2;
     public const int O_APPEND = 0x400;
 

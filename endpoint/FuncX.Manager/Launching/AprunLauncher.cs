@@ -8,6 +8,8 @@ internal sealed partial class AprunLauncher : ILauncher
 {
     public string Name => "aprun";
 
+    public bool SparesSurvivors => false;
+
     public IEnumerable<string> HostLines(WorldLaunch world) => [];
 
     // -b: ALPS would copy the program to the nodes, and the copy would miss the workers that lie beside it. No depth (-d): a rank that is bound to nothing has the node, and how many

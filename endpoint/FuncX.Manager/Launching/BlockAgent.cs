@@ -1,16 +1,14 @@
-using System.Collections;
-using System.Globalization;
 using FuncX.Manager.Interop;
 using FuncX.Manager.Link;
-using FuncX.Manager.Pools;
 using FuncX.Manager.Spawning;
 using FuncX.Manager.World;
 
 namespace FuncX.Manager.Launching;
 
 /// <summary>
-/// <c>funcx-manager --block</c>: what the job of a block starts. Launches the worlds on the job's nodes, launches again those that die, and ends everything it started. One thread
-/// owns all of it; what other threads have to say waits in an inbox.
+/// <c>funcx-manager --block</c>: what the job of a block starts. Launches the worlds on the job's nodes, launches again those that die, and ends everything it started. With
+/// <c>--tcp</c> what it launches is a manager on each node that dials the endpoint itself, each by a launcher of its own. One thread owns all of it; what other threads have to say waits in
+/// an inbox.
 /// </summary>
 internal sealed unsafe class BlockAgent
 {
@@ -18,6 +16,8 @@ internal sealed unsafe class BlockAgent
 
     // Ranks end their workers within three seconds; a launcher that is still there after this is killed with all below it.
     private const long EndMicroseconds = 10_000_000;
+
+    private const long LookMicroseconds = 1_000_000;
 
     private readonly ManagerOptions _options;
     private readonly IReadOnlyList<string> _nodes;
@@ -27,20 +27,17 @@ internal sealed unsafe class BlockAgent
     private readonly NodeTimer _timer = new();
     private readonly Lock _gate = new();
     private readonly Queue<Action> _inbox = new();
-    private readonly Dictionary<World, int> _launchers = [];
+    private readonly WorldLaunches _launches;
     private readonly int _wake;
-    private readonly int _null;
     private WorldTable? _table;
-    private ILauncher? _launcher;
-    private BlockSettings _settings = new();
+    private LaunchPlan? _plan;
     private AgentStatus _said = new(-1, -1, [], "");
-    private string? _slurmMpi;
-    private BlockEnd? _end;
     private long _drainAt = long.MaxValue;
     private long _endAt = long.MaxValue;
     private string _note = "";
     private bool _draining;
     private bool _ending;
+    private long _lookAt;
     private long _killAt = long.MaxValue;
     private int _code;
     private int? _exitCode;
@@ -49,7 +46,7 @@ internal sealed unsafe class BlockAgent
     {
         (_options, _allocation, _nodes, _spawner) = (options, allocation, nodes, spawner);
         Link = new AgentLink(this, options.Node.Length > 0 ? options.Node : Environment.MachineName);
-        _null = Libc.Open("/dev/null", Libc.O_RDWR);
+        _launches = new WorldLaunches(options, spawner, OnEnded);
         _wake = Libc.EventFd(0, Libc.EFD_FLAGS);
         _ = _poller.Add(_wake, Libc.EPOLLIN, new Handler(() => Drain(_wake)));
         _ = _poller.Add(_timer.Descriptor, Libc.EPOLLIN, new Handler(_timer.Fired));
@@ -114,40 +111,29 @@ internal sealed unsafe class BlockAgent
     {
         if (_table is not null || _ending)
             return;
-        _settings = settings;
-        var library = RankLibrary.Find();
-        var choice = new LauncherChoice(LauncherProbe.Version);
-        var kinds = _allocation?.Kind == AllocationKind.Slurm || settings.Launcher == "srun" ? LauncherProbe.Ask("srun", "--mpi=list") : null;
-        _slurmMpi = SlurmMpi.Choose(library, kinds);
-        var problem = settings.Arguments.Any(SrunLauncher.IsMpi) ? "" : SlurmMpi.Problem(library, kinds, static kind => LauncherProbe.Try("srun", "--overlap", "--nodes=1", "--ntasks=1", "--input=none", $"--mpi={kind}", "/bin/true"));
-        if (problem.Length > 0)
-            Tell(problem);
-        _launcher = settings.Launcher is "" or "detect"
-            ? choice.Detect(_allocation?.Kind, library?.IsOpenMpi ?? true, problem.Length == 0)
-            : choice.Named(settings.Launcher);
-        if (_launcher is null)
+        var planner = new LaunchPlanner(_allocation, _nodes.Count, LauncherProbe.Version, Tell);
+        var plan = _options.Tcp ? planner.Managers() : planner.Worlds(settings);
+        if (plan is null)
         {
-            Tell(settings.Launcher is "" or "detect"
-                ? $"no launcher of MPI programs was found: {choice.Tried}. Load the machine's MPI module in the block's script, or name one with launcher.type"
-                : $"launcher '{settings.Launcher}' is none of mpirun, mpiexec, srun, aprun, pals");
             BeginEnding(BlockAgentProgram.NoLauncher);
             return;
         }
 
-        _table = new WorldTable(_nodes, Math.Max(1, settings.RanksPerWorld), NowMilliseconds);
-        Console.Error.WriteLine($"funcx-manager --block: {_nodes.Count} ranks in {_table.Worlds.Count()} worlds by {_launcher.Name}; the MPI library is {(library is null ? "not known" : $"{library.Path} ({library.Version})")}");
-        FindEnd();
+        _plan = plan with { End = FindEnd() };
+        _table = new WorldTable(_nodes, _options.Tcp ? 1 : Math.Max(1, settings.RanksPerWorld), NowMilliseconds);
     }
 
-    private void FindEnd()
+    private BlockEnd? FindEnd()
     {
         var (now, ticks) = (DateTimeOffset.UtcNow, NodeTimer.Now);
-        _end = BlockEnd.Find(_allocation, AskSlurm(), _options.Walltime, now);
-        if (_end is null)
-            return;
-        (_drainAt, _endAt) = (ticks + (long)(_end.DrainAt - now).TotalMicroseconds, ticks + (long)(_end.EndAt - now).TotalMicroseconds);
-        Console.Error.WriteLine($"funcx-manager --block: the job ends at {_end.At.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z; worlds take no more tasks from {_end.DrainAt.UtcDateTime:HH:mm:ss}Z on");
+        if (BlockEnd.Find(_allocation, AskSlurm(), _options.Walltime, now) is not { } end)
+            return null;
+        (_drainAt, _endAt) = (ticks + (long)(end.DrainAt - now).TotalMicroseconds, ticks + (long)(end.EndAt - now).TotalMicroseconds);
+        Console.Error.WriteLine($"funcx-manager --block: the job ends at {end.At.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z; {What}s take no more tasks from {end.DrainAt.UtcDateTime:HH:mm:ss}Z on");
+        return end;
     }
+
+    private string What => _options.Tcp ? "manager" : "world";
 
     private SlurmJobView? AskSlurm() => _allocation is { Kind: AllocationKind.Slurm, JobId: var job } ? SlurmJobView.Ask(job) : null;
 
@@ -158,17 +144,18 @@ internal sealed unsafe class BlockAgent
         if (_table is not null && !_ending)
         {
             LookAtTime(now);
+            LookAfterWorlds(now);
             while (!_draining && _table.TakeDue(now / MicrosecondsPerMillisecond) is { } world)
-                Launch(world);
+                _launches.Launch(world, _plan!);
             if (_draining)
             {
-                if (_launchers.Count == 0)
+                if (_launches.Count == 0)
                     BeginEnding(0);
             }
             else if (_table.IsOver)
             {
                 if (_table.GivenUp.Count > 0)
-                    Tell($"no world of this block could be kept running on {string.Join(", ", _table.GivenUp)}: {_note}");
+                    Tell($"no {What} of this block could be kept running on {string.Join(", ", _table.GivenUp)}: {_note}");
                 BeginEnding(_table.GivenUp.Count > 0 ? BlockAgentProgram.NoWorld : 0);
             }
             else if (_table.NextDue is { } due)
@@ -180,7 +167,7 @@ internal sealed unsafe class BlockAgent
         Say();
         if (!_ending)
             return;
-        if (_launchers.Count == 0 || _killAt <= now)
+        if (_launches.Count == 0 || _killAt <= now)
             _exitCode = _code;
         else
             _timer.Arm(_killAt, now);
@@ -192,7 +179,7 @@ internal sealed unsafe class BlockAgent
         if (!_draining && now >= _drainAt)
         {
             _draining = true;
-            Tell($"the job ends at {_end!.At.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z: its worlds take no more tasks and finish what they have");
+            Tell($"the job ends at {_plan!.End!.At.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z: its {What}s take no more tasks and finish what they have");
         }
 
         if (now >= _endAt)
@@ -202,91 +189,43 @@ internal sealed unsafe class BlockAgent
             _timer.Arm(next, now);
     }
 
+    private void LookAfterWorlds(long now)
+    {
+        if (now >= _lookAt)
+        {
+            foreach (var (world, rank) in _launches.Look(now / MicrosecondsPerMillisecond))
+                OnRankLost(world, rank);
+            _lookAt = now + LookMicroseconds;
+        }
+
+        // What is launched in this turn is looked at in the next.
+        if (_launches.AreWatched || _table!.NextDue is not null)
+            _timer.Arm(_lookAt, now);
+    }
+
+    private void OnRankLost(World world, LostRank rank)
+    {
+        if (_draining || _table!.OnRankLost(world, rank.Node, "its rank was killed", NowMilliseconds) is not { } own)
+            return;
+        _note = $"rank {rank.Rank} of world {world.Number} on {rank.Node} was killed: its node goes on as world {own.Number}";
+        Console.Error.WriteLine($"funcx-manager --block: {_note}");
+    }
+
     private void Say()
     {
         if (_table is null)
             return;
+        // Managers that dial for themselves are no worlds.
         var status = new AgentStatus(
-            _table.Worlds.Count(static world => world.State == WorldState.Running), _table.Worlds.Count(static world => world.State == WorldState.Waiting), [.. _table.GivenUp], _note);
+            _options.Tcp ? 0 : _table.Worlds.Count(static world => world.State == WorldState.Running), _options.Tcp ? 0 : _table.Worlds.Count(static world => world.State == WorldState.Waiting), [.. _table.GivenUp], _note);
         if (status.WorldsRunning == _said.WorldsRunning && status.WorldsWaiting == _said.WorldsWaiting && status.NodesGivenUp.Length == _said.NodesGivenUp.Length && status.Note == _said.Note)
             return;
         _said = status;
         Link.Say(status);
     }
 
-    private void Launch(World world)
-    {
-        var directory = Path.Combine(_options.Directory, $"world-{world.Number.ToString(CultureInfo.InvariantCulture)}");
-        var hosts = directory + ".hosts";
-        try
-        {
-            Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            WorldReason.Forget(directory);
-            var launch = new WorldLaunch
-            {
-                Nodes = world.Nodes,
-                HostFile = hosts,
-                Command =
-                [
-                    .. SpawnerProgram.This, "--world", "--rendezvous", _options.Rendezvous, "--directory", directory, "--ranks", world.Nodes.Count.ToString(CultureInfo.InvariantCulture), .. DrainOptions(),
-                    "--patience", _options.Patience.TotalSeconds.ToString(CultureInfo.InvariantCulture), "--start-limit", _options.StartLimit.TotalSeconds.ToString(CultureInfo.InvariantCulture),
-                ],
-                Arguments = _settings.Arguments,
-                Variables = [.. ((string[])[NodeEnvironment.Umask, "FUNCX_MPI_LIBRARY"]).Where(static name => Environment.GetEnvironmentVariable(name) is not null)],
-                CoresPerNode = _allocation?.CoresPerNode ?? Environment.ProcessorCount,
-                SlurmMpi = _slurmMpi,
-                IsRoot = FileOwnership.CurrentUser == 0,
-            };
-            File.WriteAllLines(hosts, _launcher!.HostLines(launch));
-            Start(world, _launcher.CommandLine(launch), directory);
-        }
-        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException or FormatException or InvalidOperationException)
-        {
-            OnEnded(world, problem.Message);
-        }
-    }
-
-    private string[] DrainOptions() => _end is { } end
-        ? ["--drain-at", end.DrainAt.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture), "--drain-for", end.DrainFor.TotalSeconds.ToString(CultureInfo.InvariantCulture)]
-        : [];
-
-    private void Start(World world, IReadOnlyList<string> command, string directory)
-    {
-        List<string> environment = [];
-        foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
-            environment.Add($"{variable.Key}={variable.Value}");
-        var program = Spawn.Find(command[0], environment) ?? throw new InvalidOperationException($"the launcher '{command[0]}' is not there; PATH is {NodeEnvironment.Value(environment, "PATH")}");
-        var temporary = NodeEnvironment.Value(environment, "TMPDIR") is { Length: > 0 } named ? named : "/tmp";
-        if (_launcher is MpirunLauncher)
-            OpenMpiSession.Prepare(Environment.MachineName, FileOwnership.CurrentUser, temporary);
-        _launchers[world] = 0;
-        _spawner.Request(new SpawnRequest { Program = program, Arguments = command, Environment = environment, Directory = directory }, [_null, 1, 2], OnStarted, OnExited);
-
-        void OnStarted(int pid)
-        {
-            if (pid <= 0)
-            {
-                OnEnded(world, $"{program} could not be started: {System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage(-pid)}");
-                return;
-            }
-
-            _launchers[world] = pid;
-            if (_ending)
-                _ = Libc.Kill(pid, Libc.SIGTERM);
-        }
-
-        void OnExited(int code)
-        {
-            if (code < 0 && _launchers.TryGetValue(world, out var pid))
-                OpenMpiSession.Remove(pid, FileOwnership.CurrentUser, temporary);
-            var why = code == 0 ? "" : WorldReason.Read(directory);
-            OnEnded(world, (code == 0 ? "" : code > 0 ? $"exit code {code}" : $"signal {-code}") + (why.Length > 0 ? $", {why}" : ""));
-        }
-    }
-
     private void OnEnded(World world, string how)
     {
-        _launchers.Remove(world);
         if (how.Length == 0 || _ending || _draining)
         {
             _table!.OnDone(world);
@@ -296,7 +235,7 @@ internal sealed unsafe class BlockAgent
         ForgetLostNodes();
         _table!.OnEnded(world, how, NowMilliseconds);
         var more = world.Nodes.Distinct(StringComparer.Ordinal).Count() - 1;
-        _note = $"world {world.Number} on {(world.Nodes.Count > 0 ? world.Nodes[0] : "no node")}{(more > 0 ? $" and {more} others" : "")} ended: {how}";
+        _note = $"{(_options.Tcp ? "the manager" : $"world {world.Number}")} on {(world.Nodes.Count > 0 ? world.Nodes[0] : "no node")}{(more > 0 ? $" and {more} others" : "")} ended: {how}";
         Console.Error.WriteLine($"funcx-manager --block: {_note}");
     }
 
@@ -318,11 +257,7 @@ internal sealed unsafe class BlockAgent
             return;
         (_ending, _code) = (true, code);
         _killAt = NodeTimer.Now + EndMicroseconds;
-        foreach (var pid in _launchers.Values)
-        {
-            if (pid > 0)
-                _ = Libc.Kill(pid, Libc.SIGTERM);
-        }
+        _launches.End();
     }
 
     private void OnSpawner()

@@ -8,6 +8,8 @@ internal sealed class HydraLauncher(string program = "mpiexec") : ILauncher
 {
     public string Name => "mpiexec";
 
+    public bool SparesSurvivors => false;
+
     public IEnumerable<string> HostLines(WorldLaunch world) => world.Hosts().Select(static host => $"{host.Name}:{host.Ranks}");
 
     public IReadOnlyList<string> CommandLine(WorldLaunch world) =>

@@ -6,6 +6,9 @@ internal interface ILauncher
     /// <summary>As in <c>launcher.type</c>.</summary>
     string Name { get; }
 
+    /// <summary>Ranks go on when another dies; the launcher does not tell of it.</summary>
+    bool SparesSurvivors { get; }
+
     /// <summary>The lines of its host file; empty: it takes none.</summary>
     IEnumerable<string> HostLines(WorldLaunch world);
 

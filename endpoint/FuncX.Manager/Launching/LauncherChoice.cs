@@ -13,7 +13,7 @@ internal sealed class LauncherChoice(Func<string, string?> version)
     /// <returns>Null: it names none that there is.</returns>
     public ILauncher? Named(string name) => name switch
     {
-        "mpirun" => new MpirunLauncher(Plain("mpirun", "mpirun.openmpi", IsOpenMpi)),
+        "mpirun" => Mpirun(Plain("mpirun", "mpirun.openmpi", IsOpenMpi)),
         "mpiexec" => new HydraLauncher(Plain("mpiexec", "mpiexec.hydra", IsHydra)),
         "srun" => new SrunLauncher(),
         "aprun" => new AprunLauncher(),
@@ -39,6 +39,20 @@ internal sealed class LauncherChoice(Func<string, string?> version)
         return names.Select(Found).FirstOrDefault(static launcher => launcher is not null) ?? (hasSrun ? Named("srun") : null);
     }
 
+    /// <summary>
+    /// What starts a manager on each of a job's nodes that is no rank of anything: the scheduler's own within its job, else MPI's, which start any program. A job of one node needs none where the script runs
+    /// on that node: always but under aprun, and in Slurm's salloc.
+    /// </summary>
+    /// <returns>Null: there is none; <see cref="Tried"/> says what was looked for.</returns>
+    public ILauncher? ForManagers(AllocationKind? allocation, int nodes)
+    {
+        if (allocation == AllocationKind.Slurm && Ask("srun") is not null)
+            return Named("srun");
+        if (allocation is AllocationKind.Cobalt or AllocationKind.Pbs && Ask("aprun") is not null)
+            return Named("aprun");
+        return nodes == 1 ? new OwnNodeLauncher() : Detect(allocation, isOpenMpi: false);
+    }
+
     private static bool IsOpenMpi(string? text) => Has(text, "Open MPI");
 
     private static bool IsHydra(string? text) => Has(text, "HYDRA") || Has(text, "Intel(R) MPI");
@@ -54,6 +68,9 @@ internal sealed class LauncherChoice(Func<string, string?> version)
         var isThere = name == "mpirun" ? IsOpenMpi(Ask("mpirun")) || IsOpenMpi(Ask("mpirun.openmpi")) : IsHydra(Ask("mpiexec")) || IsHydra(Ask("mpiexec.hydra"));
         return isThere ? launcher : null;
     }
+
+    // Open MPI 5 has another launcher, PRRTE's.
+    private MpirunLauncher Mpirun(string program) => new(program, recovers: Has(Ask(program), "(Open MPI) 4."));
 
     // With two MPIs on a machine only one of them has the plain name.
     private string Plain(string plain, string other, Func<string?, bool> isIt) => !isIt(Ask(plain)) && isIt(Ask(other)) ? other : plain;

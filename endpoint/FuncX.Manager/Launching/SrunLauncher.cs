@@ -7,6 +7,8 @@ internal sealed class SrunLauncher : ILauncher
 {
     public string Name => "srun";
 
+    public bool SparesSurvivors => true;
+
     public IEnumerable<string> HostLines(WorldLaunch world) => world.Nodes;
 
     // Overlapping: the step has all of a node, and what a function starts with srun still finds room beside it.

@@ -98,6 +98,19 @@ internal sealed class WorldTable
         world.DueAt = now + Math.Min(LongestPause, FirstPause << Math.Min(10, world.Failures - 1));
     }
 
+    /// <summary>A rank of a running world is gone and the others go on without it: its node goes on as a world of its own.</summary>
+    /// <param name="how">For people.</param>
+    /// <returns>That world; null: the world is none that runs, or has no such node besides others.</returns>
+    public World? OnRankLost(World world, string node, string how, long now)
+    {
+        if (world.State != WorldState.Running || world.Nodes.Count < 2 || !world.Nodes.Contains(node))
+            return null;
+        var left = world.Nodes.ToList();
+        left.Remove(node);
+        world.Nodes = left;
+        return _lost.Contains(node) ? null : Add([node], 0, now + FirstPause, how);
+    }
+
     /// <summary>A world has ended because it was told to.</summary>
     public void OnDone(World world) => world.State = WorldState.Over;
 
@@ -131,6 +144,10 @@ internal sealed class WorldTable
         return half;
     }
 
-    private void Add(IReadOnlyList<string> nodes, int failures, long due, string lastEnd = "") =>
-        _worlds.Add(new World(++_numbers, nodes) { Failures = failures, DueAt = due, LastEnd = lastEnd });
+    private World Add(IReadOnlyList<string> nodes, int failures, long due, string lastEnd = "")
+    {
+        var world = new World(++_numbers, nodes) { Failures = failures, DueAt = due, LastEnd = lastEnd };
+        _worlds.Add(world);
+        return world;
+    }
 }

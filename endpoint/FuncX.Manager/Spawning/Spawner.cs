@@ -104,9 +104,15 @@ internal sealed unsafe class Spawner
         }
     }
 
+    /// <summary>What the spawner is to leave when this process is gone without <see cref="End"/>; the last one counts.</summary>
+    public void OnDeath(DeathNotice notice) => _ = DescriptorMessage.Send(Socket, notice.Encode(), default, Libc.MSG_DONTWAIT);
+
     /// <summary>Closes the socket, upon which the spawner kills all it made, and waits until it has. False: it had not after the time.</summary>
-    public bool End(TimeSpan wait)
+    /// <param name="isDeath">What was to be left when this process is gone is left now.</param>
+    public bool End(TimeSpan wait, bool isDeath = false)
     {
+        if (!isDeath)
+            OnDeath(new DeathNotice("", ""));
         _ = Libc.Close(Socket);
         var stop = Environment.TickCount64 + (long)wait.TotalMilliseconds;
         int status;

@@ -58,6 +58,7 @@ internal static unsafe class SpawnerProgram
         new Thread(() => Reap(socket), 64 * 1024) { IsBackground = true }.Start();
         var buffer = GC.AllocateUninitializedArray<byte>(64 * 1024);
         Span<int> came = stackalloc int[DescriptorMessage.MaxDescriptors];
+        var notice = default(DeathNotice);
         while (true)
         {
             var received = DescriptorMessage.Receive(socket, buffer, came, out var count, 0);
@@ -72,10 +73,15 @@ internal static unsafe class SpawnerProgram
                 continue;
             }
 
-            Start(socket, buffer.AsSpan(0, (int)received), came[..count]);
+            if (DeathNotice.TryDecode(buffer.AsSpan(0, (int)received), out var other))
+                notice = other;
+            else
+                Start(socket, buffer.AsSpan(0, (int)received), came[..count]);
         }
 
+        // The node is free when it is said that its manager is gone.
         ProcessTree.KillDescendants();
+        notice.Leave();
         return 0;
     }
 

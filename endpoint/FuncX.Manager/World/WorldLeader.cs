@@ -94,6 +94,18 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser, IRoutedFrames
     /// <summary>Has the world's thread look what is due. From any thread.</summary>
     public void Wake() => _thread.Wake();
 
+    /// <summary>A rank is gone: its silence need not be waited for. From any thread.</summary>
+    public void OnGone(int rank)
+    {
+        lock (_gate)
+        {
+            if (rank > 0 && rank < _ranks.Length && !_ranks[rank].Silent && !_ranks[rank].Done)
+                Lose(_ranks[rank], "was killed");
+        }
+
+        _thread.Wake();
+    }
+
     /// <summary>Sorts whole frames of the endpoint by rank; on the link's reading thread.</summary>
     /// <exception cref="FrameException">The endpoint sent what it must not.</exception>
     public void Route(ref ReadOnlySequence<byte> input)
@@ -324,6 +336,15 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser, IRoutedFrames
         _held -= rank.Drop();
     }
 
+    private void Lose(WorldRank rank, string why)
+    {
+        Report($"rank {rank.Peer.Rank} {why}");
+        rank.Silent = true;
+        SayGone(rank);
+        Forget(rank);
+        rank.Told = 0;
+    }
+
     private void SayGone(WorldRank rank)
     {
         if (rank.Generation == 0 || _session is null)
@@ -395,11 +416,7 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser, IRoutedFrames
                 continue;
             if (now - rank.Peer.HeardAt > SilentPeriods * _period && rank.Peer.Rank != 0)
             {
-                Report($"rank {rank.Peer.Rank} has not been heard for {(now - rank.Peer.HeardAt) / 1000} ms");
-                rank.Silent = true;
-                SayGone(rank);
-                Forget(rank);
-                rank.Told = 0;
+                Lose(rank, $"has not been heard for {(now - rank.Peer.HeardAt) / 1000} ms");
             }
             else if (now - rank.Peer.SentAt > _period * 3 / 4 && rank.Peer.MaySend)
             {

@@ -23,10 +23,17 @@ internal static class WorldProgram
     private const long LargestWindow = 4 << 20;
     private const int BufferBytesKept = 4 << 20;
     private static readonly TimeSpan s_terminated = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan s_lookEvery = TimeSpan.FromSeconds(1);
+
+    // As the scheduler calls it: the agent has its name from there.
+    private static string NodeName => Environment.GetEnvironmentVariable("SLURMD_NODENAME") ?? Environment.MachineName;
 
     public static int Run(ManagerOptions options, Spawner spawner)
     {
         var directory = options.Directory;
+        var marks = options.Launch > 0 ? new WorldMarks(directory, options.Launch) : null;
+        if (marks is not null)
+            spawner.OnDeath(marks.OfLost(rank: null, NodeName));
         MpiRuntime? mpi = null;
         Node? node = null;
         WorldEnd end;
@@ -41,9 +48,11 @@ internal static class WorldProgram
             }
             else
             {
+                if (marks is not null)
+                    spawner.OnDeath(marks.OfLost(mpi.World.Rank, NodeName));
                 name = WorldNames.Agree(mpi);
                 options = options with { Node = name, Directory = Path.Combine(options.Directory, $"rank-{mpi.World.Rank}") };
-                end = Serve(mpi, options, spawner, out node);
+                end = Serve(mpi, options, spawner, marks, out node);
             }
         }
         catch (MpiLibraryException unusable)
@@ -59,15 +68,17 @@ internal static class WorldProgram
             Console.Error.WriteLine($"funcx-manager {name}: {end.Reason}");
         if (end.Code != 0 && end.Reason.Length > 0)
             WorldReason.Leave(directory, $"{name}: {end.Reason}");
-        // Workers first: when MPI ends, the launcher may end what is left of this rank.
-        if (!spawner.End(TimeSpan.FromSeconds(10)))
+        // Workers first: when MPI ends, the launcher may end what is left of this rank. One that is broken is as good as one that was killed, as long as the others go on.
+        if (!spawner.End(TimeSpan.FromSeconds(10), isDeath: end.Code != 0))
             Console.Error.WriteLine($"funcx-manager {name}: the spawner did not end");
         node?.Memory.Remove();
+        if (mpi?.World.Rank is null or 0 || end.Code is NoLibrary or WrongSize or WorldMember.NoLeader)
+            marks?.SayOver(end.Code);
         Leave(mpi, end);
         return end.Code;
     }
 
-    private static WorldEnd Serve(MpiRuntime mpi, ManagerOptions options, Spawner spawner, out Node? node)
+    private static WorldEnd Serve(MpiRuntime mpi, ManagerOptions options, Spawner spawner, WorldMarks? marks, out Node? node)
     {
         var slabs = new SlabPool();
         var thread = new WorldThread(mpi);
@@ -78,6 +89,9 @@ internal static class WorldProgram
         var leader = leads ? new WorldLeader(thread, options.Node, slabs, broadcast, manages, window) : null;
         if (options.DrainAt is { } drainAt)
             leader?.DrainLater(drainAt - DateTimeOffset.UtcNow, options.DrainFor);
+        if (leads)
+            marks?.SayUp();
+        using var looks = leader is null || marks is null ? null : new Timer(_ => LookForLost(leader, marks), null, s_lookEvery, s_lookEvery);
         WorldMember? member = null;
         Node? own = null;
         if (manages)
@@ -107,6 +121,12 @@ internal static class WorldProgram
         if (leader is not null)
             _ = DialAsync(leader, options);
         return thread.Run([.. new IWorldPart?[] { leader, member, broadcast }.OfType<IWorldPart>()]);
+    }
+
+    private static void LookForLost(WorldLeader leader, WorldMarks marks)
+    {
+        foreach (var lost in marks.Read().Lost)
+            leader.OnGone(lost.Rank);
     }
 
     private static async Task DialAsync(WorldLeader leader, ManagerOptions options)

@@ -55,6 +55,26 @@ public sealed class WorldFaultTests
         world.Endpoint.Connections.ShouldBe(1);
     }
 
+    [Fact]
+    public void Of_a_killed_rank_its_spawner_tells_long_before_its_silence_does()
+    {
+        using var world = new WorldUnderTest(Launcher.OpenMpi, ranks: 3, heartbeatMs: 10_000, options: ["--launch", "7"], launcherOptions: ["--enable-recovery"]);
+        // What the agent makes before it launches a world.
+        var marks = Path.Combine(Directory.CreateDirectory(Path.Combine(world.Folder, "world")).FullName, "marks-7");
+        File.WriteAllText(marks, "");
+        world.Ready();
+        world.Signal(world.Endpoint.Managers[3].Pid, "KILL");
+        world.Eventually(() => !world.Endpoint.Gone.IsEmpty, "the word that a rank is gone", seconds: 20);
+        world.Endpoint.Gone.ShouldBe([3u]);
+        File.ReadAllLines(marks).ShouldContain($"lost 2 {Environment.MachineName}");
+        world.Run(2, "echo", "[2]").Value.ShouldBe("2");
+
+        // A rank that is told to end says nothing.
+        world.Endpoint.Send(FrameKind.Drain, destination: 0, []);
+        world.Eventually(() => File.ReadAllLines(marks).Contains("over 0"), "the world to be over");
+        File.ReadAllLines(marks).Count(static line => line.StartsWith("lost", StringComparison.Ordinal)).ShouldBe(1);
+    }
+
     [Theory]
     [InlineData(Launcher.OpenMpi, 3u)]
     [LongData(Launcher.Mpich, 3u)]

@@ -1,0 +1,148 @@
+using System.Collections;
+using System.Globalization;
+using FuncX.Manager.Interop;
+using FuncX.Manager.Pools;
+using FuncX.Manager.Spawning;
+using FuncX.Manager.World;
+
+namespace FuncX.Manager.Launching;
+
+/// <summary>The launchers of worlds that run, as processes of the spawner's. The agent's thread owns it.</summary>
+/// <param name="ended">Told of each launch that began how its launcher ended, in words; empty: it did as it should.</param>
+internal sealed class WorldLaunches(ManagerOptions options, Spawner spawner, Action<World, string> ended)
+{
+    private static readonly string[] s_handedOn = [NodeEnvironment.Umask, "FUNCX_MPI_LIBRARY"];
+
+    private readonly Dictionary<World, int> _pids = [];
+    private readonly Dictionary<World, (WorldWatch Watch, WorldMarks Marks)> _watches = [];
+    private readonly int _null = Libc.Open("/dev/null", Libc.O_RDWR);
+    private bool _ending;
+
+    public int Count => _pids.Count;
+
+    /// <summary>Whether <see cref="Look"/> is to be called now and then.</summary>
+    public bool AreWatched => _watches.Count > 0;
+
+    public void Launch(World world, LaunchPlan plan)
+    {
+        var directory = Path.Combine(options.Directory, $"world-{world.Number.ToString(CultureInfo.InvariantCulture)}");
+        var hosts = directory + ".hosts";
+        var number = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+        try
+        {
+            Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            WorldReason.Forget(directory);
+            var launch = new WorldLaunch
+            {
+                Nodes = world.Nodes,
+                HostFile = hosts,
+                Command = NodeCommand.Of(options, world, directory, number, plan.End),
+                Arguments = plan.Arguments,
+                Variables = [.. s_handedOn.Where(static name => Environment.GetEnvironmentVariable(name) is not null)],
+                CoresPerNode = plan.CoresPerNode,
+                SlurmMpi = plan.SlurmMpi,
+                IsRoot = FileOwnership.CurrentUser == 0,
+            };
+            File.WriteAllLines(hosts, plan.Launcher.HostLines(launch));
+            if (!options.Tcp)
+                Watch(world, new WorldMarks(directory, number), plan.Launcher);
+            Start(world, plan.Launcher, launch, directory);
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException or FormatException or InvalidOperationException)
+        {
+            _watches.Remove(world);
+            ended(world, problem.Message);
+        }
+    }
+
+    /// <summary>Looks after worlds whose launchers do not.</summary>
+    /// <returns>Ranks that are gone, whose nodes are to go on without these worlds.</returns>
+    public IReadOnlyList<(World World, LostRank Rank)> Look(long nowMilliseconds)
+    {
+        var lost = new List<(World, LostRank)>();
+        foreach (var (world, (watch, marks)) in _watches)
+        {
+            var verdict = watch.Look(marks.Read(), nowMilliseconds);
+            if (verdict.Signal != 0 && _pids.GetValueOrDefault(world) is > 0 and var pid)
+                _ = Libc.Kill(pid, verdict.Signal);
+            lost.AddRange(verdict.Lost.Select(rank => (world, rank)));
+        }
+
+        return lost;
+    }
+
+    /// <summary>Ends all, also those that are about to begin.</summary>
+    public void End()
+    {
+        _ending = true;
+        foreach (var pid in _pids.Values)
+        {
+            if (pid > 0)
+                _ = Libc.Kill(pid, Libc.SIGTERM);
+        }
+    }
+
+    private void Watch(World world, WorldMarks marks, ILauncher launcher)
+    {
+        marks.Begin();
+        if (launcher.SparesSurvivors)
+            _watches[world] = (new WorldWatch([.. world.Nodes]), marks);
+    }
+
+    private void Start(World world, ILauncher launcher, WorldLaunch launch, string directory)
+    {
+        var command = launcher.CommandLine(launch);
+        List<string> environment = [];
+        foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
+            environment.Add($"{variable.Key}={variable.Value}");
+        var program = Spawn.Find(command[0], environment) ?? throw new InvalidOperationException($"the launcher '{command[0]}' is not there; PATH is {NodeEnvironment.Value(environment, "PATH")}");
+        var temporary = NodeEnvironment.Value(environment, "TMPDIR") is { Length: > 0 } named ? named : "/tmp";
+        if (launcher is MpirunLauncher)
+            OpenMpiSession.Prepare(Environment.MachineName, FileOwnership.CurrentUser, temporary);
+        _pids[world] = 0;
+        spawner.Request(new SpawnRequest { Program = program, Arguments = command, Environment = environment, Directory = directory }, [_null, 1, 2], OnStarted, OnExited);
+
+        void OnStarted(int pid)
+        {
+            if (pid <= 0)
+            {
+                OnEnded(world, $"{program} could not be started: {System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage(-pid)}");
+                return;
+            }
+
+            _pids[world] = pid;
+            if (_ending)
+                _ = Libc.Kill(pid, Libc.SIGTERM);
+        }
+
+        void OnExited(int code)
+        {
+            if (launcher is MpirunLauncher && _pids.TryGetValue(world, out var pid))
+                OpenMpiSession.Remove(pid, FileOwnership.CurrentUser, temporary);
+            // Open MPI's launcher ends with 0 when the last of its ranks was killed: where ranks are spared only the leader's word counts.
+            var reason = "";
+            var isDone = code == 0;
+            if (_watches.TryGetValue(world, out var watched))
+            {
+                _ = watched.Watch.Look(watched.Marks.Read(), NodeTimer.Now / 1_000);
+                (isDone, reason) = (watched.Watch.IsDone, watched.Watch.Reason);
+            }
+
+            if (isDone)
+            {
+                OnEnded(world, "");
+                return;
+            }
+
+            string[] words = [code >= 0 ? $"exit code {code}" : $"signal {-code}", reason, WorldReason.Read(directory)];
+            OnEnded(world, string.Join(", ", words.Where(static word => word.Length > 0)));
+        }
+    }
+
+    private void OnEnded(World world, string how)
+    {
+        _pids.Remove(world);
+        _watches.Remove(world);
+        ended(world, how);
+    }
+}
