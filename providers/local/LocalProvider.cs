@@ -9,8 +9,8 @@ namespace FuncX.Providers.Local;
 /// by process id and start time.
 /// </summary>
 /// <param name="ownJob">
-/// The nodes are those of the job that this process runs in (<c>provider: {type: allocation}</c>): its one block is an agent, which finds them in its environment. When that has ended
-/// by itself there will be no other.
+/// The nodes are those of the job that this process runs in (<c>provider: {type: allocation}</c>): its one block is an agent, which finds them in its environment and launches the managers,
+/// as MPI programs or each by itself. When that has ended by itself there will be no other.
 /// </param>
 /// <param name="walltime">With <paramref name="ownJob"/>: how long the job lasts, where it does not tell itself.</param>
 public sealed partial class LocalProvider(TimeProvider time, bool ownJob = false, TimeSpan? walltime = null) : IBlockProvider
@@ -97,18 +97,20 @@ public sealed partial class LocalProvider(TimeProvider time, bool ownJob = false
     public IReadOnlyList<string> Arguments(BlockRequest block, int node)
     {
         var directory = DirectoryOf(block, node);
-        if (!block.OverMpi)
+        if (!IsAgent(block))
             return ["--rendezvous", block.Rendezvous, "--node", block.Nodes == 1 ? Environment.MachineName : $"{Environment.MachineName}-{node}", "--directory", directory];
         return
         [
-            "--block", "--rendezvous", block.Rendezvous, "--directory", directory,
+            "--block", .. block.OverMpi ? (string[])[] : ["--tcp"], "--rendezvous", block.Rendezvous, "--directory", directory,
             .. ownJob ? (string[])[] : ["--hosts", string.Join(',', Enumerable.Repeat("localhost", block.Nodes))],
             .. walltime is { } limit ? (string[])["--walltime", ((long)limit.TotalSeconds).ToString(CultureInfo.InvariantCulture)] : [],
         ];
     }
 
     /// <summary>How many processes a block is.</summary>
-    public static int ProcessesOf(BlockRequest block) => block.OverMpi ? 1 : block.Nodes;
+    public int ProcessesOf(BlockRequest block) => IsAgent(block) ? 1 : block.Nodes;
+
+    private bool IsAgent(BlockRequest block) => ownJob || block.OverMpi;
 
     private BlockStatus Query(SubmittedBlock block)
     {
@@ -144,9 +146,10 @@ public sealed partial class LocalProvider(TimeProvider time, bool ownJob = false
         return new BlockStatus(worst switch { null => BlockState.Lost, 0 => BlockState.Completed, _ => BlockState.Failed }, reason);
     }
 
-    /// <summary>The block's managers that run, by their directories.</summary>
-    private static Dictionary<string, ProcessRecord> FindManagers(BlockRequest block)
+    /// <summary>The block's managers that run, or its agent, by their directories.</summary>
+    private Dictionary<string, ProcessRecord> FindManagers(BlockRequest block)
     {
+        var isAgent = IsAgent(block);
         var found = new Dictionary<string, ProcessRecord>(StringComparer.Ordinal);
         foreach (var entry in Directory.EnumerateDirectories("/proc"))
         {
@@ -156,7 +159,7 @@ public sealed partial class LocalProvider(TimeProvider time, bool ownJob = false
             {
                 // The rendezvous file's path is in the arguments of this block's managers and of nothing else that a submission starts.
                 var arguments = File.ReadAllText($"{entry}/cmdline").Split('\0');
-                if (arguments.Contains("--world") || ValueOf(arguments, "--rendezvous") != block.Rendezvous || ValueOf(arguments, "--directory") is not { } directory || ProcessRecord.Find(pid, out var session) is not { } process)
+                if (arguments.Contains("--block") != isAgent || ValueOf(arguments, "--rendezvous") != block.Rendezvous || ValueOf(arguments, "--directory") is not { } directory || ProcessRecord.Find(pid, out var session) is not { } process)
                     continue;
                 // A child that it forked shows the same arguments until it executes something else, also when the manager itself is dead. What leads a session of its
                 // own is the manager, and what has not got that far is about to become it, or was forked on the way there, and is the younger one then.

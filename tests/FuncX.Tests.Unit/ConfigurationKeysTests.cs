@@ -51,7 +51,7 @@ public sealed partial class ConfigurationKeysTests
         ("transport", "transport: tcp", true),
         ("transport", "transport: mpi", true),
         ("transport", Batch + "{type: slurm, walltime: 1h}\ntransport: mpi", true),
-        ("transport", "workers: {per_node: 1}\nprovider: {type: allocation}\ntransport: tcp", false),
+        ("transport", "workers: {per_node: 1}\nprovider: {type: allocation}\ntransport: tcp", true),
         ("launcher.type", "launcher: {type: srun}", false),
         ("launcher.ranks_per_world", "launcher: {ranks_per_world: 2}", false),
         ("launcher.arguments", "launcher: {arguments: [b]}", false),

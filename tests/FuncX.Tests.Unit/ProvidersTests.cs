@@ -36,10 +36,13 @@ public sealed class ProvidersTests : IDisposable
     public void In_its_own_job_a_block_is_one_agent_that_finds_the_nodes_itself()
     {
         var block = new BlockRequest { BlockId = "b1", Endpoint = "a", Nodes = 3, Directory = "/d", Rendezvous = "/d/r", Manager = "/m", OverMpi = true };
-        LocalProvider.ProcessesOf(block).ShouldBe(1);
         var (here, own) = (new LocalProvider(TimeProvider.System), new LocalProvider(TimeProvider.System, ownJob: true, TimeSpan.FromHours(1)));
         here.Arguments(block, 0).ShouldBe(["--block", "--rendezvous", "/d/r", "--directory", "/d/node-0", "--hosts", "localhost,localhost,localhost"]);
         own.Arguments(block, 0).ShouldBe(["--block", "--rendezvous", "/d/r", "--directory", "/d/node-0", "--walltime", "3600"]);
+        (here.ProcessesOf(block), own.ProcessesOf(block)).ShouldBe((1, 1));
+        var tcp = block with { OverMpi = false };
+        own.Arguments(tcp, 0).ShouldBe(["--block", "--tcp", "--rendezvous", "/d/r", "--directory", "/d/node-0", "--walltime", "3600"]);
+        (here.ProcessesOf(tcp), own.ProcessesOf(tcp)).ShouldBe((3, 1));
         (here.Name, here.IsOnce, own.Name, own.IsOnce).ShouldBe(("local", false, "allocation", true));
     }
 

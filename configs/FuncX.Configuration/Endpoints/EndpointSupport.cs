@@ -12,7 +12,6 @@ public static class EndpointSupport
         var configuration = file.Value ?? throw new ArgumentException("the file has errors", nameof(file));
         var errors = new List<ConfigurationError>();
         var (workers, containers) = (configuration.Workers, configuration.Containers);
-        Refuse(configuration.Transport != TransportKind.Mpi && configuration.Provider.Type == ProviderKind.Allocation, "transport", "tcp with provider allocation", "transport: mpi");
         Refuse(configuration.Launcher is not null && configuration.Transport != TransportKind.Mpi, "launcher", "named without MPI", "no launcher with transport: tcp; leave the key out");
         Refuse(workers.Simulate && configuration.Transport != TransportKind.Mpi, "workers.simulate", "true without MPI", "simulate: false, or transport: mpi");
         Refuse(containers.Runtime != ContainerRuntime.None, "containers.runtime", SnakeCase.Of(containers.Runtime), "runtime: none");

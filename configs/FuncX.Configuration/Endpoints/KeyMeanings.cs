@@ -15,7 +15,7 @@ public static class KeyMeanings
         ["service"] = "Address of the service: `https://...`; `http://` only with a loopback address.",
         ["description"] = "For people.",
         ["state_dir"] = "A directory of its own, not `/`; 0700; identity, spool, rendezvous, logs.",
-        ["transport"] = "`tcp`: each manager dials in; `mpi`: a leader for each MPI world does. `tcp` with `allocation` *.",
+        ["transport"] = "`tcp`: each manager dials in; `mpi`: a leader for each MPI world does.",
         ["interfaces"] = "Network interfaces where managers may dial in. With none named it is 127.0.0.1 with `local`, and all of them else.",
         ["stage_in"] = "Files brought to every node before it takes work, as configs/README.md says; with simulated workers *.",
 

@@ -66,7 +66,7 @@ internal static class RenderCommand
             : "# The local provider submits nothing: it starts these itself, each in a session of its own, with its output in node-N.log.");
         PrintWorlds(configuration);
         var provider = LocalProviders.Of(configuration, TimeProvider.System);
-        for (var node = 0; node < LocalProvider.ProcessesOf(job.Block); node++)
+        for (var node = 0; node < provider.ProcessesOf(job.Block); node++)
             Console.WriteLine(new SchedulerCommand(job.Block.Manager, [.. provider.Arguments(job.Block, node)]));
     }
 
@@ -74,7 +74,12 @@ internal static class RenderCommand
     private static void PrintWorlds(EndpointConfiguration configuration)
     {
         if (configuration.Transport != TransportKind.Mpi)
+        {
+            if (configuration.Provider.Type == ProviderKind.Allocation)
+                Console.Error.WriteLine("# The agent (--block --tcp) starts a manager on each node of the job by what it finds: srun, aprun, mpiexec or mpirun, or nothing where there is one node; its log says which.");
             return;
+        }
+
         var launcher = configuration.Launcher ?? new LauncherConfiguration();
         var arguments = launcher.Arguments.Count > 0 ? $", with {string.Join(' ', launcher.Arguments)} behind its own arguments" : "";
         Console.Error.WriteLine($"# The agent (--block) launches the nodes' managers as MPI worlds of at most {launcher.RanksPerWorld} ranks by "

@@ -36,13 +36,22 @@ public sealed class PlayedWorldsTests
     [Theory]
     [LongData("pbs", "-l select=2:ncpus=1 -l walltime=00:10:00 -j oe -o job.log")]
     [LongData("cobalt", "-n 2 -t 10 --mode script -O job")]
-    public async Task An_endpoint_in_a_job_works_on_the_jobs_nodes_and_asks_for_none(string kind, string submission)
+    public Task An_endpoint_in_a_job_works_on_the_jobs_nodes_and_asks_for_none(string kind, string submission) => InJobAsync(kind, submission, managers: 2, s_options);
+
+    [Theory]
+    [InlineData("pbs", "-l select=1:ncpus=1 -l walltime=00:10:00 -j oe -o job.log", 1)]
+    [LongData("cobalt", "-n 1 -t 10 --mode script -O job", 1)]
+    [LongData("cobalt", "-n 2 -t 10 --mode script -O job", 2)]
+    public Task Without_MPI_a_manager_is_started_on_the_jobs_only_node_or_by_what_reaches_the_others(string kind, string submission, int managers) =>
+        InJobAsync(kind, submission, managers, new EndpointOptions { WorkersPerNode = 1 });
+
+    private static async Task InJobAsync(string kind, string submission, int managers, EndpointOptions options)
     {
         using var site = new PlayedSite(kind, launches: false);
         site.Configure(Hosts);
         await Scenario.RunAsync(await LocalCluster.StartServiceAsync(), async cluster =>
         {
-            var endpoint = cluster.UseEndpoint(s_options with { Provider = "{type: allocation, walltime: 10m}", IsOneBlock = true });
+            var endpoint = cluster.UseEndpoint(options with { Provider = "{type: allocation, walltime: 10m}", IsOneBlock = true });
             var script = Path.Combine(site.Root, "job.sh");
             // A job has little of its submitter's environment.
             await File.WriteAllTextAsync(script, $"""
@@ -56,7 +65,7 @@ public sealed class PlayedWorldsTests
             File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             await site.RunAsync("qsub", [.. submission.Split(' ').Select(word => word.StartsWith("job", StringComparison.Ordinal) ? Path.Combine(site.Root, word) : word), script]);
             await Eventually.TrueAsync(() => File.Exists(Path.Combine(endpoint.StateDirectory, "identity.json")), "the endpoint in the job has registered");
-            await cluster.WaitOnlineAsync(managers: 2);
+            await cluster.WaitOnlineAsync(managers);
             await SquaresAsync(cluster);
             site.JobsEver().ShouldBe(1, "no other job was to be asked for");
 

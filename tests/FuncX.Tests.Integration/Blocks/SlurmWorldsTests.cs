@@ -30,6 +30,14 @@ public sealed class SlurmWorldsTests : IAsyncLifetime
             return {"seen": seen, "job": os.environ.get("SLURM_JOB_ID"), "nodes": os.environ.get("SLURM_JOB_NODELIST"), "inner": inner.stdout.strip() or inner.stderr, "size": size.value}
         """;
 
+    private const string Where = """
+        import os, time
+        def where(number):
+            time.sleep(0.05)
+            seen = sorted(name for name in os.environ if name.startswith(("PMI", "SLURM_STEP")) or name in ("SLURM_PROCID", "SLURM_LOCALID"))
+            return [os.environ["FUNCX_NODE"], os.environ.get("SLURM_JOB_ID"), seen]
+        """;
+
     // Debian's Slurm finds PMIx by the name that the development package brings.
     private const string Pmix = "/usr/lib/x86_64-linux-gnu/pmix2/lib/libpmix.so";
 
@@ -146,6 +154,34 @@ public sealed class SlurmWorldsTests : IAsyncLifetime
         (await EndpointCommand.RunAsync(cluster.DirectoryPath, "stop", "--config", cluster.Endpoint.Configuration)).ShouldEnd(0);
     });
 
+    [Fact]
+    public Task Without_MPI_a_manager_is_on_each_of_the_jobs_nodes_and_one_that_is_killed_comes_again() => InJobAsync(OpenMpi, "00:10:00", async cluster =>
+    {
+        var job = (await _lab!.JobsAsync()).ShouldHaveSingleItem().Split(' ')[0];
+        var where = await cluster.Api.RegisterAsync(Where, "where");
+        await RunsOnAllAsync("first");
+        ProcessTable.Mentioning(cluster.Endpoint.StateDirectory).Count(static entry => entry.Arguments is ["srun", ..] && entry.Arguments.Contains("--overlap")).ShouldBeGreaterThanOrEqualTo(Nodes);
+
+        var killed = Manager("n2").ShouldHaveSingleItem().Identity;
+        killed.Kill().ShouldBeTrue();
+        await Eventually.TrueAsync(() => Manager("n2") is [var manager] && manager.Identity != killed, "another manager is on the node");
+        await cluster.WaitOnlineAsync(managers: Nodes);
+        await RunsOnAllAsync("second");
+
+        (await _lab.JobsAsync()).ShouldBe([$"{job} RUNNING"], "no other job was to be asked for");
+        (await EndpointCommand.RunAsync(cluster.DirectoryPath, "stop", "--config", cluster.Endpoint.Configuration)).ShouldEnd(0);
+
+        async Task RunsOnAllAsync(string group)
+        {
+            await cluster.Api.SubmitAsync(ServiceApi.Request(where, cluster.EndpointId, group, Enumerable.Range(0, 60).Select(static number => $"[{number}]")));
+            var results = (await cluster.Api.WaitAsync(group, 60)).Values.Select(static result => result.Text).Distinct().Order(StringComparer.Ordinal).ToList();
+            results.ShouldBe(Enumerable.Range(1, Nodes).Select(node => $"[\"n{node}\",\"{job}\",[]]"));
+        }
+
+        List<ProcessEntry> Manager(string node) => [.. ProcessTable.Mentioning(cluster.Endpoint.StateDirectory).Where(entry => entry.Arguments is [var program, ..] && program.EndsWith("funcx-manager", StringComparison.Ordinal)
+            && entry.Arguments.SkipWhile(static word => word != "--node").Skip(1).FirstOrDefault() == node)];
+    }, "tcp");
+
     [Theory]
     [LongData(Mpich)]
     public Task Before_its_job_ends_an_endpoint_in_it_gives_back_what_waits_and_stops(string library) => InJobAsync(library, "00:01:00", async cluster =>
@@ -200,12 +236,12 @@ public sealed class SlurmWorldsTests : IAsyncLifetime
     }
 
     // The endpoint is what the job's script runs.
-    private async Task InJobAsync(string library, string walltime, Func<LocalCluster, Task> body)
+    private async Task InJobAsync(string library, string walltime, Func<LocalCluster, Task> body, string transport = "mpi")
     {
         Assert.SkipWhen(s_missing is not null, s_missing ?? "");
         await Scenario.RunAsync(await LocalCluster.StartServiceAsync(), async cluster =>
         {
-            var options = new EndpointOptions { Provider = "{type: allocation}", Transport = "mpi", WorkersPerNode = 1, IsOneBlock = true };
+            var options = new EndpointOptions { Provider = "{type: allocation}", Transport = transport, WorkersPerNode = 1, IsOneBlock = true };
             var endpoint = cluster.UseEndpoint(options);
             var script = Path.Combine(cluster.DirectoryPath, "job.sh");
             await File.WriteAllTextAsync(script, $"""
