@@ -29,7 +29,7 @@ internal sealed class BlockPlan(CoreSettings settings)
     public int Draining { get; private set; }
 
     /// <summary>Why the last block did not start or live, how often in a row, and when the next is tried; empty when the last one did.</summary>
-    public string LastFailure => _lastFailure.Length == 0 ? "" : $"{_lastFailure}{(_failures > 1 ? $"; that was the {_failures}th in a row" : "")}; the next is asked for from {Clock(_notBefore)} on";
+    public string LastFailure => _lastFailure.Length == 0 ? "" : $"{_lastFailure}{(_failures > 1 ? $"; {_failures} blocks in a row came to nothing" : "")}; the next is asked for from {Clock(_notBefore)} on";
 
     /// <summary>When a block may be asked for again, Unix microseconds.</summary>
     public long NotBefore => _notBefore;

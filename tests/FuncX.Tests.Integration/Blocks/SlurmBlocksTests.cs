@@ -113,7 +113,7 @@ public sealed class SlurmBlocksTests : IAsyncLifetime
             (await _lab!.JobsAsync()).ShouldBeEmpty();
             var waiting = (await cluster.Api.ListAsync("work")).Single().TaskId;
             await Eventually.TrueAsync(async () => (await cluster.Api.Tasks.GetAsync(new GetTaskRequest { TaskId = waiting }, cluster.Api.Headers)).WaitingReason.Contains("Check provider.partition", StringComparison.Ordinal), "the task that waits says why");
-            await cluster.NoteSaysAsync("th in a row; the next is asked for from");
+            await cluster.NoteSaysAsync(" blocks in a row came to nothing; the next is asked for from");
 
             // The cause is gone, and nobody tells the endpoint.
             await _lab.RunAsync("scontrol", "create", "PartitionName=debg", "Nodes=n1", "State=UP");
