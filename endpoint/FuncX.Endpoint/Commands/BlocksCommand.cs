@@ -23,7 +23,7 @@ internal static class BlocksCommand
 
     private static async Task<int> RunAsync(EndpointConfiguration configuration, bool json, CancellationToken cancellation)
     {
-        var (status, code) = await StatusQuestion.AskAsync(configuration, cancellation);
+        var (status, code) = await ControlQuestion.StatusAsync(configuration, cancellation);
         if (status is null)
             return code;
         if (json)

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using FuncX.Configuration;
-using FuncX.Endpoint.Control;
 using FuncX.Endpoint.Hosting;
 
 namespace FuncX.Endpoint.Commands;
@@ -20,33 +19,20 @@ internal static class DrainCommand
         return command;
     }
 
-    private static async Task<int> RunAsync(EndpointConfiguration configuration, TimeSpan timeout, CancellationToken cancellation)
+    private static Task<int> RunAsync(EndpointConfiguration configuration, TimeSpan timeout, CancellationToken cancellation) => ControlQuestion.AskAsync(configuration, async control =>
     {
-        using var control = new ControlClient(configuration.StateDirectory, TimeProvider.System);
-        try
+        if (await control.StatusAsync(cancellation) is not { } status || !await control.DrainAsync(cancellation))
+            return null;
+        Console.WriteLine($"endpoint '{configuration.Name}' (pid {status.Pid}) drains: {status.Dispatch?.GetProperty("running").GetInt64()} tasks run");
+        if (timeout == TimeSpan.Zero)
+            return ExitCode.Done;
+        if (!await control.WaitForEndAsync(status.Pid, timeout, cancellation))
         {
-            if (await control.StatusAsync(cancellation) is { } status && await control.DrainAsync(cancellation))
-            {
-                Console.WriteLine($"endpoint '{configuration.Name}' (pid {status.Pid}) drains: {status.Dispatch?.GetProperty("running").GetInt64()} tasks run");
-                if (timeout == TimeSpan.Zero)
-                    return ExitCode.Done;
-                if (!await control.WaitForEndAsync(status.Pid, timeout, cancellation))
-                {
-                    await Console.Error.WriteLineAsync($"endpoint '{configuration.Name}' (pid {status.Pid}) still drains after {timeout.TotalSeconds} s; `stop` ends what still runs");
-                    return ExitCode.TimedOut;
-                }
-
-                Console.WriteLine($"endpoint '{configuration.Name}' (pid {status.Pid}) has stopped");
-                return ExitCode.Done;
-            }
-        }
-        catch (ControlException problem)
-        {
-            await Console.Error.WriteLineAsync($"funcx-endpoint: {problem.Message}");
-            return ExitCode.Failed;
+            await Console.Error.WriteLineAsync($"endpoint '{configuration.Name}' (pid {status.Pid}) still drains after {timeout.TotalSeconds} s; `stop` ends what still runs");
+            return ExitCode.TimedOut;
         }
 
-        await Console.Error.WriteLineAsync(StopCommand.NotRunning(configuration, control.Owner));
-        return ExitCode.NotRunning;
-    }
+        Console.WriteLine($"endpoint '{configuration.Name}' (pid {status.Pid}) has stopped");
+        return ExitCode.Done;
+    });
 }

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using FuncX.Configuration;
-using FuncX.Endpoint.Control;
 using FuncX.Endpoint.Hosting;
 
 namespace FuncX.Endpoint.Commands;
@@ -23,24 +22,11 @@ internal static class ScaleCommand
         return command;
     }
 
-    private static async Task<int> RunAsync(EndpointConfiguration configuration, string blocks, CancellationToken cancellation)
+    private static Task<int> RunAsync(EndpointConfiguration configuration, string blocks, CancellationToken cancellation) => ControlQuestion.AskAsync(configuration, async control =>
     {
-        using var control = new ControlClient(configuration.StateDirectory, TimeProvider.System);
-        try
-        {
-            if (await control.ScaleAsync(blocks, cancellation))
-            {
-                Console.WriteLine(blocks == "auto" ? $"endpoint '{configuration.Name}': blocks follow the demand" : $"endpoint '{configuration.Name}': {blocks} blocks from now on");
-                return ExitCode.Done;
-            }
-        }
-        catch (ControlException problem)
-        {
-            await Console.Error.WriteLineAsync($"funcx-endpoint: {problem.Message}");
-            return ExitCode.Failed;
-        }
-
-        await Console.Error.WriteLineAsync(StopCommand.NotRunning(configuration, control.Owner));
-        return ExitCode.NotRunning;
-    }
+        if (!await control.ScaleAsync(blocks, cancellation))
+            return null;
+        Console.WriteLine(blocks == "auto" ? $"endpoint '{configuration.Name}': blocks follow the demand" : $"endpoint '{configuration.Name}': {blocks} blocks from now on");
+        return ExitCode.Done;
+    });
 }

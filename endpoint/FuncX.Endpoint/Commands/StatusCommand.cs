@@ -32,23 +32,12 @@ internal static class StatusCommand
         return command;
     }
 
-    private static async Task<int> WatchAsync(EndpointConfiguration configuration, TimeSpan interval, bool json)
-    {
-        using var watch = new StatusWatch(configuration, interval, json, TimeProvider.System);
-        try
-        {
-            return await watch.RunAsync();
-        }
-        catch (ControlException problem)
-        {
-            await Console.Error.WriteLineAsync($"funcx-endpoint: {problem.Message}");
-            return ExitCode.Failed;
-        }
-    }
+    private static Task<int> WatchAsync(EndpointConfiguration configuration, TimeSpan interval, bool json) =>
+        ControlQuestion.AskAsync(configuration, control => new StatusWatch(control, interval, json, TimeProvider.System).RunAsync());
 
     private static async Task<int> RunAsync(EndpointConfiguration configuration, bool json, CancellationToken cancellation)
     {
-        var (status, code) = await StatusQuestion.AskAsync(configuration, cancellation);
+        var (status, code) = await ControlQuestion.StatusAsync(configuration, cancellation);
         if (status is null)
         {
             if (json && code == ExitCode.NotRunning)

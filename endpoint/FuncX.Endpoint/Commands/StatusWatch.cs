@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
-using FuncX.Configuration;
 using FuncX.Endpoint.Control;
 using FuncX.Endpoint.Dispatch;
 using FuncX.Endpoint.Hosting;
@@ -9,17 +8,14 @@ using Spectre.Console;
 namespace FuncX.Endpoint.Commands;
 
 /// <summary><c>funcx-endpoint status --watch</c>: redrawn in place on a terminal; a line each time, or a JSON object with <c>--json</c>, where there is none.</summary>
-internal sealed class StatusWatch(EndpointConfiguration configuration, TimeSpan interval, bool json, TimeProvider time) : IDisposable
+internal sealed class StatusWatch(ControlClient control, TimeSpan interval, bool json, TimeProvider time)
 {
-    private readonly ControlClient _control = new(configuration.StateDirectory, time);
     private EndpointSnapshot? _previous;
     private long _previousTime;
 
-    public void Dispose() => _control.Dispose();
-
-    /// <summary>Goes on until it is interrupted or the endpoint ends.</summary>
+    /// <summary>Goes on until it is interrupted, or the endpoint ends, which gives null.</summary>
     /// <exception cref="ControlException">The endpoint gives no answer.</exception>
-    public async Task<int> RunAsync()
+    public async Task<int?> RunAsync()
     {
         using var interrupted = new CancellationTokenSource();
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
@@ -36,8 +32,7 @@ internal sealed class StatusWatch(EndpointConfiguration configuration, TimeSpan 
             return ExitCode.Done;
         }
 
-        await Console.Error.WriteLineAsync(StopCommand.NotRunning(configuration, _control.Owner));
-        return ExitCode.NotRunning;
+        return null;
 
         void Interrupt(PosixSignalContext context)
         {
@@ -51,7 +46,7 @@ internal sealed class StatusWatch(EndpointConfiguration configuration, TimeSpan 
 
     private async Task FollowAsync(Action<EndpointStatusReport, StatusFrame?> show, CancellationToken cancellation)
     {
-        while (await _control.StatusAsync(cancellation) is { Dispatch: { } dispatch } status)
+        while (await control.StatusAsync(cancellation) is { Dispatch: { } dispatch } status)
         {
             var now = time.GetTimestamp();
             var numbers = dispatch.Deserialize<EndpointSnapshot>(EndpointStatusReport.Json)!;

@@ -22,29 +22,14 @@ internal static class StopCommand
     }
 
     /// <summary>Stops it and says how that went.</summary>
-    public static async Task<int> RunAsync(EndpointConfiguration configuration, TimeSpan timeout, bool force, CancellationToken cancellation, bool keep = false)
-    {
-        using var control = new ControlClient(configuration.StateDirectory, TimeProvider.System);
-        try
-        {
-            return await StopAsync(control, configuration, timeout, force, keep, cancellation);
-        }
-        catch (ControlException problem)
-        {
-            await Console.Error.WriteLineAsync($"funcx-endpoint: {problem.Message}");
-            return ExitCode.Failed;
-        }
-    }
+    public static Task<int> RunAsync(EndpointConfiguration configuration, TimeSpan timeout, bool force, CancellationToken cancellation, bool keep = false) =>
+        ControlQuestion.AskAsync(configuration, control => StopAsync(control, configuration, timeout, force, keep, cancellation));
 
-    private static async Task<int> StopAsync(ControlClient control, EndpointConfiguration configuration, TimeSpan timeout, bool force, bool keep, CancellationToken cancellation)
+    private static async Task<int?> StopAsync(ControlClient control, EndpointConfiguration configuration, TimeSpan timeout, bool force, bool keep, CancellationToken cancellation)
     {
         var status = await control.StatusAsync(cancellation);
         if (status is null || !await control.StopAsync(force, cancellation, keep))
-        {
-            await Console.Error.WriteLineAsync(NotRunning(configuration, control.Owner));
-            return ExitCode.NotRunning;
-        }
-
+            return null;
         if (!await control.WaitForEndAsync(status.Pid, timeout, cancellation))
         {
             var (held, reason) = HeldBy(await control.StatusAsync(cancellation));
@@ -67,9 +52,4 @@ internal static class StopCommand
     private static (long Results, string Reason) HeldBy(EndpointStatusReport? status) => status?.Dispatch is { } numbers
         ? (numbers.GetProperty("results_held").GetInt64(), numbers.GetProperty("note").GetString() is { Length: > 0 } note ? note : "its log says why")
         : (0, "");
-
-    public static string NotRunning(EndpointConfiguration configuration, ControlOwner? owner) =>
-        owner is { IsOnThisMachine: false } elsewhere
-            ? $"endpoint '{configuration.Name}' is not running on this machine: it runs on host {elsewhere.Host} with pid {elsewhere.Pid}, or was killed there; ask on that host"
-            : $"endpoint '{configuration.Name}' is not running";
 }
