@@ -1,5 +1,4 @@
 using FuncX.Configuration;
-using FuncX.Endpoint.Blocks;
 using FuncX.Providers;
 using FuncX.Providers.Batch;
 
@@ -14,9 +13,8 @@ internal sealed class SchedulerCheck(EndpointConfiguration configuration, IMachi
 
     public async Task<IReadOnlyList<Finding>> ExamineAsync(CancellationToken cancellation)
     {
-        if (BatchSchedulers.Of(configuration) is not { } scheduler)
+        if (UnsubmittedBlock.Of(configuration) is not var (scheduler, job))
             return [Finding.Skipped(Name, $"not needed: provider.type is {SnakeCase.Of(configuration.Provider.Type)}")];
-        var job = new BatchJob(new BlockRequests(configuration, "doctor", "funcx-manager").Of("doctor", configuration.Provider.Nodes));
         string[] needed = [scheduler.Submit(job).Program, scheduler.Queries[0].Command([AnyId]).Program, scheduler.Cancel(AnyId).Program, scheduler.List(Environment.UserName).Program];
         var missing = needed.Distinct(StringComparer.Ordinal).Where(program => machine.Find(program) is null).ToList();
         if (missing.Count > 0)

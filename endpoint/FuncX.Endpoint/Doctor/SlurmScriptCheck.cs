@@ -1,7 +1,7 @@
 using FuncX.Configuration;
-using FuncX.Endpoint.Blocks;
 using FuncX.Providers;
 using FuncX.Providers.Batch;
+using FuncX.Providers.Slurm;
 
 namespace FuncX.Endpoint.Doctor;
 
@@ -14,11 +14,10 @@ internal sealed class SlurmScriptCheck(EndpointConfiguration configuration, IMac
 
     public async Task<IReadOnlyList<Finding>> ExamineAsync(CancellationToken cancellation)
     {
-        if (configuration.Provider.Type != ProviderKind.Slurm || BatchSchedulers.Of(configuration) is not { } scheduler)
+        if (UnsubmittedBlock.Of(configuration) is not (SlurmScheduler scheduler, var job))
             return [Finding.Skipped(Name, "not needed: only Slurm tells beforehand whether it would take a job")];
         if (machine.Find(Sbatch) is null)
             return [Finding.Skipped(Name, $"{Sbatch} is not in PATH")];
-        var job = new BatchJob(new BlockRequests(configuration, "doctor", "funcx-manager").Of("doctor", configuration.Provider.Nodes));
         using var script = new TemporaryScript(scheduler.Script(job));
         CommandOutput output;
         try
