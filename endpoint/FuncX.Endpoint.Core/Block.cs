@@ -29,9 +29,20 @@ internal sealed class Block(string id)
     /// <summary>It is one too many and ends as soon as nothing runs on it.</summary>
     public bool Retiring { get; set; }
 
+    /// <summary>Managers that an earlier process of this endpoint has left it with, and that may come back with tasks until <see cref="AwaitedUntil"/>; 0: it is this process's own.</summary>
+    public int Awaited { get; set; }
+
+    public long AwaitedUntil { get; set; }
+
+    /// <summary>Its managers that have said what they hold, counted at a tick.</summary>
+    public int Managers { get; set; }
+
     /// <summary>Tasks at its managers, counted at a tick.</summary>
     public int InFlight { get; set; }
 
     /// <summary>Since when nothing was in flight, or it was not needed and had not started; 0 otherwise.</summary>
     public long IdleSince { get; set; }
+
+    /// <summary>Whether nothing runs on it of which this process has not been told yet.</summary>
+    public bool IsKnown(long now) => Managers >= Awaited || now >= AwaitedUntil;
 }

@@ -66,6 +66,13 @@ internal sealed class BlockPlan(CoreSettings settings)
             Move(block, BlockPhase.Running);
     }
 
+    /// <summary>An earlier process has left the block running, with so many managers, which come back until then.</summary>
+    public void OnSurvived(string id, int managers, long until)
+    {
+        var block = Find(id);
+        (block.Awaited, block.AwaitedUntil) = (managers, until);
+    }
+
     public void OnWaiting(string id)
     {
         if (!_blocks.ContainsKey(id))
@@ -168,7 +175,7 @@ internal sealed class BlockPlan(CoreSettings settings)
         if (lasting > 0 && lasting == demand && Requested + Running + Draining >= settings.BlocksMax && Fixed is null)
             wanted = 0;
         if (Fixed is not null)
-            Retire(wanted);
+            Retire(wanted, now);
         var changed = false;
         foreach (var block in _blocks.Values)
         {
@@ -196,10 +203,12 @@ internal sealed class BlockPlan(CoreSettings settings)
 
     private bool IsIdle(Block block, long now) => block.IdleSince != 0 && now - block.IdleSince >= settings.BlockIdle;
 
-    // Those with the least to do first.
-    private void Retire(int wanted)
+    // Those with the least to do first. Of one whose managers have not come back nobody knows how much that is: until it is known only blocks go that have nothing to do.
+    private void Retire(int wanted, long now)
     {
-        foreach (var block in _blocks.Values.Where(static block => block.Phase == BlockPhase.Running).OrderBy(static block => block.InFlight).Take(Math.Max(0, Running - wanted)).ToList())
+        var areKnown = _blocks.Values.All(block => block.Phase != BlockPhase.Running || block.IsKnown(now));
+        var candidates = _blocks.Values.Where(block => block.Phase == BlockPhase.Running && (areKnown || (block.InFlight == 0 && block.IsKnown(now))));
+        foreach (var block in candidates.OrderBy(static block => block.InFlight).Take(Math.Max(0, Running - wanted)).ToList())
         {
             block.Retiring = true;
             Move(block, BlockPhase.Draining);

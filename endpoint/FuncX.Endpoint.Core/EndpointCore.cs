@@ -365,8 +365,14 @@ public sealed class EndpointCore
         }
     }
 
-    /// <summary>The provider says the block runs; also for one found running at start.</summary>
+    /// <summary>The provider says the block runs.</summary>
     public void OnBlockRunning(string block) => _blocks.OnRunning(_blocks.Find(block).Id);
+
+    /// <summary>At start: an earlier process has left this block running.</summary>
+    /// <param name="block">Its id.</param>
+    /// <param name="managers">Those that it had.</param>
+    /// <param name="until">Until when they may come back with what they hold; it does not count as idle before they have.</param>
+    public void OnBlockSurvived(string block, int managers, long until) => _blocks.OnSurvived(block, managers, until);
 
     /// <summary>At start: an earlier process asked for this block and the provider has not started it yet.</summary>
     public void OnBlockWaiting(string block) => _blocks.OnWaiting(block);
@@ -749,7 +755,7 @@ public sealed class EndpointCore
     private void WatchManagers(long now, IEndpointEffects effects)
     {
         foreach (var block in _blocks.All)
-            block.InFlight = 0;
+            block.InFlight = block.Managers = 0;
         for (var manager = 0; manager < _managers.Used; manager++)
         {
             ref var record = ref _managers[manager];
@@ -764,6 +770,8 @@ public sealed class EndpointCore
             if (record.State == ManagerState.Unknown)
                 continue;
             record.Block.InFlight += record.InFlight;
+            if (record.State != ManagerState.Opening)
+                record.Block.Managers++;
         }
 
         foreach (var block in _blocks.All)
@@ -771,7 +779,7 @@ public sealed class EndpointCore
             if (block.Phase == BlockPhase.Requested)
                 continue;
             // Without a manager too: nodes that nobody dials in from cost the same.
-            if (block.InFlight > 0)
+            if (block.InFlight > 0 || !block.IsKnown(now))
                 block.IdleSince = 0;
             else if (block.IdleSince == 0)
                 block.IdleSince = now;

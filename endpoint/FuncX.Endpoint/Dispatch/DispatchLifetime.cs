@@ -68,7 +68,7 @@ public sealed partial class DispatchLifetime : IHostedLifecycleService
             foreach (var block in survivors)
             {
                 if (block.State == BlockState.Running)
-                    d.Core.OnBlockRunning(block.BlockId);
+                    d.Core.OnBlockSurvived(block.BlockId, block.ManagersLeft(_configuration.Workers.ManagersPerNode), d.Now + (long)_survivorsPatience.TotalMicroseconds);
                 else
                     d.Core.OnBlockWaiting(block.BlockId);
             }

@@ -13,13 +13,12 @@ internal sealed class Survivors
 
     public Task Back => _back.Task;
 
-    /// <param name="managersPerNode">More than one only when they are simulated.</param>
     public void Expect(IEnumerable<KnownBlock> blocks, int managersPerNode)
     {
         foreach (var block in blocks)
         {
-            if (block.Nodes > block.Missing)
-                _missing[block.BlockId] = (block.Nodes - block.Missing) * managersPerNode;
+            if (block.ManagersLeft(managersPerNode) is > 0 and var left)
+                _missing[block.BlockId] = left;
         }
 
         Check();
