@@ -43,6 +43,9 @@ internal sealed class Block(string id)
     /// <summary>Since when nothing was in flight, or it was not needed and had not started; 0 otherwise.</summary>
     public long IdleSince { get; set; }
 
+    /// <summary>When its job ends, as its scheduler has said last; 0: it has not.</summary>
+    public long EndsAt { get; set; }
+
     /// <summary>Whether nothing runs on it of which this process has not been told yet.</summary>
     public bool IsKnown(long now) => Managers >= Awaited || now >= AwaitedUntil;
 }

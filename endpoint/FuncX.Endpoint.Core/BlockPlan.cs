@@ -73,6 +73,14 @@ internal sealed class BlockPlan(CoreSettings settings)
         (block.Awaited, block.AwaitedUntil) = (managers, until);
     }
 
+    /// <summary>The scheduler says when the block's job ends; null when there is no such block.</summary>
+    public Block? OnEnds(string id, long endsAt)
+    {
+        if (_blocks.TryGetValue(id, out var block))
+            block.EndsAt = endsAt;
+        return block;
+    }
+
     public void OnWaiting(string id)
     {
         if (!_blocks.ContainsKey(id))

@@ -243,6 +243,13 @@ public sealed class EndpointCore
     /// <summary>At start: an earlier process asked for this block and the provider has not started it yet.</summary>
     public void OnBlockWaiting(string block) => _blocks.OnWaiting(block);
 
+    /// <summary>The provider says when the block's time will be over, Unix microseconds: its managers are told, and last longer than they have said when that is later.</summary>
+    public void OnBlockEnds(string block, long endsAt)
+    {
+        if (_blocks.OnEnds(block, endsAt) is { } longer)
+            _presence.Prolong(longer);
+    }
+
     /// <summary>The provider says the block has ended, or never started.</summary>
     /// <param name="block">Its id.</param>
     /// <param name="reason">How it ended, for people.</param>

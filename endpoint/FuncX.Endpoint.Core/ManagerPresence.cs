@@ -8,6 +8,12 @@ namespace FuncX.Endpoint.Core;
 /// </summary>
 internal sealed class ManagerPresence(CoreSettings settings, TaskTable tasks, ManagerTable managers, TaskPlaces places, BlockPlan blocks)
 {
+    // What a job has left for answers after the last moment of tasks (protocol/README.md, "Block agent and endpoint").
+    private const long NotForTasks = 10_000_000;
+
+    // Managers take a later end for one that is later by 30 s: who counts on it is a little slower to.
+    private const long MuchLater = 45_000_000;
+
     private long _lastArrival = long.MinValue / 2;
     private long _lastLoss = long.MinValue / 2;
     private bool _asksRuntimes;
@@ -27,11 +33,11 @@ internal sealed class ManagerPresence(CoreSettings settings, TaskTable tasks, Ma
         if (!managers.TryFind(name, out var manager))
         {
             manager = managers.Add(name, plan, now);
-            managers[manager].EndsAt = endsAt;
+            managers[manager].EndsAt = Prolonged(endsAt, plan);
             return manager;
         }
 
-        managers[manager].EndsAt = endsAt;
+        managers[manager].EndsAt = Prolonged(endsAt, plan);
         managers[manager].SaysLeaving = false;
         places.Alone.Forget(manager);
         managers.SetState(manager, ManagerState.Opening);
@@ -117,6 +123,18 @@ internal sealed class ManagerPresence(CoreSettings settings, TaskTable tasks, Ma
             Lose(manager, now, cutOff: false, effects);
     }
 
+    /// <summary>The block's job has been made longer, perhaps.</summary>
+    public void Prolong(Block block)
+    {
+        for (var manager = 0; manager < managers.Used; manager++)
+        {
+            if (managers[manager].State != ManagerState.Unknown && ReferenceEquals(managers[manager].Block, block))
+                managers[manager].EndsAt = Prolonged(managers[manager].EndsAt, block);
+        }
+
+        places.Lasting.OnManager();
+    }
+
     /// <summary>Nobody of the block comes back.</summary>
     public void OnBlockEnded(Block block, long now, bool cutOff, IEndpointEffects effects)
     {
@@ -194,6 +212,9 @@ internal sealed class ManagerPresence(CoreSettings settings, TaskTable tasks, Ma
                 managers.SetState(manager, ManagerState.Ready);
         }
     }
+
+    // Never shorter: of a job that began anew the scheduler's word may still be the old one.
+    private static long Prolonged(long endsAt, Block block) => endsAt != long.MaxValue && block.EndsAt - NotForTasks - endsAt > MuchLater ? block.EndsAt - NotForTasks : endsAt;
 
     private static bool Lives(Block block) => block.Phase != BlockPhase.Ending && !block.Retiring;
 

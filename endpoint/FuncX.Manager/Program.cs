@@ -45,9 +45,8 @@ Node? node = null;
 try
 {
     Directory.CreateDirectory(options.Directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-    if (BlockEnd.Find(options.Walltime, DateTimeOffset.UtcNow) is { } end)
-        options = options with { DrainAt = end.DrainAt, DrainFor = end.DrainFor };
-    var (drainAt, drainFor) = (options.DrainAt, options.DrainFor);
+    if (BlockEnd.Find(options.Walltime, DateTimeOffset.UtcNow) is { } found)
+        options = options with { DrainAt = found.DrainAt, DrainFor = found.DrainFor };
     node = new Node(options, spawner);
     using var slabs = new SlabPool();
     void Stop(PosixSignalContext signal)
@@ -61,13 +60,14 @@ try
     // A timer waits for less than fifty days.
     void WaitForEnd(Timer timer)
     {
-        if (drainAt is null)
+        // Asked each time: the job may have been made longer meanwhile.
+        if (node.JobEnd is not { } end)
             return;
-        var left = drainAt.Value - DateTimeOffset.UtcNow;
+        var left = end.DrainAt - DateTimeOffset.UtcNow;
         if (left > TimeSpan.Zero)
             timer.Change(left < TimeSpan.FromDays(30) ? left : TimeSpan.FromDays(30), Timeout.InfiniteTimeSpan);
         else
-            node.Drain(drainFor);
+            node.Drain(end.DrainFor);
     }
 
     using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);

@@ -38,6 +38,9 @@ public enum FrameKind : byte
     // What a leader says of a manager behind it.
     Gone = 24,
 
+    // To whoever dialled in from a block: its job has been made longer.
+    Ends = 25,
+
     // Between a manager and its zygotes.
     Fork = 20,
     Forked = 21,

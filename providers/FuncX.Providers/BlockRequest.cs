@@ -34,7 +34,8 @@ public sealed record SubmittedBlock(BlockRequest Block, string JobId);
 
 /// <summary>Where a job stands, and in words why when it has ended or is not what it should be.</summary>
 /// <param name="NodesLost">Of a running one: nodes without a manager, which <see cref="IBlockProvider.RepairAsync"/> may bring back.</param>
-public readonly record struct BlockStatus(BlockState State, string Reason, int NodesLost = 0);
+/// <param name="EndsAt">Of a running one: when its time will be over, as the provider says now; null: it does not say.</param>
+public readonly record struct BlockStatus(BlockState State, string Reason, int NodesLost = 0, DateTimeOffset? EndsAt = null);
 
 /// <summary>A provider refused or could not be asked.</summary>
 public class BlockProviderException(string message, Exception? inner = null) : Exception(message, inner);

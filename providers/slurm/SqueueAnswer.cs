@@ -32,7 +32,7 @@ internal static class SqueueAnswer
             var report = SlurmStates.Of(fields[1]) is { } condition
                 ? Report(condition, fields[2])
                 : new JobReport(JobCondition.Unknown, $"its state {fields[1]} is none that is known of Slurm");
-            jobs[fields[0]] = report with { Name = fields[15] };
+            jobs[fields[0]] = report with { Name = fields[15], Left = report.Condition == JobCondition.Running ? SlurmTime.Parse(fields[6]) : null };
         }
 
         if (garbled.Length > 0)

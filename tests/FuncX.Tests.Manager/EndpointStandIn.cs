@@ -107,6 +107,9 @@ internal sealed class EndpointStandIn : IDisposable
 
     public void Recall(uint most) => Send(new FrameHeader { Kind = FrameKind.Recall }, BitConverter.GetBytes(most));
 
+    /// <summary>Says when the job ends.</summary>
+    public void JobEnds(DateTimeOffset at) => Send(new FrameHeader { Kind = FrameKind.Ends, DeadlineMicroseconds = at.ToUnixTimeMilliseconds() * 1000 }, []);
+
     public void Drain() => Send(new FrameHeader { Kind = FrameKind.Drain }, []);
 
     /// <summary>Sends a frame as it is.</summary>

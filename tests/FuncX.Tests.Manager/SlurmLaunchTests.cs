@@ -82,6 +82,20 @@ public sealed class SlurmLaunchTests
         (end.At - end.EndAt).ShouldBe(TimeSpan.FromSeconds(5));
     }
 
+    [Theory]
+    [InlineData(3_600, 600, 3_600)]
+    [InlineData(630, 600, 600)]
+    [InlineData(60, 600, 600)]
+    [InlineData(long.MaxValue, 600, 600)]
+    [InlineData(long.MinValue, 600, 600)]
+    public void An_end_that_is_told_holds_when_it_is_much_later(long told, int known, int end)
+    {
+        var now = DateTimeOffset.FromUnixTimeSeconds(1_800_000_000);
+        var microseconds = told is long.MaxValue or long.MinValue ? told : (now.ToUnixTimeSeconds() + told) * 1_000_000;
+        BlockEnd.Of(now.AddSeconds(known), now).Prolonged(microseconds, now).ShouldBe(BlockEnd.Of(now.AddSeconds(end), now));
+        BlockEnd.Told(BlockEnd.Of(now.AddSeconds(known), now).DrainAt, BlockEnd.Of(now.AddSeconds(known), now).DrainFor).ShouldBe(BlockEnd.Of(now.AddSeconds(known), now));
+    }
+
     [Fact]
     public void The_jobs_own_word_on_its_end_goes_before_the_controllers_and_that_before_what_was_asked_for()
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using FuncX.Tests.Integration.Harness;
 using FuncX.Wire;
 using Shouldly;
 using Xunit;
@@ -43,6 +44,37 @@ public sealed class WalltimeTests
         node.Endpoint.Results.ContainsKey(tooLong).ShouldBeFalse();
 
         static Action<EndpointStandIn.Tweak> Walltime(uint milliseconds) => options => options.WalltimeMilliseconds = milliseconds;
+    }
+
+    [Fact]
+    public void A_manager_whose_job_is_made_longer_runs_what_would_not_have_ended_before()
+    {
+        using var node = new NodeUnderTest(NodeUnderTest.Settings(perNode: 1), walltime: 70).Ready();
+        var tooLong = node.Submit("echo", "[1]", tweak: Walltime);
+        node.Eventually(() => node.Endpoint.Returned.Contains(tooLong), "the task comes back");
+        node.Endpoint.JobEnds(DateTimeOffset.UtcNow.AddMinutes(10));
+        node.Result(node.Submit("echo", "[2]", tweak: Walltime)).Value.ShouldBe("2");
+
+        // Never shorter: what is told may be older than what is known.
+        node.Endpoint.JobEnds(DateTimeOffset.UtcNow.AddSeconds(20));
+        node.Endpoint.JobEnds(DateTimeOffset.UnixEpoch);
+        node.Result(node.Submit("echo", "[3]", tweak: Walltime)).Value.ShouldBe("3");
+        node.Said.ShouldContain("later than was known");
+
+        static void Walltime(EndpointStandIn.Tweak options) => options.WalltimeMilliseconds = 65_000;
+    }
+
+    [Theory]
+    [LongData(30)]
+    public void A_manager_whose_job_is_made_longer_drains_later(int walltime)
+    {
+        // Twenty seconds are left for the drain of a short job, so it would begin after ten.
+        var begun = System.Diagnostics.Stopwatch.StartNew();
+        using var node = new NodeUnderTest(NodeUnderTest.Settings(perNode: 1), walltime: walltime).Ready();
+        node.Endpoint.JobEnds(DateTimeOffset.UtcNow.AddMinutes(10));
+        node.Eventually(() => begun.Elapsed > TimeSpan.FromSeconds(walltime - 18), "the time at which it would have begun to drain");
+        node.Run("echo", "[1]").Value.ShouldBe("1");
+        node.Endpoint.Statuses.Any(static status => status.RootElement.TryGetProperty("draining", out _)).ShouldBeFalse();
     }
 
     [Fact]

@@ -120,6 +120,20 @@ public sealed class SlurmAnswerTests : IDisposable
     }
 
     [Theory]
+    [InlineData("RUNNING", "4:00", 240)]
+    [InlineData("RUNNING", "45", 45)]
+    [InlineData("RUNNING", "1-00:00:05", 86_405)]
+    [InlineData("RUNNING", "UNLIMITED", null)]
+    [InlineData("RUNNING", "INVALID", null)]
+    [InlineData("RUNNING", "99999999-00:00:00", null)]
+    [InlineData("PENDING", "4:00", null)]
+    public async Task How_long_a_job_that_runs_still_may_is_read(string state, string left, int? seconds)
+    {
+        _answers["squeue"] = new CommandOutput(0, $"5|{state}|None{Tail.Replace("|4:00|", $"|{left}|", StringComparison.Ordinal)}", "");
+        (await AskAsync()).EndsAt.ShouldBe(seconds is { } count ? _time.GetUtcNow().AddSeconds(count) : null);
+    }
+
+    [Theory]
     [InlineData("5|RUNNING|None" + Tail + "6|NEW_STATE|None" + Tail, BlockState.Running)]
     [InlineData("5|NEW_STATE|None" + Tail, BlockState.Unknown)]
     [InlineData("5|RUNN", BlockState.Unknown)]

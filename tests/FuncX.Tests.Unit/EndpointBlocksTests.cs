@@ -411,7 +411,8 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
     {
         var supervisor = new BlockSupervisor(_configuration, Identity(service), provider ?? new LocalProvider(TimeProvider.System), _certificate,
             new ManagerProgram(_scratch.WriteManager(body)), time ?? TimeProvider.System, NullLogger<BlockSupervisor>.Instance);
-        supervisor.Register(block => _reports.Enqueue($"running {block}"), (block, ending) => _reports.Enqueue($"ended {block} {ending.Reason}"));
+        supervisor.Register(block => _reports.Enqueue($"running {block}"), (block, ending) => _reports.Enqueue($"ended {block} {ending.Reason}"),
+            (block, endsAt) => _reports.Enqueue($"ends {block} {endsAt:HH:mm:ss}"));
         _supervisors.Add(supervisor);
         await supervisor.RecoverAsync(CancellationToken.None);
         await supervisor.StartAsync(CancellationToken.None);

@@ -274,6 +274,29 @@ public sealed class EndpointCoreWalltimeTests
     }
 
     [Fact]
+    public void A_job_that_was_made_longer_takes_what_lasts_longer_also_of_managers_that_say_an_older_end()
+    {
+        const long Second = 1_000_000;
+        var endpoint = new CoreUnderTest(new CoreSettings { Prefetch = 0, HeartbeatTimeout = long.MaxValue });
+        var manager = endpoint.ManagerFor(60, "one");
+        var (first, second) = (endpoint.Task(walltime: 5 * Minute), endpoint.Task(walltime: 5 * Minute));
+        endpoint.Turn().ShouldBeEmpty();
+
+        // What managers would not take for news is none here.
+        endpoint.Core.OnBlockEnds("x1", endpoint.Now + (110 * Second));
+        endpoint.Core.OnBlockEnds("nobody's", endpoint.Now + (3_600 * Second));
+        endpoint.Turn().ShouldBeEmpty();
+        endpoint.Core.WaitingForTime.ShouldBe(2);
+
+        endpoint.Core.OnBlockEnds("x1", endpoint.Now + (700 * Second));
+        endpoint.Turn().ShouldBe([$"send {first} to {manager}"]);
+        endpoint.Core.OnManagerDisconnected(manager, endpoint.Now, endpoint.Effects);
+        endpoint.Core.OnManagerConnected("one", "x1", endpoint.Now, endpoint.Now + (50 * Second)).ShouldBe(manager);
+        endpoint.Core.OnInventory(manager, [new InventoryEntry(CoreUnderTest.Id(0), 1, HeldState.Running)], endpoint.Now, endpoint.Effects);
+        endpoint.Result(manager, first, 0).ShouldBe([$"forget {first}", $"send {second} to {manager}"]);
+    }
+
+    [Fact]
     public void Shorter_ones_behind_many_that_are_too_long_are_looked_at()
     {
         var endpoint = new CoreUnderTest(new CoreSettings { WorkersPerManager = 1, Prefetch = 0, BlocksMax = 3, HeartbeatTimeout = long.MaxValue });

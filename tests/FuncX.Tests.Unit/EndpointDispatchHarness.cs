@@ -193,6 +193,9 @@ internal sealed class PlayedProvider : IBlockProvider
         return Task.FromResult(request.BlockId);
     }
 
+    /// <summary>When the time of every block is over, as this provider says.</summary>
+    public DateTimeOffset? EndsAt { get; set; }
+
     /// <summary>What asking throws.</summary>
     public Exception? Failure { get; set; }
 
@@ -201,7 +204,7 @@ internal sealed class PlayedProvider : IBlockProvider
         Queries++;
         return Failure is { } failure
             ? Task.FromException<IReadOnlyList<BlockStatus>>(failure)
-            : Task.FromResult<IReadOnlyList<BlockStatus>>([.. blocks.Select(block => new BlockStatus(_jobs.GetValueOrDefault(block.JobId, BlockState.Running), ""))]);
+            : Task.FromResult<IReadOnlyList<BlockStatus>>([.. blocks.Select(block => new BlockStatus(_jobs.GetValueOrDefault(block.JobId, BlockState.Running), "", EndsAt: EndsAt))]);
     }
 
     /// <summary>How many orders to end a block are refused before one is taken.</summary>

@@ -340,6 +340,40 @@ public sealed class EndpointLeaderTests
     }
 
     [Fact]
+    public async Task Whoever_dials_in_from_a_block_hears_when_its_job_ends_and_hears_it_again_when_that_is_later()
+    {
+        await using var service = await PlayedService.StartAsync();
+        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
+        await service.LinkAsync();
+        var (block, secret) = await endpoint.BlockAsync();
+        await using var leader = await DialAsync(endpoint, (block, secret));
+        await JoinAsync(leader, 1);
+        var endsAt = new DateTimeOffset(2100, 1, 1, 0, 0, 0, TimeSpan.Zero);
+        endpoint.Provider.EndsAt = endsAt;
+        (await HearAsync(leader)).ShouldBe((0u, endsAt));
+        (await HearAsync(leader)).ShouldBe((1u, endsAt));
+        foreach (var role in (string[])["agent", "manager"])
+        {
+            await using var later = await PlayedManager.DialAsync(endpoint.Address);
+            await later.HelloAsync(role, block, secret, role: role);
+            (await HearAsync(later)).ShouldBe((0u, endsAt));
+        }
+
+        // A scheduler's word on what is left is never the same to the second.
+        endpoint.Provider.EndsAt = endsAt.AddSeconds(10);
+        var queries = endpoint.Provider.Queries;
+        await Eventually.True(() => endpoint.Provider.Queries > queries + 1);
+        endpoint.Provider.EndsAt = endsAt.AddHours(1);
+        (await HearAsync(leader)).ShouldBe((0u, endsAt.AddHours(1)));
+
+        static async Task<(uint Destination, DateTimeOffset EndsAt)> HearAsync(PlayedManager peer)
+        {
+            var (header, _) = await peer.ReadAsync(FrameKind.Ends);
+            return (header.Destination, DateTimeOffset.UnixEpoch.AddMicroseconds(header.DeadlineMicroseconds));
+        }
+    }
+
+    [Fact]
     public async Task Files_to_stage_are_told_to_leaders_and_managers_and_what_these_say_of_them_is_shown_with_the_block()
     {
         await using var service = await PlayedService.StartAsync();

@@ -30,6 +30,9 @@ internal sealed class Block(BlockRequest request, string secret, DateTimeOffset 
 
     public bool RunningReported { get; set; }
 
+    /// <summary>When its job ends, as was reported last; null: nobody has said.</summary>
+    public DateTimeOffset? EndsAt { get; set; }
+
     /// <summary>Why its files are not up to date; empty when they are.</summary>
     public string Unwritten { get; set; } = "";
 

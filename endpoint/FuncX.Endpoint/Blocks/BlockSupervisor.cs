@@ -19,6 +19,9 @@ public sealed partial class BlockSupervisor : BackgroundService
     // A submission that was sent and not answered may be served that much later.
     private static readonly TimeSpan s_arrives = TimeSpan.FromSeconds(30);
 
+    // What a scheduler says of the time left is a moment old when it is read.
+    private static readonly TimeSpan s_sameEnd = TimeSpan.FromSeconds(15);
+
     // A manager whose connection broke is back within a few seconds, or not at all.
     private static readonly TimeSpan s_comesBack = TimeSpan.FromSeconds(5);
 
@@ -40,6 +43,7 @@ public sealed partial class BlockSupervisor : BackgroundService
     private IReadOnlyList<KnownBlock> _surviving = [];
     private Action<string> _onRunning = _ => { };
     private Action<string, BlockEnding> _onEnded = (_, _) => { };
+    private Action<string, DateTimeOffset> _onEnds = (_, _) => { };
     private bool _orphansEnded;
     private string _pollFailure = "";
     private volatile bool _endingAll;
@@ -68,10 +72,12 @@ public sealed partial class BlockSupervisor : BackgroundService
     /// <summary>Names who is told. Before the host starts; exactly once.</summary>
     /// <param name="onRunning">Block id: its provider has given it nodes.</param>
     /// <param name="onEnded">Block id and how: it is over, or could not be had. Told once for each block that was requested or survived.</param>
-    public void Register(Action<string> onRunning, Action<string, BlockEnding> onEnded)
+    /// <param name="onEnds">Block id and when its time will be over: as soon as the provider says so, and when it says another time.</param>
+    public void Register(Action<string> onRunning, Action<string, BlockEnding> onEnded, Action<string, DateTimeOffset> onEnds)
     {
         _onRunning = onRunning;
         _onEnded = onEnded;
+        _onEnds = onEnds;
     }
 
     /// <summary>Asks for a block. The id is the caller's choice, never used before in this state directory: see <see cref="NewBlockId"/>.</summary>
@@ -347,6 +353,12 @@ public sealed partial class BlockSupervisor : BackgroundService
             if (status.Reason.Length > 0)
                 block.Reason = status.Reason;
             return;
+        }
+
+        if (status.EndsAt is { } endsAt && (block.EndsAt is not { } told || (endsAt - told).Duration() > s_sameEnd))
+        {
+            block.EndsAt = endsAt;
+            _onEnds(block.Request.BlockId, endsAt);
         }
 
         if ((status.State == block.State && status.Reason == block.Reason && block.RunningReported))

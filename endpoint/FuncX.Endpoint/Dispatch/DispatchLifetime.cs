@@ -44,7 +44,8 @@ public sealed partial class DispatchLifetime : IHostedLifecycleService
     {
         _blocks.Register(
             block => _loop.Post(new ActionEvent(d => d.Core.OnBlockRunning(block))),
-            (block, ending) => _loop.Post(new ActionEvent(d => d.OnBlockEnded(block, ending))));
+            (block, ending) => _loop.Post(new ActionEvent(d => d.OnBlockEnded(block, ending))),
+            (block, endsAt) => _loop.Post(new ActionEvent(d => d.OnBlockEnds(block, endsAt))));
         var survivors = _blocks.Surviving();
         await _loop.Run(d =>
         {

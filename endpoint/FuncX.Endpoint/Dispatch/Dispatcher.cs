@@ -128,8 +128,16 @@ public sealed class Dispatcher : IEndpointEffects
 
     internal void OnManagerReady(string block) => Survivors.OnManager(block);
 
+    internal void OnBlockEnds(string block, DateTimeOffset endsAt)
+    {
+        var microseconds = (endsAt - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+        Managers.OnBlockEnds(block, microseconds);
+        Core.OnBlockEnds(block, microseconds);
+    }
+
     internal void OnBlockEnded(string block, BlockEnding ending)
     {
+        Managers.OnBlockEnded(block);
         Survivors.OnEnded(block);
         Executions.OnBlockEnded(block);
         Core.OnBlockEnded(block, ending.Reason, Now, this, ending.TimeOver);

@@ -29,6 +29,7 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
     private readonly List<ManagerPeer> _dirty = [];
     private readonly List<ManagerConnection> _dirtyConnections = [];
     private readonly HashSet<ManagerConnection> _connections = [];
+    private readonly Dictionary<string, long> _blockEnds = new(StringComparer.Ordinal);
 
     public IEnumerable<ManagerPeer> All => _peers.OfType<ManagerPeer>();
 
@@ -61,8 +62,25 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         _connections.Add(connection);
         var body = JsonSerializer.SerializeToUtf8Bytes(welcome with { Workers = null, Block = hello.IsAgent ? welcome.Block : null, Stage = hello.IsAgent ? null : welcome.Stage });
         Send(connection, new FrameHeader { Kind = FrameKind.Welcome, ContentType = ContentType.Json }, body);
+        TellEnd(connection, destination: 0);
         return null;
     }
+
+    /// <summary>The scheduler has said when the job of a block ends: whoever dialled in from it is told, and so is whoever does later. They know whether it is news.</summary>
+    /// <param name="endsAt">Unix microseconds.</param>
+    public void OnBlockEnds(string block, long endsAt)
+    {
+        _blockEnds[block] = endsAt;
+        foreach (var connection in _connections.Where(connection => connection.Hello!.Block == block))
+        {
+            if (!connection.Hello!.IsManager)
+                TellEnd(connection, destination: 0);
+            foreach (var peer in connection.Members.All)
+                TellEnd(connection, peer.Destination);
+        }
+    }
+
+    public void OnBlockEnded(string block) => _blockEnds.Remove(block);
 
     public void OnDisconnected(ManagerConnection connection)
     {
@@ -149,9 +167,16 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         peer.Attach(connection, destination);
         var body = JsonSerializer.SerializeToUtf8Bytes(connection.Welcome! with { Number = number + 1 });
         Control(peer, new FrameHeader { Kind = FrameKind.Welcome, ContentType = ContentType.Json }, body);
+        TellEnd(connection, destination);
         if (peer.DurableMark > 0)
             Acknowledge(peer, peer.DurableMark);
         return null;
+    }
+
+    private void TellEnd(ManagerConnection connection, uint destination)
+    {
+        if (_blockEnds.TryGetValue(connection.Hello!.Block, out var endsAt))
+            Send(connection, new FrameHeader { Kind = FrameKind.Ends, Destination = destination, DeadlineMicroseconds = endsAt }, []);
     }
 
     /// <summary>The core has given up on the manager.</summary>

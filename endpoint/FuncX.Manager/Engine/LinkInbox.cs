@@ -119,6 +119,9 @@ internal sealed unsafe class LinkInbox(Node node)
             case FrameKind.Drain:
                 node.Drain(patience: null);
                 break;
+            case FrameKind.Ends:
+                node.OnJobEnds(header.DeadlineMicroseconds);
+                break;
             case FrameKind.Heartbeat or FrameKind.Container:
                 break;
             default:

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using FuncX.Manager.Interop;
+using FuncX.Manager.Launching;
 using FuncX.Manager.Link;
 using FuncX.Manager.Pools;
 using FuncX.Manager.Spawning;
@@ -56,7 +57,7 @@ internal sealed unsafe class Node
     private long _endAt = long.MaxValue;
 
     // Until when tasks run, by its own clock; the job's end comes soon after.
-    private readonly long _lastsUntil = long.MaxValue;
+    private long _lastsUntil = long.MaxValue;
     private int? _exitCode;
 
     public Node(ManagerOptions options, Spawner spawner)
@@ -65,7 +66,7 @@ internal sealed unsafe class Node
         Directory = options.Directory;
         StartLimitMicroseconds = (long)options.StartLimit.TotalMicroseconds;
         if (options.DrainAt is { } drainAt)
-            _lastsUntil = NodeTimer.Now + (long)(drainAt + options.DrainFor - DateTimeOffset.UtcNow).TotalMicroseconds;
+            LastUntil(BlockEnd.Told(drainAt, options.DrainFor));
         _spawner = spawner;
         _inbox = new LinkInbox(this);
         _status = new NodeStatus(this);
@@ -129,6 +130,9 @@ internal sealed unsafe class Node
 
     /// <summary>What runs has been ended because the node was told to end: it is lost by no fault of its own.</summary>
     public bool CutsOff { get; private set; }
+
+    /// <summary>When its job ends; null: nobody knows.</summary>
+    public BlockEnd? JobEnd { get; private set; }
 
     /// <summary>For how long tasks can run from now on; 0: nobody knows.</summary>
     public long EndsInMs => _lastsUntil == long.MaxValue ? 0 : Math.Max(1, (_lastsUntil - NodeTimer.Now) / 1000);
@@ -299,6 +303,19 @@ internal sealed unsafe class Node
         Wake();
     }
 
+    /// <summary>The endpoint has heard when the job ends. In a turn.</summary>
+    /// <param name="microseconds">Unix.</param>
+    public void OnJobEnds(long microseconds)
+    {
+        if (_draining || JobEnd is not { } known)
+            return;
+        var end = known.Prolonged(microseconds, DateTimeOffset.UtcNow);
+        if (ReferenceEquals(end, known))
+            return;
+        LastUntil(end);
+        Console.Error.WriteLine($"funcx-manager {Name}: the job ends at {end.At.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z, later than was known");
+    }
+
     public void End(int code, string reason)
     {
         lock (_gate)
@@ -359,6 +376,12 @@ internal sealed unsafe class Node
     {
         if (ReferenceEquals(LastNote, note))
             LastNote = "";
+    }
+
+    private void LastUntil(BlockEnd end)
+    {
+        JobEnd = end;
+        _lastsUntil = NodeTimer.Now + (long)(end.DrainAt + end.DrainFor - DateTimeOffset.UtcNow).TotalMicroseconds;
     }
 
     public OwnerPool AddPool(string name, WorkerKind kind, string directory)

@@ -76,6 +76,9 @@ internal sealed class AgentLink(BlockAgent agent, string node) : ILinkUser
             case FrameKind.Drain:
                 agent.End(0, "");
                 break;
+            case FrameKind.Ends:
+                agent.OnJobEnds(header.DeadlineMicroseconds);
+                break;
             default:
                 throw new FrameException($"the endpoint sent a frame of kind {header.Kind} to an agent");
         }

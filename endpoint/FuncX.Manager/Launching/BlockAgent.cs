@@ -77,6 +77,14 @@ internal sealed unsafe class BlockAgent
         _said = new AgentStatus(-1, -1, [], "");
     });
 
+    /// <summary>The endpoint has heard when the job ends; worlds that run are told by it, too.</summary>
+    /// <param name="microseconds">Unix.</param>
+    public void OnJobEnds(long microseconds) => Post(() =>
+    {
+        if (_plan?.End is { } known && !_draining && known.Prolonged(microseconds, DateTimeOffset.UtcNow) is var end && !ReferenceEquals(end, known))
+            Keep(end);
+    });
+
     /// <summary>Ends all worlds, then the agent.</summary>
     public void End(int code, string reason) => Post(() =>
     {
@@ -119,18 +127,23 @@ internal sealed unsafe class BlockAgent
             return;
         }
 
-        _plan = plan with { End = FindEnd() };
+        _plan = plan;
+        FindEnd();
         _table = new WorldTable(_nodes, _options.Tcp ? 1 : Math.Max(1, settings.RanksPerWorld), NowMilliseconds);
     }
 
-    private BlockEnd? FindEnd()
+    private void FindEnd()
+    {
+        if (BlockEnd.Find(_allocation, AskSlurm(), _options.Walltime, DateTimeOffset.UtcNow) is { } end)
+            Keep(end);
+    }
+
+    private void Keep(BlockEnd end)
     {
         var (now, ticks) = (DateTimeOffset.UtcNow, NodeTimer.Now);
-        if (BlockEnd.Find(_allocation, AskSlurm(), _options.Walltime, now) is not { } end)
-            return null;
+        _plan = _plan! with { End = end };
         (_drainAt, _endAt) = (ticks + (long)(end.DrainAt - now).TotalMicroseconds, ticks + (long)(end.EndAt - now).TotalMicroseconds);
         Console.Error.WriteLine($"funcx-manager --block: the job ends at {end.At.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z; {What}s take no more tasks from {end.DrainAt.UtcDateTime:HH:mm:ss}Z on");
-        return end;
     }
 
     private string What => _options.Tcp ? "manager" : "world";

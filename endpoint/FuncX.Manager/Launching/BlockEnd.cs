@@ -11,10 +11,16 @@ internal sealed record BlockEnd(DateTimeOffset At, DateTimeOffset DrainAt, TimeS
 {
     private const double LastPart = 0.1;
 
+    // A year: whoever says more says nothing.
+    private const long MostSeconds = 31_536_000;
+
     // What tasks that were ended need to be answered, and launchers to be over.
     private static readonly TimeSpan s_last = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_shortest = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(60);
+
+    // What the scheduler said was a moment old, and clocks of nodes agree within seconds.
+    private static readonly TimeSpan s_same = TimeSpan.FromSeconds(30);
 
     /// <summary>When the agent ends launchers that are still there.</summary>
     public DateTimeOffset EndAt => At - (s_last / 2);
@@ -26,6 +32,17 @@ internal sealed record BlockEnd(DateTimeOffset At, DateTimeOffset DrainAt, TimeS
         var part = (at - now) * LastPart;
         var drain = part < s_shortest ? s_shortest : part > s_longest ? s_longest : part;
         return new BlockEnd(at, at - drain, drain - s_last);
+    }
+
+    /// <summary>As a world is told when it is launched.</summary>
+    public static BlockEnd Told(DateTimeOffset drainAt, TimeSpan drainFor) => new(drainAt + drainFor + s_last, drainAt, drainFor);
+
+    /// <summary>This end or, when the job has been made longer since, the later one.</summary>
+    /// <param name="microseconds">When the job ends, Unix. Never sooner than it was known to: the word of a job that began anew may still be the old one.</param>
+    public BlockEnd Prolonged(long microseconds, DateTimeOffset now)
+    {
+        var since = (microseconds / 1_000_000) - At.ToUnixTimeSeconds();
+        return since > s_same.TotalSeconds && since < MostSeconds ? Of(At.AddSeconds(since), now) : this;
     }
 
     /// <summary>For a manager that its job starts on each node: what the job's environment says, else the walltime that was asked for. Thousands of them do not ask the controller.</summary>

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Net.Security;
 using FuncX.Manager.Engine;
 using FuncX.Manager.Interop;
+using FuncX.Manager.Launching;
 using FuncX.Manager.Link;
 using FuncX.Manager.World.Broadcast;
 using FuncX.Mpi;
@@ -40,7 +41,7 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser, IRoutedFrames
     private long _lookAt;
     private long _finishAt = long.MaxValue;
     private long _drainAt = long.MaxValue;
-    private uint _drainFor;
+    private BlockEnd? _end;
     private bool _wrote;
     private int _ended;
 
@@ -87,9 +88,8 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser, IRoutedFrames
         _thread.Wake();
     }
 
-    /// <summary>The same after a while, by itself. Before the world's thread runs.</summary>
-    public void DrainLater(TimeSpan after, TimeSpan patience) =>
-        (_drainAt, _drainFor) = (NodeTimer.Now + (long)after.TotalMicroseconds, (uint)Math.Max(1, patience.TotalMilliseconds));
+    /// <summary>The same before the job ends, by itself. Before the world's thread runs.</summary>
+    public void DrainBefore(BlockEnd end) => (_end, _drainAt) = (end, NodeTimer.Now + (long)(end.DrainAt - DateTimeOffset.UtcNow).TotalMicroseconds);
 
     /// <summary>Has the world's thread look what is due. From any thread.</summary>
     public void Wake() => _thread.Wake();
@@ -221,8 +221,8 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser, IRoutedFrames
             _wrote = false;
             if (now >= _drainAt)
             {
-                _drainAt = long.MaxValue;
-                ListDrain(_drainFor);
+                ListDrain((uint)Math.Max(1, _end!.DrainFor.TotalMilliseconds));
+                (_end, _drainAt) = (null, long.MaxValue);
             }
 
             for (var left = _listed.Count; left > 0; left--)
@@ -288,6 +288,10 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser, IRoutedFrames
                 break;
             case FrameKind.Drain:
                 ListDrain(0);
+                break;
+            case FrameKind.Ends:
+                if (_end is { } end)
+                    DrainBefore(end.Prolonged(header.DeadlineMicroseconds, DateTimeOffset.UtcNow));
                 break;
             case FrameKind.Function or FrameKind.Segment:
                 var told = _functions.Take(header, frame, out var manager);

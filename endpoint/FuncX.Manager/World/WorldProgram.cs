@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using FuncX.Manager.Engine;
 using FuncX.Manager.Interop;
+using FuncX.Manager.Launching;
 using FuncX.Manager.Link;
 using FuncX.Manager.Spawning;
 using FuncX.Manager.World.Broadcast;
@@ -88,7 +89,7 @@ internal static class WorldProgram
         var broadcast = new BroadcastPart(thread, options);
         var leader = leads ? new WorldLeader(thread, options.Node, slabs, broadcast, manages, window) : null;
         if (options.DrainAt is { } drainAt)
-            leader?.DrainLater(drainAt - DateTimeOffset.UtcNow, options.DrainFor);
+            leader?.DrainBefore(BlockEnd.Told(drainAt, options.DrainFor));
         if (leads)
             marks?.SayUp();
         using var looks = leader is null || marks is null ? null : new Timer(_ => LookForLost(leader, marks), null, s_lookEvery, s_lookEvery);

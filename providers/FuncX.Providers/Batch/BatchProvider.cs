@@ -191,7 +191,7 @@ public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runn
             _missingSince.Remove(block.JobId);
             _unheardSince.Remove(block.JobId);
             var state = report.Condition.ToBlockState();
-            return new BlockStatus(state, state.IsEnd() ? WithLogs(block.Block, report) : report.Describe());
+            return new BlockStatus(state, state.IsEnd() ? WithLogs(block.Block, report) : report.Describe(), EndsAt: time.GetUtcNow() + report.Left);
         }
 
         // A question without an answer is none: the job may be there.

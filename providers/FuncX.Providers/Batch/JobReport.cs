@@ -12,6 +12,9 @@ public sealed record JobReport(JobCondition Condition, string Reason = "")
     /// <summary>The job's name; null when this answer does not have it. Another name than expected: the number was given to another job.</summary>
     public string? Name { get; init; }
 
+    /// <summary>Of one that runs: how long it still may, when the scheduler says so.</summary>
+    public TimeSpan? Left { get; init; }
+
     /// <summary>An end of which more may be known elsewhere: <see cref="StatusQuery"/>s that follow are asked for it.</summary>
     public bool LacksDetail { get; init; }
 

@@ -103,6 +103,22 @@ public sealed class SlurmBlocksTests : IAsyncLifetime
             (await cluster.Api.ListAsync("cut-off")).Single().Attempts.ShouldBe(3u, "a lost worker, the end of a job, and a good end");
         });
 
+    [LongFact]
+    public Task A_job_that_is_made_longer_takes_what_would_not_have_fit() => RunAsync(
+        "{type: slurm, walltime: 3m, poll_interval: 1s}", new EndpointOptions { BlockIdle = TimeSpan.FromMinutes(5), WorkersPerNode = 1 }, async (cluster, _) =>
+        {
+            var job = await cluster.Api.RegisterAsync("import os\ndef job(x):\n    return os.environ['SLURM_JOB_ID']\n", "job");
+            await cluster.Api.SubmitAsync(ServiceApi.Request(job, cluster.EndpointId, "short", ["[0]"]));
+            var first = (await cluster.Api.WaitAsync("short", 1)).Values.Single().Text.Trim('"');
+
+            // Of three minutes a block of this endpoint lasts for 165 s at best, and for less with each second.
+            await Task.Delay(TimeSpan.FromSeconds(8));
+            await cluster.Api.SubmitAsync(ServiceApi.Request(job, cluster.EndpointId, "long", ["[0]"], new TaskOptions { WalltimeMs = 165_000 }));
+            await Eventually.TrueAsync(async () => await FigureAsync(cluster, "waiting_for_time") == 1, "the task waits");
+            await _lab!.RunAsync("scontrol", "update", $"JobId={first}", "TimeLimit=10");
+            (await cluster.Api.WaitAsync("long", 1)).Values.Single().Text.ShouldBe($"\"{first}\"");
+        });
+
     [Fact]
     public Task What_Slurm_refuses_is_said_also_of_the_tasks_that_wait_until_the_cause_is_gone() => RunAsync(
         "{type: slurm, walltime: 10m, partition: debg, poll_interval: 1s}", new EndpointOptions { BlockIdle = TimeSpan.FromSeconds(2) }, async (cluster, _) =>

@@ -97,6 +97,13 @@ internal sealed class WorldEndpoint : IDisposable
             Write(Frame(new FrameHeader { Kind = kind, Destination = destination }, body ?? []));
     }
 
+    /// <summary>Says when the job ends.</summary>
+    public void JobEnds(uint destination, DateTimeOffset at)
+    {
+        lock (_gate)
+            Write(Frame(new FrameHeader { Kind = FrameKind.Ends, Destination = destination, DeadlineMicroseconds = at.ToUnixTimeMilliseconds() * 1000 }, []));
+    }
+
     public void Cancel(uint manager, TaskId task)
     {
         lock (_gate)

@@ -93,6 +93,20 @@ public sealed class WorldRunTests
 
     [Theory]
     [LongData(Launcher.OpenMpi)]
+    [LongData(Launcher.Mpich)]
+    public void A_world_whose_job_is_made_longer_drains_later(Launcher launcher)
+    {
+        var at = DateTimeOffset.UtcNow.AddSeconds(15);
+        using var world = new WorldUnderTest(launcher, ranks: 2, options: ["--drain-at", $"{at.ToUnixTimeSeconds()}", "--drain-for", "10"]).Ready();
+        for (var destination = 0u; destination <= 2; destination++)
+            world.Endpoint.JobEnds(destination, at.AddMinutes(10));
+        world.Eventually(() => DateTimeOffset.UtcNow > at.AddSeconds(2), "the time at which it would have begun to drain", seconds: 60);
+        world.Run(2, "echo", "[2]").Value.ShouldBe("2");
+        world.Endpoint.Managers.Values.Any(static manager => manager.Status.TryGetProperty("draining", out _)).ShouldBeFalse();
+    }
+
+    [Theory]
+    [LongData(Launcher.OpenMpi)]
     [InlineData(Launcher.Mpich)]
     public void A_world_that_is_launched_when_its_job_is_about_to_end_ends_by_itself(Launcher launcher)
     {
