@@ -128,5 +128,54 @@ public sealed class WorldTableTests
         world.Nodes.ShouldBe(["n0"]);
     }
 
+    [Fact]
+    public void How_a_world_ended_is_told_until_it_has_run_for_a_while_again()
+    {
+        var table = new WorldTable(Names(4), 2, 0);
+        var (first, second) = (table.TakeDue(0)!, table.TakeDue(0)!);
+        (table.Note(0), table.PastAt).ShouldBe(("", null));
+        table.OnEnded(first, "signal 9", 100_000);
+        (table.Note(100_500), table.PastAt).ShouldBe(("world 1 on n0 and 1 other ended: signal 9", null));
+        table.TakeDue(101_000);
+        table.Note(101_000).ShouldBe("world 1 on n0 and 1 other ended: signal 9; it was launched again");
+
+        // Another end before that is the one that is told.
+        table.OnEnded(second, "exit code 3", 150_000);
+        table.Note(150_000).ShouldBe("world 2 on n2 and 1 other ended: exit code 3");
+        table.TakeDue(151_000);
+        table.PastAt.ShouldBe(151_000 + WorldTable.StableMilliseconds);
+        table.Note(151_000 + WorldTable.StableMilliseconds - 1).ShouldNotBeEmpty();
+        table.Note(151_000 + WorldTable.StableMilliseconds).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Why_a_node_was_given_up_is_told_for_good()
+    {
+        var table = new WorldTable(Names(2), 1, 0);
+        table.TakeDue(0);
+        while (table.GivenUp.Count == 0)
+            table.OnEnded(table.TakeDue(table.NextDue!.Value)!, "no MPI library", table.NextDue ?? 0);
+        table.Note(long.MaxValue).ShouldBe("world 2 on n1 ended: no MPI library");
+    }
+
+    [Fact]
+    public void A_killed_rank_is_told_of_until_its_node_has_run_for_a_while_again()
+    {
+        var table = new WorldTable(Names(2), 2, 0);
+        var own = table.OnRankLost(table.TakeDue(0)!, "n1", "rank 1 of world 1 on n1 was killed", 5_000)!;
+        table.Note(5_000).ShouldBe("rank 1 of world 1 on n1 was killed: its node goes on as world 2");
+        table.TakeDue(6_000).ShouldBe(own);
+        table.Note(6_000).ShouldBe("rank 1 of world 1 on n1 was killed: its node goes on as world 2; it was launched again");
+        table.Note(6_000 + WorldTable.StableMilliseconds).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Managers_that_dial_for_themselves_are_told_of_by_their_node()
+    {
+        var table = new WorldTable(Names(2), 1, 0) { OfManagers = true };
+        table.OnEnded(table.TakeDue(0)!, "exit code 3", 5_000);
+        table.Note(5_000).ShouldBe("the manager on n0 ended: exit code 3");
+    }
+
     private static string[] Names(int count) => [.. Enumerable.Range(0, count).Select(static number => $"n{number}")];
 }

@@ -63,7 +63,8 @@ internal sealed class AgentLink(BlockAgent agent, string node) : ILinkUser
     public void Say(AgentStatus status) => Volatile.Read(ref _out)?.TryWrite(
         (new FrameHeader { Kind = FrameKind.Status, ContentType = ContentType.Json }, JsonSerializer.SerializeToUtf8Bytes(status, MessageJson.Default.AgentStatus)));
 
-    public void Report(string problem) => agent.Report(problem);
+    // Nobody hears of it before the link is back, and then it is past: it is for the log.
+    public void Report(string problem) => Console.Error.WriteLine($"funcx-manager --block: {problem}");
 
     public void End(int code, string reason) => agent.End(code, reason);
 

@@ -93,8 +93,6 @@ internal sealed unsafe class BlockAgent
         BeginEnding(code);
     });
 
-    public void Report(string problem) => Post(() => Tell(problem));
-
     private static void Drain(int descriptor)
     {
         ulong count;
@@ -129,7 +127,7 @@ internal sealed unsafe class BlockAgent
 
         _plan = plan;
         FindEnd();
-        _table = new WorldTable(_nodes, _options.Tcp ? 1 : Math.Max(1, settings.RanksPerWorld), NowMilliseconds);
+        _table = new WorldTable(_nodes, _options.Tcp ? 1 : Math.Max(1, settings.RanksPerWorld), NowMilliseconds) { OfManagers = _options.Tcp };
     }
 
     private void FindEnd()
@@ -168,16 +166,16 @@ internal sealed unsafe class BlockAgent
             else if (_table.IsOver)
             {
                 if (_table.GivenUp.Count > 0)
-                    Tell($"no {What} of this block could be kept running on {string.Join(", ", _table.GivenUp)}: {_note}");
+                    Tell($"no {What} of this block could be kept running on {string.Join(", ", _table.GivenUp)}: {_table.LastEnd}");
                 BeginEnding(_table.GivenUp.Count > 0 ? BlockAgentProgram.NoWorld : 0);
             }
-            else if (_table.NextDue is { } due)
+            else if ((_table.NextDue ?? _table.PastAt) is { } due && due * MicrosecondsPerMillisecond > now)
             {
                 _timer.Arm(due * MicrosecondsPerMillisecond, now);
             }
         }
 
-        Say();
+        Say(now);
         if (!_ending)
             return;
         if (_launches.Count == 0 || _killAt <= now)
@@ -218,19 +216,20 @@ internal sealed unsafe class BlockAgent
 
     private void OnRankLost(World world, LostRank rank)
     {
-        if (_draining || _table!.OnRankLost(world, rank.Node, "its rank was killed", NowMilliseconds) is not { } own)
-            return;
-        _note = $"rank {rank.Rank} of world {world.Number} on {rank.Node} was killed: its node goes on as world {own.Number}";
-        Console.Error.WriteLine($"funcx-manager --block: {_note}");
+        if (!_draining && _table!.OnRankLost(world, rank.Node, $"rank {rank.Rank} of world {world.Number} on {rank.Node} was killed", NowMilliseconds) is not null)
+            Console.Error.WriteLine($"funcx-manager --block: {_table.LastEnd}");
     }
 
-    private void Say()
+    private void Say(long now)
     {
         if (_table is null)
             return;
+        // How a world ended is said until it has run again for a while; what the agent has to say of its own end goes before that.
+        var end = _draining || _ending ? "" : _table.Note(now / MicrosecondsPerMillisecond);
         // Managers that dial for themselves are no worlds.
         var status = new AgentStatus(
-            _options.Tcp ? 0 : _table.Worlds.Count(static world => world.State == WorldState.Running), _options.Tcp ? 0 : _table.Worlds.Count(static world => world.State == WorldState.Waiting), [.. _table.GivenUp], _note);
+            _options.Tcp ? 0 : _table.Worlds.Count(static world => world.State == WorldState.Running), _options.Tcp ? 0 : _table.Worlds.Count(static world => world.State == WorldState.Waiting),
+            [.. _table.GivenUp], end.Length > 0 ? end : _note);
         if (status.WorldsRunning == _said.WorldsRunning && status.WorldsWaiting == _said.WorldsWaiting && status.NodesGivenUp.Length == _said.NodesGivenUp.Length && status.Note == _said.Note)
             return;
         _said = status;
@@ -247,9 +246,7 @@ internal sealed unsafe class BlockAgent
 
         ForgetLostNodes();
         _table!.OnEnded(world, how, NowMilliseconds);
-        var more = world.Nodes.Distinct(StringComparer.Ordinal).Count() - 1;
-        _note = $"{(_options.Tcp ? "the manager" : $"world {world.Number}")} on {(world.Nodes.Count > 0 ? world.Nodes[0] : "no node")}{(more > 0 ? $" and {more} others" : "")} ended: {how}";
-        Console.Error.WriteLine($"funcx-manager --block: {_note}");
+        Console.Error.WriteLine($"funcx-manager --block: {_table.LastEnd}");
     }
 
     // A job that goes on without a node that died (--no-kill) is the only one that can lose some and live.

@@ -22,6 +22,7 @@ internal sealed class WorldTable
     private readonly HashSet<string> _lost = new(StringComparer.Ordinal);
     private readonly List<string> _givenUp = [];
     private int _numbers;
+    private long _endedAt;
 
     /// <param name="nodes">One rank each.</param>
     /// <param name="ranksPerWorld">At most; the worlds are as even as can be.</param>
@@ -40,11 +41,21 @@ internal sealed class WorldTable
     /// <summary>Those that are not over.</summary>
     public IEnumerable<World> Worlds => _worlds.Where(static world => world.State != WorldState.Over);
 
+    /// <summary>What is launched is a manager on one node that dials for itself: people know no world of it.</summary>
+    public bool OfManagers { get; init; }
+
     /// <summary>Nodes on which nothing could be started.</summary>
     public IReadOnlyList<string> GivenUp => _givenUp;
 
     /// <summary>No world runs and none will.</summary>
     public bool IsOver => !Worlds.Any();
+
+    /// <summary>How a world, or a rank of one that goes on, ended last, for people; empty: none has.</summary>
+    public string LastEnd { get; private set; } = "";
+
+    /// <summary>When the last end is past: every world has run for a while since. Null: none has ended, one waits for its launch, or a node was given up.</summary>
+    public long? PastAt => LastEnd.Length == 0 || _givenUp.Count > 0 || NextDue is not null ? null
+        : Worlds.Where(static world => world.LastEnd.Length > 0).Select(static world => world.RunningSince).Append(_endedAt).Max() + StableMilliseconds;
 
     /// <summary>The next moment at which <see cref="TakeDue"/> has something; null: none.</summary>
     public long? NextDue => Worlds.Where(static world => world.State == WorldState.Waiting).Min(static world => (long?)world.DueAt);
@@ -68,6 +79,7 @@ internal sealed class WorldTable
         if (world.State != WorldState.Running)
             return;
         world.LastEnd = how;
+        (LastEnd, _endedAt) = ($"{(OfManagers ? "the manager" : $"world {world.Number}")} on {Named(world.Nodes)} ended: {how}", now);
         world.Failures = now - world.RunningSince >= StableMilliseconds ? 1 : world.Failures + 1;
         world.Nodes = [.. world.Nodes.Where(node => !_lost.Contains(node))];
         if (world.Nodes.Count == 0)
@@ -108,8 +120,15 @@ internal sealed class WorldTable
         var left = world.Nodes.ToList();
         left.Remove(node);
         world.Nodes = left;
-        return _lost.Contains(node) ? null : Add([node], 0, now + FirstPause, how);
+        if (_lost.Contains(node))
+            return null;
+        var own = Add([node], 0, now + FirstPause, how);
+        (LastEnd, _endedAt) = ($"{how}: its node goes on as world {own.Number}", now);
+        return own;
     }
+
+    /// <summary>How a world ended last, and that it runs again when that is so; empty once it is past.</summary>
+    public string Note(long now) => PastAt is not { } past ? LastEnd : now < past ? $"{LastEnd}; it was launched again" : "";
 
     /// <summary>A world has ended because it was told to.</summary>
     public void OnDone(World world) => world.State = WorldState.Over;
@@ -128,6 +147,12 @@ internal sealed class WorldTable
         }
 
         return true;
+    }
+
+    private static string Named(IReadOnlyList<string> nodes)
+    {
+        var others = nodes.Distinct(StringComparer.Ordinal).Count() - 1;
+        return others switch { 0 => nodes[0], 1 => $"{nodes[0]} and 1 other", _ => $"{nodes[0]} and {others} others" };
     }
 
     // Not between two ranks of one host.

@@ -21,7 +21,8 @@ internal sealed class ManagerLink(Node node, SlabPool slabs) : ILinkUser
         await session.RunAsync(TimeSpan.FromMilliseconds(Math.Max(50, welcome.HeartbeatMs)));
     }
 
-    public void Report(string problem) => node.Report(problem);
+    // Nobody hears of it before the link is back, and then it is past: it is for the log.
+    public void Report(string problem) => Console.Error.WriteLine($"funcx-manager {node.Name}: {problem}");
 
     public void End(int code, string reason) => node.End(code, reason);
 }
