@@ -20,7 +20,7 @@ if (args is ["--version"])
 }
 
 if (args is ["--mpi-library"])
-    return RankLibrary.Print();
+    return LibraryProbe.Print();
 if (args is ["--nodes"])
     return JobNodes.Print();
 

@@ -1,3 +1,4 @@
+using FuncX.Endpoint.Core.Launching;
 using FuncX.Manager.Launching;
 using Shouldly;
 using Xunit;
@@ -72,11 +73,21 @@ public sealed class LaunchingTests
     [InlineData("pals", "mpiexec --hostfile /d/hosts -n 3 --ppn 1 --cpu-bind none --no-transfer --no-abort-on-failure --mca btl tcp,self /bin/m --world", "n1|n1|n2")]
     public void Each_launcher_is_told_one_rank_per_node_with_all_its_processors(string name, string commandLine, string hosts)
     {
-        var launcher = new LauncherChoice(static _ => null).Named(name)!;
+        var launcher = Launchers.Of(name, new LauncherChoice(static _ => null))!;
         var world = World(name == "aprun" ? ["nid00020", "nid00009", "8"] : ["n1", "n1", "n2"]);
         string.Join(' ', launcher.CommandLine(world)).ShouldBe(commandLine);
         string.Join('|', launcher.HostLines(world)).ShouldBe(hosts);
         launcher.Name.ShouldBe(name);
+    }
+
+    [Fact]
+    public void A_launcher_is_called_by_the_name_that_it_has_on_the_machine()
+    {
+        var choice = new LauncherChoice(static asked => asked switch { "mpirun.openmpi" => OpenMpi, "mpiexec.hydra" => Hydra, _ => null });
+        Launchers.Of("mpirun", choice)!.CommandLine(World(["n1"]))[0].ShouldBe("mpirun.openmpi");
+        Launchers.Of("mpiexec", choice)!.CommandLine(World(["n1"]))[0].ShouldBe("mpiexec.hydra");
+        Launchers.Of("torque", choice).ShouldBeNull();
+        Launchers.Of(LauncherChoice.OwnNode, choice).ShouldBeNull("nobody can ask for it");
     }
 
     [Fact]
@@ -92,32 +103,8 @@ public sealed class LaunchingTests
     [InlineData("mpirun (Open MPI) 5.0.3", 2, false)]
     public void Open_MPI_4_is_told_to_let_ranks_live_when_another_dies(string version, int ranks, bool isTold)
     {
-        var launcher = new LauncherChoice(asked => asked == "mpirun" ? version : null).Named("mpirun")!;
+        var launcher = Launchers.Of("mpirun", new LauncherChoice(asked => asked == "mpirun" ? version : null))!;
         launcher.CommandLine(World([.. Enumerable.Range(0, ranks).Select(static rank => $"n{rank}")])).Contains("--enable-recovery").ShouldBe(isTold);
-    }
-
-    [Theory]
-    [InlineData("Slurm", 1, "srun", "srun")]
-    [InlineData("Slurm", 2, "srun", "srun")]
-    [InlineData("Slurm", 1, "", "/bin/m")]
-    [InlineData("Cobalt", 1, "aprun", "aprun")]
-    [InlineData("Cobalt", 2, "mpich", "mpiexec")]
-    [InlineData("Pbs", 1, "", "/bin/m")]
-    [InlineData("Pbs", 2, "pals", "mpiexec")]
-    [InlineData("Pbs", 2, "mpirun", "mpirun")]
-    [InlineData("Pbs", 2, "", null)]
-    public void Managers_that_are_no_ranks_are_started_by_what_reaches_the_jobs_nodes(string allocation, int nodes, string machine, string? program)
-    {
-        var choice = new LauncherChoice(asked => (machine, asked) switch
-        {
-            ("srun", "srun") => "slurm 22.05.8",
-            ("aprun", "aprun") => "aprun (ALPS) 6.6",
-            ("pals", "mpiexec") => Pals,
-            ("mpich", "mpiexec") => Hydra,
-            ("mpirun", "mpirun") => OpenMpi,
-            _ => null,
-        });
-        (choice.ForManagers(Enum.Parse<AllocationKind>(allocation), nodes)?.CommandLine(World(["1"]))[0]).ShouldBe(program);
     }
 
     [Theory]
@@ -131,58 +118,18 @@ public sealed class LaunchingTests
         told.ShouldHaveSingleItem().ShouldStartWith(words);
     }
 
-    private const string Pals = "mpiexec version 1.8.0 revision 6b4e2c1";
+    [Theory]
+    [InlineData(1, "/bin/m")]
+    [InlineData(2, "mpirun.openmpi")]
+    public void Managers_are_started_by_what_the_machine_has(int nodes, string program)
+    {
+        var job = new Allocation { Kind = AllocationKind.Pbs, JobId = "1.head", Nodes = [] };
+        var plan = new LaunchPlanner(job, nodes, static asked => asked == "mpirun.openmpi" ? OpenMpi : null, static _ => { }).Managers()!;
+        plan.Launcher.CommandLine(World(["1"]))[0].ShouldBe(program);
+    }
+
     private const string OpenMpi = "mpirun (Open MPI) 4.1.4\n\nReport bugs";
-    private const string OpenRte = "mpiexec (OpenRTE) 4.1.4\n\nReport bugs";
     private const string Hydra = "HYDRA build details:\n    Version:  4.0.2";
-
-    [Theory]
-    [InlineData("Slurm", true, "srun", "srun")]
-    [InlineData("Slurm", true, "", "mpirun")]
-    [InlineData("Cobalt", false, "aprun", "aprun")]
-    [InlineData("Pbs", false, "pals", "mpiexec")]
-    [InlineData("", true, "", "mpirun")]
-    [InlineData("", false, "", "mpiexec.hydra")]
-    [InlineData("", false, "hydra", "mpiexec")]
-    [InlineData("", true, "hydra", "mpirun.openmpi")]
-    [InlineData("", true, "hydra only", "mpiexec")]
-    [InlineData("", false, "open only", "mpirun")]
-    public void A_launcher_is_found_by_scheduler_and_library(string allocation, bool isOpenMpi, string machine, string program)
-    {
-        var kind = allocation.Length > 0 ? Enum.Parse<AllocationKind>(allocation) : (AllocationKind?)null;
-        var choice = new LauncherChoice(asked => (machine, asked) switch
-        {
-            ("srun", "srun") => "slurm 22.05.8",
-            ("aprun", "aprun") => "aprun (ALPS) 6.6",
-            ("pals", "mpiexec") => Pals,
-            ("hydra" or "hydra only", "mpiexec" or "mpirun") => Hydra,
-            ("hydra", "mpirun.openmpi") => OpenMpi,
-            ("" or "open only", "mpirun") => OpenMpi,
-            ("" or "open only", "mpiexec") => OpenRte,
-            ("", "mpiexec.hydra") => Hydra,
-            _ => null,
-        });
-        choice.Detect(kind, isOpenMpi)!.CommandLine(World(["1"]))[0].ShouldBe(program);
-    }
-
-    [Theory]
-    [InlineData(true, "srun")]
-    [InlineData(false, "mpirun")]
-    public void In_a_Slurm_that_the_library_cannot_talk_to_its_own_launcher_is_taken(bool srunServes, string program)
-    {
-        var choice = new LauncherChoice(static asked => asked switch { "srun" => "slurm 22.05.8", "mpirun" => OpenMpi, _ => null });
-        choice.Detect(AllocationKind.Slurm, isOpenMpi: true, srunServes)!.Name.ShouldBe(program);
-        new LauncherChoice(static asked => asked == "srun" ? "slurm 22.05.8" : null).Detect(AllocationKind.Slurm, isOpenMpi: true, srunServes)!.Name.ShouldBe("srun");
-    }
-
-    [Fact]
-    public void Where_there_is_none_it_is_said_what_was_looked_for()
-    {
-        var choice = new LauncherChoice(static asked => asked == "mpiexec" ? "mpiexec of something else 1.0" : null);
-        choice.Detect(AllocationKind.Slurm, isOpenMpi: true).ShouldBeNull();
-        choice.Tried.ShouldBe("srun is not there; mpiexec says 'mpiexec of something else 1.0'; mpirun is not there; mpirun.openmpi is not there; mpiexec.hydra is not there");
-        choice.Named("torque").ShouldBeNull();
-    }
 
     private static WorldLaunch World(string[] nodes) => new()
     {

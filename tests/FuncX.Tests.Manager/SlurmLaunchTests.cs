@@ -1,41 +1,13 @@
+using FuncX.Endpoint.Core.Launching;
 using FuncX.Manager.Launching;
 using Shouldly;
 using Xunit;
 
 namespace FuncX.Tests.Manager;
 
-/// <summary>What an agent makes of what Slurm says: how srun's ranks find each other, which nodes are left, when the job ends.</summary>
+/// <summary>What an agent makes of what Slurm says: how srun's ranks are told to find each other, which nodes are left, when the job ends.</summary>
 public sealed class SlurmLaunchTests
 {
-    // As srun of 22.05.8 prints it (to stderr), with and without PMIx.
-    private const string WithPmix = "MPI plugin types are...\n\tnone\n\tpmi2\n\tpmix\n\tcray_shasta\nspecific pmix plugin versions available: pmix_v4\n";
-    private const string WithoutPmix = "MPI plugin types are...\n\tnone\n\tpmi2\n\tcray_shasta\n";
-    private const string OpenMpi = "openmpi\n/lib/libmpi.so.40\nOpen MPI v4.1.4, package: Debian OpenMPI\n";
-    private const string Mpich = "mpich\n/lib/libmpich.so.12\nMPICH Version: 4.0.2\n";
-    private const string Cray = "mpich\n/opt/cray/libmpi_cray.so.12\nMPI VERSION    : CRAY MPICH version 8.1.25.17 (ANL base 3.4a2)\n";
-
-    [Theory]
-    [InlineData(OpenMpi, WithPmix, "pmix", true)]
-    [InlineData(OpenMpi, WithoutPmix, null, false)]
-    [InlineData(Mpich, WithPmix, "pmi2", true)]
-    [InlineData(Mpich, "MPI plugin types are...\n\tnone\n", null, false)]
-    [InlineData(Cray, WithPmix, "cray_shasta", true)]
-    [InlineData(Cray, "MPI plugin types are...\n\tnone\n\tpmi2\n", null, true)]
-    [InlineData("no usable MPI library", WithPmix, null, true)]
-    [InlineData(OpenMpi, null, null, true)]
-    public void The_way_that_ranks_find_each_other_follows_from_library_and_Slurm(string library, string? list, string? kind, bool serves)
-    {
-        SlurmMpi.Choose(RankLibrary.Parse(library), list).ShouldBe(kind);
-        (SlurmMpi.Problem(RankLibrary.Parse(library), list, static _ => "").Length == 0).ShouldBe(serves);
-    }
-
-    [Fact]
-    public void A_way_that_is_listed_and_comes_to_nothing_is_told_with_what_srun_says()
-    {
-        SlurmMpi.Problem(RankLibrary.Parse(OpenMpi), WithPmix, static kind => $"{kind}: can not load PMIx library").ShouldBe("srun --mpi=pmix does not work here: pmix: can not load PMIx library");
-        SlurmMpi.Problem(RankLibrary.Parse(OpenMpi), WithoutPmix, static _ => "never asked").ShouldContain("no --mpi=pmix, which Open MPI v4.1.4");
-    }
-
     [Theory]
     [InlineData("--mpi=none")]
     [InlineData("--mpi", "none")]

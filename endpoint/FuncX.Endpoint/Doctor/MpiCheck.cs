@@ -1,11 +1,12 @@
 using FuncX.Configuration;
 using FuncX.Endpoint.Blocks;
+using FuncX.Endpoint.Core.Launching;
 using FuncX.Endpoint.Identity;
 using FuncX.Providers.Batch;
 
 namespace FuncX.Endpoint.Doctor;
 
-/// <summary>With <c>transport: mpi</c>: the launcher, the library that ranks would load, and whether they belong together.</summary>
+/// <summary>With <c>transport: mpi</c>: the launcher that a block's agent would take, the library that ranks would load, and whether they belong together.</summary>
 internal sealed class MpiCheck(EndpointConfiguration configuration, IMachine machine) : IDoctorCheck
 {
     private LauncherConfiguration Launcher => configuration.Launcher ?? new LauncherConfiguration();
@@ -14,6 +15,16 @@ internal sealed class MpiCheck(EndpointConfiguration configuration, IMachine mac
 
     // Worlds of the local provider have the environment of whoever starts the endpoint.
     private string Load(string what) => configuration.Provider.Type is ProviderKind.Local or ProviderKind.Allocation ? $"load {what} (module load) in the shell that runs `start`" : $"load {what} (module load) in provider.init";
+
+    // In whose job the agent will be; of which the one is that `allocation` works in, that job's environment says.
+    private IReadOnlyCollection<AllocationKind> Allocations => configuration.Provider.Type switch
+    {
+        ProviderKind.Slurm => [AllocationKind.Slurm],
+        ProviderKind.Pbs => [AllocationKind.Pbs],
+        ProviderKind.Cobalt => [AllocationKind.Cobalt],
+        ProviderKind.Allocation => Enum.GetValues<AllocationKind>(),
+        _ => [],
+    };
 
     public string Name => "mpi";
 
@@ -40,21 +51,29 @@ internal sealed class MpiCheck(EndpointConfiguration configuration, IMachine mac
 
     private Finding Conclude(MpiAnswer answer)
     {
-        var candidates = MpiChoice.Candidates(Launcher.Type, configuration.Provider.Type, answer);
-        var there = answer.Launchers.Count > 0 ? string.Join(", ", answer.Launchers.Select(static launcher => launcher.Path)) : "none";
-        if (candidates.Count == 0)
+        var choice = new LauncherChoice(program => answer.Launchers.FirstOrDefault(launcher => launcher.Program == program)?.Version);
+        var name = Launcher.Type == LauncherKind.Detect ? choice.Detect(Allocations, answer.Library?.IsOpenMpi ?? true, SrunServes(answer)) : SnakeCase.Of(Launcher.Type);
+        if (name is null || choice.ProgramOf(name) is not { } program)
         {
+            var there = answer.Launchers.Count > 0 ? string.Join(", ", answer.Launchers.Select(static launcher => launcher.Path)) : "none";
             return Finding.Problem(Name, $"no launcher is there that launcher.type {SnakeCase.Of(Launcher.Type)} can be; what was found: {there}{Where}",
                 $"{Load("the MPI of the machine")}, or name another one in launcher.type");
         }
 
-        if (answer.Library.Length == 0)
-            return Finding.Problem(Name, $"{candidates[0].Path} is there, and no MPI library that its ranks could load: {answer.LibraryProblem}{Where}", $"{Load("the library of that launcher")}, or name it in FUNCX_MPI_LIBRARY there");
-        var library = $"{answer.Library} ({answer.LibraryVersion})";
-        if (candidates.FirstOrDefault(candidate => MpiChoice.Belongs(candidate, answer, Launcher.Arguments)) is { } chosen)
-            return Finding.Ok(Name, $"{chosen.Path} starts ranks, which load {library}{Where}");
-        var missing = candidates[0].Program == "srun" ? $"srun has no --mpi={answer.SlurmKind}, which that library needs (it has {string.Join(' ', answer.SlurmKinds)})" : $"{candidates[0].Path} starts ranks of another MPI: each would be a world of its own";
-        return Finding.Problem(Name, $"ranks would load {library}, which has {answer.Family}, and {missing}{Where}",
+        var path = answer.Launchers.First(launcher => launcher.Program == program).Path;
+        if (answer.Library is not { } library)
+            return Finding.Problem(Name, $"{path} is there, and no MPI library that its ranks could load: {answer.LibraryProblem}{Where}", $"{Load("the library of that launcher")}, or name it in FUNCX_MPI_LIBRARY there");
+        var loads = $"{library.Path} ({library.Version})";
+        // Of the others mpirun alone is Open MPI's.
+        if (name == "srun" ? SrunServes(answer) : (name == "mpirun") == library.IsOpenMpi)
+            return Finding.Ok(Name, $"{path} starts ranks, which load {loads}{Where}");
+        var missing = name == "srun"
+            ? $"srun has no --mpi={SlurmMpi.Needed(library)}, which that library needs (it has {string.Join(' ', SlurmMpi.Kinds(answer.SlurmKinds))})"
+            : $"{path} starts ranks of another MPI: each would be a world of its own";
+        return Finding.Problem(Name, $"ranks would load {loads}, which has {(library.IsOpenMpi ? "Open MPI's ABI" : "MPICH's ABI")}, and {missing}{Where}",
             $"{Load("one MPI only")}, name its library in FUNCX_MPI_LIBRARY there, or another launcher in launcher.type");
     }
+
+    // The file's own arguments may say how ranks find each other.
+    private bool SrunServes(MpiAnswer answer) => Launcher.Arguments.Any(SlurmMpi.IsArgument) || SlurmMpi.Problem(answer.Library, answer.SlurmKinds, static _ => "").Length == 0;
 }

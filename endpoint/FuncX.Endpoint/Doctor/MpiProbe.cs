@@ -1,3 +1,4 @@
+using FuncX.Endpoint.Core.Launching;
 using FuncX.Providers.Batch;
 
 namespace FuncX.Endpoint.Doctor;
@@ -31,16 +32,13 @@ internal static class MpiProbe
     {
         if (output.Find("library") is not { } library || output.Find("end") is not { } end)
             return null;
-        var lines = library.Text.Split('\n', StringSplitOptions.TrimEntries);
-        var isThere = end.Value == "0" && lines is ["openmpi" or "mpich", _, ..];
+        var found = end.Value == "0" ? RankLibrary.Parse(library.Text) : null;
         return new MpiAnswer
         {
             Launchers = [.. output.All("launcher").Select(static part => new MpiLauncher(part.Value.Split(' ', 2)[0], part.Value.Split(' ', 2)[^1], part.Text))],
-            SlurmKinds = (output.Find("kinds")?.Text ?? "").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries),
-            IsOpenMpi = isThere && lines[0] == "openmpi",
-            Library = isThere ? lines[1] : "",
-            LibraryVersion = isThere && lines.Length > 2 ? lines[2] : "",
-            LibraryProblem = isThere ? "" : MarkedOutput.LastLines(library.Text),
+            SlurmKinds = output.Find("kinds")?.Text ?? "",
+            Library = found,
+            LibraryProblem = found is null ? MarkedOutput.LastLines(library.Text) : "",
         };
     }
 }

@@ -1,13 +1,7 @@
 using System.Globalization;
+using FuncX.Endpoint.Core.Launching;
 
 namespace FuncX.Manager.Launching;
-
-internal enum AllocationKind
-{
-    Slurm,
-    Pbs,
-    Cobalt,
-}
 
 /// <summary>The nodes of the job that this process runs in, as its environment tells them.</summary>
 internal sealed record Allocation

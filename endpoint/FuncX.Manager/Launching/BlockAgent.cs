@@ -1,3 +1,4 @@
+using FuncX.Endpoint.Core.Launching;
 using FuncX.Manager.Interop;
 using FuncX.Manager.Link;
 using FuncX.Manager.Spawning;

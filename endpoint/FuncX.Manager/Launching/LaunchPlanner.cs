@@ -1,3 +1,4 @@
+using FuncX.Endpoint.Core.Launching;
 using FuncX.Manager.Link;
 
 namespace FuncX.Manager.Launching;
@@ -16,14 +17,14 @@ internal sealed class LaunchPlanner(Allocation? allocation, int nodes, Func<stri
     /// <summary>Null: it cannot be done; why was told.</summary>
     public LaunchPlan? Worlds(BlockSettings settings)
     {
-        var library = RankLibrary.Find();
+        var library = LibraryProbe.Find();
         var kinds = allocation?.Kind == AllocationKind.Slurm || settings.Launcher == "srun" ? LauncherProbe.Ask("srun", "--mpi=list") : null;
-        var problem = settings.Arguments.Any(SrunLauncher.IsMpi) ? "" : SlurmMpi.Problem(library, kinds, static kind => LauncherProbe.Try("srun", "--overlap", "--nodes=1", "--ntasks=1", "--input=none", $"--mpi={kind}", "/bin/true"));
+        var problem = settings.Arguments.Any(SlurmMpi.IsArgument) ? "" : SlurmMpi.Problem(library, kinds, static kind => LauncherProbe.Try("srun", "--overlap", "--nodes=1", "--ntasks=1", "--input=none", $"--mpi={kind}", "/bin/true"));
         if (problem.Length > 0)
             tell(problem);
         var isDetected = settings.Launcher is "" or "detect";
-        var launcher = isDetected ? _choice.Detect(allocation?.Kind, library?.IsOpenMpi ?? true, problem.Length == 0) : _choice.Named(settings.Launcher);
-        if (launcher is null)
+        var name = isDetected ? _choice.Detect(Allocations, library?.IsOpenMpi ?? true, problem.Length == 0) : settings.Launcher;
+        if (name is null || Launchers.Of(name, _choice) is not { } launcher)
         {
             tell(isDetected
                 ? $"no launcher of MPI programs was found: {_choice.Tried}. Load the machine's MPI module in the block's script, or name one with launcher.type"
@@ -44,7 +45,8 @@ internal sealed class LaunchPlanner(Allocation? allocation, int nodes, Func<stri
             return null;
         }
 
-        if (_choice.ForManagers(allocation?.Kind, nodes) is not { } launcher)
+        var name = _choice.ForManagers(Allocations, nodes);
+        if ((name is LauncherChoice.OwnNode ? new OwnNodeLauncher() : name is null ? null : Launchers.Of(name, _choice)) is not { } launcher)
         {
             tell($"nothing was found that starts a manager on the other nodes of this job: {_choice.Tried}. "
                 + "Load the machine's MPI module before the endpoint is started, ask for a job of one node, or name the scheduler as the provider");
@@ -54,6 +56,8 @@ internal sealed class LaunchPlanner(Allocation? allocation, int nodes, Func<stri
         Console.Error.WriteLine($"funcx-manager --block: a manager on each of {nodes} nodes by {launcher.Name}");
         return new LaunchPlan { Launcher = launcher, SlurmMpi = "none", CoresPerNode = CoresPerNode };
     }
+
+    private IReadOnlyCollection<AllocationKind> Allocations => allocation is { } job ? [job.Kind] : [];
 
     private int CoresPerNode => allocation?.CoresPerNode ?? Environment.ProcessorCount;
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using FuncX.Endpoint.Core.Launching;
 
 namespace FuncX.Manager.Launching;
 
@@ -16,12 +17,9 @@ internal sealed class SrunLauncher : ILauncher
     [
         "srun", $"--nodes={Distinct(world)}", $"--ntasks={Number(world.Nodes.Count)}", $"--nodelist={world.HostFile}", "--overlap", "--cpu-bind=none",
         $"--cpus-per-task={Number(world.CoresPerNode)}", "--no-kill", "--kill-on-bad-exit=0", "--input=none", "--unbuffered",
-        .. world.SlurmMpi is { } kind && !world.Arguments.Any(IsMpi) ? (string[])[$"--mpi={kind}"] : [],
+        .. world.SlurmMpi is { } kind && !world.Arguments.Any(SlurmMpi.IsArgument) ? (string[])[$"--mpi={kind}"] : [],
         .. world.Arguments, .. world.Command,
     ];
-
-    /// <summary>Whether an argument says how ranks find each other.</summary>
-    public static bool IsMpi(string argument) => argument == "--mpi" || argument.StartsWith("--mpi=", StringComparison.Ordinal);
 
     private static string Distinct(WorldLaunch world) => Number(world.Nodes.Distinct(StringComparer.Ordinal).Count());
 

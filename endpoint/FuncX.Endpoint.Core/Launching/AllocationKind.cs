@@ -1,0 +1,9 @@
+namespace FuncX.Endpoint.Core.Launching;
+
+/// <summary>Whose job it is.</summary>
+public enum AllocationKind
+{
+    Slurm,
+    Pbs,
+    Cobalt,
+}
