@@ -443,6 +443,15 @@ public sealed class EndpointDoctorTests : IDisposable
     }
 
     [Fact]
+    public async Task A_launcher_that_would_serve_is_of_no_use_when_the_agent_takes_another()
+    {
+        WriteOpenMpi();
+        _scratch.Write("bin/mpiexec", "#!/bin/sh\necho 'mpiexec version 1.8.0 revision 6b4e2c1'\n", FileModes.PrivateDirectory);
+        await BreaksAsync("mpi", $"{_bin}/mpiexec starts ranks of another MPI", "or another launcher in launcher.type", yaml: Mpi("init: 'PATH=BIN'"));
+        Of(await ExamineAsync(Mpi("init: 'PATH=BIN'", "mpirun")), "mpi").State.ShouldBe(FindingState.Ok);
+    }
+
+    [Fact]
     public async Task Lines_of_the_site_that_end_a_batch_script_are_found() =>
         await BreaksAsync("mpi", "provider.init ended its shell (exit 4): no module", "an `exit` among them", yaml: Mpi("init: 'echo no module >&2; exit 4'"));
 
