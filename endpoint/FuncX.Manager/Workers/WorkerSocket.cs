@@ -305,12 +305,12 @@ internal sealed unsafe class WorkerSocket : IPollHandler
                     _joining = new JoinedResult(frame, _node.LargestResult);
                     break;
                 case FrameKind.Result:
-                    _worker.OnResult(frame);
+                    _worker.Answers.OnResult(frame);
                     break;
                 case FrameKind.Segment when _joining is not null:
                     if (_joining.Add(frame))
                     {
-                        _worker.OnJoined(_joining);
+                        _worker.Answers.OnJoined(_joining);
                         _joining.Free();
                         _joining = null;
                     }
