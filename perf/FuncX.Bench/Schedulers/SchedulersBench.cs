@@ -68,11 +68,13 @@ internal sealed class SchedulersBench : IBench
             new EndpointOptions { Name = "schedulers", Provider = "{type: slurm, walltime: 10m}", BlockIdle = TimeSpan.FromSeconds(1) }, environment, managers: 0);
         var function = await cluster.Api.RegisterAsync(Started, "started");
         List<double> bare = [], over = [];
+        var (_, second) = await BareAsync(lab, cluster.DirectoryPath, "first");
         for (var run = 0; run < settings.RunsOr(5); run++)
         {
-            await QuietAsync(settings, lab);
-            bare.Add(await BareAsync(lab, cluster.DirectoryPath, run));
-            await QuietAsync(settings, lab);
+            await QuietAsync(lab, second);
+            (var took, second) = await BareAsync(lab, cluster.DirectoryPath, string.Create(CultureInfo.InvariantCulture, $"{run}"));
+            bare.Add(took);
+            await QuietAsync(lab, second);
             var group = string.Create(CultureInfo.InvariantCulture, $"start-{run}");
             var asked = UnixTime();
             await cluster.Api.SubmitAsync(ServiceApi.Request(function, cluster.EndpointId, group, ["[0]"]));
@@ -87,21 +89,23 @@ internal sealed class SchedulersBench : IBench
         await cluster.StopAsync();
     }
 
-    private static async Task<double> BareAsync(SlurmLab lab, string folder, int run)
+    // How long it took until the job's first command, and at what part of a second that was.
+    private static async Task<(double Took, double Second)> BareAsync(SlurmLab lab, string folder, string name)
     {
-        var (script, answer) = (Path.Combine(folder, "bare.sh"), Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"bare-{run}")));
+        var (script, answer) = (Path.Combine(folder, "bare.sh"), Path.Combine(folder, $"bare-{name}"));
         await File.WriteAllTextAsync(script, $"#!/bin/bash\n#SBATCH --nodes=1 --ntasks-per-node=1 --cpus-per-task=2 --time=00:10:00 --output=/dev/null\ndate +%s.%N >'{answer}.new'\nmv '{answer}.new' '{answer}'\n");
         var asked = UnixTime();
         await lab.RunAsync("sbatch", "--parsable", script);
         await Eventually.TrueAsync(() => File.Exists(answer), "a bare job runs");
-        return double.Parse(await File.ReadAllTextAsync(answer), CultureInfo.InvariantCulture) - asked;
+        var started = double.Parse(await File.ReadAllTextAsync(answer), CultureInfo.InvariantCulture);
+        return (started - asked, started % 1);
     }
 
-    // slurmctld launches jobs once a second: one that comes soon after another waits for the rest of it, whoever submits it.
-    private static async Task QuietAsync(BenchSettings settings, SlurmLab lab)
+    // slurmctld launches jobs once a second, whoever submits them: bare jobs and tasks come at the same moment of that second, and early enough for both.
+    private static async Task QuietAsync(SlurmLab lab, double second)
     {
         await IdleAsync(lab);
-        await Task.Delay(TimeSpan.FromSeconds(settings.Quick ? 0 : 2));
+        await Task.Delay(TimeSpan.FromSeconds((second + 0.3 - (UnixTime() % 1) + 2) % 1));
     }
 
     private static Task IdleAsync(SlurmLab lab) => Eventually.TrueAsync(async () => (await lab.JobsAsync()).Length == 0, "no job is left", TimeSpan.FromMinutes(2));
