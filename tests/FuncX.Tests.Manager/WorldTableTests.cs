@@ -40,6 +40,18 @@ public sealed class WorldTableTests
     }
 
     [Fact]
+    public void A_world_whose_ranks_never_find_each_other_is_split_however_long_they_try()
+    {
+        var table = new WorldTable(Names(4), 4, 0);
+        var first = table.TakeDue(0)!;
+        table.OnEnded(first, "its ranks have not found each other in 300 s", 300_000, cameToNothing: true);
+        table.TakeDue(301_000).ShouldBe(first);
+        table.OnEnded(first, "its ranks have not found each other in 300 s", 700_000, cameToNothing: true);
+        first.State.ShouldBe(WorldState.Over);
+        table.Worlds.Select(static world => world.Nodes.Count).ShouldBe([2, 2]);
+    }
+
+    [Fact]
     public void One_bad_node_of_many_ends_up_alone_and_given_up_and_every_other_serves()
     {
         for (var bad = 0; bad < 13; bad++)

@@ -60,7 +60,7 @@ public sealed class WorldWatchTests
     public void A_world_that_cannot_go_on_has_its_launcher_ended(string reason, params string[] lines)
     {
         var watch = new WorldWatch(["n1", "n2"]);
-        Look(watch, 0, "up").Signal.ShouldBe(0);
+        Look(watch, 0, [.. lines.Where(static line => line == "up")]).Signal.ShouldBe(0);
         Look(watch, 5_000, lines).Signal.ShouldBe(0);
         Look(watch, 5_000 + Grace, lines).Signal.ShouldBe(Terminate);
         Look(watch, 5_001 + Grace, lines).Signal.ShouldBe(0, "once is enough");
@@ -90,7 +90,23 @@ public sealed class WorldWatchTests
         Look(watch, 7_001 + WorldWatch.UpWithin).Signal.ShouldBe(0);
         Look(watch, 7_001 + WorldWatch.UpWithin + Grace).Signal.ShouldBe(Terminate);
         watch.Reason.ShouldBe("its ranks have not found each other in 300 s");
+        watch.CameToNothing.ShouldBeTrue();
     }
+
+    [Fact]
+    public void A_world_that_was_up_stays_so_whatever_is_read_later()
+    {
+        var watch = new WorldWatch(["n1", "n2"]);
+        Look(watch, 0, "up");
+        Look(watch, 2 * WorldWatch.UpWithin).Signal.ShouldBe(0);
+        Look(watch, (2 * WorldWatch.UpWithin) + Grace).Signal.ShouldBe(0);
+        Look(watch, 3 * WorldWatch.UpWithin, "lost 1 n2").Signal.ShouldBe(0);
+        (watch.Reason, watch.CameToNothing).ShouldBe(("", false));
+    }
+
+    [Fact]
+    public void Marks_that_cannot_be_read_say_nothing() =>
+        new WorldMarks(Path.Combine(Path.GetTempPath(), $"no-such-world-{Guid.NewGuid():N}"), 7).Read().ShouldBeNull();
 
     private static WatchVerdict Look(WorldWatch watch, long now, params string[] lines) => watch.Look(WorldMarks.Parse(lines), now);
 }

@@ -123,7 +123,8 @@ internal sealed class ResultLedger(HopCounter hops, ResultRoom room, Action<Mana
     {
         if (_session is null)
             return;
-        if (_waitingLarge.Count > 0 && _session.HasRoomForLarge)
+        // Asked again behind the one that is sent: so the link tells when it is gone.
+        while (_waitingLarge.Count > 0 && _session.HasRoomForLarge)
             Send(_waitingLarge.Dequeue());
         while (_waiting.Count > 0 || _open is not null)
         {

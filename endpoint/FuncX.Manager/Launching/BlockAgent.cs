@@ -237,7 +237,7 @@ internal sealed unsafe class BlockAgent
         Link.Say(status);
     }
 
-    private void OnEnded(World world, string how)
+    private void OnEnded(World world, string how, bool cameToNothing)
     {
         if (how.Length == 0 || _ending || _draining)
         {
@@ -246,7 +246,7 @@ internal sealed unsafe class BlockAgent
         }
 
         ForgetLostNodes();
-        _table!.OnEnded(world, how, NowMilliseconds);
+        _table!.OnEnded(world, how, NowMilliseconds, cameToNothing);
         Console.Error.WriteLine($"funcx-manager --block: {_table.LastEnd}");
     }
 

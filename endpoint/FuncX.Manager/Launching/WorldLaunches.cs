@@ -8,8 +8,8 @@ using FuncX.Manager.World;
 namespace FuncX.Manager.Launching;
 
 /// <summary>The launchers of worlds that run, as processes of the spawner's. The agent's thread owns it.</summary>
-/// <param name="ended">Told of each launch that began how its launcher ended, in words; empty: it did as it should.</param>
-internal sealed class WorldLaunches(ManagerOptions options, Spawner spawner, Action<World, string> ended)
+/// <param name="ended">Told of each launch that began how its launcher ended, in words, empty when it did as it should; and whether the world came to nothing, however long it took.</param>
+internal sealed class WorldLaunches(ManagerOptions options, Spawner spawner, Action<World, string, bool> ended)
 {
     private static readonly string[] s_handedOn = [NodeEnvironment.Umask, "FUNCX_MPI_LIBRARY"];
 
@@ -50,8 +50,7 @@ internal sealed class WorldLaunches(ManagerOptions options, Spawner spawner, Act
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException or FormatException or InvalidOperationException)
         {
-            _watches.Remove(world);
-            ended(world, problem.Message);
+            OnEnded(world, problem.Message);
         }
     }
 
@@ -62,8 +61,11 @@ internal sealed class WorldLaunches(ManagerOptions options, Spawner spawner, Act
         var lost = new List<(World, LostRank)>();
         foreach (var (world, (watch, marks)) in _watches)
         {
-            var verdict = watch.Look(marks.Read(), nowMilliseconds);
-            if (verdict.Signal != 0 && _pids.GetValueOrDefault(world) is > 0 and var pid)
+            // A launcher that has not begun yet could not be told to end, and would be taken for told.
+            if (_pids.GetValueOrDefault(world) is not (> 0 and var pid) || marks.Read() is not { } signs)
+                continue;
+            var verdict = watch.Look(signs, nowMilliseconds);
+            if (verdict.Signal != 0)
                 _ = Libc.Kill(pid, verdict.Signal);
             lost.AddRange(verdict.Lost.Select(rank => (world, rank)));
         }
@@ -124,7 +126,8 @@ internal sealed class WorldLaunches(ManagerOptions options, Spawner spawner, Act
             var isDone = code == 0;
             if (_watches.TryGetValue(world, out var watched))
             {
-                _ = watched.Watch.Look(watched.Marks.Read(), NodeTimer.Now / 1_000);
+                if (watched.Marks.Read() is { } signs)
+                    _ = watched.Watch.Look(signs, NodeTimer.Now / 1_000);
                 (isDone, reason) = (watched.Watch.IsDone, watched.Watch.Reason);
             }
 
@@ -142,7 +145,7 @@ internal sealed class WorldLaunches(ManagerOptions options, Spawner spawner, Act
     private void OnEnded(World world, string how)
     {
         _pids.Remove(world);
-        _watches.Remove(world);
-        ended(world, how);
+        var cameToNothing = _watches.Remove(world, out var watched) && watched.Watch.CameToNothing;
+        ended(world, how, cameToNothing);
     }
 }

@@ -74,13 +74,15 @@ internal sealed class WorldTable
 
     /// <summary>A world's launcher has ended, however it did: while the block lasts there is to be a world.</summary>
     /// <param name="how">For people.</param>
-    public void OnEnded(World world, string how, long now)
+    /// <param name="now">Milliseconds.</param>
+    /// <param name="cameToNothing">Its ranks did not find each other, however long they tried.</param>
+    public void OnEnded(World world, string how, long now, bool cameToNothing = false)
     {
         if (world.State != WorldState.Running)
             return;
         world.LastEnd = how;
         (LastEnd, _endedAt) = ($"{(OfManagers ? "the manager" : $"world {world.Number}")} on {Named(world.Nodes)} ended: {how}", now);
-        world.Failures = now - world.RunningSince >= StableMilliseconds ? 1 : world.Failures + 1;
+        world.Failures = now - world.RunningSince >= StableMilliseconds && !cameToNothing ? 1 : world.Failures + 1;
         world.Nodes = [.. world.Nodes.Where(node => !_lost.Contains(node))];
         if (world.Nodes.Count == 0)
         {

@@ -24,6 +24,7 @@ internal sealed class WorldWatch(IReadOnlyList<string> nodes)
     private long? _begun;
     private long? _overSince;
     private int _signals;
+    private bool _isUp;
 
     /// <summary>Why the launcher is ended; empty: it is not, or the world was to end.</summary>
     public string Reason { get; private set; } = "";
@@ -31,11 +32,15 @@ internal sealed class WorldWatch(IReadOnlyList<string> nodes)
     /// <summary>The world has ended as it should, whatever its launcher makes of it.</summary>
     public bool IsDone { get; private set; }
 
+    /// <summary>Its ranks have not found each other, and it is over: however long that took, it came to nothing.</summary>
+    public bool CameToNothing => !_isUp && _overSince is not null && !IsDone;
+
     /// <summary>Looks at what was said until now.</summary>
     /// <param name="now">Milliseconds.</param>
     public WatchVerdict Look(WorldSigns signs, long now)
     {
         _begun ??= now;
+        _isUp |= signs.IsUp;
         if (WhyOver(signs, now) is { } why)
         {
             (_overSince, Reason) = (_overSince ?? now, Reason.Length > 0 ? Reason : why);
@@ -56,9 +61,9 @@ internal sealed class WorldWatch(IReadOnlyList<string> nodes)
             return code == 0 ? "" : $"exit code {code}";
         if (signs.Lost.Any(static lost => lost.Rank == 0))
             return "its leader was killed";
-        if (!signs.IsUp && (signs.LostBeforeUp || signs.Lost.Count > 0))
+        if (!_isUp && (signs.LostBeforeUp || signs.Lost.Count > 0))
             return "a rank died before all had found each other";
-        return !signs.IsUp && now - _begun > UpWithin ? $"its ranks have not found each other in {UpWithin / 1_000} s" : null;
+        return !_isUp && now - _begun > UpWithin ? $"its ranks have not found each other in {UpWithin / 1_000} s" : null;
     }
 
     private int SignalAfter(long waited)

@@ -13,7 +13,7 @@ internal sealed unsafe class SendBatch : MemoryManager<byte>, IBufferWriter<byte
     /// <summary>Size of a pooled batch; a larger result has one of its own.</summary>
     public const int Bytes = 64 * 1024;
 
-    // From here on memory comes from the system and goes back to it. A page of 4 KiB costs some 3 us when it is first written to, which is more than what is done with it.
+    // Of this size memory mostly comes from the system and goes back to it. A page of 4 KiB costs some 3 us when it is first written to, which is more than what is done with it.
     private const int LargeCapacity = 8 << 20;
     private const int LargePage = 2 << 20;
 

@@ -99,8 +99,9 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser, IRoutedFrames
     {
         lock (_gate)
         {
-            if (rank > 0 && rank < _ranks.Length && !_ranks[rank].Silent && !_ranks[rank].Done)
-                Lose(_ranks[rank], "was killed");
+            if (rank <= 0 || rank >= _ranks.Length || _ranks[rank].Silent || _ranks[rank].Done)
+                return;
+            Lose(_ranks[rank], "was killed");
         }
 
         _thread.Wake();

@@ -30,7 +30,8 @@ internal sealed class WorldMarks(string directory, long launch)
     }
 
     /// <summary>All ranks have found each other.</summary>
-    public void SayUp() => AppendedFile.TryAdd(_path, Up);
+    /// <returns>Whether it was written; else it is to be said again, since a world that is never up is ended.</returns>
+    public bool SayUp() => AppendedFile.TryAdd(_path, Up);
 
     /// <summary>The world does not go on.</summary>
     /// <param name="code">Of who says so; 0: it was to end.</param>
@@ -40,8 +41,8 @@ internal sealed class WorldMarks(string directory, long launch)
     /// <param name="rank">Null: not known yet.</param>
     public DeathNotice OfLost(int? rank, string node) => new(_path, $"{Lost} {rank?.ToString(CultureInfo.InvariantCulture) ?? Unnumbered} {node}");
 
-    /// <summary>What was said until now.</summary>
-    public WorldSigns Read()
+    /// <summary>What was said until now; null: the file system does not answer now, and is to be asked again.</summary>
+    public WorldSigns? Read()
     {
         try
         {
@@ -49,8 +50,7 @@ internal sealed class WorldMarks(string directory, long launch)
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
-            // A file system that does not answer now is asked again.
-            return new WorldSigns();
+            return null;
         }
     }
 

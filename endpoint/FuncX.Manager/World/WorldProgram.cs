@@ -24,7 +24,6 @@ internal static class WorldProgram
     private const long LargestWindow = 4 << 20;
     private const int BufferBytesKept = 4 << 20;
     private static readonly TimeSpan s_terminated = TimeSpan.FromSeconds(3);
-    private static readonly TimeSpan s_lookEvery = TimeSpan.FromSeconds(1);
 
     // As the scheduler calls it: the agent has its name from there.
     private static string NodeName => Environment.GetEnvironmentVariable("SLURMD_NODENAME") ?? Environment.MachineName;
@@ -90,9 +89,7 @@ internal static class WorldProgram
         var leader = leads ? new WorldLeader(thread, options.Node, slabs, broadcast, manages, window) : null;
         if (options.DrainAt is { } drainAt)
             leader?.DrainBefore(BlockEnd.Told(drainAt, options.DrainFor));
-        if (leads)
-            marks?.SayUp();
-        using var looks = leader is null || marks is null ? null : new Timer(_ => LookForLost(leader, marks), null, s_lookEvery, s_lookEvery);
+        using var looks = leader is null || marks is null ? null : new LostRankLooks(leader, marks);
         WorldMember? member = null;
         Node? own = null;
         if (manages)
@@ -122,12 +119,6 @@ internal static class WorldProgram
         if (leader is not null)
             _ = DialAsync(leader, options);
         return thread.Run([.. new IWorldPart?[] { leader, member, broadcast }.OfType<IWorldPart>()]);
-    }
-
-    private static void LookForLost(WorldLeader leader, WorldMarks marks)
-    {
-        foreach (var lost in marks.Read().Lost)
-            leader.OnGone(lost.Rank);
     }
 
     private static async Task DialAsync(WorldLeader leader, ManagerOptions options)
