@@ -71,6 +71,7 @@ internal sealed unsafe class Node
         _inbox = new LinkInbox(this);
         _status = new NodeStatus(this);
         Answers = new Answers(Table, Outbox);
+        Interrupted = new InterruptedTasks(this);
         Staging = new NodeStaging(this);
         Environment = new NodeEnvironment(this, spawner);
         Starter = new ProcessStarter(this, spawner);
@@ -93,6 +94,8 @@ internal sealed unsafe class Node
     public ResultOutbox Outbox { get; } = new();
 
     public Answers Answers { get; }
+
+    public InterruptedTasks Interrupted { get; }
 
     public Hops Hops { get; } = new();
 
@@ -283,6 +286,9 @@ internal sealed unsafe class Node
     /// <summary>It has so long to end and no longer: a worker that dies of SIGTERM now, or with the one that would report it, had it from whoever told the node.</summary>
     public bool IsToldToEnd { get; private set; }
 
+    /// <summary>What a task hears that was cut off by that.</summary>
+    public string ToldToEnd => $"was cut off: node {Name} was told to end, and the task had not ended by then";
+
     /// <summary>Takes no more tasks, gives back what waits, finishes what runs, and ends.</summary>
     /// <param name="patience">How long running tasks may take; null: as long as they need.</param>
     public void Drain(TimeSpan? patience)
@@ -412,6 +418,7 @@ internal sealed unsafe class Node
     private void EndTurn()
     {
         var now = NodeTimer.Now;
+        _ = Interrupted.Answer(now);
         while (_touched.TryDequeue(out var pool))
         {
             pool.Touched = false;
@@ -458,7 +465,7 @@ internal sealed unsafe class Node
     {
         _timer.Fired();
         var now = NodeTimer.Now;
-        var due = Math.Min(Environment.OnTimer(now), Runtimes.OnTimer(now));
+        var due = Math.Min(Math.Min(Environment.OnTimer(now), Runtimes.OnTimer(now)), Interrupted.Answer(now));
         foreach (var pool in _pools)
             due = Math.Min(due, pool.OnTimer(now));
         if (_statusAt <= now)

@@ -102,7 +102,7 @@ internal sealed class WorkerAnswers(Node node, WorkerProcess worker, SentTasks s
             else if (slot == verdict.Slot)
                 node.Answers.Failure(slot, verdict.Outcome, exit ?? 0, verdict.Type, verdict.Text, worker.Stdout.Take(), worker.Stderr.Take());
             else if (node.CutsOff || (node.IsToldToEnd && (exit is not { } code || ProcessEnding.IsOfTerm(code))))
-                node.Answers.CutOff(slot, ToldToEnd, worker.Stdout.Take(), worker.Stderr.Take());
+                node.Answers.CutOff(slot, node.ToldToEnd, worker.Stdout.Take(), worker.Stderr.Take());
             else
                 node.Answers.Failure(slot, TaskOutcome.AttemptLost, exit ?? 0, "WorkerLost", Obituary(exit, fault), worker.Stdout.Take(), worker.Stderr.Take());
         }
@@ -181,14 +181,9 @@ internal sealed class WorkerAnswers(Node node, WorkerProcess worker, SentTasks s
     private bool Interrupted(int slot, ReadOnlySpan<byte> prefix, ReadOnlySpan<byte> rest)
     {
         var (written, complained) = Output(ResultPrefix.Read(prefix, ResultPrefix.Size + rest.Length), rest);
-        if (node.IsToldToEnd)
-            node.Answers.CutOff(slot, ToldToEnd, written, complained);
-        else
-            node.Answers.Failure(slot, TaskOutcome.AttemptLost, -Libc.SIGTERM, "WorkerLost", $"worker {worker.Pid} on node {node.Name} was told to end by SIGTERM while it ran the task", written, complained);
+        node.Interrupted.Add(slot, worker.Pid, written, complained, NodeTimer.Now);
         return true;
     }
-
-    private string ToldToEnd => $"was cut off: node {node.Name} was told to end, and the task had not ended by then";
 
     // What the worker collected and what came through the pipes.
     private (byte[] Stdout, byte[] Stderr) Output(in ResultPrefix read, ReadOnlySpan<byte> rest)
