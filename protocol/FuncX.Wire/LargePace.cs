@@ -10,7 +10,8 @@ public sealed class LargePace(long leastRest = 0)
     /// <summary>So long after a small frame the parts still rest.</summary>
     public const long BesideMicroseconds = 5_000;
 
-    private const int Rests = 2;
+    /// <summary>So many times as long as a part took its sender rests.</summary>
+    public const int Rests = 2;
 
     private long _smallAt = long.MinValue / 2;
     private long _restsUntil;

@@ -1,3 +1,6 @@
+using FuncX.Manager.Interop;
+using FuncX.Wire;
+
 namespace FuncX.Manager.Engine;
 
 /// <summary>
@@ -13,9 +16,11 @@ internal sealed class InterruptedTasks(Node node)
 
     private readonly record struct Interrupted(int Slot, int Worker, byte[] Stdout, byte[] Stderr, long Due);
 
-    /// <summary>A task's worker has answered; the task keeps its slot until more is known.</summary>
+    /// <summary>A task's worker has answered, and has it no more; the task keeps its slot until more is known.</summary>
     public void Add(int slot, int worker, byte[] stdout, byte[] stderr, long now)
     {
+        ref var task = ref node.Table[slot];
+        (task.Place, task.Worker) = (TaskPlace.Interrupted, null);
         _waiting.Add(new Interrupted(slot, worker, stdout, stderr, now + WordMicroseconds));
         node.Arm(Answer(now), now);
     }
@@ -32,7 +37,7 @@ internal sealed class InterruptedTasks(Node node)
             if (node.IsToldToEnd)
                 node.Answers.CutOff(task.Slot, node.ToldToEnd, task.Stdout, task.Stderr);
             else
-                node.Answers.Failure(task.Slot, Wire.TaskOutcome.AttemptLost, -Interop.Libc.SIGTERM, "WorkerLost", $"worker {task.Worker} on node {node.Name} was told to end by SIGTERM while it ran the task", task.Stdout, task.Stderr);
+                node.Answers.Failure(task.Slot, TaskOutcome.AttemptLost, -Libc.SIGTERM, "WorkerLost", $"worker {task.Worker} on node {node.Name} was told to end by SIGTERM while it ran the task", task.Stdout, task.Stderr);
         }
 
         return _waiting.Count == 0 ? long.MaxValue : _waiting.Min(static task => task.Due);

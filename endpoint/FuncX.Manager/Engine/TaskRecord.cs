@@ -14,6 +14,9 @@ internal enum TaskPlace : byte
 
     /// <summary>Sent to a worker; whether it started only the worker's ring knows.</summary>
     AtWorker,
+
+    /// <summary>Its worker was told to end and has answered; whether the node is told, too, is not known yet (<see cref="InterruptedTasks"/>).</summary>
+    Interrupted,
 }
 
 /// <summary>

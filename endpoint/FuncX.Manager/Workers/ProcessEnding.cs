@@ -13,9 +13,6 @@ internal sealed class ProcessEnding(Node node, int pid, bool isCommand)
     private const long CommandGraceMicroseconds = 10_000_000;
     private const long ExitNoticeMicroseconds = 1_000_000;
 
-    /// <summary>Who signals every process of a job reaches some before others: so long it may take until the node is told to end, too.</summary>
-    private const long WordMicroseconds = 250_000;
-
     private long _killAt = long.MaxValue;
     private long _finishAt = long.MaxValue;
     private long _wordBy;
@@ -56,7 +53,7 @@ internal sealed class ProcessEnding(Node node, int pid, bool isCommand)
     {
         if (_wordBy == 0)
         {
-            _finishAt = _wordBy = now + WordMicroseconds;
+            _finishAt = _wordBy = now + InterruptedTasks.WordMicroseconds;
             node.Arm(_finishAt, now);
         }
 

@@ -25,8 +25,6 @@ internal sealed unsafe class WorkerSocket : IPollHandler
     /// <summary>Most bytes that one call takes when all is wanted: more than a socket holds, and an end for a worker that never stops writing.</summary>
     private const long DrainBytes = 4 << 20;
 
-    private const int Rests = 2;
-
     // What reading took may have been another's turn.
     private const long LongestRestMicroseconds = 5_000;
 
@@ -167,7 +165,7 @@ internal sealed unsafe class WorkerSocket : IPollHandler
         if (!_node.Crowding.Look() || isFirst)
             return;
         var now = NodeTimer.Now;
-        _restsUntil = now + Math.Min(LongestRestMicroseconds, Rests * (now - began));
+        _restsUntil = now + Math.Min(LongestRestMicroseconds, LargePace.Rests * (now - began));
         Listen();
         _node.Arm(_restsUntil, now);
     }
