@@ -67,6 +67,23 @@ public sealed class SlurmAnswerTests : IDisposable
         lost.Reason.ShouldContain("Connection refused");
     }
 
+    [Fact]
+    public async Task Accounting_that_answers_every_other_time_keeps_no_job_unknown_for_ever()
+    {
+        _answers["squeue"] = new CommandOutput(0, "", "");
+        _answers["scontrol"] = new CommandOutput(1, "", "slurm_load_jobs error: Invalid job id specified");
+        var provider = Provider();
+        for (var poll = 0; poll < 20; poll++)
+        {
+            _answers["sacct"] = poll % 2 == 0 ? new CommandOutput(1, "", Refused) : new CommandOutput(0, "", "");
+            (await AskAsync(provider)).State.ShouldBe(BlockState.Unknown, $"poll {poll}");
+            _time.Advance(TimeSpan.FromSeconds(30));
+        }
+
+        _answers["sacct"] = new CommandOutput(1, "", Refused);
+        (await AskAsync(provider)).State.ShouldBe(BlockState.Lost);
+    }
+
     [Theory]
     [InlineData("RUNNING")]
     [InlineData("PENDING")]

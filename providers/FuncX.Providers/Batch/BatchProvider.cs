@@ -202,7 +202,9 @@ public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runn
     {
         var answered = round.IsAnswered(block.JobId);
         var missing = Since(answered ? _missingSince : _unheardSince, block.JobId);
-        (answered ? _unheardSince : _missingSince).Remove(block.JobId);
+        // A record that answers now and then does not begin the ten minutes anew; one that is back may first have to hear of the end.
+        if (!answered)
+            _missingSince.Remove(block.JobId);
         var job = new BatchJob(block.Block);
         var gone = $"{scheduler.Name} does not know job {block.JobId} any more";
         if (answered && scheduler.ReadEnd(job, block.JobId, ReadFile) is { } end)
