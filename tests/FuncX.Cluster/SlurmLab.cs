@@ -10,12 +10,16 @@ public sealed class SlurmLab : IAsyncDisposable
 {
     private static readonly string[] s_needed = ["/usr/sbin/slurmctld", "/usr/sbin/slurmd", "/usr/sbin/munged", "/usr/bin/sbatch"];
     private static readonly string[] s_neededToAccount = ["/usr/sbin/slurmdbd", "/usr/sbin/mariadbd"];
+    private const int PortsOfEach = 30;
+    private const int MostPorts = 24;
+
     private readonly string _script;
     private readonly int _port;
+    private readonly FileStream _claim;
 
-    private SlurmLab(string script, string directory, int port)
+    private SlurmLab(string script, string directory, (int Port, FileStream Claim) ports)
     {
-        (_script, DirectoryPath, _port) = (script, directory, port);
+        (_script, DirectoryPath, (_port, _claim)) = (script, directory, ports);
     }
 
     public string DirectoryPath { get; }
@@ -39,7 +43,7 @@ public sealed class SlurmLab : IAsyncDisposable
     {
         var directory = LocalCluster.NewDirectory("slurm");
         File.SetUnixFileMode(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
-        var lab = new SlurmLab(Path.Combine(repository, "tests/lib/slurm_lab"), directory, FreePort());
+        var lab = new SlurmLab(Path.Combine(repository, "tests/lib/slurm_lab"), directory, ClaimPorts());
         var (code, output) = await lab.CommandAsync(
             [lab._script, "start", directory, lab._port.ToString(CultureInfo.InvariantCulture), nodes.ToString(CultureInfo.InvariantCulture), cpus.ToString(CultureInfo.InvariantCulture)],
             ("SLURM_LAB_EXTRA", extra), ("SLURM_LAB_NODE", nodeExtra), ("SLURM_LAB_ACCOUNTING", accounting ? "1" : ""));
@@ -69,6 +73,7 @@ public sealed class SlurmLab : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await CommandAsync([_script, "stop", DirectoryPath, _port.ToString(CultureInfo.InvariantCulture)]);
+        await _claim.DisposeAsync();
         try
         {
             Directory.Delete(DirectoryPath, recursive: true);
@@ -114,12 +119,26 @@ public sealed class SlurmLab : IAsyncDisposable
     }
 
     // The controller's; the nodes' follow it. Taken from below the range that the kernel gives to clients.
-    private static int FreePort()
+    // Held while the lab lives: its daemons, behind a database above all, listen only after a while, and another lab, of this process or of another, would find the ports free.
+    private static (int Port, FileStream Claim) ClaimPorts()
     {
-        for (var port = 17_000 + (Environment.ProcessId % 400 * 30); ; port += 30)
+        for (var port = 17_000 + (Environment.ProcessId % 400 * PortsOfEach); ; port += PortsOfEach)
         {
-            if (Enumerable.Range(port, 24).All(IsFree))
-                return port;
+            FileStream claim;
+            try
+            {
+                claim = new FileStream(
+                    Path.Combine(Path.GetTempPath(), string.Create(CultureInfo.InvariantCulture, $"funcx-slurm-{port}.claim")),
+                    FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose);
+            }
+            catch (IOException)
+            {
+                continue;
+            }
+
+            if (Enumerable.Range(port, MostPorts).All(IsFree))
+                return (port, claim);
+            claim.Dispose();
         }
     }
 

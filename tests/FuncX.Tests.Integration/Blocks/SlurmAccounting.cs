@@ -14,7 +14,6 @@ public sealed class SlurmAccounting : IAsyncLifetime
     {
         get
         {
-            Assert.SkipUnless(Scenario.Full, "a MariaDB, a slurmdbd and a slurmctld take a busy machine too long: tests/run --full");
             Assert.SkipWhen(SlurmLab.MissingToAccount is not null, SlurmLab.MissingToAccount ?? "");
             return _lab!;
         }
@@ -26,7 +25,7 @@ public sealed class SlurmAccounting : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        if (Scenario.Full && SlurmLab.MissingToAccount is null)
+        if (SlurmLab.MissingToAccount is null)
             _lab = await SlurmLab.StartAsync(SourceTree.Root, nodes: 3, extra: Forgetful, accounting: true);
     }
 
