@@ -13,7 +13,6 @@ public sealed partial class DispatchLifetime : IHostedLifecycleService
 {
     private static readonly TimeSpan _finishWithin = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan _look = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan _survivorsPatience = TimeSpan.FromSeconds(20);
 
     private readonly EndpointLoop _loop;
     private readonly Dispatcher _dispatcher;
@@ -69,7 +68,7 @@ public sealed partial class DispatchLifetime : IHostedLifecycleService
             foreach (var block in survivors)
             {
                 if (block.State == BlockState.Running)
-                    d.Core.OnBlockSurvived(block.BlockId, block.ManagersLeft(_configuration.Workers.ManagersPerNode), d.Now + (long)_survivorsPatience.TotalMicroseconds);
+                    d.Core.OnBlockSurvived(block.BlockId, block.ManagersLeft(_configuration.Workers.ManagersPerNode), d.Now + (long)Survivors.Patience.TotalMicroseconds);
                 else
                     d.Core.OnBlockWaiting(block.BlockId);
             }
@@ -118,7 +117,7 @@ public sealed partial class DispatchLifetime : IHostedLifecycleService
             d.Core.OnDrain(d);
         });
         // What managers hold that have not come back yet is not known, and still runs.
-        await Task.WhenAny(_dispatcher.Survivors.Back, Task.Delay(_survivorsPatience, _time, cancellationToken));
+        await Task.WhenAny(_dispatcher.Survivors.Back, Task.Delay(Survivors.Patience, _time, cancellationToken));
         for (var running = int.MaxValue; running > 0 && !cancellationToken.IsCancellationRequested;)
         {
             await _loop.Run(d => running = d.Core.Running);

@@ -8,6 +8,9 @@ namespace FuncX.Endpoint.Dispatch;
 /// </summary>
 internal sealed class Survivors
 {
+    /// <summary>So long what the missing ones may hold is waited for.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
     private readonly Dictionary<string, int> _missing = new(StringComparer.Ordinal);
     private readonly TaskCompletionSource _back = new(TaskCreationOptions.RunContinuationsAsynchronously);
 

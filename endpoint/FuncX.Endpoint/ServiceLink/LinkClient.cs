@@ -19,7 +19,6 @@ internal sealed partial class LinkClient(EndpointConfiguration configuration, En
 {
     private const int WindowBytes = 16 << 20;
     private static readonly TimeSpan _welcomeWithin = TimeSpan.FromSeconds(15);
-    private static readonly TimeSpan _survivorsWithin = TimeSpan.FromSeconds(20);
 
     private readonly TimeProvider _timers = TimerThread.For(TimeProvider.System, "link to the service");
     private string _lastProblem = "";
@@ -29,11 +28,11 @@ internal sealed partial class LinkClient(EndpointConfiguration configuration, En
         await Task.Yield();
         try
         {
-            await survivors.Back.WaitAsync(_survivorsWithin, stoppingToken);
+            await survivors.Back.WaitAsync(Survivors.Patience, stoppingToken);
         }
         catch (TimeoutException)
         {
-            LogSurvivorsMissing(_survivorsWithin.TotalSeconds);
+            LogSurvivorsMissing(Survivors.Patience.TotalSeconds);
             await loop.Run(static dispatcher =>
             {
                 foreach (var block in dispatcher.Survivors.Late())
