@@ -14,6 +14,9 @@ internal sealed class KillTally
         return counts;
     }
 
+    /// <summary>Whether a kill of the kind has counted.</summary>
+    public bool Counts(string kind) => _kinds.GetValueOrDefault(kind).Counted > 0;
+
     /// <summary>A sentence for each kind of which too few count, or that was never killed.</summary>
     public IEnumerable<string> Failures(IEnumerable<string> kinds) =>
         from kind in kinds
