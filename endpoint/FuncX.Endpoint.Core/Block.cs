@@ -46,6 +46,9 @@ internal sealed class Block(string id)
     /// <summary>When its job ends, as its scheduler has said last; 0: it has not.</summary>
     public long EndsAt { get; set; }
 
+    /// <summary>Its scheduler has its processes stand still: what it had is lost by no fault of its own.</summary>
+    public bool Suspended { get; set; }
+
     /// <summary>Whether nothing runs on it of which this process has not been told yet.</summary>
     public bool IsKnown(long now) => Managers >= Awaited || now >= AwaitedUntil;
 }

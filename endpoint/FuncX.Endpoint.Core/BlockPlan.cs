@@ -81,6 +81,12 @@ internal sealed class BlockPlan(CoreSettings settings)
         return block;
     }
 
+    public void OnSuspended(string id, bool suspended)
+    {
+        if (_blocks.TryGetValue(id, out var block))
+            block.Suspended = suspended;
+    }
+
     public void OnWaiting(string id)
     {
         if (!_blocks.ContainsKey(id))

@@ -250,6 +250,9 @@ public sealed class EndpointCore
             _presence.Prolong(longer);
     }
 
+    /// <summary>The provider says that the block's processes stand still from now on, or go on.</summary>
+    public void OnBlockSuspended(string block, bool suspended) => _blocks.OnSuspended(block, suspended);
+
     /// <summary>The provider says the block has ended, or never started.</summary>
     /// <param name="block">Its id.</param>
     /// <param name="reason">How it ended, for people.</param>

@@ -26,8 +26,8 @@ public interface IEndpointEffects
     /// <summary>The ticket is free again; its payload can go.</summary>
     void Forget(int ticket);
 
-    /// <summary>Close the manager's connection.</summary>
-    void CloseManager(int manager, string reason);
+    /// <summary>Nothing was heard of the manager for too long: close its connection, and ask the provider about its block.</summary>
+    void CloseManager(int manager, string block, string reason);
 
     /// <summary>Ask the manager which runtimes its node has; the answer is <see cref="EndpointCore.OnRuntimes"/>.</summary>
     void AskRuntimes(int manager);
@@ -54,7 +54,8 @@ public interface IEndpointEffects
 /// <param name="Sent">When it was sent to a manager, 0 never.</param>
 /// <param name="Requirement">What its function requires.</param>
 /// <param name="Walltime">Of a task that no block lasts for, milliseconds; else 0.</param>
-/// <param name="CutOff">It was lost because its block's time was over.</param>
+/// <param name="CutOff">It was lost because its block's time was over, or its block's processes were made to stand still.</param>
+/// <param name="Suspended">The second of these.</param>
 public readonly record struct EndedTask(
     int Ticket, TaskId Task, ushort Attempt, uint Epoch, uint ServiceTicket, TaskOutcome Outcome, int Manager, long Received, long Sent, int Requirement, uint Walltime = 0,
-    bool CutOff = false);
+    bool CutOff = false, bool Suspended = false);

@@ -168,7 +168,7 @@ internal sealed class ManagerPresence(CoreSettings settings, TaskTable tasks, Ma
             ref var record = ref managers[manager];
             if (record.State is ManagerState.Opening or ManagerState.Ready or ManagerState.Leaving && now - record.LastHeard > settings.HeartbeatTimeout)
             {
-                effects.CloseManager(manager, $"nothing was heard of manager {record.Name} for {(now - record.LastHeard) / 1_000_000.0:0.0} s");
+                effects.CloseManager(manager, record.Block.Id, $"nothing was heard of manager {record.Name} for {(now - record.LastHeard) / 1_000_000.0:0.0} s");
                 OnDisconnected(manager, now, effects);
             }
 
@@ -222,11 +222,12 @@ internal sealed class ManagerPresence(CoreSettings settings, TaskTable tasks, Ma
     private void Lose(int manager, long now, bool cutOff, IEndpointEffects effects)
     {
         cutOff |= now >= managers[manager].EndsAt;
+        var suspended = managers[manager].Block.Suspended;
         // The tasks stay on the inventory of this process, should its link break, and are missing from the next one's.
         if (IsStopping && managers[manager].Tasks.Count > 0)
             return;
         while (managers[manager].Tasks.Head is var ticket && ticket != TaskTable.None)
-            places.End(ticket, tasks[ticket].Cancelled ? TaskOutcome.Cancelled : TaskOutcome.AttemptLost, effects, cutOff);
+            places.End(ticket, tasks[ticket].Cancelled ? TaskOutcome.Cancelled : TaskOutcome.AttemptLost, effects, cutOff, suspended);
         places.Alone.Forget(manager);
         managers.Remove(manager);
         effects.ForgetManager(manager);

@@ -136,9 +136,10 @@ internal sealed class TaskPlaces
 
     /// <summary>The task ends here, without a result.</summary>
     /// <param name="cutOff">Whether it was lost because its block's time was over.</param>
-    public void End(int ticket, TaskOutcome outcome, IEndpointEffects effects, bool cutOff = false)
+    /// <param name="suspended">Whether it was lost because its block stands still.</param>
+    public void End(int ticket, TaskOutcome outcome, IEndpointEffects effects, bool cutOff = false, bool suspended = false)
     {
-        var ended = Describe(ticket, outcome) with { CutOff = cutOff && outcome == TaskOutcome.AttemptLost };
+        var ended = Describe(ticket, outcome) with { CutOff = (cutOff || suspended) && outcome == TaskOutcome.AttemptLost, Suspended = suspended };
         TakeOut(ticket);
         effects.EndTask(ended);
         Release(ticket, effects);

@@ -35,7 +35,8 @@ public sealed record SubmittedBlock(BlockRequest Block, string JobId);
 /// <summary>Where a job stands, and in words why when it has ended or is not what it should be.</summary>
 /// <param name="NodesLost">Of a running one: nodes without a manager, which <see cref="IBlockProvider.RepairAsync"/> may bring back.</param>
 /// <param name="EndsAt">Of a running one: when its time will be over, as the provider says now; null: it does not say.</param>
-public readonly record struct BlockStatus(BlockState State, string Reason, int NodesLost = 0, DateTimeOffset? EndsAt = null);
+/// <param name="Suspended">Of a running one: its processes stand still, to make room for another job.</param>
+public readonly record struct BlockStatus(BlockState State, string Reason, int NodesLost = 0, DateTimeOffset? EndsAt = null, bool Suspended = false);
 
 /// <summary>A provider refused or could not be asked.</summary>
 public class BlockProviderException(string message, Exception? inner = null) : Exception(message, inner);

@@ -38,6 +38,11 @@ public interface IBlockProvider
     /// <summary>Where jobs stand, all in one question; one answer for each, in the same order.</summary>
     Task<IReadOnlyList<BlockStatus>> QueryAsync(IReadOnlyList<SubmittedBlock> blocks, CancellationToken cancellation);
 
+    /// <summary>Something has happened to a block of which the provider may know more: the next question may come sooner than usual.</summary>
+    void Hurry()
+    {
+    }
+
     /// <summary>
     /// Starts the managers that a running job has lost, once; whether it was of use the next question shows. Where the job's own agent does that, nothing is to be
     /// done and no node is ever told as lost.

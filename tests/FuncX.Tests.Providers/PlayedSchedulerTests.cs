@@ -157,13 +157,14 @@ public sealed class PlayedSchedulerTests : IAsyncDisposable
         await RunsAsync(other);
         await StateAsync(block, meanwhile);
         await Eventually.TrueAsync(async () => (await StatusAsync(played.Provider(), block)).Reason.Contains(words, StringComparison.Ordinal), $"its reason has '{words}'");
+        (await StatusAsync(played.Provider(), block)).Suspended.ShouldBe(order == "SCR");
         await express.CancelAsync(other, TestContext.Current.CancellationToken);
         await StateAsync(other, BlockState.Cancelled);
         if (meanwhile == BlockState.Cancelled)
             return;
         if (meanwhile == BlockState.Pending)
             await RunsAsync(block);
-        await Eventually.TrueAsync(async () => await StatusAsync(played.Provider(), block) is { State: BlockState.Running, Reason: "" or "started 2 times; a prologue that fails starts it for ever" }, "it runs on");
+        await Eventually.TrueAsync(async () => await StatusAsync(played.Provider(), block) is { State: BlockState.Running, Suspended: false, Reason: "" or "started 2 times; a prologue that fails starts it for ever" }, "it runs on");
     }
 
     [Fact]

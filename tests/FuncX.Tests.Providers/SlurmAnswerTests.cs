@@ -150,6 +150,28 @@ public sealed class SlurmAnswerTests : IDisposable
         (await AskAsync()).EndsAt.ShouldBe(seconds is { } count ? _time.GetUtcNow().AddSeconds(count) : null);
     }
 
+    [Fact]
+    public async Task Who_is_in_a_hurry_hears_of_a_suspension_a_second_after_the_last_question()
+    {
+        _answers["squeue"] = new CommandOutput(0, "5|RUNNING|None" + Tail, "");
+        var provider = Provider();
+        (await AskAsync(provider)).Suspended.ShouldBeFalse();
+        _answers["squeue"] = new CommandOutput(0, "5|SUSPENDED|None" + Tail, "");
+        _time.Advance(TimeSpan.FromSeconds(1));
+        (await AskAsync(provider)).Suspended.ShouldBeFalse("it is not asked yet");
+        provider.Hurry();
+        provider.PollInterval.ShouldBe(TimeSpan.FromSeconds(1));
+        (await AskAsync(provider)).ShouldBe(new BlockStatus(BlockState.Running, "suspended", EndsAt: _time.GetUtcNow().AddMinutes(4), Suspended: true));
+
+        // Nobody is asked more often who does not answer.
+        _time.Advance(TimeSpan.FromSeconds(10));
+        _answers["squeue"] = new CommandOutput(1, "", "slurm_load_jobs error: Unable to contact slurm controller (connect failure)");
+        _answers["sacct"] = _answers["scontrol"] = _answers["squeue"];
+        await Should.ThrowAsync<BlockProviderException>(() => AskAsync(provider));
+        provider.Hurry();
+        provider.PollInterval.ShouldBe(TimeSpan.FromSeconds(20));
+    }
+
     [Theory]
     [InlineData("5|RUNNING|None" + Tail + "6|NEW_STATE|None" + Tail, BlockState.Running)]
     [InlineData("5|NEW_STATE|None" + Tail, BlockState.Unknown)]

@@ -41,6 +41,25 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_silent_manager_has_the_provider_asked_which_knows_that_the_block_stands_still()
+    {
+        var provider = new PlayedProvider { PollInterval = TimeSpan.FromHours(1) };
+        var supervisor = await StartAsync("exit 0", "127.0.0.1:1111", provider: provider);
+        supervisor.Request("b1");
+        await EventuallyAsync(() => _reports.Contains("running b1"));
+        provider.Suspended = true;
+        supervisor.OnManagerSilent("b1");
+        await EventuallyAsync(() => _reports.Contains("suspended b1"));
+        provider.Hurries.ShouldBe(1);
+        supervisor.OnManagerSilent("b1");
+        await EventuallyAsync(() => provider.Hurries == 2);
+        provider.Suspended = false;
+        supervisor.OnManagerSilent("b1");
+        await EventuallyAsync(() => _reports.Contains("goes on b1"));
+        _reports.ShouldBe(["running b1", "suspended b1", "goes on b1"]);
+    }
+
+    [Fact]
     public async Task An_ended_block_is_reported_once_and_its_secret_is_worth_nothing()
     {
         var supervisor = await StartAsync("exec sleep 600", "127.0.0.1:1111");
@@ -412,7 +431,7 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
         var supervisor = new BlockSupervisor(_configuration, Identity(service), provider ?? new LocalProvider(TimeProvider.System), _certificate,
             new ManagerProgram(_scratch.WriteManager(body)), time ?? TimeProvider.System, NullLogger<BlockSupervisor>.Instance);
         supervisor.Register(block => _reports.Enqueue($"running {block}"), (block, ending) => _reports.Enqueue($"ended {block} {ending.Reason}"),
-            (block, endsAt) => _reports.Enqueue($"ends {block} {endsAt:HH:mm:ss}"));
+            (block, endsAt) => _reports.Enqueue($"ends {block} {endsAt:HH:mm:ss}"), (block, suspended) => _reports.Enqueue($"{(suspended ? "suspended" : "goes on")} {block}"));
         _supervisors.Add(supervisor);
         await supervisor.RecoverAsync(CancellationToken.None);
         await supervisor.StartAsync(CancellationToken.None);

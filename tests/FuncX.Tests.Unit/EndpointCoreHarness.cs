@@ -48,7 +48,7 @@ internal sealed class RecordedEffects : IEndpointEffects
 
     public void AskRuntimes(int manager) => Say($"ask {manager}");
 
-    public void CloseManager(int manager, string reason) => Say($"close {manager}");
+    public void CloseManager(int manager, string block, string reason) => Say($"close {manager} of {block}");
 
     public void ForgetManager(int manager) => Say($"forget manager {manager}");
 

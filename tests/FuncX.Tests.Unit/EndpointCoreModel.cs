@@ -212,7 +212,7 @@ internal sealed class EndpointCoreModel(Random random) : IEndpointEffects
 
     public void Forget(int ticket) => _tickets.Remove(ticket);
 
-    public void CloseManager(int manager, string reason)
+    public void CloseManager(int manager, string block, string reason)
     {
     }
 

@@ -40,7 +40,7 @@ internal sealed class CoreOutbox(int most) : IEndpointEffects
     {
     }
 
-    public void CloseManager(int manager, string reason)
+    public void CloseManager(int manager, string block, string reason)
     {
     }
 

@@ -183,7 +183,7 @@ public sealed class EndpointCoreTests
     {
         var test = new CoreUnderTest(Settings);
         test.Manager("a");
-        test.Tick(6_000_000).ShouldBe(["close 0", "forget manager 0"]);
+        test.Tick(6_000_000).ShouldBe(["close 0 of x1", "forget manager 0"]);
         test.Core.ManagersReady.ShouldBe(0);
     }
 

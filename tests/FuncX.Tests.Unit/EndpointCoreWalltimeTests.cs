@@ -228,6 +228,30 @@ public sealed class EndpointCoreWalltimeTests
         _endpoint.Core.OnBlockEnded("x3", "failed", _endpoint.Now, _endpoint.Effects);
         Lost().CutOff.ShouldBeFalse();
 
+        // And one whose processes the scheduler has stand still, or had for a while.
+        var fourth = _endpoint.ManagerFor(3_000, "four", "x4");
+        _endpoint.Task();
+        _endpoint.Turn();
+        _endpoint.Core.OnBlockSuspended("x4", true);
+        Silent(fourth);
+        (Lost().CutOff, Lost().Suspended).ShouldBe((true, true));
+        var fifth = _endpoint.ManagerFor(3_000, "five", "x5");
+        _endpoint.Task();
+        _endpoint.Turn();
+        _endpoint.Core.OnBlockSuspended("x5", true);
+        _endpoint.Core.OnBlockSuspended("x5", false);
+        Silent(fifth);
+        (Lost().CutOff, Lost().Suspended).ShouldBe((false, false));
+
+        void Silent(int silent)
+        {
+            _endpoint.Now += 6_000_000;
+            _endpoint.Core.OnTick(_endpoint.Now, _endpoint.Effects);
+            _endpoint.Effects.Said.ShouldContain($"close {silent} of {(silent == fourth ? "x4" : "x5")}");
+            _endpoint.Now += 6_000_000;
+            _endpoint.Core.OnTick(_endpoint.Now, _endpoint.Effects);
+        }
+
         EndedTask Lost()
         {
             var lost = _endpoint.Effects.Ended[^1];

@@ -196,6 +196,14 @@ internal sealed class PlayedProvider : IBlockProvider
     /// <summary>When the time of every block is over, as this provider says.</summary>
     public DateTimeOffset? EndsAt { get; set; }
 
+    /// <summary>Whether every block stands still, as this provider says.</summary>
+    public bool Suspended { get; set; }
+
+    /// <summary>How often it was told that asking sooner is worth while.</summary>
+    public int Hurries { get; private set; }
+
+    public void Hurry() => Hurries++;
+
     /// <summary>What asking throws.</summary>
     public Exception? Failure { get; set; }
 
@@ -204,7 +212,7 @@ internal sealed class PlayedProvider : IBlockProvider
         Queries++;
         return Failure is { } failure
             ? Task.FromException<IReadOnlyList<BlockStatus>>(failure)
-            : Task.FromResult<IReadOnlyList<BlockStatus>>([.. blocks.Select(block => new BlockStatus(_jobs.GetValueOrDefault(block.JobId, BlockState.Running), "", EndsAt: EndsAt))]);
+            : Task.FromResult<IReadOnlyList<BlockStatus>>([.. blocks.Select(block => new BlockStatus(_jobs.GetValueOrDefault(block.JobId, BlockState.Running), "", EndsAt: EndsAt, Suspended: Suspended))]);
     }
 
     /// <summary>How many orders to end a block are refused before one is taken.</summary>

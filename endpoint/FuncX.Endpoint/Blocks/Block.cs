@@ -30,6 +30,9 @@ internal sealed class Block(BlockRequest request, string secret, DateTimeOffset 
 
     public bool RunningReported { get; set; }
 
+    /// <summary>Its processes stand still, as was reported last.</summary>
+    public bool Suspended { get; set; }
+
     /// <summary>When its job ends, as was reported last; null: nobody has said.</summary>
     public DateTimeOffset? EndsAt { get; set; }
 

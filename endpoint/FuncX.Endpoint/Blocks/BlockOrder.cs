@@ -10,4 +10,7 @@ internal enum BlockOrderKind
 
     /// <summary>Its file is not up to date.</summary>
     Write,
+
+    /// <summary>A manager of it has fallen silent: its provider may know why.</summary>
+    Ask,
 }

@@ -44,7 +44,9 @@ public sealed partial class BlockSupervisor : BackgroundService
     private Action<string> _onRunning = _ => { };
     private Action<string, BlockEnding> _onEnded = (_, _) => { };
     private Action<string, DateTimeOffset> _onEnds = (_, _) => { };
+    private Action<string, bool> _onSuspended = (_, _) => { };
     private bool _orphansEnded;
+    private int _asks;
     private string _pollFailure = "";
     private volatile bool _endingAll;
 
@@ -73,11 +75,13 @@ public sealed partial class BlockSupervisor : BackgroundService
     /// <param name="onRunning">Block id: its provider has given it nodes.</param>
     /// <param name="onEnded">Block id and how: it is over, or could not be had. Told once for each block that was requested or survived.</param>
     /// <param name="onEnds">Block id and when its time will be over: as soon as the provider says so, and when it says another time.</param>
-    public void Register(Action<string> onRunning, Action<string, BlockEnding> onEnded, Action<string, DateTimeOffset> onEnds)
+    /// <param name="onSuspended">Block id and whether its processes stand still from now on, or go on.</param>
+    public void Register(Action<string> onRunning, Action<string, BlockEnding> onEnded, Action<string, DateTimeOffset> onEnds, Action<string, bool> onSuspended)
     {
         _onRunning = onRunning;
         _onEnded = onEnded;
         _onEnds = onEnds;
+        _onSuspended = onSuspended;
     }
 
     /// <summary>Asks for a block. The id is the caller's choice, never used before in this state directory: see <see cref="NewBlockId"/>.</summary>
@@ -100,6 +104,13 @@ public sealed partial class BlockSupervisor : BackgroundService
 
     /// <summary>A manager of the block has connected that this process did not know.</summary>
     public void OnManagerJoined(string blockId) => OnManagers(blockId, static block => block.OnManagerJoined());
+
+    /// <summary>A manager of the block has fallen silent: its provider is asked soon.</summary>
+    public void OnManagerSilent(string blockId)
+    {
+        if (Interlocked.Exchange(ref _asks, 1) == 0)
+            _ = _orders.Writer.TryWrite(new BlockOrder(BlockOrderKind.Ask, blockId));
+    }
 
     /// <summary>A manager of the block is given up.</summary>
     public void OnManagerGone(string blockId)
@@ -228,6 +239,13 @@ public sealed partial class BlockSupervisor : BackgroundService
     {
         if (order.Kind == BlockOrderKind.Write)
             return;
+        if (order.Kind == BlockOrderKind.Ask)
+        {
+            Volatile.Write(ref _asks, 0);
+            _provider.Hurry();
+            return;
+        }
+
         if (order.Kind == BlockOrderKind.End)
         {
             if (_blocks.TryGetValue(order.BlockId, out var known))
@@ -361,7 +379,13 @@ public sealed partial class BlockSupervisor : BackgroundService
             _onEnds(block.Request.BlockId, endsAt);
         }
 
-        if ((status.State == block.State && status.Reason == block.Reason && block.RunningReported))
+        if (status.Suspended != block.Suspended)
+        {
+            block.Suspended = status.Suspended;
+            _onSuspended(block.Request.BlockId, status.Suspended);
+        }
+
+        if (status.State == block.State && status.Reason == block.Reason && block.RunningReported)
             return;
         (block.State, block.Reason) = (status.State, status.Reason);
         if (block.Reason.Length > 0)

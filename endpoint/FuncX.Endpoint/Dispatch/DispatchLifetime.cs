@@ -44,7 +44,8 @@ public sealed partial class DispatchLifetime : IHostedLifecycleService
         _blocks.Register(
             block => _loop.Post(new ActionEvent(d => d.Core.OnBlockRunning(block))),
             (block, ending) => _loop.Post(new ActionEvent(d => d.OnBlockEnded(block, ending))),
-            (block, endsAt) => _loop.Post(new ActionEvent(d => d.OnBlockEnds(block, endsAt))));
+            (block, endsAt) => _loop.Post(new ActionEvent(d => d.OnBlockEnds(block, endsAt))),
+            (block, suspended) => _loop.Post(new ActionEvent(d => d.Core.OnBlockSuspended(block, suspended))));
         var survivors = _blocks.Surviving();
         await _loop.Run(d =>
         {
@@ -52,6 +53,7 @@ public sealed partial class DispatchLifetime : IHostedLifecycleService
             d.OnRequestBlock = block => ThreadPool.UnsafeQueueUserWorkItem(static s => s.Blocks.Request(s.Block), (Blocks: _blocks, Block: block), preferLocal: false);
             d.OnEndBlock = (block, _) => ThreadPool.UnsafeQueueUserWorkItem(static s => s.Blocks.End(s.Block), (Blocks: _blocks, Block: block), preferLocal: false);
             d.OnManagerJoined = _blocks.OnManagerJoined;
+            d.OnManagerSilent = _blocks.OnManagerSilent;
             d.OnManagerGone = block =>
             {
                 // Whose connections this process ends itself are there for the next.

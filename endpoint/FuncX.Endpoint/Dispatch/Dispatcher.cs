@@ -61,8 +61,10 @@ public sealed class Dispatcher : IEndpointEffects
     /// <summary>What is to be remembered of who ran what: a count, and whether it is the block's last word.</summary>
     internal Action<ExecutionEntry> OnExecutions { get; set; } = _ => { };
 
-    /// <summary>Told of the block whose managers have become more, fewer, or are late.</summary>
+    /// <summary>Told of the block whose managers have become more or fewer, are late, or of which one has fallen silent.</summary>
     internal Action<string> OnManagerJoined { get; set; } = _ => { };
+
+    internal Action<string> OnManagerSilent { get; set; } = _ => { };
 
     internal Action<string> OnManagerGone { get; set; } = _ => { };
 
@@ -252,8 +254,9 @@ public sealed class Dispatcher : IEndpointEffects
             _payloads[ticket].Release();
     }
 
-    void IEndpointEffects.CloseManager(int manager, string reason)
+    void IEndpointEffects.CloseManager(int manager, string block, string reason)
     {
+        OnManagerSilent(block);
         if (Managers.Find(manager) is { } peer)
             Managers.Close(peer, reason);
     }
@@ -321,6 +324,7 @@ public sealed class Dispatcher : IEndpointEffects
                 $"The task's walltime of {TimeSpan.FromMilliseconds(task.Walltime)} is longer than any block of this endpoint lasts: its jobs have a walltime of {_configuration.Provider.Walltime}, the first and last seconds of which are not for tasks."),
             TaskOutcome.Rejected => new FailureBody("RequirementNotMet", $"The function requires {Core.Requirements.TextOf(task.Requirement)}, and no manager of this endpoint has it: {Managers.DescribeRuntimes()}."),
             TaskOutcome.Expired => new FailureBody("Expired", "The task's deadline passed before a worker was free for it."),
+            TaskOutcome.AttemptLost when task.Suspended => new FailureBody("CutOff", $"Attempt {task.Attempt} was cut off: the job of {manager} was suspended while the task ran."),
             TaskOutcome.AttemptLost when task.CutOff => new FailureBody("CutOff", $"Attempt {task.Attempt} was cut off: the time of the block of {manager} was over, and the task had not ended by then."),
             _ => new FailureBody("ManagerLost", $"Attempt {task.Attempt} was lost with {manager}: its connection broke and it did not come back."),
         };

@@ -18,7 +18,8 @@ public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runn
     public static readonly TimeSpan LostUnheardAfter = TimeSpan.FromMinutes(10);
 
     private static readonly TimeSpan s_askAgain = TimeSpan.FromMinutes(10);
-    private static readonly TimeSpan s_hurry = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_endsWithin = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_hurry = TimeSpan.FromSeconds(5);
 
     private readonly PollBackOff _backOff = new(pollInterval, time);
     private readonly Dictionary<string, BlockStatus> _known = new(StringComparer.Ordinal);
@@ -95,6 +96,8 @@ public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runn
         return answers;
     }
 
+    public void Hurry() => _backOff.Hurry(s_hurry);
+
     // A job's own nodes are the scheduler's business: what one has lost comes back by a requeue or not at all.
     public Task<string> RepairAsync(SubmittedBlock block, CancellationToken cancellation) => Task.FromResult(block.JobId);
 
@@ -105,7 +108,7 @@ public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runn
         await CancelAsync(block.JobId, block.Block.Directory, cancellation);
         lock (_cancelled)
             _cancelled.Add(block.JobId);
-        _backOff.Hurry(s_hurry);
+        _backOff.OnOrder(s_endsWithin);
     }
 
     public async Task<IReadOnlyList<string>> EndOrphansAsync(string owner, IReadOnlySet<string> blockIds, string directory, CancellationToken cancellation)
@@ -191,7 +194,7 @@ public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runn
             _missingSince.Remove(block.JobId);
             _unheardSince.Remove(block.JobId);
             var state = report.Condition.ToBlockState();
-            return new BlockStatus(state, state.IsEnd() ? WithLogs(block.Block, report) : report.Describe(), EndsAt: time.GetUtcNow() + report.Left);
+            return new BlockStatus(state, state.IsEnd() ? WithLogs(block.Block, report) : report.Describe(), EndsAt: time.GetUtcNow() + report.Left, Suspended: report.Condition == JobCondition.Suspended);
         }
 
         // A question without an answer is none: the job may be there.

@@ -2,7 +2,7 @@ namespace FuncX.Providers.Batch;
 
 /// <summary>
 /// When the scheduler may be asked again. The usual pause while it answers; twice as long after every question without an answer, up to five minutes; and never less than
-/// nine times what the last answer took, so that a slow controller spends at most a tenth of its time on us. While an end is awaited it is a second.
+/// nine times what the last answer took, so that a slow controller spends at most a tenth of its time on us. While an end or another word is awaited it is a second.
 /// </summary>
 internal sealed class PollBackOff(TimeSpan usual, TimeProvider time)
 {
@@ -27,11 +27,15 @@ internal sealed class PollBackOff(TimeSpan usual, TimeProvider time)
     public bool IsDue => _asked == 0 || time.GetElapsedTime(_asked) >= Pause;
 
     /// <summary>The scheduler has taken an order to end something, so it answers: worth a question a second for this time.</summary>
-    public void Hurry(TimeSpan patience)
+    public void OnOrder(TimeSpan patience)
     {
-        _hurriedUntil = time.GetTimestamp() + (long)(patience.TotalSeconds * time.TimestampFrequency);
+        Hurry(patience);
         (_failures, _pause) = (0, Min(_pause, usual));
     }
+
+    /// <summary>Worth a question a second for this time, if the scheduler answers.</summary>
+    public void Hurry(TimeSpan patience) =>
+        _hurriedUntil = Math.Max(_hurriedUntil, time.GetTimestamp() + (long)(patience.TotalSeconds * time.TimestampFrequency));
 
     /// <summary>It was asked, and the answer took so long.</summary>
     public void OnAsked(bool answered, TimeSpan took)

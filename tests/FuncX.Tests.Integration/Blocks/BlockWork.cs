@@ -65,6 +65,9 @@ internal static class BlockWork
         return status!.RootElement.GetProperty("dispatch").GetProperty(name).GetInt32();
     }
 
+    /// <summary>Waits until managers that stand still, and may come back, are not waited for any more.</summary>
+    public static Task IsGivenUpAsync(LocalCluster cluster) => Eventually.TrueAsync(async () => await FigureAsync(cluster, "running") == 0, "what ran is given up");
+
     private static async Task RunAsync(LocalCluster cluster, int deaths, Func<Task> fault)
     {
         var directory = Path.Combine(cluster.DirectoryPath, "work");

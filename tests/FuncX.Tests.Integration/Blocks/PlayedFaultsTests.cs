@@ -61,7 +61,7 @@ public sealed class PlayedFaultsTests
     public Task A_job_makes_room_for_an_express_queue(string order, string meanwhile) => RunAsync("pbs", async (cluster, site) =>
     {
         var job = await BlockWork.JobAsync(cluster);
-        await (order == "D" ? BlockWork.KeepsItsAttemptsAsync(cluster, FaultAsync) : BlockWork.LosesAnAttemptAsync(cluster, FaultAsync));
+        await (order != "R" ? BlockWork.KeepsItsAttemptsAsync(cluster, FaultAsync) : BlockWork.LosesAnAttemptAsync(cluster, FaultAsync));
         if (order == "D")
         {
             var (state, reason) = BlockWork.Written(cluster, job);
@@ -80,9 +80,8 @@ public sealed class PlayedFaultsTests
             var other = (await site.RunAsync("qsub", "-q", "express", "-l", "select=1:ncpus=1", site.Script("sleep 300"))).Trim();
             await Eventually.TrueAsync(() => site.Record(other).GetProperty("state").GetString() == "R", "the other job has the node");
             site.Record(job).GetProperty("state").GetString().ShouldBe(meanwhile);
-            // Managers that stand still may come back, which is waited for.
             if (order == "S")
-                await Eventually.TrueAsync(async () => await BlockWork.FigureAsync(cluster, "running") == 0, "what ran is given up");
+                await BlockWork.IsGivenUpAsync(cluster);
             await site.RunAsync("qdel", other);
         }
     }, configuration: $"{{\"nodes\": 1, \"queues\": [\"workq\", \"express\"], \"express\": [\"express\"], \"preempt_order\": \"{order}\"}}");

@@ -28,7 +28,7 @@ public sealed class SlurmFaultsTests : IAsyncLifetime
         var job = await BlockWork.JobAsync(cluster);
         var turns = Path.Combine(cluster.DirectoryPath, "turns");
         var command = await cluster.Api.RegisterCommandAsync("turn", $$"""{"command": "echo x >>{{turns}}; [ $(wc -l <{{turns}}) -gt 1 ] || sleep 600; echo well", "shell": true}""");
-        await cluster.Api.SubmitAsync(ServiceApi.Request(command, cluster.EndpointId, "command", ["[]"]));
+        await cluster.Api.SubmitAsync(ServiceApi.Request(command, cluster.EndpointId, "command", ["[]"], new TaskOptions { MaxAttempts = 1 }));
         await Eventually.TrueAsync(() => File.Exists(turns), "the command runs");
         await _lab!.RunAsync("scancel", job);
         (await cluster.Api.WaitAsync("command", 1)).Values.Single().Text.ShouldContain("well");
@@ -61,6 +61,20 @@ public sealed class SlurmFaultsTests : IAsyncLifetime
         });
         (await BlockWork.JobAsync(cluster)).ShouldBe(job);
         (await _lab!.RunAsync("scontrol", "show", "job", job)).ShouldContain("Restarts=1");
+    });
+
+    [Fact]
+    public Task A_job_that_is_suspended_costs_no_attempt_and_goes_on() => RunAsync("", async cluster =>
+    {
+        var job = await BlockWork.JobAsync(cluster);
+        await BlockWork.KeepsItsAttemptsAsync(cluster, async () =>
+        {
+            await _lab!.RunAsync("scontrol", "suspend", job);
+            await BlockWork.IsGivenUpAsync(cluster);
+            (await _lab.JobsAsync()).ShouldBe([$"{job} SUSPENDED"]);
+            await _lab.RunAsync("scontrol", "resume", job);
+        });
+        (await BlockWork.JobAsync(cluster)).ShouldBe(job);
     });
 
     [Fact]

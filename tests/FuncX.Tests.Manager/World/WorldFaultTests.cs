@@ -72,6 +72,7 @@ public sealed class WorldFaultTests
         // A rank that is told to end says nothing.
         world.Endpoint.Send(FrameKind.Drain, destination: 0, []);
         world.Eventually(() => File.ReadAllLines(marks).Contains("over 0"), "the world to be over");
+        world.Eventually(() => NodeUnderTest.ProcessesIn(world.Folder).All(pid => pid == world.Process.Id), "nobody but mpirun to be left, who could tell more");
         File.ReadAllLines(marks).Count(static line => line.StartsWith("lost", StringComparison.Ordinal)).ShouldBe(1);
     }
 
