@@ -27,7 +27,8 @@ public sealed class SlurmFaultsTests : IAsyncLifetime
     {
         var job = await BlockWork.JobAsync(cluster);
         var turns = Path.Combine(cluster.DirectoryPath, "turns");
-        var command = await cluster.Api.RegisterCommandAsync("turn", $$"""{"command": "echo x >>{{turns}}; [ $(wc -l <{{turns}}) -gt 1 ] || sleep 600; echo well", "shell": true}""");
+        // One process: a shell that is signalled after what it waits for goes on for a moment.
+        var command = await cluster.Api.RegisterCommandAsync("turn", $$"""{"command": "echo x >>{{turns}}; [ $(wc -l <{{turns}}) -gt 1 ] || exec sleep 600; echo well", "shell": true}""");
         await cluster.Api.SubmitAsync(ServiceApi.Request(command, cluster.EndpointId, "command", ["[]"], new TaskOptions { MaxAttempts = 1 }));
         await Eventually.TrueAsync(() => File.Exists(turns), "the command runs");
         await _lab!.RunAsync("scancel", job);
