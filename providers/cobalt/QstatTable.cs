@@ -35,6 +35,9 @@ internal static class QstatTable
                 jobs[id] = Report(state) with { Name = Path.GetFileName(Cell(line, columns, "JobName")) };
         }
 
+        // Of a line of '=' as well: below it there were jobs.
+        if (garbled.Length == 0 && output.EndsInLine)
+            garbled = "qstat's last line is cut";
         return garbled.Length > 0 ? StatusAnswer.Garbled(garbled, jobs) : StatusAnswer.Of(jobs);
     }
 

@@ -20,8 +20,8 @@ internal static class QstatText
         string? id = null, last = null, garbled = null;
         var (whole, described) = (false, false);
         var attributes = new Dictionary<string, string>(StringComparer.Ordinal);
-        // What stands behind the last line break was cut.
-        for (var text = output.Output.AsSpan(); text.IndexOf('\n') is >= 0 and var end; text = text[(end + 1)..])
+        var text = output.Output.AsSpan();
+        for (; text.IndexOf('\n') is >= 0 and var end; text = text[(end + 1)..])
         {
             var line = text[..end];
             if (line.StartsWith(Heading, StringComparison.Ordinal))
@@ -54,6 +54,9 @@ internal static class QstatText
         }
 
         Conclude();
+        // What stands behind the last line break was cut, and may be the beginning of a job.
+        if (output.EndsInLine)
+            garbled ??= $"qstat's last line is cut: '{(text.Length > 120 ? text[..120] : text)}'";
         return garbled is null ? StatusAnswer.Of(jobs) : StatusAnswer.Garbled(garbled, jobs);
 
         void Conclude()

@@ -34,7 +34,7 @@ internal static class SacctAnswer
         }
 
         // The run that counts is the last one, and that may be what is missing.
-        return garbled.Length > 0 || (jobs.Count > 0 && !output.Output.EndsWith('\n')) ? StatusAnswer.Garbled(garbled.Length > 0 ? garbled : "sacct's last line is cut") : StatusAnswer.Of(jobs);
+        return garbled.Length > 0 || output.EndsInLine ? StatusAnswer.Garbled(garbled.Length > 0 ? garbled : "sacct's last line is cut") : StatusAnswer.Of(jobs);
     }
 
     private static JobReport Report(JobCondition condition, string by, string[] fields)

@@ -19,6 +19,8 @@ internal static class ScontrolAnswer
             jobs[report.Id] = report.Report;
         }
 
+        if (output.EndsInLine)
+            return StatusAnswer.Garbled("scontrol's last line is cut", jobs);
         return jobs.Count > 0 ? StatusAnswer.Of(jobs) : StatusAnswer.Garbled($"scontrol printed no job: '{output.Said}'");
     }
 

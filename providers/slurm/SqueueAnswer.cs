@@ -32,11 +32,11 @@ internal static class SqueueAnswer
             var report = SlurmStates.Of(fields[1]) is { } condition
                 ? Report(condition, fields[2])
                 : new JobReport(JobCondition.Unknown, $"its state {fields[1]} is none that is known of Slurm");
-            jobs[fields[0]] = report with { Name = fields[15], Left = report.Condition == JobCondition.Running ? SlurmTime.Parse(fields[6]) : null };
+            jobs[fields[0]] = report with { Name = fields[15], Left = report.Condition is JobCondition.Running or JobCondition.Suspended ? SlurmTime.Parse(fields[6]) : null };
         }
 
-        if (garbled.Length > 0)
-            return StatusAnswer.Garbled(garbled, jobs);
+        if (garbled.Length > 0 || output.EndsInLine)
+            return StatusAnswer.Garbled(garbled.Length > 0 ? garbled : "squeue's last line is cut", jobs);
         // Without a job of ours it may still complain, of a user it does not know for example.
         return jobs.Count == 0 && output.Errors.Trim().Length > 0 ? StatusAnswer.Garbled($"squeue: {output.Said}") : StatusAnswer.Of(jobs);
     }

@@ -79,6 +79,40 @@ public sealed class RecordingTests
         wrong.ShouldBeEmpty();
     }
 
+    /// <summary>On a poll the difference between garbled and answered is that between a block that stays what it was and one that is gone.</summary>
+    [Theory]
+    [MemberData(nameof(Schedulers))]
+    public void Output_that_ends_inside_a_line_or_is_garbage_is_no_answer_and_why_is_said(string scheduler)
+    {
+        var wrong = new List<string>();
+        var cuts = 0;
+        foreach (var recording in Recording.All(scheduler).Values.Where(static recording => recording.Name.Split('-')[0] is "squeue" or "sacct" or "scontrol" or "qstat"))
+        {
+            var (whole, text) = (Concluding.Answer(scheduler, recording.Name, recording.Output).Kind, recording.Output.Output);
+            for (var length = 1; length < Math.Min(text.TrimEnd().Length, 4_000); length += length < 200 ? 1 : Math.Max(1, text.Length / 60))
+            {
+                if (text[length - 1] == '\n')
+                    continue;
+                cuts++;
+                Check(recording, whole, $"cut at {length}", recording.Output with { Output = text[..length] });
+            }
+
+            Check(recording, whole, "as garbage", recording.Output with { Output = "\0\u001b[31m{]|||=\n<html>502 Bad Gateway</html>\n", ExitCode = 0, Errors = "" });
+        }
+
+        wrong.ShouldBeEmpty();
+        cuts.ShouldBeGreaterThan(1_000);
+
+        void Check(Recording recording, AnswerKind whole, string how, CommandOutput output)
+        {
+            var answer = Concluding.Answer(scheduler, recording.Name, output);
+            // A server that is away, by its words and the exit code, is so whatever else was printed.
+            var expected = output.ExitCode != 0 && whole is AnswerKind.Away or AnswerKind.NotHere ? whole : AnswerKind.Garbled;
+            if (answer.Kind != expected || answer.Message.Length == 0)
+                wrong.Add($"{recording.Name} {how}: {answer.Kind} '{answer.Message}'");
+        }
+    }
+
     private static IReadOnlyDictionary<string, JobReport> Jobs(string scheduler, string name, CommandOutput output) => Concluding.Answer(scheduler, name, output).Jobs;
 
     private static string Sorted(string conclusion) => string.Join("; ", conclusion.Split("; ").Order(StringComparer.Ordinal));

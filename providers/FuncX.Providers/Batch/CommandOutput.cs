@@ -17,6 +17,9 @@ public sealed record CommandOutput(int ExitCode, string Output, string Errors, b
         }
     }
 
+    /// <summary>Whether the last line of stdout is without its end, and may have lost more than that.</summary>
+    public bool EndsInLine => Output.Length > 0 && Output[^1] != '\n';
+
     /// <summary>The lines of stdout that are not empty.</summary>
     public IEnumerable<string> Lines => Output.Split('\n').Select(static line => line.TrimEnd('\r')).Where(static line => line.Length > 0);
 }
