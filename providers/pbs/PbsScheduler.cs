@@ -8,7 +8,7 @@ public sealed class PbsScheduler(PbsSettings settings) : IBatchScheduler
     public string Name => "pbs";
 
     /// <summary>
-    /// The text about all jobs at once; JSON about each that it did not tell of, since of several ids the JSON of 23.06 has the first one only (recorded: two running jobs, exit code
+    /// The text about all jobs at once; JSON about each that could not be read of it, since of several ids the JSON of 23.06 has the first one only (recorded: two running jobs, exit code
     /// 0, one of them printed); without history, what is not finished.
     /// </summary>
     public IReadOnlyList<StatusQuery> Queries { get; } = settings.Variant == PbsVariant.Torque
@@ -16,8 +16,8 @@ public sealed class PbsScheduler(PbsSettings settings) : IBatchScheduler
         :
         [
             new StatusQuery(static ids => new("qstat", ["-x", "-f", .. ids]), QstatText.Read),
-            new StatusQuery(static ids => new("qstat", ["-x", "-f", "-F", "json", .. ids]), QstatJson.Read) { MostIds = 1 },
-            new StatusQuery(static ids => new("qstat", ["-f", .. ids]), QstatText.Read),
+            new StatusQuery(static ids => new("qstat", ["-x", "-f", "-F", "json", .. ids]), QstatJson.Read) { MostIds = 1, IsRepeated = true },
+            new StatusQuery(static ids => new("qstat", ["-f", .. ids]), QstatText.Read) { IsRepeated = true },
         ];
 
     public string Script(BatchJob job) => BatchScript.Compose("#PBS", Directives(job), job.Block.OverMpi ? new AgentPerBlock(settings.Walltime, FindCommands).Lines(job) : Managers(job).Lines(job));

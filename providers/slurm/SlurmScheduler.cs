@@ -12,7 +12,7 @@ public sealed class SlurmScheduler(SlurmSettings settings) : IBatchScheduler
     [
         new(static ids => new("squeue", "-h", "-t", "all", "-o", SqueueAnswer.Format, "-j", string.Join(',', ids)), SqueueAnswer.Read),
         new(static ids => new("sacct", "-n", "-X", "-P", "-o", SacctAnswer.Format, "-j", string.Join(',', ids)), SacctAnswer.Read) { IsRecord = true },
-        new(static ids => new("scontrol", "show", "job", ids[0]), ScontrolAnswer.Read) { MostIds = 1 },
+        new(static ids => new("scontrol", "show", "job", ids[0]), ScontrolAnswer.Read) { MostIds = 1, IsRepeated = true },
     ];
 
     // One task per node has all of the allocation's CPUs there. --no-kill twice: a lost node ends neither the job nor the step on the others.

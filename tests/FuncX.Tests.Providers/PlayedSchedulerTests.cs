@@ -268,6 +268,75 @@ public sealed class PlayedSchedulerTests : IAsyncDisposable
         status.Reason.ShouldContain("exit status 7");
     }
 
+    /// <summary>As a PBS server is when nobody has set <c>job_history_enable</c>.</summary>
+    [Fact]
+    public async Task Without_job_history_blocks_are_found_by_their_names_and_jobs_that_no_block_has_are_ended()
+    {
+        const string Owner = "9999999999";
+        var played = Played("pbs");
+        played.Configure("{\"history\": false}");
+        var provider = played.Provider();
+        var kept = await SubmitAsync(played, provider, _scratch.Block(Patient, owner: Owner));
+        var orphan = await SubmitAsync(played, provider, _scratch.Block(Patient, owner: Owner));
+        await RunsAsync(kept);
+        await RunsAsync(orphan);
+        (await played.Provider().FindAsync(kept.Block, TestContext.Current.CancellationToken)).ShouldBe(kept.JobId);
+        (await played.Provider().EndOrphansAsync(Owner, new HashSet<string> { kept.Block.BlockId }, _scratch.Home, TestContext.Current.CancellationToken)).ShouldBe([orphan.JobId]);
+        // Its end is in no history, and the status 0 of its script completes nothing.
+        await StateAsync(orphan, BlockState.Lost);
+        await StateAsync(kept, BlockState.Running);
+        await provider.CancelAsync(kept, TestContext.Current.CancellationToken);
+        await Eventually.TrueAsync(async () => (await StatusAsync(provider, kept)).State == BlockState.Cancelled, "who has ended it knows how it ended");
+    }
+
+    [Fact]
+    public async Task Without_job_history_the_scripts_own_word_counts_and_without_that_a_block_is_lost_after_a_minute()
+    {
+        var played = Played("pbs");
+        played.Configure("{\"history\": false}");
+        var block = await SubmitAsync(played, played.Provider(), _scratch.Block("echo the disk is gone; exit 3"));
+        await StateAsync(block, BlockState.Failed);
+        var reason = (await StatusAsync(played.Provider(), block)).Reason;
+        reason.ShouldContain("its script left exit status 3");
+        reason.ShouldContain("the disk is gone");
+        File.Delete(Path.Combine(block.Block.Directory, "exit"));
+        var time = new FakeTimeProvider();
+        var provider = new BatchProvider(played.Scheduler(), played, TimeSpan.FromSeconds(10), time);
+        for (var second = 0; second < 60; second += 10)
+        {
+            (await StatusAsync(provider, block)).State.ShouldBe(BlockState.Unknown);
+            time.Advance(TimeSpan.FromSeconds(10));
+        }
+
+        played.Commands.Clear();
+        (await StatusAsync(provider, block)).State.ShouldBe(BlockState.Lost);
+        played.Commands.ShouldBe([$"qstat -f {block.JobId}"], "what the server does not have is not asked for at every poll");
+    }
+
+    [Theory]
+    [InlineData(true, "qstat -x -f ")]
+    [InlineData(false, "qstat -f ")]
+    public async Task Twenty_jobs_that_PBS_has_forgotten_are_one_question(bool history, string question)
+    {
+        var played = Played("pbs");
+        played.Configure($"{{\"history\": {(history ? "true" : "false")}}}");
+        var submitting = played.Provider(directives: ["-h"]);
+        var blocks = new List<SubmittedBlock>();
+        for (var i = 0; i < 20; i++)
+            blocks.Add(await SubmitAsync(played, submitting, _scratch.Block(Patient)));
+        var time = new FakeTimeProvider();
+        var provider = new BatchProvider(played.Scheduler(), played, TimeSpan.FromSeconds(10), time);
+        (await StatusesAsync(provider, [.. blocks])).ShouldAllBe(static status => status.State == BlockState.Pending);
+        played.Forget();
+        for (var second = 0; second <= 60; second += 10)
+        {
+            time.Advance(TimeSpan.FromSeconds(10));
+            played.Commands.Clear();
+            (await StatusesAsync(provider, [.. blocks])).ShouldAllBe(status => status.State == (second < 60 ? BlockState.Unknown : BlockState.Lost));
+            played.Commands.ShouldHaveSingleItem().ShouldStartWith(question);
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Kinds))]
     public async Task Twenty_blocks_are_one_question(string kind)

@@ -48,6 +48,27 @@ public sealed class SlurmAnswerTests : IDisposable
     }
 
     [Fact]
+    public async Task What_the_controller_has_answered_not_to_know_it_is_not_asked_again()
+    {
+        _answers["squeue"] = new CommandOutput(0, "", "");
+        _answers["sacct"] = new CommandOutput(0, "", "");
+        // Nobody has told what scontrol says: to ask it is an error.
+        (await AskAsync()).State.ShouldBe(BlockState.Unknown);
+    }
+
+    [Fact]
+    public async Task A_refusal_whose_words_name_no_key_says_where_to_look()
+    {
+        _answers["sbatch"] = new CommandOutput(1, "", "sbatch: error: cli_filter plugin terminated with error");
+        var refusal = await Should.ThrowAsync<BlockProviderException>(() => Provider().SubmitAsync(_scratch.Block("", id: "b1-1"), TestContext.Current.CancellationToken));
+        refusal.Message.ShouldBe("sbatch refused block b1-1 of endpoint 'test' (exit 1): \"sbatch: error: cli_filter plugin terminated with error\". "
+            + "Check the keys below provider, and provider.directives; `funcx-endpoint render FILE` prints the script");
+        _answers["scancel"] = new CommandOutput(210, "", "scancel: error: Kill job error on job id 5: Access/permission denied");
+        refusal = await Should.ThrowAsync<BlockProviderException>(() => Provider().CancelAsync(new SubmittedBlock(_scratch.Block("", id: "b1-1"), "5"), TestContext.Current.CancellationToken));
+        refusal.Message.ShouldEndWith("Access/permission denied. Run `scancel 5` by hand as the job's owner, or ask who administers slurm");
+    }
+
+    [Fact]
     public async Task While_accounting_is_away_a_forgotten_job_is_unknown_and_after_ten_minutes_lost()
     {
         _answers["squeue"] = new CommandOutput(0, "", "");

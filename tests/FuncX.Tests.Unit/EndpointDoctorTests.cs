@@ -370,6 +370,19 @@ public sealed class EndpointDoctorTests : IDisposable
     }
 
     [Fact]
+    public async Task A_PBS_server_without_job_history_is_a_warning_and_one_that_has_it_is_well()
+    {
+        const string Pbs = "provider: {type: pbs, walltime: 1h}";
+        foreach (var command in (string[])["qsub", "qselect", "qdel"])
+            _machine.Played[command] = static _ => EndpointDoctorMachine.Answer(0, "");
+        _machine.Played["qstat"] = static _ => EndpointDoctorMachine.Answer(153, "", "qstat: Unknown Job Id 1.head\n");
+        (await ExamineAsync(Pbs)).Where(IsBad).ShouldBeEmpty();
+        // With exit code 0: at the end of OpenPBS's qstat.c.
+        _machine.Played["qstat"] = static command => EndpointDoctorMachine.Answer(0, "", command.Arguments.Contains("-x") ? "qstat: PBS is not configured to maintain job history 1.head\n" : "");
+        await BreaksAsync("scheduler", "pbs does not tell how jobs ended", "job_history_enable = True", FindingState.Warning, Pbs);
+    }
+
+    [Fact]
     public async Task A_controller_that_does_not_answer_is_found()
     {
         _machine.Played["squeue"] = static _ => EndpointDoctorMachine.Answer(1, "", "slurm_load_jobs error: Unable to contact slurm controller (connect failure)\n");

@@ -4,7 +4,9 @@ using FuncX.Providers.Batch;
 
 namespace FuncX.Endpoint.Doctor;
 
-/// <summary>Whether the scheduler's commands are in PATH, and whether its controller answers the provider's own question for the user's jobs.</summary>
+/// <summary>
+/// Whether the scheduler's commands are in PATH, whether its controller answers the provider's own question for the user's jobs, and whether it takes the question that tells how they ended.
+/// </summary>
 internal sealed class SchedulerCheck(EndpointConfiguration configuration, IMachine machine) : IDoctorCheck
 {
     private const string AnyId = "1";
@@ -19,7 +21,8 @@ internal sealed class SchedulerCheck(EndpointConfiguration configuration, IMachi
         var missing = needed.Distinct(StringComparer.Ordinal).Where(program => machine.Find(program) is null).ToList();
         if (missing.Count > 0)
             return [Finding.Problem(Name, $"{string.Join(", ", missing)} of {scheduler.Name} {(missing.Count == 1 ? "is" : "are")} not in PATH", $"{Module(scheduler)}, in the shell that runs `start`")];
-        return [.. Helpers(scheduler, needed), await AskAsync(scheduler, cancellation)];
+        var answer = await AskAsync(scheduler, cancellation);
+        return [.. Helpers(scheduler, needed), answer, .. answer.State == FindingState.Ok && await HistoryAsync(scheduler, cancellation) is { } history ? (Finding[])[history] : []];
     }
 
     // Without them the provider knows less of how jobs ended, and works.
@@ -28,6 +31,17 @@ internal sealed class SchedulerCheck(EndpointConfiguration configuration, IMachi
         .Select(program => Finding.Warning(Name, $"{program} of {scheduler.Name} is not in PATH, so that less is known of how jobs ended", Module(scheduler)));
 
     private static string Module(IBatchScheduler scheduler) => $"put the directory of its commands into PATH: `module load {scheduler.Name}` at most sites that have modules";
+
+    // A PBS server keeps none unless it is told to: the provider then asks for running jobs only.
+    private async Task<Finding?> HistoryAsync(IBatchScheduler scheduler, CancellationToken cancellation)
+    {
+        var command = scheduler.Queries[0].Command([AnyId]);
+        var output = await machine.RunAsync(command, Path.GetTempPath(), cancellation);
+        return !output.TimedOut && scheduler.Queries[0].Read(output) is { Kind: AnswerKind.NotHere } answer
+            ? Finding.Warning(Name, $"{scheduler.Name} does not tell how jobs ended, so that a block's end is known from its script alone (\"{answer.Message}\")",
+                "ask its administrators for job history (`qmgr -c 'set server job_history_enable = True'`); without it a block whose script left no exit status is lost after a minute")
+            : null;
+    }
 
     private async Task<Finding> AskAsync(IBatchScheduler scheduler, CancellationToken cancellation)
     {

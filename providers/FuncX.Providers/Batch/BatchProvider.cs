@@ -17,6 +17,9 @@ public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runn
     /// </summary>
     public static readonly TimeSpan LostUnheardAfter = TimeSpan.FromMinutes(10);
 
+    // Where a scheduler's words name no key.
+    private const string AnyKey = "the keys below provider, and provider.directives; `funcx-endpoint render FILE` prints the script";
+
     private static readonly TimeSpan s_askAgain = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan s_endsWithin = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan s_hurry = TimeSpan.FromSeconds(5);
@@ -49,7 +52,7 @@ public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runn
         {
             SubmitKind.Accepted when scheduler.IsJobId(answer.Text) => answer.Text,
             SubmitKind.Refused => throw new BlockProviderException(
-                $"{command.Program} refused {what} (exit {output.ExitCode}): \"{answer.Text}\"{(answer.Key.Length > 0 ? $". Check {answer.Key}" : "")}"),
+                $"{command.Program} refused {what} (exit {output.ExitCode}): \"{answer.Text}\". Check {(answer.Key.Length > 0 ? answer.Key : AnyKey)}"),
             SubmitKind.Away => throw new BlockProviderException($"{command.Program} could not reach the scheduler for {what}: {answer.Text}"),
             _ => throw new BlockSubmissionUnclearException($"{command.Program} did not say whether it took {what}: {answer.Text}"),
         };
@@ -74,8 +77,14 @@ public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runn
         var round = new QueryRound(blocks.DistinctBy(static block => block.JobId).ToDictionary(static block => block.JobId, static block => new BatchJob(block.Block).Name, StringComparer.Ordinal));
         foreach (var query in scheduler.Queries.Where(IsHere))
         {
-            foreach (var some in round.Open(ids).Chunk(query.MostIds))
-                round.Take(query, some, await AskAsync(query, some, blocks[0].Block.Directory, cancellation), query == scheduler.Queries[0]);
+            foreach (var some in round.Open(ids, query).Chunk(query.MostIds))
+            {
+                var answer = await AskAsync(query, some, blocks[0].Block.Directory, cancellation);
+                round.Take(query, some, answer, query == scheduler.Queries[0]);
+                if (answer.Kind == AnswerKind.NotHere)
+                    break;
+            }
+
             // Who cannot say where jobs are need not be asked about the details.
             if (round.IsAway)
                 break;
@@ -133,8 +142,10 @@ public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runn
         var command = scheduler.Cancel(jobId);
         var output = await runner.RunAsync(command, workingDirectory, cancellation);
         var answer = output.TimedOut ? new CancelAnswer(CancelKind.Away, output.Said) : scheduler.ReadCancel(output);
-        if (answer.Kind != CancelKind.Taken)
-            throw new BlockProviderException($"{command.Program} {(answer.Kind == CancelKind.Refused ? "refused to end" : "could not reach the scheduler to end")} job {jobId}: {answer.Message}");
+        if (answer.Kind == CancelKind.Refused)
+            throw new BlockProviderException($"{command.Program} refused to end job {jobId}: {answer.Message}. Run `{command}` by hand as the job's owner, or ask who administers {scheduler.Name}");
+        if (answer.Kind == CancelKind.Away)
+            throw new BlockProviderException($"{command.Program} could not reach the scheduler to end job {jobId}: {answer.Message}");
     }
 
     private async Task<IReadOnlyList<JobListing>> ListAsync(string workingDirectory, CancellationToken cancellation)
@@ -148,16 +159,34 @@ public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runn
         var nameless = valid.Where(static job => job.Name is null).Select(static job => job.Id).ToList();
         if (nameless.Count == 0)
             return valid;
-        var query = scheduler.Queries[0];
-        foreach (var some in nameless.Chunk(query.MostIds))
+        return [.. valid.Where(static job => job.Name is not null), .. await NamedAsync(nameless, workingDirectory, cancellation)];
+    }
+
+    // By the first source that is here: without job history a PBS server refuses the question that is asked first elsewhere.
+    private async Task<List<JobListing>> NamedAsync(IReadOnlyList<string> ids, string workingDirectory, CancellationToken cancellation)
+    {
+        var why = "";
+        foreach (var query in scheduler.Queries.Where(IsHere))
         {
-            var names = await AskAsync(query, some, workingDirectory, cancellation);
-            if (names.Kind != AnswerKind.Answered)
-                throw new BlockProviderException($"{scheduler.Name} could not say what the jobs {string.Join(", ", some)} are called: {names.Message}");
-            valid.AddRange(names.Jobs.Select(static job => new JobListing(job.Key, job.Value.Name, job.Value.Condition.IsEnd())));
+            var named = new List<JobListing>();
+            var isHere = true;
+            foreach (var some in ids.Chunk(query.MostIds))
+            {
+                var answer = await AskAsync(query, some, workingDirectory, cancellation);
+                isHere = answer.Kind != AnswerKind.NotHere;
+                why = answer.Message;
+                if (!isHere)
+                    break;
+                if (answer.Kind != AnswerKind.Answered)
+                    throw new BlockProviderException($"{scheduler.Name} could not say what the jobs {string.Join(", ", some)} are called: {why}");
+                named.AddRange(answer.Jobs.Select(static job => new JobListing(job.Key, job.Value.Name, job.Value.Condition.IsEnd())));
+            }
+
+            if (isHere)
+                return named;
         }
 
-        return [.. valid.Where(static job => job.Name is not null)];
+        throw new BlockProviderException($"{scheduler.Name} has nothing that could say what the jobs {string.Join(", ", ids)} are called: {why}");
     }
 
     private async Task<StatusAnswer> AskAsync(StatusQuery query, IReadOnlyList<string> ids, string workingDirectory, CancellationToken cancellation)

@@ -22,7 +22,7 @@ public interface IBatchScheduler
 
     /// <summary>
     /// How to ask about jobs. The first is asked at every poll for all of them; each of the others only for what those before it did not know, or of whose end they lacked
-    /// detail. A job that none of them knows is lost once all of them have answered.
+    /// detail (one that repeats the first's question, not for what that does not know). A job that none of them knows is lost once all of them have answered.
     /// </summary>
     IReadOnlyList<StatusQuery> Queries { get; }
 

@@ -29,8 +29,9 @@ internal sealed class QueryRound(IReadOnlyDictionary<string, string> names)
     /// <summary>Whether every source that exists has answered for it.</summary>
     public bool IsAnswered(string id) => _answers > 0 && !_unanswered.Contains(id);
 
-    /// <summary>Those that the next source is to be asked for.</summary>
-    public IReadOnlyList<string> Open(IEnumerable<string> ids) => [.. ids.Where(id => !_found.TryGetValue(id, out var report) || report.LacksDetail)];
+    /// <summary>Those that the source is to be asked for.</summary>
+    public IReadOnlyList<string> Open(IEnumerable<string> ids, StatusQuery query) =>
+        [.. ids.Where(id => _found.TryGetValue(id, out var report) ? report.LacksDetail : !query.IsRepeated || !_gone.Contains(id))];
 
     /// <param name="query">The source.</param>
     /// <param name="asked">What it was asked about.</param>

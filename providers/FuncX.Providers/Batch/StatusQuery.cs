@@ -13,4 +13,10 @@ public sealed record StatusQuery(Func<IReadOnlyList<string>, SchedulerCommand> C
     /// sources before it do not know.
     /// </summary>
     public bool IsRecord { get; init; }
+
+    /// <summary>
+    /// It asks the server that the first source has asked, in another way. What that server has answered not to know it is not asked about again: else each of many jobs that it has forgotten would
+    /// cost a command at every poll.
+    /// </summary>
+    public bool IsRepeated { get; init; }
 }
