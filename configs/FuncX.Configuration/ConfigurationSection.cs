@@ -266,6 +266,39 @@ public sealed class ConfigurationSection
         return numbers;
     }
 
+    /// <summary>A section whose keys are free and whose values are texts.</summary>
+    /// <param name="checkName">As <paramref name="check"/>, of a key.</param>
+    /// <param name="check">As of <see cref="Text"/>.</param>
+    public IReadOnlyDictionary<string, string> TextsByName(string key, int maxItems, int maxLength, Func<string, string?> checkName, Func<string, string?> check)
+    {
+        Note(new KeyDescription(PathOf(key), KeyKind.TextsByName) { MaxItems = maxItems, MaxLength = maxLength });
+        var texts = new Dictionary<string, string>(StringComparer.Ordinal);
+        if (Take(key) is not { } entry)
+            return texts;
+        if (entry.Value is not SourceMap map)
+        {
+            _errors.Add(entry.Value, $"'{PathOf(key)}' is {entry.Value.Describe()}; expected a section of names and texts: {{NAME: text}}");
+            return texts;
+        }
+
+        if (map.Entries.Count > maxItems)
+            _errors.Add(map, $"'{PathOf(key)}' has {map.Entries.Count} names; at most {maxItems}");
+        foreach (var (name, value) in map.Entries)
+        {
+            var path = $"{PathOf(key)}.{Shown(name.Text)}";
+            if (checkName(name.Text) is { } wrong)
+                _errors.Add(name, $"'{path}' {wrong}");
+            else if (value is not SourceScalar { IsNull: false } text)
+                _errors.Add(value, $"'{path}' is {value.Describe()}; expected a text");
+            else if (Problem(text.Text, maxLength, check) is { } problem)
+                _errors.Add(text, $"'{path}' {problem}");
+            else
+                texts[name.Text] = text.Text;
+        }
+
+        return texts;
+    }
+
     /// <summary>Adds an error for each key of this section and those below it that nobody asked for.</summary>
     internal void ReportUnknownKeys()
     {

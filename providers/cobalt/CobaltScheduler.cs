@@ -13,7 +13,7 @@ public sealed class CobaltScheduler(CobaltSettings settings) : IBatchScheduler
     public string Script(BatchJob job) => BatchScript.Compose("#COBALT", Directives(job), job.Block.OverMpi ? new AgentPerBlock(settings.Walltime).Lines(job) : Managers(job).Lines(job));
 
     // -O names the three files of a job: .output, .error and .cobaltlog.
-    public SchedulerCommand Submit(BatchJob job) => new("qsub", "-O", LogPrefix(job), "--cwd", job.Block.Directory, "--mode", "script", job.ScriptPath);
+    public SchedulerCommand Submit(BatchJob job) => new("qsub", ["-O", LogPrefix(job), "--cwd", job.Block.Directory, .. Variables(), "--mode", "script", job.ScriptPath]);
 
     public SubmitAnswer ReadSubmit(CommandOutput output) => QsubAnswer.Read(output);
 
@@ -42,14 +42,31 @@ public sealed class CobaltScheduler(CobaltSettings settings) : IBatchScheduler
     // Ends with the job's name: whether qstat calls a job by --jobname or by this, it is the same.
     private static string LogPrefix(BatchJob job) => Path.Combine(job.Block.Directory, job.Name);
 
-    // On a Cray the script runs on a service node and aprun alone reaches the nodes, also a single one; on a cluster the script runs on the first of them.
+    // As qsub(1) has them, values with a backslash before : and = (recorded: qsub-odd-env-colon). Not in the script, whose lines are split at spaces.
+    private string[] Variables() => settings.Environment.Count == 0 ? [] :
+    [
+        "--env", string.Join(':', settings.Environment.OrderBy(static variable => variable.Key, StringComparer.Ordinal)
+            .Select(static variable => $"{variable.Key}={variable.Value.Replace(":", "\\:", StringComparison.Ordinal).Replace("=", "\\=", StringComparison.Ordinal)}")),
+    ];
+
+    // On a Cray the script runs on a service node and aprun alone reaches the nodes, also a single one, which COBALT_PARTNAME names by its number (Cobalt's alps_script_forker.py). On a cluster the
+    // script runs on the first of them, whose name is there (recorded: env-1node, env-3nodes). Elsewhere no manager is started.
     private ManagerPerNode Managers(BatchJob job) => new("$(hostname)", "\"${ALPS_APP_PE:-${PMI_RANK:-0}}\"", "\"${launch[@]}\"",
         settings.Walltime,
+        "first=\"${COBALT_PARTNAME:-$HOSTNAME}\"",
         "if command -v aprun >/dev/null; then",
         $"    launch=(aprun -n {job.Block.Nodes} -N 1 -cc none)",
-        "else",
+        job.Block.Nodes == 1 ? "elif [ \"${first%%.*}\" = \"${HOSTNAME%%.*}\" ]; then" : "elif command -v mpiexec >/dev/null && [ -r \"${COBALT_NODEFILE:-}\" ]; then",
         job.Block.Nodes == 1 ? "    launch=()" : $"    launch=(mpiexec -f \"$COBALT_NODEFILE\" -n {job.Block.Nodes} -ppn 1)",
+        "else",
+        $"    echo \"nothing is in PATH that reaches the job's nodes ($first) from $HOSTNAME: {Cure(job)}\" >&2",
+        "    echo 1 >\"$block/exit\"",
+        "    exit 1",
         "fi");
+
+    private static string Cure(BatchJob job) => job.Block.Nodes == 1
+        ? "add aprun's directory to PATH in provider.init (module load alps), or, when this is that node by another name, export COBALT_PARTNAME=\\$HOSTNAME there"
+        : "add the directory of aprun (module load alps), or of an mpiexec that takes -f COBALT_NODEFILE, to PATH in provider.init";
 
     private IEnumerable<string> Directives(BatchJob job)
     {

@@ -1,3 +1,5 @@
+using System.Collections.ObjectModel;
+
 namespace FuncX.Providers.Cobalt;
 
 /// <summary>How blocks are asked for; what is null or empty is left to the site.</summary>
@@ -17,6 +19,9 @@ public sealed record CobaltSettings
 
     /// <summary>Further attributes of the nodes: <c>mcdram=cache</c>.</summary>
     public IReadOnlyList<string> Attributes { get; init; } = [];
+
+    /// <summary>Variables of the job's environment. A value is one line that does not end with a backslash.</summary>
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = ReadOnlyDictionary<string, string>.Empty;
 
     /// <summary>Further options as they stand after <c>#COBALT</c>.</summary>
     public IReadOnlyList<string> Directives { get; init; } = [];

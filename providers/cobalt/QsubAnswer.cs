@@ -10,6 +10,8 @@ internal static class QsubAnswer
 
     private static readonly (string Word, string Key)[] s_keys =
     [
+        // First: what follows is the user's.
+        ("argument to env", "provider.environment"),
         ("walltime", "provider.walltime"), ("queue", "provider.queue"), ("time specification", "provider.walltime"), ("'time'", "provider.walltime"), ("node count", "provider.nodes_per_block"),
         ("nodecount", "provider.nodes_per_block"),
         // Of a site's filter.

@@ -35,12 +35,19 @@ internal sealed class PlayedScheduler : ICommandRunner, IDisposable
     /// <summary>Runs the same commands and waits for none of them longer than two seconds.</summary>
     public ICommandRunner Hasty => new HastyRunner(Path.Combine(_root, "bin"));
 
+    /// <summary>Lines of a script that find the commands, the scheduler's launcher among them: a job's PATH does not have them.</summary>
+    public string Init => $"PATH=\"{Path.Combine(_root, "bin")}:$PATH\"";
+
     /// <summary>The commands that were run, oldest first.</summary>
     public List<string> Commands { get; } = [];
 
     public IBatchScheduler Scheduler(TimeSpan? walltime = null, string? queue = null, string? account = null, params IReadOnlyList<string> directives) => _kind == "pbs"
         ? new PbsScheduler(new PbsSettings { Walltime = walltime ?? TimeSpan.FromMinutes(10), Queue = queue, Account = account, Directives = directives })
         : new CobaltScheduler(new CobaltSettings { Walltime = walltime ?? TimeSpan.FromMinutes(10), Queue = queue, Account = account, Directives = directives });
+
+    /// <summary>Cobalt, with variables for its jobs.</summary>
+    public BatchProvider Provider(IReadOnlyDictionary<string, string> environment, params IReadOnlyList<string> directives) => new(
+        new CobaltScheduler(new CobaltSettings { Walltime = TimeSpan.FromMinutes(10), Environment = environment, Directives = directives }), this, TimeSpan.FromMilliseconds(5), TimeProvider.System);
 
     public BatchProvider Provider(TimeSpan? walltime = null, string? queue = null, string? account = null, params IReadOnlyList<string> directives) =>
         new(Scheduler(walltime, queue, account, directives), this, TimeSpan.FromMilliseconds(5), TimeProvider.System);

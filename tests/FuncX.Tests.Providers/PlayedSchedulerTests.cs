@@ -23,7 +23,7 @@ public sealed class PlayedSchedulerTests : IAsyncDisposable
     {
         var played = Played(kind);
         var provider = played.Provider();
-        var block = await SubmitAsync(played, provider, _scratch.Block(Patient, nodes: 3));
+        var block = await SubmitAsync(played, provider, _scratch.Block(Patient, nodes: 3) with { Init = kind == "cobalt" ? played.Init : "" });
         await StateAsync(block, BlockState.Running);
         var first = kind == "pbs" ? 2 : 0;
         for (var node = first; node < first + 3; node++)
@@ -63,9 +63,10 @@ public sealed class PlayedSchedulerTests : IAsyncDisposable
         var played = Played(kind);
         played.Configure("{\"nodes\": 2, \"seconds_per_minute\": 1.2}");
         var provider = played.Provider(TimeSpan.FromMinutes(5));
-        var first = await SubmitAsync(played, provider, _scratch.Block(Patient, nodes: 2));
+        var init = kind == "cobalt" ? played.Init : "";
+        var first = await SubmitAsync(played, provider, _scratch.Block(Patient, nodes: 2) with { Init = init });
         await StateAsync(first, BlockState.Running);
-        var second = await SubmitAsync(played, provider, _scratch.Block("exit 0", nodes: 2));
+        var second = await SubmitAsync(played, provider, _scratch.Block("exit 0", nodes: 2) with { Init = init });
         (await StatusesAsync(played.Provider(), first, second))[1].State.ShouldBe(BlockState.Pending);
         await StateAsync(first, BlockState.TimedOut);
         await StateAsync(second, BlockState.Completed);
@@ -335,6 +336,68 @@ public sealed class PlayedSchedulerTests : IAsyncDisposable
             (await StatusesAsync(provider, [.. blocks])).ShouldAllBe(status => status.State == (second < 60 ? BlockState.Unknown : BlockState.Lost));
             played.Commands.ShouldHaveSingleItem().ShouldStartWith(question);
         }
+    }
+
+    [Fact]
+    public async Task Variables_reach_a_job_of_Cobalt_whatever_they_hold_and_beside_those_of_the_users_own_lines()
+    {
+        var environment = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["A"] = "x:B=y", ["PLACES"] = "{0:4},{4:4}", ["QUOTED"] = "it's \"two words\" $(touch INJECTED)", ["EQUALS"] = "=a=b\\=c", ["SLASHES"] = @"\\server\x:y", ["PLAIN"] = "1",
+        };
+        var played = Played("cobalt");
+        var block = await SubmitAsync(played, played.Provider(environment, "--env OWN=line"), _scratch.Block("env -0 >\"$6.environment\""));
+        await StateAsync(block, BlockState.Completed);
+        var seen = File.ReadAllText(Path.Combine(block.Block.Directory, "node-0.environment")).Split('\0');
+        foreach (var (name, value) in environment)
+            seen.ShouldContain($"{name}={value}");
+        seen.ShouldContain("OWN=line");
+        seen.ShouldNotContain(static variable => variable.StartsWith("B=", StringComparison.Ordinal));
+        _scratch.IsInjected.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task A_variable_that_Cobalt_refuses_names_the_key()
+    {
+        var played = Played("cobalt");
+        var refusal = await Should.ThrowAsync<BlockProviderException>(() => SubmitAsync(played, played.Provider(directives: ["--env NOVALUE"]), _scratch.Block(Patient)));
+        refusal.Message.ShouldContain("Improperly formatted argument to env : ['NOVALUE']");
+        refusal.Message.ShouldEndWith("Check provider.environment");
+    }
+
+    /// <summary>On a Cray, beside the nodes.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task No_manager_is_started_where_none_of_the_jobs_nodes_is_and_the_cure_is_said(int nodes)
+    {
+        var played = Played("cobalt");
+        played.Configure("{\"alps\": true}");
+        var block = await SubmitAsync(played, played.Provider(), _scratch.Block(Patient, nodes));
+        await StateAsync(block, BlockState.Failed);
+        var reason = (await StatusAsync(played.Provider(), block)).Reason;
+        reason.ShouldContain($"nothing is in PATH that reaches the job's nodes ({(nodes == 1 ? "1" : "1,2")}) from ");
+        reason.ShouldContain("PATH in provider.init");
+        Directory.EnumerateFiles(block.Block.Directory, "*.arguments").ShouldBeEmpty();
+
+        var cured = await SubmitAsync(played, played.Provider(), _scratch.Block("echo \"$ALPS_APP_PE\" >\"$6.number\"", nodes) with { Init = played.Init });
+        await StateAsync(cured, BlockState.Completed);
+        for (var node = 0; node < nodes; node++)
+            File.ReadAllText(Path.Combine(cured.Block.Directory, $"node-{node}.number")).ShouldBe($"{node}\n");
+    }
+
+    /// <summary>On a cluster, whose script runs on the first node. What names another machine may name this one all the same, which only the user knows.</summary>
+    [Theory]
+    [InlineData("HOST.example.org", "", BlockState.Completed)]
+    [InlineData("HOST-ib0", "", BlockState.Failed)]
+    [InlineData("HOST-ib0", "export COBALT_PARTNAME=$HOSTNAME", BlockState.Completed)]
+    public async Task One_node_of_a_cluster_needs_no_launcher_when_it_is_the_one_that_the_script_runs_on(string name, string init, BlockState expected)
+    {
+        var played = Played("cobalt");
+        played.Configure($"{{\"hosts\": [\"{name.Replace("HOST", Environment.MachineName, StringComparison.Ordinal)}\"]}}");
+        var block = await SubmitAsync(played, played.Provider(), _scratch.Block("exit 0") with { Init = init });
+        await StateAsync(block, expected);
+        File.Exists(Path.Combine(block.Block.Directory, "node-0.arguments")).ShouldBe(expected == BlockState.Completed);
     }
 
     [Theory]

@@ -43,6 +43,7 @@ public sealed partial class ConfigurationKeysTests
         ("provider.select", Batch + "{type: pbs, walltime: 1h, select: ncpus=2}", true),
         ("provider.variant", Batch + "{type: pbs, walltime: 1h, variant: torque}", true),
         ("provider.attributes", Batch + "{type: cobalt, walltime: 1h, attributes: [b]}", true),
+        ("provider.environment", Batch + "{type: cobalt, walltime: 1h, environment: {B: b}}", true),
         ("blocks.min", "blocks: {min: 1}", true),
         ("blocks.init", "blocks: {init: 1}", true),
         ("blocks.max", "blocks: {max: 2}", true),

@@ -8,7 +8,10 @@ using Xunit;
 
 namespace FuncX.Tests.Unit;
 
-/// <summary>The batch script of every file in configs/, whole, and what stands in it against the options of the manual pages.</summary>
+/// <summary>
+/// The batch script of every file in configs/, whole, and what stands in it against the options of the manual pages; the same of files beside the scripts, which have every key that a scheduler knows
+/// (all-*), or TORQUE.
+/// </summary>
 public sealed partial class EndpointRenderTests : IDisposable
 {
     // Options that take a value, by the manual pages of sbatch(1), qsub(1B) of OpenPBS and qsub(1) of Cobalt: what a script of ours may use.
@@ -17,16 +20,19 @@ public sealed partial class EndpointRenderTests : IDisposable
         ["#SBATCH"] =
         [
             "--account", "--comment", "--constraint", "--cpus-per-task", "--gpus-per-node", "--gres", "--job-name", "--licenses", "--mem", "--nodes", "--ntasks-per-node", "--open-mode", "--output", "--partition", "--qos",
-            "--reservation", "--time", "--exclusive", "--no-kill",
+            "--mail-type", "--reservation", "--time", "--exclusive", "--no-kill",
         ],
-        ["#PBS"] = ["-A", "-l", "-N", "-q", "-S"],
-        ["#COBALT"] = ["-A", "-n", "-q", "-t", "--attrs", "--jobname"],
+        ["#PBS"] = ["-A", "-l", "-N", "-q", "-r", "-S"],
+        ["#COBALT"] = ["-A", "-n", "-q", "-t", "--attrs", "--jobname", "--preemptable"],
     };
 
     private readonly ConfigurationScratch _scratch = new();
 
-    public static TheoryData<string> BatchFiles => new(Directory.EnumerateFiles(ConfigurationScratch.Repository("configs"), "*.yaml").Select(static file => Path.GetFileNameWithoutExtension(file))
+    public static TheoryData<string> BatchFiles => new(Directory.EnumerateFiles(ConfigurationScratch.Repository("configs"), "*.yaml").Concat(Directory.EnumerateFiles(Golden, "*.yaml"))
+        .Select(static file => Path.GetFileNameWithoutExtension(file))
         .Where(static name => Read(name).Provider.Walltime is not null && Read(name).Provider.Type != ProviderKind.Allocation).Order(StringComparer.Ordinal));
+
+    private static string Golden => ConfigurationScratch.Repository("tests/FuncX.Tests.Unit/Golden");
 
     [Fact]
     public void Every_machine_that_the_README_promises_has_a_file() =>
@@ -37,7 +43,7 @@ public sealed partial class EndpointRenderTests : IDisposable
     [MemberData(nameof(BatchFiles))]
     public void The_script_of_a_machine_is_the_one_that_was_looked_at(string name)
     {
-        var golden = Path.Combine(ConfigurationScratch.Repository("tests/FuncX.Tests.Unit/Golden"), $"{name}.sh");
+        var golden = Path.Combine(Golden, $"{name}.sh");
         var script = Script(Read(name));
         if (Environment.GetEnvironmentVariable("FUNCX_TESTS_WRITE_GOLDEN") == "1")
             File.WriteAllText(golden, script);
@@ -54,6 +60,29 @@ public sealed partial class EndpointRenderTests : IDisposable
         directives.Count.ShouldBeGreaterThan(4);
         foreach (var directive in directives)
             s_options[directive[0]].ShouldContain(Option().Match(directive[1]).Value);
+    }
+
+    /// <summary>A value that is in no script and in no command never reaches the scheduler.</summary>
+    [Theory]
+    [InlineData("all-slurm")]
+    [InlineData("all-pbs")]
+    [InlineData("all-cobalt")]
+    public void Every_key_of_a_scheduler_is_in_the_file_that_has_all(string name)
+    {
+        var text = File.ReadAllText(Path.Combine(Golden, $"{name}.yaml"));
+        var kind = Read(name).Provider.Type;
+        var keys = EndpointKeys.Of("provider").Where(key => key.With.ContainsKey(kind)).Select(static key => key.Name);
+        // A reservation is a queue.
+        string[] others = kind == ProviderKind.Slurm ? [] : ["queue"];
+        keys.Where(key => !text.Contains($"\n  {key}: ", StringComparison.Ordinal)).ShouldBe(others);
+    }
+
+    [Fact]
+    public void Variables_of_a_job_of_Cobalt_are_one_argument_in_which_colons_and_equals_signs_are_escaped()
+    {
+        var configuration = Read("all-cobalt");
+        var submit = BatchSchedulers.Of(configuration)!.Submit(new BatchJob(new BlockRequests(configuration, "0123456789", "/opt/funcx/funcx-manager").Of("b1", 1)));
+        submit.Arguments.TakeLast(5).ShouldBe(["--env", "GREETING=it's \"two words\":OMP_PLACES={0\\:4},{4\\:4}", "--mode", "script", "/home/ann/.funcx/all/blocks/b1/batch.sh"]);
     }
 
     [Theory]
@@ -98,7 +127,9 @@ public sealed partial class EndpointRenderTests : IDisposable
 
     private static EndpointConfiguration Read(string name)
     {
-        var result = EndpointConfigurationFile.Parse($"{name}.yaml", File.ReadAllText(Path.Combine(ConfigurationScratch.Repository("configs"), $"{name}.yaml")), static _ => "/home/ann");
+        var beside = Path.Combine(Golden, $"{name}.yaml");
+        var file = File.Exists(beside) ? beside : Path.Combine(ConfigurationScratch.Repository("configs"), $"{name}.yaml");
+        var result = EndpointConfigurationFile.Parse(file, File.ReadAllText(file), static _ => "/home/ann");
         result.Errors.ShouldBeEmpty();
         return result.Value!;
     }

@@ -63,6 +63,7 @@ public static class EndpointReference
         KeyKind.Texts => $"up to {Number(key.MaxItems)} texts of up to {Number(key.MaxLength)} characters",
         KeyKind.Paths => $"up to {Number(key.MaxItems)} absolute paths",
         KeyKind.Integers => $"names, each with {Whole(key)}",
+        KeyKind.TextsByName => $"up to {Number(key.MaxItems)} names, each with a text of up to {Number(key.MaxLength)} characters",
         _ => throw new ArgumentOutOfRangeException(nameof(key), key.Kind, "a key of this kind has no range"),
     };
 

@@ -156,6 +156,7 @@ public static class EndpointSchema
         KeyKind.Texts => new JsonObject { ["type"] = "array", ["items"] = Text(key.MaxLength), ["maxItems"] = key.MaxItems },
         KeyKind.Paths => new JsonObject { ["type"] = "array", ["items"] = Path(), ["maxItems"] = key.MaxItems },
         KeyKind.Integers => new JsonObject { ["type"] = "object", ["additionalProperties"] = Bounded("integer", "minimum", key) },
+        KeyKind.TextsByName => new JsonObject { ["type"] = "object", ["additionalProperties"] = Text(key.MaxLength), ["maxProperties"] = key.MaxItems },
         _ => throw new ArgumentOutOfRangeException(nameof(key), key.Kind, "no such kind of key"),
     };
 

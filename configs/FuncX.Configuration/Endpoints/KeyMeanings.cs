@@ -38,10 +38,11 @@ public static class KeyMeanings
         ["provider.licenses"] = "Licenses, like `scratch,abaqus:5`.",
         ["provider.queue"] = "Queue.",
         ["provider.filesystems"] = "File systems that a block needs.",
-        ["provider.select"] = "What a chunk, which is a node, consists of, without its number.",
-        ["provider.place"] = "How chunks are placed.",
+        ["provider.select"] = "What a chunk, which is a node, consists of, without its number. With `variant: torque` there is none: `nodes=N:ppn=C`, C being what is the default here.",
+        ["provider.place"] = "How chunks are placed; not with `variant: torque`.",
         ["provider.variant"] = "`openpbs`: also PBS Professional.",
         ["provider.attributes"] = "For `--attrs`, like `[mcdram=cache]`; `filesystems` are added.",
+        ["provider.environment"] = "For `--env`: variables of the job, like `{OMP_PLACES: cores}`. Whoever may run `qstat -fl` sees them: no secrets.",
 
         ["blocks"] = "How many blocks there are, by demand; exactly one with `allocation`.",
         ["blocks.min"] = "Blocks that are kept whatever the demand.",

@@ -53,7 +53,7 @@ internal static class ProviderBinding
             },
             ProviderKind.Pbs => batch with
             {
-                Variant = section.Choice("variant", PbsKind.Openpbs),
+                Variant = Variant(section),
                 Queue = Queue(section),
                 Filesystems = section.Texts("filesystems", [], 100, 256, OneWord),
                 Place = section.OptionalText("place", 256, OneWord),
@@ -64,8 +64,22 @@ internal static class ProviderBinding
                 Queue = Queue(section),
                 Filesystems = section.Texts("filesystems", [], 100, 256, OneWord),
                 Attributes = section.Texts("attributes", [], 100, 256, OneWord),
+                Environment = section.TextsByName("environment", 100, 1_000, VariableName, VariableValue),
             },
         };
+    }
+
+    // TORQUE knows no chunks.
+    private static PbsKind Variant(ConfigurationSection section)
+    {
+        var variant = section.Choice("variant", PbsKind.Openpbs);
+        foreach (var key in variant == PbsKind.Torque ? (string[])["select", "place"] : [])
+        {
+            if (section.Has(key))
+                section.Error(key, $"'provider.{key}' is there with 'variant: torque', whose jobs ask for nodes=N:ppn=C: 'provider.nodes_per_block' of them with 'workers.per_node' times 'workers.cores_per_worker' processors each. Remove it; what else a block needs goes into 'provider.directives', like [\"-l mem=8gb\"]");
+        }
+
+        return variant;
     }
 
     // There a reservation is a queue of its own.
@@ -90,6 +104,13 @@ internal static class ProviderBinding
     private static string? OneWord(string text) => text.All(static letter => letter is > ' ' and <= '~' and not ('\'' or '"' or '\\' or '`' or '#'))
         ? null
         : $"is '{new string([.. text.Select(static letter => char.IsControl(letter) ? '?' : letter)])}'; expected printable ASCII without spaces, quotes, backslashes and #";
+
+    private static string? VariableName(string name) => name.Length is > 0 and <= 256 && !char.IsAsciiDigit(name[0]) && name.All(static letter => char.IsAsciiLetterOrDigit(letter) || letter == '_')
+        ? null
+        : "is no name of a variable; expected letters, digits and _, no digit first";
+
+    // qsub takes a backslash together with a colon behind it, and the next variable begins with one.
+    private static string? VariableValue(string text) => OneLine(text) ?? (text.EndsWith('\\') ? "ends with a backslash, which Cobalt cannot be given; leave it out" : null);
 
     private static string? OneLine(string text) => text.Any(char.IsControl) ? "must be one line without control characters" : null;
 }

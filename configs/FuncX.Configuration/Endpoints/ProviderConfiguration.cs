@@ -1,3 +1,5 @@
+using System.Collections.ObjectModel;
+
 namespace FuncX.Configuration;
 
 /// <summary>Who gives nodes.</summary>
@@ -69,6 +71,9 @@ public sealed record ProviderConfiguration
 
     /// <summary>Attributes of the nodes (cobalt): <c>mcdram=cache</c>.</summary>
     public IReadOnlyList<string> Attributes { get; init; } = [];
+
+    /// <summary>Variables of the job's environment (cobalt).</summary>
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = ReadOnlyDictionary<string, string>.Empty;
 
     /// <summary>How often the scheduler is asked about all blocks, as long as it answers well (batch providers); 1s to 10m.</summary>
     public TimeSpan PollInterval { get; init; } = TimeSpan.FromSeconds(10);

@@ -13,10 +13,10 @@ public sealed record KeyDescription(string Path, KeyKind Kind)
 
     public string? Maximum { get; init; }
 
-    /// <summary>Characters of a text, or of each text of a list.</summary>
+    /// <summary>Characters of a text, or of each text of several.</summary>
     public int? MaxLength { get; init; }
 
-    /// <summary>Items of a list.</summary>
+    /// <summary>Items of a list, or free names.</summary>
     public int? MaxItems { get; init; }
 
     /// <summary>The words it may be; of an <see cref="KeyKind.Integer"/> those that may stand in the place of a number.</summary>

@@ -42,4 +42,7 @@ public enum KeyKind
 
     /// <summary>Free names, each with a whole number.</summary>
     Integers,
+
+    /// <summary>Free names, each with a text.</summary>
+    TextsByName,
 }

@@ -52,6 +52,7 @@ internal static class BatchSchedulers
                 Account = provider.Account,
                 Filesystems = provider.Filesystems,
                 Attributes = provider.Attributes,
+                Environment = provider.Environment,
                 Directives = provider.Directives,
             }),
             _ => null,

@@ -12,7 +12,9 @@ public sealed class PlayedBlocksTests
     public async Task A_block_of_two_nodes_survives_the_endpoint_and_the_next_one_has_it_and_stop_leaves_none(string kind)
     {
         using var site = new PlayedSite(kind);
-        var options = new EndpointOptions { Provider = $"{{type: {kind}, walltime: 10m, nodes_per_block: 2, poll_interval: 1s}}" };
+        // PBS's launcher is found from its configuration, Cobalt has none of its own.
+        var init = kind == "cobalt" ? $", init: \"PATH={site.Commands}:$PATH\"" : "";
+        var options = new EndpointOptions { Provider = $"{{type: {kind}, walltime: 10m, nodes_per_block: 2, poll_interval: 1s{init}}}" };
         await Scenario.RunAsync(options, async cluster =>
         {
             await cluster.WaitOnlineAsync(managers: 2);

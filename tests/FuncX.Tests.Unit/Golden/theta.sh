@@ -6,16 +6,23 @@
 #COBALT -A MyProject
 #COBALT --attrs filesystems=home,theta-fs0:mcdram=cache:numa=quad
 
+command -v aprun >/dev/null || module load alps
+
 block='/home/ann/.funcx/theta/blocks/b1'
 rendezvous='/home/ann/.funcx/theta/blocks/b1/rendezvous.json'
 manager='/opt/funcx/funcx-manager'
 rm -f "$block/exit"
 # The scheduler's SIGTERM is for the managers: this shell stays until they are over and says how that was.
 trap : TERM
+first="${COBALT_PARTNAME:-$HOSTNAME}"
 if command -v aprun >/dev/null; then
     launch=(aprun -n 8 -N 1 -cc none)
-else
+elif command -v mpiexec >/dev/null && [ -r "${COBALT_NODEFILE:-}" ]; then
     launch=(mpiexec -f "$COBALT_NODEFILE" -n 8 -ppn 1)
+else
+    echo "nothing is in PATH that reaches the job's nodes ($first) from $HOSTNAME: add the directory of aprun (module load alps), or of an mpiexec that takes -f COBALT_NODEFILE, to PATH in provider.init" >&2
+    echo 1 >"$block/exit"
+    exit 1
 fi
 # What functions write has the user's umask, our own files are private.
 node='
