@@ -33,30 +33,38 @@ public sealed class LauncherChoice(Func<string, string?> version)
     /// <returns>Null: there is none; <see cref="Tried"/> says what was looked for.</returns>
     public string? Detect(IReadOnlyCollection<AllocationKind> allocation, bool isOpenMpi, bool srunServes = true)
     {
-        var hasSrun = allocation.Contains(AllocationKind.Slurm) && ProgramOf("srun") is not null;
-        if (hasSrun && srunServes)
-            return "srun";
-        var byLibrary = isOpenMpi ? (string[])["mpirun", "mpiexec"] : ["mpiexec", "mpirun"];
-        var hasAprun = allocation.Contains(AllocationKind.Cobalt) || allocation.Contains(AllocationKind.Pbs);
-        return (hasAprun ? (string[])["aprun", "pals", .. byLibrary] : ["pals", .. byLibrary]).FirstOrDefault(launcher => ProgramOf(launcher) is not null) ?? (hasSrun ? "srun" : null);
+        // The last resort goes last.
+        var order = Order(allocation, isOpenMpi).OrderBy(launcher => !srunServes && launcher == "srun");
+        return order.FirstOrDefault(launcher => ProgramOf(launcher) is not null);
     }
+
+    /// <summary>The launchers of MPI ranks, in the order in which they are tried.</summary>
+    /// <param name="allocation">Of which scheduler this job is, or may be; empty: of none.</param>
+    /// <param name="isOpenMpi">Whether the ranks' library is Open MPI's.</param>
+    public static IReadOnlyList<string> Order(IReadOnlyCollection<AllocationKind> allocation, bool isOpenMpi) =>
+        [.. OfSchedulers(allocation), "pals", .. isOpenMpi ? (string[])["mpirun", "mpiexec"] : ["mpiexec", "mpirun"]];
+
+    /// <summary>The launchers of managers that are no ranks, likewise.</summary>
+    public static IReadOnlyList<string> OrderForManagers(IReadOnlyCollection<AllocationKind> allocation, int nodes) => nodes == 1 ? [.. OfSchedulers(allocation), OwnNode] : Order(allocation, isOpenMpi: false);
 
     /// <summary>
     /// What starts a manager on each of a job's nodes that is no rank of anything: the scheduler's own within its job, else MPI's, which start any program. A job of one node needs none where the script runs
     /// on that node (<see cref="OwnNode"/>): always but under aprun, and in Slurm's salloc.
     /// </summary>
     /// <returns>Null: there is none; <see cref="Tried"/> says what was looked for.</returns>
-    public string? ForManagers(IReadOnlyCollection<AllocationKind> allocation, int nodes)
-    {
-        if (allocation.Contains(AllocationKind.Slurm) && ProgramOf("srun") is not null)
-            return "srun";
-        if ((allocation.Contains(AllocationKind.Cobalt) || allocation.Contains(AllocationKind.Pbs)) && ProgramOf("aprun") is not null)
-            return "aprun";
-        return nodes == 1 ? OwnNode : Detect(allocation, isOpenMpi: false);
-    }
+    public string? ForManagers(IReadOnlyCollection<AllocationKind> allocation, int nodes) =>
+        OrderForManagers(allocation, nodes).FirstOrDefault(launcher => launcher == OwnNode || ProgramOf(launcher) is not null);
 
     /// <summary>Whether an mpirun can let ranks live when another dies (<c>--enable-recovery</c>). Open MPI 5 has another launcher, PRRTE's.</summary>
     public bool Recovers(string program) => Has(Ask(program), "(Open MPI) 4.");
+
+    private static IEnumerable<string> OfSchedulers(IReadOnlyCollection<AllocationKind> allocation)
+    {
+        if (allocation.Contains(AllocationKind.Slurm))
+            yield return "srun";
+        if (allocation.Contains(AllocationKind.Cobalt) || allocation.Contains(AllocationKind.Pbs))
+            yield return "aprun";
+    }
 
     private static bool IsOpenMpi(string? text) => Has(text, "Open MPI");
 

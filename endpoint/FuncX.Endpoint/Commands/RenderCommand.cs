@@ -10,8 +10,8 @@ using FuncX.Providers.Local;
 namespace FuncX.Endpoint.Commands;
 
 /// <summary>
-/// <c>funcx-endpoint render</c>: on stdout the batch script that would be submitted for a block, as it is, and nothing else; on stderr the commands. Nothing is submitted and nothing
-/// written.
+/// <c>funcx-endpoint render</c>: on stdout the batch script that would be submitted for a block, as it is, and nothing else; on stderr the commands, what the block's agent runs and the
+/// environment. Nothing is submitted and nothing written.
 /// </summary>
 internal static class RenderCommand
 {
@@ -55,7 +55,7 @@ internal static class RenderCommand
         Console.Error.WriteLine($"# every {Quantities.Write(configuration.Provider.PollInterval)} one question about all blocks: {scheduler.Queries[0].Command(["JOB..."])}");
         Console.Error.WriteLine($"# and to end it: {scheduler.Cancel("JOB")}");
         Console.Error.WriteLine("# The commands have this shell's environment without FUNCX_* secrets; what of it reaches the job is the scheduler's affair.");
-        PrintWorlds(configuration);
+        PrintLaunch(job, configuration);
         Console.Out.Write(scheduler.Script(job));
     }
 
@@ -64,27 +64,20 @@ internal static class RenderCommand
         Console.Error.WriteLine(configuration.Provider.Type == ProviderKind.Allocation
             ? "# The allocation provider submits nothing: in the job that it is started in the endpoint starts this itself, in a session of its own, with its output in node-0.log."
             : "# The local provider submits nothing: it starts these itself, each in a session of its own, with its output in node-N.log.");
-        PrintWorlds(configuration);
+        PrintLaunch(job, configuration);
         var provider = LocalProviders.Of(configuration, TimeProvider.System);
         for (var node = 0; node < provider.ProcessesOf(job.Block); node++)
             Console.WriteLine(new SchedulerCommand(job.Block.Manager, [.. provider.Arguments(job.Block, node)]));
     }
 
-    // The command itself is the agent's: it depends on what the nodes have.
-    private static void PrintWorlds(EndpointConfiguration configuration)
+    private static void PrintLaunch(BatchJob job, EndpointConfiguration configuration)
     {
-        if (configuration.Transport != TransportKind.Mpi)
-        {
-            if (configuration.Provider.Type == ProviderKind.Allocation)
-                Console.Error.WriteLine("# The agent (--block --tcp) starts a manager on each node of the job by what it finds: srun, aprun, mpiexec or mpirun, or nothing where there is one node; its log says which.");
-            return;
-        }
-
-        var launcher = configuration.Launcher ?? new LauncherConfiguration();
-        var arguments = launcher.Arguments.Count > 0 ? $", with {string.Join(' ', launcher.Arguments)} behind its own arguments" : "";
-        Console.Error.WriteLine($"# The agent (--block) launches the nodes' managers as MPI worlds of at most {launcher.RanksPerWorld} ranks by "
-            + $"{(launcher.Type == LauncherKind.Detect ? "the launcher that it finds (launcher.type)" : SnakeCase.Of(launcher.Type))}{arguments}; its log says which library and launcher it took.");
+        var launch = new RenderedLaunch(configuration, job.Block, Environment.GetEnvironmentVariable("FUNCX_UMASK") ?? Umask(), Environment.GetEnvironmentVariable("FUNCX_MPI_LIBRARY"));
+        foreach (var line in launch.LauncherLines().Concat(launch.VariableLines()))
+            Console.Error.WriteLine($"# {line}");
     }
+
+    private static string Umask() => File.ReadLines("/proc/self/status").First(static line => line.StartsWith("Umask:", StringComparison.Ordinal))["Umask:".Length..].Trim();
 
     private static BlockRequest Request(EndpointConfiguration configuration)
     {

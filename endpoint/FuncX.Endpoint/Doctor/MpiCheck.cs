@@ -16,16 +16,6 @@ internal sealed class MpiCheck(EndpointConfiguration configuration, IMachine mac
     // Worlds of the local provider have the environment of whoever starts the endpoint.
     private string Load(string what) => configuration.Provider.Type is ProviderKind.Local or ProviderKind.Allocation ? $"load {what} (module load) in the shell that runs `start`" : $"load {what} (module load) in provider.init";
 
-    // In whose job the agent will be; of which the one is that `allocation` works in, that job's environment says.
-    private IReadOnlyCollection<AllocationKind> Allocations => configuration.Provider.Type switch
-    {
-        ProviderKind.Slurm => [AllocationKind.Slurm],
-        ProviderKind.Pbs => [AllocationKind.Pbs],
-        ProviderKind.Cobalt => [AllocationKind.Cobalt],
-        ProviderKind.Allocation => Enum.GetValues<AllocationKind>(),
-        _ => [],
-    };
-
     public string Name => "mpi";
 
     public async Task<IReadOnlyList<Finding>> ExamineAsync(CancellationToken cancellation)
@@ -52,7 +42,7 @@ internal sealed class MpiCheck(EndpointConfiguration configuration, IMachine mac
     private Finding Conclude(MpiAnswer answer)
     {
         var choice = new LauncherChoice(program => answer.Launchers.FirstOrDefault(launcher => launcher.Program == program)?.Version);
-        var name = Launcher.Type == LauncherKind.Detect ? choice.Detect(Allocations, answer.Library?.IsOpenMpi ?? true, SrunServes(answer)) : SnakeCase.Of(Launcher.Type);
+        var name = Launcher.Type == LauncherKind.Detect ? choice.Detect(BlockAllocation.KindsOf(configuration.Provider.Type), answer.Library?.IsOpenMpi ?? true, SrunServes(answer)) : SnakeCase.Of(Launcher.Type);
         if (name is null || choice.ProgramOf(name) is not { } program)
         {
             var there = answer.Launchers.Count > 0 ? string.Join(", ", answer.Launchers.Select(static launcher => launcher.Path)) : "none";

@@ -1,3 +1,5 @@
+using FuncX.Endpoint.Core.Launching;
+
 namespace FuncX.Manager.Launching;
 
 /// <summary>How the worlds of a block are launched.</summary>

@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Globalization;
+using FuncX.Endpoint.Core.Launching;
 using FuncX.Manager.Interop;
 using FuncX.Manager.Pools;
 using FuncX.Manager.Spawning;
@@ -11,8 +12,6 @@ namespace FuncX.Manager.Launching;
 /// <param name="ended">Told of each launch that began how its launcher ended, in words, empty when it did as it should; and whether the world came to nothing, however long it took.</param>
 internal sealed class WorldLaunches(ManagerOptions options, Spawner spawner, Action<World, string, bool> ended)
 {
-    private static readonly string[] s_handedOn = [NodeEnvironment.Umask, "FUNCX_MPI_LIBRARY"];
-
     private readonly Dictionary<World, int> _pids = [];
     private readonly Dictionary<World, (WorldWatch Watch, WorldMarks Marks)> _watches = [];
     private readonly int _null = Libc.Open("/dev/null", Libc.O_RDWR);
@@ -38,7 +37,7 @@ internal sealed class WorldLaunches(ManagerOptions options, Spawner spawner, Act
                 HostFile = hosts,
                 Command = NodeCommand.Of(options, world, directory, number, plan.End),
                 Arguments = plan.Arguments,
-                Variables = [.. s_handedOn.Where(static name => Environment.GetEnvironmentVariable(name) is not null)],
+                Variables = [.. WorldLaunch.HandedOn.Where(static name => Environment.GetEnvironmentVariable(name) is not null)],
                 CoresPerNode = plan.CoresPerNode,
                 SlurmMpi = plan.SlurmMpi,
                 IsRoot = FileOwnership.CurrentUser == 0,

@@ -1,7 +1,7 @@
 using System.Collections;
-using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
+using FuncX.Endpoint.Core.Launching;
 using FuncX.Manager.Engine;
 using FuncX.Manager.Interop;
 using FuncX.Manager.Spawning;
@@ -22,7 +22,6 @@ internal sealed unsafe class NodeEnvironment(Node node, Spawner spawner)
     internal const string Umask = "FUNCX_UMASK";
 
     private const int OutputKept = 64 * 1024;
-    private static readonly string[] s_threadCounts = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"];
 
     private readonly StartWatch _start = new(node);
     private List<string>? _forWorkers;
@@ -73,7 +72,7 @@ internal sealed unsafe class NodeEnvironment(Node node, Spawner spawner)
         {
             Program = "/bin/bash",
             Arguments = ["bash", "/dev/fd/4"],
-            Environment = [.. Own(), .. OfFiles()],
+            Environment = [.. Own(), .. Lines(WorkerVariables.OfFiles(node.Staging.Directory))],
             Directory = node.Directory,
         };
         _output = output;
@@ -159,17 +158,11 @@ internal sealed unsafe class NodeEnvironment(Node node, Spawner spawner)
     private List<string> Finish(List<string> environment)
     {
         environment.RemoveAll(variable => variable.StartsWith("FUNCX_", StringComparison.Ordinal) || variable.StartsWith("funcx_status=", StringComparison.Ordinal));
-        foreach (var name in s_threadCounts)
-        {
+        foreach (var name in WorkerVariables.ThreadCounts)
             environment.RemoveAll(variable => variable.StartsWith(name + "=", StringComparison.Ordinal));
-            environment.Add($"{name}={node.Settings.CoresPerWorker.ToString(CultureInfo.InvariantCulture)}");
-        }
-
-        environment.Add("FUNCX_NODE=" + node.Name);
-        environment.AddRange(OfFiles());
+        environment.AddRange(Lines(WorkerVariables.OfNode(node.Name, node.Settings.CoresPerWorker, node.Staging.Directory)));
         return environment;
     }
 
-    // Where the files of stage_in are, for workers and for workers.init.
-    private string[] OfFiles() => node.Staging.Directory.Length > 0 ? [$"FUNCX_STAGE_DIR={node.Staging.Directory}"] : [];
+    private static IEnumerable<string> Lines(IEnumerable<KeyValuePair<string, string>> variables) => variables.Select(static variable => $"{variable.Key}={variable.Value}");
 }

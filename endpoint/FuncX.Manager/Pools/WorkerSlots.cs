@@ -1,4 +1,4 @@
-using System.Globalization;
+using FuncX.Endpoint.Core.Launching;
 using FuncX.Manager.Link;
 
 namespace FuncX.Manager.Pools;
@@ -17,9 +17,6 @@ internal sealed record WorkerSlot(int Number, int[]? Cpus, IReadOnlyList<KeyValu
 /// <param name="cpus">CPUs that this process may run on: a batch system may have given it some of the node's.</param>
 internal sealed class WorkerSlots(WorkerSettings settings, IReadOnlyList<int> cpus)
 {
-    /// <summary>What CUDA, ROCm and oneAPI look at.</summary>
-    private static readonly string[] s_deviceVariables = ["CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK"];
-
     private readonly SortedSet<int> _free = [.. Enumerable.Range(0, settings.PerNode)];
     private int _beyond = settings.PerNode;
 
@@ -35,27 +32,8 @@ internal sealed class WorkerSlots(WorkerSettings settings, IReadOnlyList<int> cp
 
     public void Release(int number) => _free.Add(number);
 
-    public WorkerSlot Describe(int number)
-    {
-        var variables = new List<KeyValuePair<string, string>>();
-        if (settings.Accelerators.Length > 0)
-        {
-            var devices = string.Join(',', DevicesOf(number % settings.PerNode));
-            variables.AddRange(s_deviceVariables.Select(name => new KeyValuePair<string, string>(name, devices)));
-        }
-
-        variables.Add(new("FUNCX_WORKER_SLOT", number.ToString(CultureInfo.InvariantCulture)));
-        return new WorkerSlot(number, CpusOf(number % settings.PerNode), variables);
-    }
-
-    // An even share of them each, in the file's order; with more workers than devices some share one.
-    private string[] DevicesOf(int number)
-    {
-        var count = settings.Accelerators.Length;
-        var first = (int)((long)number * count / settings.PerNode);
-        var end = (int)((number + 1L) * count / settings.PerNode);
-        return settings.Accelerators[first..Math.Max(first + 1, end)];
-    }
+    public WorkerSlot Describe(int number) =>
+        new(number, CpusOf(number % settings.PerNode), WorkerVariables.OfPlace(number, settings.PerNode, settings.Accelerators));
 
     private int[]? CpusOf(int number)
     {

@@ -1,10 +1,10 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 
-namespace FuncX.Manager.Launching;
+namespace FuncX.Endpoint.Core.Launching;
 
 /// <summary>Cray's aprun (ALPS), which names nodes by number and takes no file of hosts.</summary>
-internal sealed partial class AprunLauncher : ILauncher
+public sealed partial class AprunLauncher : ILauncher
 {
     public string Name => "aprun";
 

@@ -1,7 +1,7 @@
-namespace FuncX.Manager.Launching;
+namespace FuncX.Endpoint.Core.Launching;
 
 /// <summary>None: the job's only node is the one that this process is on, and what is started there is no rank.</summary>
-internal sealed class OwnNodeLauncher : ILauncher
+public sealed class OwnNodeLauncher : ILauncher
 {
     public string Name => "no launcher";
 

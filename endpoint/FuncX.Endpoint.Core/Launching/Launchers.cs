@@ -1,9 +1,7 @@
-using FuncX.Endpoint.Core.Launching;
-
-namespace FuncX.Manager.Launching;
+namespace FuncX.Endpoint.Core.Launching;
 
 /// <summary>The launchers, as in <c>launcher.type</c>.</summary>
-internal static class Launchers
+public static class Launchers
 {
     /// <param name="choice">Knows which program it is on this machine; where none was found, its usual name is tried. Not asked of those that have one name only.</param>
     /// <returns>Null: nothing is called so.</returns>

@@ -1,10 +1,10 @@
 using System.Globalization;
 
-namespace FuncX.Manager.Launching;
+namespace FuncX.Endpoint.Core.Launching;
 
 /// <summary>Hydra, the mpiexec of MPICH, MVAPICH and Intel MPI. It hands the whole environment on. A rank that dies takes its world with it.</summary>
 /// <param name="program">Where another MPI's mpiexec has the plain name: <c>mpiexec.hydra</c>.</param>
-internal sealed class HydraLauncher(string program = "mpiexec") : ILauncher
+public sealed class HydraLauncher(string program = "mpiexec") : ILauncher
 {
     public string Name => "mpiexec";
 

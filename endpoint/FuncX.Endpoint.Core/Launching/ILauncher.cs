@@ -1,7 +1,7 @@
-namespace FuncX.Manager.Launching;
+namespace FuncX.Endpoint.Core.Launching;
 
 /// <summary>How one of the programs that start MPI ranks is told to start one per node with all that node's processors.</summary>
-internal interface ILauncher
+public interface ILauncher
 {
     /// <summary>As in <c>launcher.type</c>.</summary>
     string Name { get; }

@@ -1,11 +1,11 @@
 using System.Globalization;
 
-namespace FuncX.Manager.Launching;
+namespace FuncX.Endpoint.Core.Launching;
 
 /// <summary>Open MPI's mpirun.</summary>
 /// <param name="program">Where another MPI's mpirun has the plain name: <c>mpirun.openmpi</c>.</param>
 /// <param name="recovers">It is one of Open MPI 4, which has <c>--enable-recovery</c>.</param>
-internal sealed class MpirunLauncher(string program = "mpirun", bool recovers = false) : ILauncher
+public sealed class MpirunLauncher(string program = "mpirun", bool recovers = false) : ILauncher
 {
     public string Name => "mpirun";
 

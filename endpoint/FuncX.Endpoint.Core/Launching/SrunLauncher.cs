@@ -1,10 +1,9 @@
 using System.Globalization;
-using FuncX.Endpoint.Core.Launching;
 
-namespace FuncX.Manager.Launching;
+namespace FuncX.Endpoint.Core.Launching;
 
 /// <summary>Slurm's srun: a job step, so no remote shell is needed. Ranks that are left go on when one dies or its node does.</summary>
-internal sealed class SrunLauncher : ILauncher
+public sealed class SrunLauncher : ILauncher
 {
     public string Name => "srun";
 

@@ -1,9 +1,9 @@
 using System.Globalization;
 
-namespace FuncX.Manager.Launching;
+namespace FuncX.Endpoint.Core.Launching;
 
 /// <summary>The mpiexec of HPE's PALS, on Cray EX under PBS.</summary>
-internal sealed class PalsLauncher : ILauncher
+public sealed class PalsLauncher : ILauncher
 {
     public string Name => "pals";
 
