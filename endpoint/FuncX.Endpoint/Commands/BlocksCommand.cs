@@ -26,15 +26,18 @@ internal static class BlocksCommand
         var (status, code) = await ControlQuestion.StatusAsync(configuration, cancellation);
         if (status is null)
             return code;
-        if (json)
-            Console.WriteLine(JsonSerializer.Serialize(status.Blocks, EndpointStatusReport.Json));
-        else
-            Write(status.Blocks, Console.Out);
+        Write(status.Blocks, json, Console.Out);
         return ExitCode.Done;
     }
 
-    private static void Write(IReadOnlyList<BlockReport> blocks, TextWriter output)
+    internal static void Write(IReadOnlyList<BlockReport> blocks, bool json, TextWriter output)
     {
+        if (json)
+        {
+            output.WriteLine(JsonSerializer.Serialize(blocks, EndpointStatusReport.Json));
+            return;
+        }
+
         output.WriteLine($"{"block",-24} {"job",-20} {"state",-9} {"nodes",5}  {"requested",-20}  reason");
         foreach (var block in blocks)
         {

@@ -82,7 +82,7 @@ internal static class LogsCommand
             return false;
         }
 
-        logs = [.. Directory.EnumerateFiles(blocks.PathOf(block)).Where(static file => Path.GetExtension(file) is ".log" or ".output" or ".error").Order(StringComparer.Ordinal)];
+        logs = [.. Directory.EnumerateFiles(blocks.PathOf(block)).Where(static file => Path.GetExtension(file) is ".log" or ".output" or ".error" or ".cobaltlog").Order(StringComparer.Ordinal)];
         if (logs.Count == 0)
             problem = $"block '{block}' has no log yet";
         return problem.Length == 0;

@@ -154,6 +154,21 @@ public sealed class EndpointCommandTests : IDisposable
         (await RunAsync("start", "--config", file, "--token-file", token)).ShouldEnd(1, $"Run: chmod 600 {token}");
     }
 
+    [Fact]
+    public async Task The_logs_of_a_block_are_those_of_its_script_its_agent_its_managers_and_its_scheduler()
+    {
+        var block = Directory.CreateDirectory(Path.Combine(_home, "state", "blocks", "b-1")).FullName;
+        var file = Write($"name: a\nservice: http://127.0.0.1:9\nstate_dir: {_home}/state\n");
+        (await RunAsync("logs", "--config", file, "--block", "b-1")).ShouldEnd(1, "block 'b-1' has no log yet");
+
+        // Cobalt's three are called as the job is.
+        string[] logs = ["agent.log", "batch.log", "funcx-0-b-1.cobaltlog", "funcx-0-b-1.error", "funcx-0-b-1.output", "node-0.log"];
+        foreach (var name in (string[])[.. logs, "batch.sh", "block.json", "rendezvous.json", "exit"])
+            await File.WriteAllTextAsync(Path.Combine(block, name), $"first of {name}\nlast of {name}\n");
+        (await RunAsync("logs", "--config", file, "--block", "b-1", "-n", "1")).ShouldEnd(0).Output
+            .ShouldBe(string.Join('\n', logs.Select(name => $"==> {block}/{name} <==\nlast of {name}\n")));
+    }
+
     // Its state directory has a path too long for a Unix socket: a home directory of a cluster.
     [Fact]
     public async Task A_running_endpoint_is_superseded_asked_while_it_hangs_and_stopped() =>

@@ -80,6 +80,25 @@ public sealed class ScaleAndDrainTests : IDisposable
         });
 
     [Fact]
+    public Task A_drain_says_how_many_tasks_it_waits_for() => Scenario.RunAsync(
+        new EndpointOptions { WorkersPerNode = 2 }, async cluster =>
+        {
+            var function = await cluster.Api.RegisterAsync(Python.WaitFor, "wait_for");
+            string[] go = [Path.Combine(cluster.DirectoryPath, "first"), Path.Combine(cluster.DirectoryPath, "second")];
+            await cluster.Api.SubmitAsync(ServiceApi.Request(function, cluster.EndpointId, "held", go.Select(static path => $"[\"{path}\", 5]")));
+            await Eventually.TrueAsync(() => go.All(static path => File.Exists(path + ".waits")), "both tasks run");
+            string[] drain = ["drain", "--no-wait", "--config", cluster.Endpoint.Configuration];
+            var who = $"endpoint 'test' (pid {cluster.Endpoint.Identity.Pid}) drains: ";
+            (await RunAsync(drain)).ShouldEnd(0).Output.ShouldBe($"{who}2 tasks run\n");
+            await File.WriteAllTextAsync(go[0], "");
+            await Eventually.TrueAsync(async () => await FigureAsync(cluster, "running") == 1, "one of them has ended");
+            (await RunAsync(drain)).ShouldEnd(0).Output.ShouldBe($"{who}1 tasks run\n");
+            await File.WriteAllTextAsync(go[1], "");
+            await cluster.Endpoint.WaitForExitAsync();
+            cluster.Endpoint.ExitCode.ShouldBe(0);
+        });
+
+    [Fact]
     public Task Which_users_which_function_ran_in_which_job_is_on_record_before_it_ends_and_how_often_afterwards() => Scenario.RunAsync(
         new EndpointOptions { Blocks = 1, BlockIdle = TimeSpan.FromSeconds(1) }, async cluster =>
         {
