@@ -81,7 +81,7 @@ internal sealed class FrameRouter(WorldRank[] ranks, IRoutedFrames user)
     }
 
     /// <summary>Cuts runs of small frames into messages; a single frame may be larger than one.</summary>
-    public void HandOn(WorldRank rank, int tag, ReadOnlySpan<byte> frames)
+    private void HandOn(WorldRank rank, int tag, ReadOnlySpan<byte> frames)
     {
         while (frames.Length > 0)
         {
@@ -91,7 +91,8 @@ internal sealed class FrameRouter(WorldRank[] ranks, IRoutedFrames user)
         }
     }
 
-    private static int Part(ReadOnlySpan<byte> frames)
+    /// <summary>Bytes of the frames in front that go in one message.</summary>
+    public static int Part(ReadOnlySpan<byte> frames)
     {
         if (frames.Length <= MessageBytes)
             return frames.Length;

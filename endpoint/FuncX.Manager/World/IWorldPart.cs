@@ -24,4 +24,12 @@ internal interface IWorldPart
 
     /// <summary>Sends to the peer of this part have finished.</summary>
     void OnFinished(WorldPeer peer);
+
+    /// <summary>What was sent to the peer of this part has not gone there: later messages may arrive all the same.</summary>
+    /// <param name="why">For people.</param>
+    void OnSendFailed(WorldPeer peer, string why);
+
+    /// <summary>A message for this part was announced, and could not be received.</summary>
+    /// <param name="why">For people.</param>
+    void OnReceiveFailed(int source, int tag, int bytes, string why);
 }

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using FuncX.Wire;
 
 namespace FuncX.Manager.World;
@@ -9,14 +8,14 @@ namespace FuncX.Manager.World;
 /// </summary>
 internal sealed class LeaderFunctions
 {
-    private readonly Dictionary<uint, Kept> _functions = [];
+    private readonly Dictionary<uint, KeptFunction> _functions = [];
 
     public void Clear() => _functions.Clear();
 
     /// <summary>Takes a frame of kind <c>Function</c> or <c>Segment</c> that is the leader's own.</summary>
-    /// <returns>The frames of the function and the manager that it is to be told to; nothing in most cases.</returns>
+    /// <returns>The function and the manager that it is to be told to; null in most cases.</returns>
     /// <exception cref="FrameException">The endpoint sent what it must not.</exception>
-    public ReadOnlySpan<byte> Take(in FrameHeader header, ReadOnlySpan<byte> frame, out uint destination)
+    public KeptFunction? Take(in FrameHeader header, ReadOnlySpan<byte> frame, out uint destination)
     {
         destination = header.Ticket;
         if (header.Kind == FrameKind.Segment)
@@ -24,47 +23,25 @@ internal sealed class LeaderFunctions
             if (!_functions.TryGetValue(header.Function, out var begun) || begun.Whole)
                 throw new FrameException($"a segment of function {header.Function} without a beginning");
             begun.Add(frame, (header.Flags & FrameFlags.Last) != 0);
-            return [];
+            return null;
         }
 
         if (header.BodyLength > 0)
         {
-            var kept = new Kept();
+            var kept = new KeptFunction();
             kept.Add(frame, (header.Flags & FrameFlags.Segmented) == 0);
             _functions[header.Function] = kept;
-            return [];
+            return null;
         }
 
         if (destination == 0)
         {
             _functions.Remove(header.Function);
-            return [];
+            return null;
         }
 
-        if (!_functions.TryGetValue(header.Function, out var told) || !told.Whole)
-            throw new FrameException($"manager {destination} is to be told function {header.Function}, which was not sent before");
-        for (var at = 0; at < told.Length; at += BinaryPrimitives.ReadInt32LittleEndian(told.Frames[at..]))
-            BinaryPrimitives.WriteUInt32LittleEndian(told.Frames[(at + FrameHeader.DestinationOffset)..], destination);
-        return told.Frames;
-    }
-
-    private sealed class Kept
-    {
-        private byte[] _bytes = [];
-
-        public bool Whole { get; private set; }
-
-        public int Length { get; private set; }
-
-        public Span<byte> Frames => _bytes.AsSpan(0, Length);
-
-        public void Add(ReadOnlySpan<byte> frame, bool last)
-        {
-            if (Length + frame.Length > _bytes.Length)
-                Array.Resize(ref _bytes, last ? Length + frame.Length : Math.Max(2 * _bytes.Length, Length + frame.Length));
-            frame.CopyTo(_bytes.AsSpan(Length));
-            Length += frame.Length;
-            Whole = last;
-        }
+        return _functions.TryGetValue(header.Function, out var told) && told.Whole
+            ? told
+            : throw new FrameException($"manager {destination} is to be told function {header.Function}, which was not sent before");
     }
 }

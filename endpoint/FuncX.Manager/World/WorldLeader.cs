@@ -258,6 +258,29 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser, IRoutedFrames
         }
     }
 
+    // Which of its tasks it has, or which of its results are lost, is what its next hello tells.
+    public void OnSendFailed(WorldPeer peer, string why)
+    {
+        lock (_gate)
+        {
+            var rank = _ranks[peer.Rank];
+            if (rank.Peer == peer && !rank.Silent && !rank.Done)
+                Lose(rank, $"has lost a message: {why}");
+        }
+    }
+
+    public void OnReceiveFailed(int source, int tag, int bytes, string why)
+    {
+        lock (_gate)
+        {
+            var rank = _ranks[source];
+            if (WorldTag.IsCounted(tag))
+                rank.Peer.Consume(bytes);
+            if (!rank.Silent && !rank.Done)
+                Lose(rank, $"has lost a message: {why}");
+        }
+    }
+
     private void OnLinkUp(LeaderSession session, TimeSpan heartbeat)
     {
         lock (_gate)
@@ -295,9 +318,12 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser, IRoutedFrames
                     DrainBefore(end.Prolonged(header.DeadlineMicroseconds, DateTimeOffset.UtcNow));
                 break;
             case FrameKind.Function or FrameKind.Segment:
-                var told = _functions.Take(header, frame, out var manager);
-                if (!told.IsEmpty && _router.RankOf(manager) is { } rank)
-                    _router.HandOn(rank, WorldTag.Frames, told);
+                if (_functions.Take(header, frame, out var manager) is { } function && _router.RankOf(manager) is { } rank)
+                {
+                    _held += rank.Add(function, manager);
+                    List(rank);
+                }
+
                 break;
             default:
                 throw new FrameException($"the endpoint sent a frame of kind {header.Kind} to a leader");
@@ -399,7 +425,7 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser, IRoutedFrames
 
     private bool Start(WorldRank rank, WorldRank.Outgoing message)
     {
-        _held -= message.Buffer.Length;
+        _held -= message.Held;
         rank.Peer.Send(message.Tag, message.Buffer, rank.Generation);
         return true;
     }

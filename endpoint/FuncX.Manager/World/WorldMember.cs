@@ -18,6 +18,9 @@ internal sealed class WorldMember : IWorldPart
     /// <summary>The exit code of a rank that misses its leader.</summary>
     public const int NoLeader = 75;
 
+    /// <summary>And of one that lost a message on the way to a leader that lives, or from there.</summary>
+    public const int LostMessage = 76;
+
     // Below it a message has memory of its own size: a few tasks that run for hours should not keep a whole slab.
     private const int SmallMessage = 16 * 1024;
     private const int MessageBytes = 64 * 1024;
@@ -47,6 +50,7 @@ internal sealed class WorldMember : IWorldPart
     private long _helloAt = long.MaxValue;
     private long _lookedAt = NodeTimer.Now;
     private string _refused = "";
+    private string? _lost;
     private bool _hasOutput;
     private bool _nodeEnded;
     private bool _saidDone;
@@ -84,6 +88,9 @@ internal sealed class WorldMember : IWorldPart
     {
         var prefix = WorldPrefix.Read(room.Memory.Span);
         _hasOutput |= _leader.OnPrefix(prefix);
+        // It may have been the leader's death: of a leader that lives nothing may be missing.
+        if (_lost is not null)
+            _thread.End(LostMessage, $"rank {_thread.Mpi.World.Rank} has lost a message to its leader or from there: {_lost}");
         switch (tag)
         {
             case WorldTag.Frames or WorldTag.Control:
@@ -164,6 +171,14 @@ internal sealed class WorldMember : IWorldPart
     }
 
     public void OnFinished(WorldPeer peer) => _hasOutput |= peer == _leader;
+
+    public void OnSendFailed(WorldPeer peer, string why)
+    {
+        if (peer == _leader)
+            _lost ??= why;
+    }
+
+    public void OnReceiveFailed(int source, int tag, int bytes, string why) => _lost ??= why;
 
     private void OnFrames(Memory<byte> message)
     {

@@ -51,11 +51,14 @@ internal sealed class WorldPeer(WorldThread thread, int rank, long window)
     {
         _told = Volatile.Read(ref _consumed);
         new WorldPrefix(generation, argument, _told).Write(buffer.Span);
-        if (tag is WorldTag.Frames or WorldTag.Greetings or WorldTag.FramesUp)
-            _sent += buffer.Length;
+        var counted = WorldTag.IsCounted(tag) ? buffer.Length : 0;
+        _sent += counted;
         SentAt = NodeTimer.Now;
-        thread.Send(this, tag, buffer);
+        thread.Send(this, tag, buffer, counted);
     }
+
+    /// <summary>So many counted bytes have not gone there: the other side will never be done with them.</summary>
+    public void Uncount(int bytes) => _sent -= bytes;
 
     /// <summary>Sends a message without frames.</summary>
     public void Send(int tag, uint generation = 0, uint argument = 0) => Send(tag, thread.Mpi.Buffers.Rent(WorldPrefix.Size), generation, argument);

@@ -12,11 +12,14 @@ internal sealed class WorldRank(WorldPeer peer, MpiBufferPool buffers)
     // A message grows until it is sent or has this size; a larger frame has one of its own.
     private const int MessageBytes = 16 * 1024;
 
-    private readonly Queue<Outgoing> _frames = new();
+    private readonly Queue<Waiting> _frames = new();
     private readonly Queue<Outgoing> _control = new();
     private Outgoing? _filling;
     private Outgoing? _controlFilling;
     private int _greetings;
+
+    // Of the function that is the next in front: bytes that were taken.
+    private int _taken;
 
     public WorldPeer Peer => peer;
 
@@ -48,20 +51,47 @@ internal sealed class WorldRank(WorldPeer peer, MpiBufferPool buffers)
     /// <summary>Appends frames of one kind of message; returns by how much what waits here has grown.</summary>
     public int Add(int tag, ReadOnlySpan<byte> frames)
     {
+        var grown = MakeRoom(tag, frames.Length, out var room);
+        frames.CopyTo(room);
+        return grown;
+    }
+
+    /// <summary>Appends a function for one of the rank's managers; a large one is not copied before it is taken.</summary>
+    public int Add(KeptFunction function, uint destination)
+    {
+        if (function.Length <= MessageBytes - WorldPrefix.Size)
+        {
+            var grown = MakeRoom(WorldTag.Frames, function.Length, out var room);
+            function.CopyTo(room, 0, destination);
+            return grown;
+        }
+
+        if (_filling is not null)
+            _frames.Enqueue(new Waiting(_filling));
+        _filling = null;
+        _frames.Enqueue(new Waiting(null, function, destination));
+        return function.Wait();
+    }
+
+    private int MakeRoom(int tag, int bytes, out Span<byte> room)
+    {
         // Before an answer to its hello a manager hears nothing: what follows one that waits stays behind it.
         if (tag == WorldTag.Control && _greetings > 0)
             tag = WorldTag.Frames;
         ref var filling = ref tag == WorldTag.Control ? ref _controlFilling : ref _filling;
-        var grown = frames.Length;
-        if (filling is not null && (filling.Tag != tag || filling.Buffer.Length + frames.Length > filling.Buffer.Capacity))
+        var grown = bytes;
+        if (filling is not null && (filling.Tag != tag || filling.Buffer.Length + bytes > filling.Buffer.Capacity))
         {
-            (tag == WorldTag.Control ? _control : _frames).Enqueue(filling);
+            if (tag == WorldTag.Control)
+                _control.Enqueue(filling);
+            else
+                _frames.Enqueue(new Waiting(filling));
             filling = null;
         }
 
         if (filling is null)
         {
-            filling = new Outgoing(tag, buffers.Rent(Math.Max(MessageBytes, WorldPrefix.Size + frames.Length)));
+            filling = new Outgoing(tag, buffers.Rent(Math.Max(MessageBytes, WorldPrefix.Size + bytes)));
             filling.Buffer.Length = WorldPrefix.Size;
             if (tag == WorldTag.Greetings)
                 _greetings++;
@@ -69,24 +99,27 @@ internal sealed class WorldRank(WorldPeer peer, MpiBufferPool buffers)
         }
 
         var at = filling.Buffer.Length;
-        filling.Buffer.Length = at + frames.Length;
-        frames.CopyTo(filling.Buffer.Span[at..]);
+        filling.Buffer.Length = at + bytes;
+        room = filling.Buffer.Span[at..];
         return grown;
     }
 
     /// <summary>The next control message.</summary>
-    public Outgoing TakeControl() => Take(_control, ref _controlFilling);
+    public Outgoing TakeControl() => _control.TryDequeue(out var next) ? next : TakeFilling(ref _controlFilling);
 
     /// <summary>Length of the next message of frames.</summary>
-    public int NextBytes => (_frames.TryPeek(out var next) ? next : _filling!).Buffer.Length;
+    public int NextBytes => !_frames.TryPeek(out var next) ? _filling!.Buffer.Length
+        : next.Function is { } function ? WorldPrefix.Size + function.PartAt(_taken) : next.Message!.Buffer.Length;
 
     /// <summary>The next message of frames.</summary>
     public Outgoing TakeFrames()
     {
-        var next = Take(_frames, ref _filling);
-        if (next.Tag == WorldTag.Greetings)
-            _greetings--;
-        return next;
+        if (!_frames.TryPeek(out var waiting))
+            return Count(TakeFilling(ref _filling));
+        if (waiting.Function is { } function)
+            return TakePart(function, waiting.Destination);
+        _frames.Dequeue();
+        return Count(waiting.Message!);
     }
 
     /// <summary>Drops what waits; returns how much it was.</summary>
@@ -94,7 +127,13 @@ internal sealed class WorldRank(WorldPeer peer, MpiBufferPool buffers)
     {
         var bytes = 0;
         while (HasFrames)
-            bytes += Free(TakeFrames());
+        {
+            if (_frames.TryPeek(out var waiting) && waiting.Function is not null)
+                bytes += EndFunction();
+            else
+                bytes += Free(TakeFrames());
+        }
+
         while (HasControl)
             bytes += Free(TakeControl());
         return bytes;
@@ -108,21 +147,51 @@ internal sealed class WorldRank(WorldPeer peer, MpiBufferPool buffers)
         _ => WorldTag.Frames,
     };
 
-    private static Outgoing Take(Queue<Outgoing> queue, ref Outgoing? filling)
+    private static Outgoing TakeFilling(ref Outgoing? filling)
     {
-        if (queue.TryDequeue(out var next))
-            return next;
-        next = filling!;
+        var next = filling!;
         filling = null;
         return next;
     }
 
     private static int Free(Outgoing message)
     {
-        var bytes = message.Buffer.Length;
+        var bytes = message.Held;
         message.Buffer.Dispose();
         return bytes;
     }
 
-    internal sealed record Outgoing(int Tag, MpiBuffer Buffer);
+    private Outgoing Count(Outgoing next)
+    {
+        if (next.Tag == WorldTag.Greetings)
+            _greetings--;
+        return next;
+    }
+
+    private Outgoing TakePart(KeptFunction function, uint destination)
+    {
+        var bytes = function.PartAt(_taken);
+        var buffer = buffers.Rent(WorldPrefix.Size + bytes);
+        function.CopyTo(buffer.Span[WorldPrefix.Size..], _taken, destination);
+        _taken += bytes;
+        return new Outgoing(WorldTag.Frames, buffer, _taken == function.Length ? EndFunction() : 0);
+    }
+
+    // Returns by how much less waits.
+    private int EndFunction()
+    {
+        _taken = 0;
+        return _frames.Dequeue().Function!.Release();
+    }
+
+    /// <param name="Tag">What kind of message it is.</param>
+    /// <param name="Buffer">With room for the prefix in front.</param>
+    /// <param name="Part">Of what was kept once for several ranks: by how much less waits without this message; null: it waited here alone.</param>
+    internal sealed record Outgoing(int Tag, MpiBuffer Buffer, int? Part = null)
+    {
+        /// <summary>By how much less waits without it.</summary>
+        public int Held => Part ?? Buffer.Length;
+    }
+
+    private readonly record struct Waiting(Outgoing? Message, KeptFunction? Function = null, uint Destination = 0);
 }

@@ -41,4 +41,7 @@ internal static class WorldTag
     // Before all that.
     public const int Name = 30;
     public const int NameAnswer = 31;
+
+    /// <summary>Whether it counts against the window of the way that it takes.</summary>
+    public static bool IsCounted(int tag) => tag is Frames or Greetings or FramesUp;
 }

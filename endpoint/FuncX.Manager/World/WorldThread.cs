@@ -24,6 +24,12 @@ internal sealed class WorldThread(MpiRuntime mpi)
 
     private readonly object?[] _slots = new object?[mpi.Sends.Capacity];
 
+    // Of the sends among them: bytes that count against the peer's window.
+    private readonly int[] _counted = new int[mpi.Sends.Capacity];
+
+    // Sends that failed at once: in the middle of what a part does it cannot be told.
+    private readonly Queue<(WorldPeer Peer, string Why)> _refused = new();
+
     // By rank: messages behind one that is not there completely wait for it.
     private readonly Queue<Incoming>?[] _incoming = new Queue<Incoming>?[mpi.World.Size];
     private readonly MpiSendCompletion[] _finished = new MpiSendCompletion[64];
@@ -56,6 +62,8 @@ internal sealed class WorldThread(MpiRuntime mpi)
             foreach (var part in parts)
                 traffic |= part.Send(news, now);
             traffic |= Test(parts);
+            while (_refused.TryDequeue(out var refused))
+                TellFailed(parts, refused.Peer, refused.Why);
             if (Volatile.Read(ref _end) is { } end)
                 return LetFinish(end, parts);
             if (traffic)
@@ -81,20 +89,23 @@ internal sealed class WorldThread(MpiRuntime mpi)
         }
     }
 
-    /// <summary>Starts a send; the peer's place among those that run is freed when it has finished.</summary>
-    public void Send(WorldPeer peer, int tag, MpiBuffer buffer)
+    /// <summary>Starts a send; the peer's place among those that run is freed when it has finished. Of one that fails the parts are told.</summary>
+    /// <param name="counted">Bytes that count against the peer's window; given back when the send fails.</param>
+    public void Send(WorldPeer peer, int tag, MpiBuffer buffer, int counted = 0)
     {
         try
         {
             if (!mpi.World.TryStartSend(buffer.Memory, peer.Rank, tag, out var id, owner: buffer))
                 throw new InvalidOperationException($"{mpi.Sends.Capacity} sends are unfinished, more than {mpi.World.Size} ranks may have");
             _slots[id.Slot] = peer;
+            _counted[id.Slot] = counted;
             peer.Unfinished++;
         }
-        catch (MpiException)
+        catch (MpiException problem)
         {
-            // A rank that is not there any more. It is silent from now on, which is how its end is told.
             buffer.Dispose();
+            peer.Uncount(counted);
+            _refused.Enqueue((peer, problem.Message));
         }
     }
 
@@ -121,19 +132,29 @@ internal sealed class WorldThread(MpiRuntime mpi)
         var memory = room.Memory[..message.Bytes];
         var waiting = _incoming[message.Source];
         var whole = message.Bytes <= WholeBytes;
-        if (whole)
-            mpi.World.Receive(message, memory.Span);
-        if (whole && waiting is not { Count: > 0 })
-            return part.OnMessage(message.Source, message.Tag, room, message.Bytes);
-        var incoming = new Incoming(part, message.Envelope, room) { Whole = whole };
-        if (!whole)
+        var began = default(MpiSendId);
+        string? failure = null;
+        try
         {
-            if (!mpi.World.TryStartReceive(message, memory, out var id))
+            if (whole)
+                mpi.World.Receive(message, memory.Span);
+            else if (!mpi.World.TryStartReceive(message, memory, out began))
                 throw new InvalidOperationException($"{mpi.Sends.Capacity} sends and receives are unfinished, more than {mpi.World.Size} ranks may have");
-            _slots[id.Slot] = incoming;
+        }
+        catch (MpiException problem)
+        {
+            failure = problem.Message;
         }
 
-        (waiting ?? (_incoming[message.Source] = new Queue<Incoming>())).Enqueue(incoming);
+        if (whole && failure is null && waiting is not { Count: > 0 })
+            return part.OnMessage(message.Source, message.Tag, room, message.Bytes);
+        var incoming = new Incoming(part, message.Envelope, room) { Whole = whole || failure is not null, Failure = failure };
+        if (!incoming.Whole)
+            _slots[began.Slot] = incoming;
+        waiting ??= _incoming[message.Source] = new Queue<Incoming>();
+        waiting.Enqueue(incoming);
+        if (failure is not null)
+            _ = Deliver(waiting);
         return true;
     }
 
@@ -151,7 +172,8 @@ internal sealed class WorldThread(MpiRuntime mpi)
             if (began is Incoming incoming)
             {
                 incoming.Whole = true;
-                incoming.Failed = !_finished[i].Succeeded;
+                if (!_finished[i].Succeeded)
+                    incoming.Failure = $"receiving {incoming.Envelope.Bytes} bytes with tag {incoming.Envelope.Tag} from rank {incoming.Envelope.Source} failed: \"{mpi.ErrorText(_finished[i].Error)}\"";
                 traffic |= Deliver(_incoming[incoming.Envelope.Source]!);
             }
             else if (began is WorldPeer peer)
@@ -159,6 +181,10 @@ internal sealed class WorldThread(MpiRuntime mpi)
                 peer.Unfinished--;
                 foreach (var part in parts)
                     part.OnFinished(peer);
+                if (_finished[i].Succeeded)
+                    continue;
+                peer.Uncount(_counted[slot]);
+                TellFailed(parts, peer, $"a send to rank {peer.Rank} failed: \"{mpi.ErrorText(_finished[i].Error)}\"");
             }
         }
 
@@ -171,13 +197,23 @@ internal sealed class WorldThread(MpiRuntime mpi)
         while (waiting.TryPeek(out var next) && next.Whole)
         {
             waiting.Dequeue();
-            if (next.Failed)
-                next.Room.Dispose();
-            else
+            if (next.Failure is null)
+            {
                 traffic |= next.Part.OnMessage(next.Envelope.Source, next.Envelope.Tag, next.Room, next.Envelope.Bytes);
+                continue;
+            }
+
+            next.Room.Dispose();
+            next.Part.OnReceiveFailed(next.Envelope.Source, next.Envelope.Tag, next.Envelope.Bytes, next.Failure);
         }
 
         return traffic;
+    }
+
+    private static void TellFailed(IReadOnlyList<IWorldPart> parts, WorldPeer peer, string why)
+    {
+        foreach (var part in parts)
+            part.OnSendFailed(peer, why);
     }
 
     // The last words are on their way; what is for ranks that are gone never finishes.
@@ -206,6 +242,7 @@ internal sealed class WorldThread(MpiRuntime mpi)
 
         public bool Whole { get; set; }
 
-        public bool Failed { get; set; }
+        /// <summary>Why it could not be received; null: it could.</summary>
+        public string? Failure { get; set; }
     }
 }

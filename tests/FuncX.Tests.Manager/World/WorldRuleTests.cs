@@ -124,7 +124,7 @@ public sealed class WorldRuleTests
         FrameWriter.WriteSegmented(output, new FrameHeader { Kind = FrameKind.Function, Function = 9 }, new byte[600_000]);
         Should.Throw<FrameException>(() => Tell(functions, 9, 4)).Message.ShouldContain("was not sent before");
         for (var rest = output.WrittenSpan; FrameReader.TryRead(rest, out var header, out var length); rest = rest[length..])
-            functions.Take(header, rest[..length], out _).Length.ShouldBe(0);
+            functions.Take(header, rest[..length], out _).ShouldBeNull();
         for (uint manager = 3; manager <= 4; manager++)
         {
             var told = Tell(functions, 9, manager);
@@ -139,8 +139,105 @@ public sealed class WorldRuleTests
         static byte[] Tell(LeaderFunctions functions, uint number, uint manager)
         {
             var header = new FrameHeader { Kind = FrameKind.Function, Function = number, Ticket = manager };
-            return functions.Take(header, [], out var destination) is var told && destination == manager ? told.ToArray() : [];
+            if (functions.Take(header, [], out var destination) is not { } told || destination != manager)
+                return [];
+            var frames = new byte[told.Length];
+            told.CopyTo(frames, 0, destination);
+            return frames;
         }
+    }
+
+    [Fact]
+    public void A_large_function_waits_once_for_all_ranks_and_for_each_between_its_tasks()
+    {
+        const int Ranks = 16;
+        var function = Keep(5_000_000, out var sent);
+        var task = new byte[FrameHeader.Size];
+        var pool = new MpiBufferPool(1 << 20);
+        var ranks = Enumerable.Range(0, Ranks).Select(_ => new WorldRank(null!, pool)).ToArray();
+        long held = 0;
+        for (uint manager = 1; manager <= Ranks; manager++)
+        {
+            var rank = ranks[manager - 1];
+            held += rank.Add(WorldTag.Frames, task) + rank.Add(function, manager) + rank.Add(WorldTag.Frames, task);
+        }
+
+        held.ShouldBe(sent.Length + (Ranks * 2 * (WorldPrefix.Size + FrameHeader.Size)));
+
+        held -= ranks[0].Drop();
+        held.ShouldBe(sent.Length + ((Ranks - 1) * 2 * (WorldPrefix.Size + FrameHeader.Size)), "others wait for it");
+        for (uint manager = 2; manager <= Ranks; manager++)
+        {
+            var rank = ranks[manager - 1];
+            Take(rank).ShouldBe(task);
+            var got = new List<byte>();
+            while (got.Count < sent.Length)
+                got.AddRange(Take(rank));
+            for (var rest = got.ToArray().AsSpan(); FrameReader.TryRead(rest, out var header, out var length); rest = rest[length..])
+            {
+                header.Destination.ShouldBe(manager);
+                BinaryPrimitives.WriteUInt32LittleEndian(rest[FrameHeader.DestinationOffset..], 0);
+                rest[..length].SequenceEqual(sent.AsSpan(sent.Length - rest.Length, length)).ShouldBeTrue();
+            }
+
+            Take(rank).ShouldBe(task);
+            rank.HasFrames.ShouldBeFalse();
+        }
+
+        held.ShouldBe(0);
+
+        byte[] Take(WorldRank rank)
+        {
+            var next = rank.NextBytes;
+            var message = rank.TakeFrames();
+            message.Buffer.Length.ShouldBe(next);
+            held -= message.Held;
+            var frames = message.Buffer.Span[WorldPrefix.Size..].ToArray();
+            message.Buffer.Dispose();
+            return frames;
+        }
+    }
+
+    [Fact]
+    public void A_function_that_is_dropped_in_the_middle_waits_no_longer_and_is_told_anew_from_its_beginning()
+    {
+        var rank = new WorldRank(null!, new MpiBufferPool(1 << 20));
+        var function = Keep(1_000_000, out var sent);
+        rank.Add(function, 1).ShouldBe(sent.Length);
+        rank.TakeFrames().Held.ShouldBe(0);
+        rank.Drop().ShouldBe(sent.Length);
+        rank.HasFrames.ShouldBeFalse();
+        rank.Add(function, 1).ShouldBe(sent.Length);
+        FrameReader.TryRead(rank.TakeFrames().Buffer.Span[WorldPrefix.Size..], out var header, out _).ShouldBeTrue();
+        header.Kind.ShouldBe(FrameKind.Function);
+    }
+
+    [Fact]
+    public void A_small_function_goes_in_one_message_with_the_tasks_around_it()
+    {
+        var rank = new WorldRank(null!, new MpiBufferPool(1 << 20));
+        var task = new byte[FrameHeader.Size];
+        var function = Keep(2_000, out var sent);
+        rank.Add(WorldTag.Frames, task);
+        rank.Add(function, 3).ShouldBe(sent.Length);
+        rank.Add(WorldTag.Frames, task);
+        var message = rank.TakeFrames();
+        (message.Buffer.Length, message.Held).ShouldBe((WorldPrefix.Size + sent.Length + (2 * task.Length), message.Buffer.Length));
+        FrameReader.TryRead(message.Buffer.Span[(WorldPrefix.Size + task.Length)..], out var header, out _).ShouldBeTrue();
+        header.Destination.ShouldBe(3u);
+        rank.HasFrames.ShouldBeFalse();
+    }
+
+    private static KeptFunction Keep(int bytes, out byte[] sent)
+    {
+        var body = new byte[bytes];
+        new Random(bytes).NextBytes(body);
+        var output = new ArrayBufferWriter<byte>();
+        FrameWriter.WriteSegmented(output, new FrameHeader { Kind = FrameKind.Function, Function = 9 }, body);
+        sent = output.WrittenSpan.ToArray();
+        var function = new KeptFunction();
+        function.Add(sent, last: true);
+        return function;
     }
 
     private static List<FrameKind> Kinds(ResultOutbox outbox, int most)

@@ -23,13 +23,16 @@ internal sealed class WorldUnderTest : IDisposable
     private readonly BatchId _batch = BatchId.New(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
     private uint _next;
 
-    public WorldUnderTest(Launcher launcher, int ranks, int perNode = 1, int heartbeatMs = 1000, string[]? options = null, string[]? launcherOptions = null, string? init = null, object? workers = null, object? stage = null)
+    /// <param name="library">The MPI of a world of one rank that no launcher starts.</param>
+    public WorldUnderTest(Launcher launcher, int ranks, int perNode = 1, int heartbeatMs = 1000, string[]? options = null, string[]? launcherOptions = null, string? init = null, object? workers = null, object? stage = null,
+        string? library = null)
     {
-        SkipUnlessInstalled(launcher);
+        if (library is null)
+            SkipUnlessInstalled(launcher);
         Ranks = ranks;
         Folder = Path.Combine(Path.GetTempPath(), $"funcx-world-test-{Environment.ProcessId}-{Guid.NewGuid():N}");
         Endpoint = new WorldEndpoint(Folder, workers ?? NodeUnderTest.Settings(perNode, init), stage) { HeartbeatMs = heartbeatMs };
-        string[] command = [.. Command(launcher, ranks), .. launcherOptions ?? [], ProgramUnderTest.Manager, "--world", "--rendezvous", Endpoint.RendezvousFile, "--directory", Path.Combine(Folder, "world"),
+        string[] command = [.. library is null ? Command(launcher, ranks) : [], .. launcherOptions ?? [], ProgramUnderTest.Manager, "--world", "--rendezvous", Endpoint.RendezvousFile, "--directory", Path.Combine(Folder, "world"),
             "--patience", "60", .. options ?? []];
         var start = new ProcessStartInfo(command[0], command[1..])
         {
@@ -40,6 +43,8 @@ internal sealed class WorldUnderTest : IDisposable
             WorkingDirectory = Folder,
         };
         start.Environment.Remove("FUNCX_MPI_LIBRARY");
+        if (library is not null)
+            start.Environment["FUNCX_MPI_LIBRARY"] = library;
         start.Environment["SLURM_JOB_ID"] = "77";
         start.Environment["SLURM_STEP_ID"] = "0";
         start.Environment["SLURM_PROCID"] = "5";

@@ -1,5 +1,9 @@
 /* Just enough of an MPI with MPICH's binary interface for one process to send itself messages. Each definition makes it wrong in one way:
-   VERSION, STANDARD, GRANTED, RANK, SELF_SIZE, SOURCE_AT, TAG_AT, STATUS_INTS, WIDE_HANDLES, NULL_REQUEST, SPOIL, LOSE, INIT_FAILS, FAILING_TAG. */
+   VERSION, STANDARD, GRANTED, RANK, SELF_SIZE, SOURCE_AT, TAG_AT, STATUS_INTS, WIDE_HANDLES, NULL_REQUEST, SPOIL, LOSE, INIT_FAILS, FAILING_TAG.
+   Sends with FAILING_TAG arrive and fail; with LOSES they do not arrive, with REFUSES MPI_Isend does not take them, and with SPOILS_RECEIVES only those receives fail that MPI_Imrecv
+   began. FAILING_FIRST and FAILING_LAST: of those with the tag, counted from 1. */
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #ifndef VERSION
@@ -29,14 +33,21 @@
 #ifndef FAILING_TAG
 #define FAILING_TAG -1
 #endif
+#ifndef FAILING_FIRST
+#define FAILING_FIRST 1
+#endif
+#ifndef FAILING_LAST
+#define FAILING_LAST INT_MAX
+#endif
+#define RECEIVING (1 << 30)
 #ifdef WIDE_HANDLES
 typedef long handle;
 #else
 typedef int handle;
 #endif
 
-static struct { char bytes[256]; int count, tag; } sent[16];
-static int sends, received;
+static struct { char *bytes; int count, tag, lost, failed, receive_failed; } *sent;
+static int sends, received, tagged;
 
 static void fill(int *status, int tag, int count, int error)
 {
@@ -80,11 +91,28 @@ int MPI_Mprobe(int from, int tag, int communicator, handle *message, int *status
 int MPI_Bcast(void *body, int count, int type, int root, int communicator) { return 0; }
 int MPI_Barrier(int communicator) { return 0; }
 
+static int is_failing(int tag) { return tag == FAILING_TAG && ++tagged >= FAILING_FIRST && tagged <= FAILING_LAST; }
+
 int MPI_Isend(const void *body, int count, int type, int to, int tag, int communicator, handle *request)
 {
+    int fails = 0;
+#ifndef SPOILS_RECEIVES
+    fails = is_failing(tag);
+#endif
+#ifdef REFUSES
+    if (fails)
+        return 77;
+#endif
+    sent = realloc(sent, (sends + 1) * sizeof(*sent));
+    sent[sends].bytes = malloc(count + 1);
     memcpy(sent[sends].bytes, body, count);
     sent[sends].count = count;
     sent[sends].tag = tag;
+    sent[sends].failed = fails;
+    sent[sends].lost = sent[sends].receive_failed = 0;
+#ifdef LOSES
+    sent[sends].lost = fails;
+#endif
     *request = sends++;
     return 0;
 }
@@ -94,26 +122,47 @@ int MPI_Improbe(int from, int tag, int communicator, int *flag, handle *message,
 #ifdef LOSE
     *flag = 0;
 #else
+    while (received < sends && sent[received].lost)
+        received++;
     *flag = received < sends;
     *message = received;
-    fill(status, sent[received].tag, sent[received].count, 0);
+    if (*flag)
+        fill(status, sent[received].tag, sent[received].count, 0);
 #endif
     return 0;
 }
 
+static void take(void *body, int message)
+{
+    memcpy(body, sent[message].bytes, sent[message].count);
+    free(sent[message].bytes);
+    sent[message].bytes = 0;
+    received++;
+}
+
 int MPI_Mrecv(void *body, int count, int type, handle *message, int *status)
 {
-    memcpy(body, sent[*message].bytes, sent[*message].count);
+    take(body, *message);
 #ifdef SPOIL
     ((char *)body)[3] ^= 1;
 #endif
     fill(status, sent[*message].tag, sent[*message].count, 0);
     *message = 0x2c000000;
-    received++;
     return 0;
 }
 
-int MPI_Imrecv(void *body, int count, int type, handle *message, handle *request) { return 1; }
+int MPI_Imrecv(void *body, int count, int type, handle *message, handle *request)
+{
+    take(body, *message);
+#ifdef SPOILS_RECEIVES
+    if ((sent[*message].receive_failed = is_failing(sent[*message].tag)))
+        memset(body, 0, count);
+#endif
+    *request = *message | RECEIVING;
+    *message = 0x2c000000;
+    return 0;
+}
+
 int MPI_Get_count(const int *status, int type, int *count) { *count = status[0]; return 0; }
 
 int MPI_Test(handle *request, int *flag, int *status)
@@ -124,14 +173,15 @@ int MPI_Test(handle *request, int *flag, int *status)
     return 0;
 }
 
-/* All but the first are finished; one with FAILING_TAG has failed with error 77. Indices in falling order, which is allowed. */
+/* All but the first are finished; what has failed has error 77. Indices in falling order, which is allowed. */
 int MPI_Testsome(int count, handle *requests, int *finished, int *indices, int *statuses)
 {
     int failed = 0;
     *finished = 0;
     for (int i = count - 1; i >= (count > 1); i--)
     {
-        int error = sent[requests[i]].tag == FAILING_TAG ? 77 : 0;
+        int message = requests[i] & ~RECEIVING;
+        int error = (requests[i] & RECEIVING ? sent[message].receive_failed : sent[message].failed) ? 77 : 0;
         failed |= error;
         fill(statuses + STATUS_INTS * *finished, 0, 0, error);
         indices[(*finished)++] = i;

@@ -102,6 +102,15 @@ internal sealed class BroadcastPart : IWorldPart
             _server.OnFinished();
     }
 
+    // Who waits for it asks again, or asks another, once it has heard nothing for a while.
+    public void OnSendFailed(WorldPeer peer, string why)
+    {
+    }
+
+    public void OnReceiveFailed(int source, int tag, int bytes, string why)
+    {
+    }
+
     private WorldPeer PeerOf(int rank)
     {
         if (!_peers.TryGetValue(rank, out var peer))
