@@ -136,6 +136,7 @@ internal sealed class BroadcastServer(WorldThread thread) : IThreadPoolWorkItem
             RankBelow? below;
             ServedFile file;
             long at;
+            int bytes;
             lock (_gate)
             {
                 below = Next();
@@ -147,9 +148,10 @@ internal sealed class BroadcastServer(WorldThread thread) : IThreadPoolWorkItem
 
                 file = _files[below.File];
                 at = below.Next;
+                // Outside the lock it may ask for less meanwhile, or for another file.
+                bytes = (int)Math.Min(PieceBytes, Math.Min(below.UpTo, file.Available) - at);
             }
 
-            var bytes = (int)Math.Min(PieceBytes, Math.Min(below.UpTo, file.Available) - at);
             var piece = thread.Mpi.Buffers.Rent(BroadcastPrefix.Size + bytes);
             var read = 0;
             var broken = "";
