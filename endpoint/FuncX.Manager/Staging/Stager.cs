@@ -67,10 +67,11 @@ internal sealed class Stager(IStageSource source, string root, long limit, strin
         while (_done.Count < Progress.Plan.Files)
         {
             var file = source.Bring(_done.Count, _cache, Progress);
+            // It may fail as everything may: the file is brought again then, which costs nothing, and told again.
+            OnFile(_done.Count, file, _cache.PathOf(file));
             _done.Add(file);
             Progress.Set(_done.Count, _done.Sum(static each => each.Bytes));
             Progress.Problem = "";
-            OnFile(_done.Count - 1, file, _cache.PathOf(file));
         }
 
         Progress.Problem = "";
