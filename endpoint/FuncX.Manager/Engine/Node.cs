@@ -548,7 +548,7 @@ internal sealed unsafe class Node
         {
             if (node._spawner.Receive())
                 return;
-            node._exitCode = 71;
+            node._exitCode = Spawner.Died;
             node.ExitReason = $"the spawner (pid {node._spawner.Pid}), which makes and reaps all processes of this node, died";
             foreach (var pool in node._pools)
                 pool.End();

@@ -8,6 +8,11 @@ namespace FuncX.Manager.Spawning;
 /// <summary>The manager's side of the spawner. Not thread safe: the engine's turn owns it.</summary>
 internal sealed unsafe class Spawner
 {
+    /// <summary>The exit code of a process whose spawner died.</summary>
+    public const int Died = 71;
+
+    private static readonly TimeSpan s_noticeLimit = TimeSpan.FromSeconds(2);
+
     private readonly Dictionary<uint, Action<int>> _waiting = [];
     private readonly Dictionary<int, Action<int>> _exits = [];
     private uint _next = 1;
@@ -104,8 +109,15 @@ internal sealed unsafe class Spawner
         }
     }
 
-    /// <summary>What the spawner is to leave when this process is gone without <see cref="End"/>; the last one counts.</summary>
-    public void OnDeath(DeathNotice notice) => _ = DescriptorMessage.Send(Socket, notice.Encode(), default, Libc.MSG_DONTWAIT);
+    /// <summary>What the spawner is to leave when this process is gone without <see cref="End"/>; the last one counts. Waits while the spawner is busy, 2 s at most.</summary>
+    public void OnDeath(DeathNotice notice)
+    {
+        var message = notice.Encode();
+        var stop = Environment.TickCount64 + (long)s_noticeLimit.TotalMilliseconds;
+        // A message on its way to the spawner is taken whole or not at all (SOCK_SEQPACKET).
+        while (DescriptorMessage.Send(Socket, message, default, Libc.MSG_DONTWAIT) < 0 && Marshal.GetLastPInvokeError() == Libc.EAGAIN && Environment.TickCount64 < stop)
+            Thread.Sleep(2);
+    }
 
     /// <summary>Closes the socket, upon which the spawner kills all it made, and waits until it has. False: it had not after the time.</summary>
     /// <param name="isDeath">What was to be left when this process is gone is left now.</param>

@@ -69,11 +69,14 @@ internal static class WorldProgram
         if (end.Code != 0 && end.Reason.Length > 0)
             WorldReason.Leave(directory, $"{name}: {end.Reason}");
         // Workers first: when MPI ends, the launcher may end what is left of this rank. One that is broken is as good as one that was killed, as long as the others go on.
-        if (!spawner.End(TimeSpan.FromSeconds(10), isDeath: end.Code != 0))
+        var isWorldOver = mpi?.World.Rank is null or 0 || end.Code is NoLibrary or WrongSize or WorldMember.NoLeader;
+        if (!spawner.End(TimeSpan.FromSeconds(10), isDeath: end.Code != 0 && !isWorldOver))
             Console.Error.WriteLine($"funcx-manager {name}: the spawner did not end");
         node?.Memory.Remove();
-        if (mpi?.World.Rank is null or 0 || end.Code is NoLibrary or WrongSize or WorldMember.NoLeader)
+        if (isWorldOver)
             marks?.SayOver(end.Code);
+        else if (end.Code == Spawner.Died)
+            marks?.OfLost(mpi!.World.Rank, NodeName).Leave();
         Leave(mpi, end);
         return end.Code;
     }

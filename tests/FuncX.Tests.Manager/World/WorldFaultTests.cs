@@ -1,5 +1,6 @@
-using FuncX.Tests.Integration.Harness;
 using System.Diagnostics;
+using FuncX.Manager.Spawning;
+using FuncX.Tests.Integration.Harness;
 using FuncX.Wire;
 using Shouldly;
 using Xunit;
@@ -59,9 +60,7 @@ public sealed class WorldFaultTests
     public void Of_a_killed_rank_its_spawner_tells_long_before_its_silence_does()
     {
         using var world = new WorldUnderTest(Launcher.OpenMpi, ranks: 3, heartbeatMs: 10_000, options: ["--launch", "7"], launcherOptions: ["--enable-recovery"]);
-        // What the agent makes before it launches a world.
-        var marks = Path.Combine(Directory.CreateDirectory(Path.Combine(world.Folder, "world")).FullName, "marks-7");
-        File.WriteAllText(marks, "");
+        var marks = MakeMarks(world);
         world.Ready();
         world.Signal(world.Endpoint.Managers[3].Pid, "KILL");
         world.Eventually(() => !world.Endpoint.Gone.IsEmpty, "the word that a rank is gone", seconds: 20);
@@ -74,6 +73,21 @@ public sealed class WorldFaultTests
         world.Eventually(() => File.ReadAllLines(marks).Contains("over 0"), "the world to be over");
         world.Eventually(() => NodeUnderTest.ProcessesIn(world.Folder).All(pid => pid == world.Process.Id), "nobody but mpirun to be left, who could tell more");
         File.ReadAllLines(marks).Count(static line => line.StartsWith("lost", StringComparison.Ordinal)).ShouldBe(1);
+    }
+
+    [Fact]
+    public void A_rank_whose_spawner_is_killed_tells_itself()
+    {
+        using var world = new WorldUnderTest(Launcher.OpenMpi, ranks: 3, heartbeatMs: 10_000, options: ["--launch", "7"], launcherOptions: ["--enable-recovery"]);
+        var marks = MakeMarks(world);
+        world.Ready();
+        var rank = world.Endpoint.Managers[3].Pid;
+        world.Signal(ProcessTree.Descendants(rank).Single(static pid => File.ReadAllText($"/proc/{pid}/cmdline").Split('\0').Contains("--spawner")), "KILL");
+        world.Eventually(() => !world.Endpoint.Gone.IsEmpty, "the word that a rank is gone", seconds: 20);
+        world.Endpoint.Gone.ShouldBe([3u]);
+        File.ReadAllLines(marks).ShouldContain($"lost 2 {Environment.MachineName}");
+        world.Said.ShouldContain("which makes and reaps all processes of this node, died");
+        world.Run(2, "echo", "[2]").Value.ShouldBe("2");
     }
 
     [Theory]
@@ -198,6 +212,14 @@ public sealed class WorldFaultTests
         Resident(leader).ShouldBeLessThan(180 << 20);
         world.Endpoint.Reads.Set();
         world.Eventually(() => world.Endpoint.Results.Count == 61, "all results", seconds: 60);
+    }
+
+    // What the agent makes before it launches a world.
+    private static string MakeMarks(WorldUnderTest world)
+    {
+        var marks = Path.Combine(Directory.CreateDirectory(Path.Combine(world.Folder, "world")).FullName, "marks-7");
+        File.WriteAllText(marks, "");
+        return marks;
     }
 
     private static long Resident(int pid) => File.ReadLines($"/proc/{pid}/status")
