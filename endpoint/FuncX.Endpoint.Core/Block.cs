@@ -7,6 +7,8 @@ internal enum BlockPhase : byte
 
     /// <summary>Its job is near its end, or it is one too many: it takes no more tasks.</summary>
     Draining,
+
+    /// <summary>It was told to end, or has ended.</summary>
     Ending,
 }
 
@@ -42,6 +44,12 @@ internal sealed class Block(string id)
 
     /// <summary>Since when nothing was in flight, or it was not needed and had not started; 0 otherwise.</summary>
     public long IdleSince { get; set; }
+
+    /// <summary>Why its job waits, as its scheduler has said last; empty: it does not wait, or nobody has said.</summary>
+    public string PendingReason { get; set; } = "";
+
+    /// <summary>It has ended because its time was over: what its managers have is lost by no fault of its own.</summary>
+    public bool CutOff { get; set; }
 
     /// <summary>When its job ends, as its scheduler has said last; 0: it has not.</summary>
     public long EndsAt { get; set; }

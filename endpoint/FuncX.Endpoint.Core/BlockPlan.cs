@@ -31,6 +31,9 @@ internal sealed class BlockPlan(CoreSettings settings)
     /// <summary>Why the last block did not start or live, how often in a row, and when the next is tried; empty when the last one did.</summary>
     public string LastFailure => _lastFailure.Length == 0 ? "" : $"{_lastFailure}{(_failures > 1 ? $"; {_failures} blocks in a row came to nothing" : "")}; the next is asked for from {Clock(_notBefore)} on";
 
+    /// <summary>Why a block that was asked for waits, in its scheduler's words; empty when none has any.</summary>
+    public string PendingReason => _blocks.Values.FirstOrDefault(static block => block.PendingReason.Length > 0) is { } waiting ? $"block {waiting.Id} waits: {waiting.PendingReason}" : "";
+
     /// <summary>When a block may be asked for again, Unix microseconds.</summary>
     public long NotBefore => _notBefore;
 
@@ -40,6 +43,8 @@ internal sealed class BlockPlan(CoreSettings settings)
     public int? Fixed { get; private set; }
 
     public IEnumerable<Block> All => _blocks.Values;
+
+    public bool Has(string id) => _blocks.ContainsKey(id);
 
     public Block Find(string id) => _blocks.TryGetValue(id, out var block) ? block : Add(id, BlockPhase.Running);
 
@@ -87,9 +92,15 @@ internal sealed class BlockPlan(CoreSettings settings)
             block.Suspended = suspended;
     }
 
+    public void OnPending(string id, string reason)
+    {
+        if (_blocks.TryGetValue(id, out var block))
+            block.PendingReason = reason;
+    }
+
     public void OnWaiting(string id)
     {
-        if (!_blocks.ContainsKey(id))
+        if (!Has(id))
             Add(id, BlockPhase.Requested);
     }
 
@@ -131,8 +142,9 @@ internal sealed class BlockPlan(CoreSettings settings)
     {
         if (!_blocks.Remove(id, out var block))
             return null;
-        Count(block.Phase, -1);
-        if (block.Phase == BlockPhase.Ending || block.Retiring)
+        var expected = block.Phase == BlockPhase.Ending || block.Retiring;
+        Move(block, BlockPhase.Ending);
+        if (expected)
             return block;
         if (block.HadManager && (block.Served || now - block.ManagerSince >= Young))
         {

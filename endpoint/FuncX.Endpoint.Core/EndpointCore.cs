@@ -93,15 +93,16 @@ public sealed class EndpointCore
             if (Stopping)
                 return "stopping";
             var waiting = WaitingForTime > 0 ? $"{WaitingForTime} tasks wait for a block that lasts as long as their walltime" : "";
+            var failure = _blocks.LastFailure.Length > 0 ? $"no block: {_blocks.LastFailure}" : "";
             if (_managers.ReadyCount > 0)
-                return waiting.Length > 0 && _blocks.LastFailure.Length > 0 ? $"{waiting}; no block: {_blocks.LastFailure}" : waiting;
-            if (_blocks.LastFailure.Length > 0)
-                return $"no block: {_blocks.LastFailure}";
+                return waiting.Length > 0 ? Joined(waiting, failure, _blocks.PendingReason) : "";
+            if (failure.Length > 0)
+                return Joined(failure, _blocks.PendingReason);
             if (_blocks.Fixed == 0 && Queued > 0)
                 return "no block: none is wanted since `scale 0`; `scale auto` lets them follow the demand again";
             if (_blocks.Requested > 0)
-                return $"no block yet: {_blocks.Requested} requested, waiting for the first manager";
-            return _blocks.Running > 0 ? "no manager of a running block is connected" : "";
+                return Joined($"no block yet: {_blocks.Requested} requested, waiting for the first manager", _blocks.PendingReason);
+            return _blocks.Running > 0 ? Joined("no manager of a running block is connected", _blocks.PendingReason) : "";
         }
     }
 
@@ -250,10 +251,16 @@ public sealed class EndpointCore
             _presence.Prolong(longer);
     }
 
+    /// <summary>Whether there is such a block: one that was asked for or has survived, and has not ended.</summary>
+    public bool HasBlock(string block) => _blocks.Has(block);
+
+    /// <summary>The provider says why the block's job waits; empty: it does not wait any more, or nobody knows why.</summary>
+    public void OnBlockPending(string block, string reason) => _blocks.OnPending(block, reason);
+
     /// <summary>The provider says that the block's processes stand still from now on, or go on.</summary>
     public void OnBlockSuspended(string block, bool suspended) => _blocks.OnSuspended(block, suspended);
 
-    /// <summary>The provider says the block has ended, or never started.</summary>
+    /// <summary>The provider says the block has ended, or never started. What is still connected of it gets no more tasks.</summary>
     /// <param name="block">Its id.</param>
     /// <param name="reason">How it ended, for people.</param>
     /// <param name="now">The time.</param>
@@ -264,6 +271,8 @@ public sealed class EndpointCore
         if (_blocks.OnEnded(block, reason, now) is { } ended)
             _presence.OnBlockEnded(ended, now, cutOff, effects);
     }
+
+    private static string Joined(params ReadOnlySpan<string> texts) => string.Join("; ", texts.ToArray().Where(static text => text.Length > 0));
 
     // Turns.
 

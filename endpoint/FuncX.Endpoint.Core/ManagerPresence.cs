@@ -118,9 +118,9 @@ internal sealed class ManagerPresence(CoreSettings settings, TaskTable tasks, Ma
         record.Blocked = false;
         managers.SetState(manager, ManagerState.Away);
         places.Alone.Forget(manager);
-        // One too many or near its end, a block has the tasks it has; only from one that is told to end nobody comes back.
+        // One too many or near its end, a block has the tasks it has; only from one that was told to end, or has ended, nobody comes back.
         if (record.Tasks.Count == 0 || record.Block.Phase == BlockPhase.Ending)
-            Lose(manager, now, cutOff: false, effects);
+            Lose(manager, now, effects);
     }
 
     /// <summary>The block's job has been made longer, perhaps.</summary>
@@ -135,14 +135,17 @@ internal sealed class ManagerPresence(CoreSettings settings, TaskTable tasks, Ma
         places.Lasting.OnManager();
     }
 
-    /// <summary>Nobody of the block comes back.</summary>
+    /// <summary>Nobody of the block comes back. Whoever is still there finishes what he has.</summary>
     public void OnBlockEnded(Block block, long now, bool cutOff, IEndpointEffects effects)
     {
+        block.CutOff = cutOff;
         for (var manager = 0; manager < managers.Used; manager++)
         {
             if (managers[manager].State == ManagerState.Away && ReferenceEquals(managers[manager].Block, block))
-                Lose(manager, now, cutOff, effects);
+                Lose(manager, now, effects);
         }
+
+        Retire();
     }
 
     /// <summary>From now on managers are asked which runtimes they have.</summary>
@@ -173,7 +176,7 @@ internal sealed class ManagerPresence(CoreSettings settings, TaskTable tasks, Ma
             }
 
             if (record.State == ManagerState.Away && now - record.AwaySince > settings.ReconnectGrace)
-                Lose(manager, now, cutOff: false, effects);
+                Lose(manager, now, effects);
             if (record.State == ManagerState.Unknown)
                 continue;
             record.Block.InFlight += record.InFlight;
@@ -219,9 +222,9 @@ internal sealed class ManagerPresence(CoreSettings settings, TaskTable tasks, Ma
     private static bool Lives(Block block) => block.Phase != BlockPhase.Ending && !block.Retiring;
 
     // Who is gone when its time was over has been ended by it.
-    private void Lose(int manager, long now, bool cutOff, IEndpointEffects effects)
+    private void Lose(int manager, long now, IEndpointEffects effects)
     {
-        cutOff |= now >= managers[manager].EndsAt;
+        var cutOff = managers[manager].Block.CutOff || now >= managers[manager].EndsAt;
         var suspended = managers[manager].Block.Suspended;
         // The tasks stay on the inventory of this process, should its link break, and are missing from the next one's.
         if (IsStopping && managers[manager].Tasks.Count > 0)

@@ -6,6 +6,7 @@ using FuncX.Endpoint.Blocks;
 using FuncX.Endpoint.Identity;
 using FuncX.Providers;
 using FuncX.Providers.Local;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Shouldly;
@@ -57,6 +58,72 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
         supervisor.OnManagerSilent("b1");
         await EventuallyAsync(() => _reports.Contains("goes on b1"));
         _reports.ShouldBe(["running b1", "suspended b1", "goes on b1"]);
+    }
+
+    [Fact]
+    public async Task Why_a_block_waits_is_reported_when_it_changes_and_that_it_does_not_any_more()
+    {
+        var provider = new PlayedProvider { PollInterval = TimeSpan.FromMilliseconds(10), Pending = "Priority" };
+        var supervisor = await StartAsync("exit 0", "127.0.0.1:1111", provider: provider);
+        supervisor.Request("b1");
+        await EventuallyAsync(() => _reports.Contains("waits b1: Priority"));
+        supervisor.Current().ShouldHaveSingleItem().Reason.ShouldBe("Priority");
+        await AnswersAsync(provider, 2);
+        provider.Pending = "Can Never Run";
+        await EventuallyAsync(() => _reports.Contains("waits b1: Can Never Run"));
+        provider.Pending = "";
+        await EventuallyAsync(() => _reports.Contains("waits b1: "));
+        // It was put back into the queue.
+        provider.Pending = "it ran once before";
+        await EventuallyAsync(() => _reports.Contains("waits b1: it ran once before"));
+        _reports.ShouldBe(["waits b1: Priority", "waits b1: Can Never Run", "running b1", "waits b1: ", "waits b1: it ran once before"]);
+    }
+
+    [Fact]
+    public async Task A_provider_that_does_not_answer_is_said_with_its_blocks_until_it_does_and_is_written_nowhere()
+    {
+        var time = new FakeTimeProvider(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero));
+        var provider = new PlayedProvider { PollInterval = TimeSpan.FromSeconds(5) };
+        var supervisor = await StartAsync("exit 0", "127.0.0.1:1111", provider: provider, time: time);
+        supervisor.Request("b1");
+        await EventuallyAsync(() => _reports.Contains("running b1"));
+        provider.Failure = new BlockProviderException("connection refused");
+        await PassAsync(() => supervisor.Current().Single().Reason.Length > 0);
+        var reason = supervisor.Current().Single().Reason;
+        reason.ShouldMatch("^played has not answered since 03:0[0-9]:[0-9]{2}Z: connection refused$");
+        provider.Failure = new BlockProviderException("connection timed out");
+        await PassAsync(() => supervisor.Current().Single().Reason == reason.Replace("refused", "timed out", StringComparison.Ordinal));
+        supervisor.Current().Single().State.ShouldBe(BlockState.Running);
+        PrivateFile.ReadJson<BlockFile>(Path.Combine(_configuration.StateDirectory, "blocks", "b1", "block.json"))!.Reason.ShouldBeEmpty();
+
+        // Asked before its time it may say what it knew before: it is not asked, whatever else there is to do.
+        var asked = provider.Queries;
+        provider.Failure = null;
+        for (var wake = 1; wake <= 3; wake++)
+        {
+            supervisor.OnManagerSilent("b1");
+            await EventuallyAsync(() => provider.Hurries == wake);
+        }
+
+        provider.Queries.ShouldBe(asked);
+        supervisor.Current().Single().Reason.ShouldNotBeEmpty();
+
+        await PassAsync(() => supervisor.Current().Single().Reason.Length == 0);
+        _reports.ShouldBe(["running b1"]);
+
+        // A block that waits does so for want of an answer, as far as anybody knows.
+        provider.Pending = "Priority";
+        await PassAsync(() => _reports.Contains("waits b1: Priority"));
+        provider.Failure = new BlockProviderException("connection refused");
+        await PassAsync(() => _reports.Last().StartsWith("waits b1: Priority; played has not answered since 03:0", StringComparison.Ordinal));
+        provider.Failure = null;
+        await PassAsync(() => _reports.Last() == "waits b1: Priority");
+
+        Task PassAsync(Func<bool> condition) => EventuallyAsync(() =>
+        {
+            time.Advance(TimeSpan.FromMilliseconds(100));
+            return condition();
+        });
     }
 
     [Fact]
@@ -153,6 +220,40 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
         other.Current().ShouldBeEmpty();
         other.TryAuthenticate("b1", secret).ShouldBeFalse();
         ReadRendezvous("b1").Addresses.ShouldBe(["127.0.0.1:1111"]);
+        await other.EndAllAsync(TimeSpan.FromSeconds(15));
+        await other.StopAsync(CancellationToken.None);
+
+        var again = await StartAsync("exec sleep 600", "127.0.0.1:3333");
+        again.Surviving().ShouldHaveSingleItem().BlockId.ShouldBe("b1");
+        again.TryAuthenticate("b1", secret).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task A_block_of_another_provider_is_left_alone_and_its_own_provider_gets_it_back()
+    {
+        var first = await StartAsync("exec sleep 600", "127.0.0.1:1111");
+        first.Request("b1");
+        await EventuallyAsync(() => _reports.Contains("running b1"));
+        var secret = ReadRendezvous("b1").Secret;
+        await first.StopAsync(CancellationToken.None);
+        var file = Path.Combine(_configuration.StateDirectory, "blocks", "b1", "block.json");
+        var before = await File.ReadAllBytesAsync(file);
+
+        var log = new HeardLogger();
+        var other = await StartAsync("", "127.0.0.1:2222", provider: new PlayedProvider(), logger: log);
+        other.Surviving().ShouldBeEmpty();
+        other.TryAuthenticate("b1", secret).ShouldBeFalse();
+        ReadRendezvous("b1").Addresses.ShouldBe(["127.0.0.1:1111"]);
+        // Blocks of its own that end do not push it out, however many.
+        for (var i = 0; i < BlockDirectories.KeptAfterEnd + 3; i++)
+        {
+            other.Request($"o{i}");
+            other.End($"o{i}");
+        }
+
+        await EventuallyAsync(() => _reports.Count(static report => report.StartsWith("ended o", StringComparison.Ordinal)) == BlockDirectories.KeptAfterEnd + 3);
+        (await File.ReadAllBytesAsync(file)).ShouldBe(before);
+        log.Said.ShouldContain(static said => said.Contains("block b1", StringComparison.Ordinal) && said.Contains("is of the local provider, and provider.type is played now", StringComparison.Ordinal));
         await other.EndAllAsync(TimeSpan.FromSeconds(15));
         await other.StopAsync(CancellationToken.None);
 
@@ -368,6 +469,32 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
         questions[0].Owner.ShouldMatch("^[0-9a-f]{10}$");
     }
 
+    [Fact]
+    public async Task Jobs_that_no_block_has_are_looked_for_until_that_has_succeeded_also_while_there_is_no_block()
+    {
+        var (provider, time) = (new UnclearProvider { HidesJobs = true }, new FakeTimeProvider());
+        await StartAsync("", "127.0.0.1:1111", provider: provider, time: time);
+        provider.OrphanQuestions.Count.ShouldBe(1);
+        await EventuallyAsync(() =>
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            return provider.OrphanQuestions.Count == 3;
+        });
+        provider.HidesJobs = false;
+        await EventuallyAsync(() =>
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            return provider.OrphanQuestions.Count == 4;
+        });
+        for (var i = 0; i < 100; i++)
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Delay(1);
+        }
+
+        provider.OrphanQuestions.Count.ShouldBe(4);
+    }
+
     [Theory]
     [InlineData("exit 0", true)]
     [InlineData("exit 3", false)]
@@ -426,18 +553,25 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
         _scratch.Dispose();
     }
 
-    private async Task<BlockSupervisor> StartAsync(string body, string address, string service = "https://x.org", IBlockProvider? provider = null, TimeProvider? time = null, bool listening = true)
+    private async Task<BlockSupervisor> StartAsync(string body, string address, string service = "https://x.org", IBlockProvider? provider = null, TimeProvider? time = null, bool listening = true, ILogger<BlockSupervisor>? logger = null)
     {
         var supervisor = new BlockSupervisor(_configuration, Identity(service), provider ?? new LocalProvider(TimeProvider.System), _certificate,
-            new ManagerProgram(_scratch.WriteManager(body)), time ?? TimeProvider.System, NullLogger<BlockSupervisor>.Instance);
+            new ManagerProgram(_scratch.WriteManager(body)), time ?? TimeProvider.System, logger ?? NullLogger<BlockSupervisor>.Instance);
         supervisor.Register(block => _reports.Enqueue($"running {block}"), (block, ending) => _reports.Enqueue($"ended {block} {ending.Reason}"),
-            (block, endsAt) => _reports.Enqueue($"ends {block} {endsAt:HH:mm:ss}"), (block, suspended) => _reports.Enqueue($"{(suspended ? "suspended" : "goes on")} {block}"));
+            (block, endsAt) => _reports.Enqueue($"ends {block} {endsAt:HH:mm:ss}"), (block, suspended) => _reports.Enqueue($"{(suspended ? "suspended" : "goes on")} {block}"),
+            (block, reason) => _reports.Enqueue($"waits {block}: {reason}"));
         _supervisors.Add(supervisor);
         await supervisor.RecoverAsync(CancellationToken.None);
         await supervisor.StartAsync(CancellationToken.None);
         if (listening)
             supervisor.Listening([address]);
         return supervisor;
+    }
+
+    private Task AnswersAsync(PlayedProvider provider, int count)
+    {
+        var before = provider.Queries;
+        return EventuallyAsync(() => provider.Queries >= before + count);
     }
 
     private int[] Pids(string block) =>
@@ -456,5 +590,17 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
             begun.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(20), $"reports: {string.Join(" | ", _reports)}");
             await Task.Delay(20);
         }
+    }
+
+    private sealed class HeardLogger : ILogger<BlockSupervisor>
+    {
+        public ConcurrentQueue<string> Said { get; } = new();
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => Said.Enqueue(formatter(state, exception));
     }
 }

@@ -26,6 +26,9 @@ internal sealed class EndpointCoreModel(Random random) : IEndpointEffects
     private readonly List<string> _requested = [];
     private readonly HashSet<string> _ending = [];
 
+    // Blocks that have ended, and whose processes are there all the same.
+    private readonly HashSet<string> _over = [];
+
     // The core: what it was given and has not ended, by attempt and by ticket.
     private readonly HashSet<Attempt> _given = [];
     private readonly Dictionary<int, Attempt> _tickets = [];
@@ -114,7 +117,7 @@ internal sealed class EndpointCoreModel(Random random) : IEndpointEffects
         {
             _now += 1_000_000;
             // One that every task can run on.
-            if (!_connected.Values.Any(process => !_ending.Contains(process.Block) && process is { IsNew: true, EndsAt: long.MaxValue }))
+            if (!_connected.Values.Any(process => !Leaves(process.Block) && process is { IsNew: true, EndsAt: long.MaxValue }))
                 Dial(Start($"x{++_named}"));
             foreach (var number in _connected.Keys)
                 _core.OnManagerBlocked(number, false);
@@ -161,8 +164,8 @@ internal sealed class EndpointCoreModel(Random random) : IEndpointEffects
             throw new InvalidOperationException($"{attempt} was sent by a core that is {(_stopped ? "stopping" : "paused")}");
         if (!_connected.TryGetValue(manager, out var process))
             throw new InvalidOperationException($"{attempt} was sent to manager {manager}, which is not connected");
-        if (_ending.Contains(process.Block))
-            throw new InvalidOperationException($"{attempt} was sent to a manager of block {process.Block}, which is to end");
+        if (Leaves(process.Block))
+            throw new InvalidOperationException($"{attempt} was sent to a manager of block {process.Block}, which is to end or has ended");
         if (!_given.Contains(attempt))
             throw new InvalidOperationException($"{attempt} was sent after its end");
         if (_processes.Exists(other => other.Held.ContainsKey(attempt)))
@@ -194,7 +197,7 @@ internal sealed class EndpointCoreModel(Random random) : IEndpointEffects
     {
         var attempt = new Attempt(task.Task, task.Attempt);
         _given.Remove(attempt);
-        if (task.Outcome == TaskOutcome.Rejected && (!IsDemanding(task.Task) || _connected.Any(entry => entry.Value.IsNew && _answered.Contains(entry.Key) && !_ending.Contains(entry.Value.Block) && entry.Value != _opening)))
+        if (task.Outcome == TaskOutcome.Rejected && (!IsDemanding(task.Task) || _connected.Any(entry => entry.Value.IsNew && _answered.Contains(entry.Key) && !Leaves(entry.Value.Block) && entry.Value != _opening)))
             throw new InvalidOperationException($"{attempt} was rejected although a manager has what it requires");
         if (task.Outcome == TaskOutcome.AttemptLost)
             Again(attempt);
@@ -340,10 +343,19 @@ internal sealed class EndpointCoreModel(Random random) : IEndpointEffects
     private void Connect()
     {
         var away = _processes.Where(process => !_connected.ContainsValue(process)).ToList();
-        if (away.Count > 0)
-            Dial(Any(away));
-        else if (_processes.Count < MostProcesses)
-            Dial(Start(random.Next(2) == 0 ? "x1" : $"x{++_named}"));
+        if (away.Count == 0)
+        {
+            if (_processes.Count < MostProcesses)
+                Dial(Start(random.Next(2) == 0 && !_over.Contains("x1") ? "x1" : $"x{++_named}"));
+            return;
+        }
+
+        // One whose block has ended is refused, and gives up.
+        var process = Any(away);
+        if (_over.Contains(process.Block))
+            _processes.Remove(process);
+        else
+            Dial(process);
     }
 
     private Process Start(string block)
@@ -404,13 +416,24 @@ internal sealed class EndpointCoreModel(Random random) : IEndpointEffects
         Dial(Start(block));
     }
 
-    // With all its processes; the provider says so before or after their connections break.
+    private bool Leaves(string block) => _ending.Contains(block) || _over.Contains(block);
+
+    // With all its processes; the provider says so before or after their connections break. Or it says so of one whose processes go on.
     private void EndSomeBlock()
     {
         if (_processes.Count == 0)
             return;
         var block = _ending.Count > 0 && random.Next(2) == 0 ? Any(_ending) : Any(_processes).Block;
         _ending.Remove(block);
+        if (random.Next(4) == 0)
+        {
+            _over.Add(block);
+            _core.OnBlockEnded(block, "nobody knows it any more", _now, this);
+            if (_core.HasBlock(block))
+                throw new InvalidOperationException($"block {block} has ended, and the core has it");
+            return;
+        }
+
         _processes.RemoveAll(process => process.Block == block);
         var numbers = _connected.Where(entry => entry.Value.Block == block).Select(static entry => entry.Key).ToList();
         var first = random.Next(2) == 0;
@@ -433,6 +456,9 @@ internal sealed class EndpointCoreModel(Random random) : IEndpointEffects
         _answered.Clear();
         _requested.Clear();
         _ending.Clear();
+        // The next process knows no secret of theirs.
+        _processes.RemoveAll(process => _over.Contains(process.Block));
+        _over.Clear();
         // Some managers are back before the link to the service is, some late.
         foreach (var process in _processes.Where(_ => random.Next(3) > 0).ToList())
             Dial(process);
@@ -465,7 +491,7 @@ internal sealed class EndpointCoreModel(Random random) : IEndpointEffects
             throw new InvalidOperationException($"{_tickets.Count} tickets are out for {_given.Count} attempts");
         if (_core.WorkersBusy < 0 || _core.WorkersBusy > _core.Workers)
             throw new InvalidOperationException($"{_core.WorkersBusy} of {_core.Workers} workers are busy");
-        var taking = _connected.Values.Count(process => !_ending.Contains(process.Block));
+        var taking = _connected.Values.Count(process => !Leaves(process.Block));
         if (_core.Capacity != taking * Workers * (1 + Ahead))
             throw new InvalidOperationException($"capacity is {_core.Capacity} with {taking} managers");
         foreach (var number in _connected.Keys)

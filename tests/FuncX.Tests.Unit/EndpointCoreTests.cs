@@ -151,6 +151,34 @@ public sealed class EndpointCoreTests
     }
 
     [Fact]
+    public void What_is_connected_of_a_block_that_has_ended_finishes_what_it_has_and_gets_nothing_more()
+    {
+        var test = new CoreUnderTest(new CoreSettings { WorkersPerManager = 1, Prefetch = 0, BlocksMax = 1, HeartbeatTimeout = long.MaxValue });
+        test.Task();
+        test.Turn().ShouldBe(["request b1"]);
+        test.Core.HasBlock("b1").ShouldBeTrue();
+        var (first, second, late) = (test.Manager("a", "b1"), test.Manager("b", "b1"), test.Core.OnManagerConnected("c", "b1", test.Now));
+        test.Turn().ShouldBe(["send 0 to 0"]);
+        test.Task();
+        test.Turn().ShouldBe(["send 1 to 1"]);
+        test.Core.OnBlockEnded("b1", "lost", test.Now, test.Effects);
+        test.Core.HasBlock("b1").ShouldBeFalse();
+        (test.Core.BlocksRunning, test.Core.ManagersReady, test.Core.Running).ShouldBe((0, 0, 2));
+
+        // Neither one that has room again nor one that has only now said what it holds.
+        test.Core.OnInventory(late, [], test.Now, test.Effects);
+        test.Task();
+        test.Result(first, 0, 0).ShouldBe(["forget 0"]);
+        test.Tick().ShouldContain("request b2", "the block that has ended holds no place");
+
+        // Nobody comes back who breaks off from now on.
+        test.Core.OnManagerDisconnected(second, test.Now, test.Effects);
+        test.Turn().ShouldBe(["end 1 AttemptLost", "forget 1", "forget manager 1"]);
+        var fresh = test.Manager("d", "b2");
+        test.Turn().ShouldBe([$"send 2 to {fresh}"]);
+    }
+
+    [Fact]
     public void A_manager_that_comes_back_keeps_what_it_holds_and_gets_again_what_never_arrived()
     {
         var test = new CoreUnderTest(Settings);
@@ -324,6 +352,44 @@ public sealed class EndpointCoreTests
         }
 
         Assert.Fail("no idle block was ended");
+    }
+
+    [Fact]
+    public void Why_blocks_wait_is_said_for_as_long_as_it_is_why_nothing_runs()
+    {
+        var test = new CoreUnderTest(new CoreSettings { WorkersPerManager = 1, BlocksMax = 2, BlockPrefix = "b-" });
+        test.Task();
+        test.Task();
+        test.Turn().ShouldBe(["request b-1", "request b-2"]);
+        const string Waits = "no block yet: 2 requested, waiting for the first manager";
+        test.Core.Note.ShouldBe(Waits);
+        test.Core.OnBlockPending("b-2", "Can Never Run");
+        test.Core.Note.ShouldBe($"{Waits}; block b-2 waits: Can Never Run");
+        test.Core.OnBlockPending("b-2", "Priority");
+        test.Core.OnBlockPending("nobody's", "Can Never Run");
+        test.Core.Note.ShouldBe($"{Waits}; block b-2 waits: Priority");
+
+        // One that failed does not hide why the other one waits, and its end is the end of what was said of it.
+        test.Core.OnBlockEnded("b-1", "no such partition", test.Now, test.Effects);
+        test.Core.Note.ShouldStartWith("no block: block b-1 ended before a manager of it connected: no such partition; ");
+        test.Core.Note.ShouldEndWith("; block b-2 waits: Priority");
+        test.Core.OnBlockEnded("b-2", "cancelled", test.Now, test.Effects);
+        test.Core.Note.ShouldNotContain("Priority");
+
+        test.Tick(10_000_000).ShouldBe(["request b-3", "request b-4"]);
+        test.Core.OnBlockPending("b-4", "Priority");
+        test.Manager("one", "b-3");
+        test.Core.Note.ShouldBe("", "with a manager there is nothing to explain");
+        test.Core.OnManagerDisconnected(0, test.Now, test.Effects);
+        test.Core.Note.ShouldBe("no block yet: 1 requested, waiting for the first manager; block b-4 waits: Priority");
+        test.Core.OnBlockPending("b-4", "");
+        test.Core.Note.ShouldBe("no block yet: 1 requested, waiting for the first manager");
+
+        // A job that was put back into the queue waits, too.
+        test.Core.OnBlockRunning("b-4");
+        test.Core.Note.ShouldBe("no manager of a running block is connected");
+        test.Core.OnBlockPending("b-4", "it ran once before");
+        test.Core.Note.ShouldBe("no manager of a running block is connected; block b-4 waits: it ran once before");
     }
 
     [Fact]

@@ -22,7 +22,8 @@ public sealed class EndpointCoreWalltimeTests
         _endpoint.Turn().ShouldBe([$"send {short1} to {late}"]);
         _endpoint.Core.WaitingForTime.ShouldBe(1);
         _endpoint.Core.Queued.ShouldBe(2);
-        _endpoint.Core.Note.ShouldStartWith("1 tasks wait for a block that lasts as long as their walltime");
+        _endpoint.Core.OnBlockPending("b1", "Priority");
+        _endpoint.Core.Note.ShouldBe("1 tasks wait for a block that lasts as long as their walltime; block b1 waits: Priority");
         _endpoint.Result(late, short1, 1).ShouldBe([$"forget {short1}", $"send {endless} to {late}"]);
 
         var fresh = _endpoint.ManagerFor(3_000, "fresh", "x2");
@@ -233,21 +234,30 @@ public sealed class EndpointCoreWalltimeTests
         _endpoint.Task();
         _endpoint.Turn();
         _endpoint.Core.OnBlockSuspended("x4", true);
-        Silent(fourth);
+        Silent(fourth, "x4");
         (Lost().CutOff, Lost().Suspended).ShouldBe((true, true));
         var fifth = _endpoint.ManagerFor(3_000, "five", "x5");
         _endpoint.Task();
         _endpoint.Turn();
         _endpoint.Core.OnBlockSuspended("x5", true);
         _endpoint.Core.OnBlockSuspended("x5", false);
-        Silent(fifth);
+        Silent(fifth, "x5");
         (Lost().CutOff, Lost().Suspended).ShouldBe((false, false));
 
-        void Silent(int silent)
+        // The scheduler's word came before the connection broke.
+        var sixth = _endpoint.Manager("six", "x6");
+        _endpoint.Task();
+        _endpoint.Turn();
+        _endpoint.Core.OnBlockEnded("x6", "timed_out", _endpoint.Now, _endpoint.Effects, cutOff: true);
+        _endpoint.Core.OnManagerDisconnected(sixth, _endpoint.Now, _endpoint.Effects);
+        _endpoint.Effects.Ended.Count.ShouldBe(6);
+        Lost().CutOff.ShouldBeTrue();
+
+        void Silent(int silent, string block)
         {
             _endpoint.Now += 6_000_000;
             _endpoint.Core.OnTick(_endpoint.Now, _endpoint.Effects);
-            _endpoint.Effects.Said.ShouldContain($"close {silent} of {(silent == fourth ? "x4" : "x5")}");
+            _endpoint.Effects.Said.ShouldContain($"close {silent} of {block}");
             _endpoint.Now += 6_000_000;
             _endpoint.Core.OnTick(_endpoint.Now, _endpoint.Effects);
         }

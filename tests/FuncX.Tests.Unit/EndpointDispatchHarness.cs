@@ -199,6 +199,9 @@ internal sealed class PlayedProvider : IBlockProvider
     /// <summary>Whether every block stands still, as this provider says.</summary>
     public bool Suspended { get; set; }
 
+    /// <summary>Why every block waits, as this provider says; empty: it runs.</summary>
+    public string Pending { get; set; } = "";
+
     /// <summary>How often it was told that asking sooner is worth while.</summary>
     public int Hurries { get; private set; }
 
@@ -212,8 +215,15 @@ internal sealed class PlayedProvider : IBlockProvider
         Queries++;
         return Failure is { } failure
             ? Task.FromException<IReadOnlyList<BlockStatus>>(failure)
-            : Task.FromResult<IReadOnlyList<BlockStatus>>([.. blocks.Select(block => new BlockStatus(_jobs.GetValueOrDefault(block.JobId, BlockState.Running), "", EndsAt: EndsAt, Suspended: Suspended))]);
+            : Task.FromResult<IReadOnlyList<BlockStatus>>([.. blocks.Select(block => StatusOf(_jobs.GetValueOrDefault(block.JobId, BlockState.Running)))]);
     }
+
+    /// <summary>From now on it says that the block is over.</summary>
+    public void End(string block, BlockState how = BlockState.Lost) => _jobs[block] = how;
+
+    private BlockStatus StatusOf(BlockState state) => state == BlockState.Running && Pending.Length > 0
+        ? new BlockStatus(BlockState.Pending, Pending)
+        : new BlockStatus(state, "", EndsAt: EndsAt, Suspended: Suspended);
 
     /// <summary>How many orders to end a block are refused before one is taken.</summary>
     public int CancelFailures { get; init; }

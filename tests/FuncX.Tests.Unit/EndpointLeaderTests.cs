@@ -290,6 +290,81 @@ public sealed class EndpointLeaderTests
     }
 
     [Fact]
+    public async Task What_is_connected_of_a_block_that_has_ended_is_told_to_leave_gets_nothing_more_and_nobody_joins_it()
+    {
+        await using var service = await PlayedService.StartAsync();
+        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
+        var link = await service.LinkAsync();
+        var (block, secret) = await endpoint.BlockAsync();
+        await using var leader = await DialAsync(endpoint, (block, secret));
+        await JoinAsync(leader, 1);
+        await using var agent = await PlayedManager.DialAsync(endpoint.Address);
+        await agent.HelloAsync("a1", block, secret, role: "agent");
+        await agent.ReadAsync(FrameKind.Welcome);
+        await using var manager = await PlayedManager.DialAsync(endpoint.Address);
+        await manager.HelloAsync("m9", block, secret);
+        await manager.ReadAsync(FrameKind.Welcome);
+        await ReadyAsync(endpoint, 1);
+        await link.TellAsync();
+        await link.TasksAsync(Batch, 0, 1, 8);
+        var (task, _) = await leader.ReadAsync(FrameKind.Task);
+
+        endpoint.Provider.End(block);
+        foreach (var peer in (PlayedManager[])[leader, agent, manager])
+            (await peer.ReadAsync(FrameKind.Drain)).Header.Destination.ShouldBe(0u);
+
+        // Neither one whose inventory comes only now nor another rank of the world makes it a block again.
+        await manager.InventoryAsync();
+        await leader.MemberAsync("m2", 2);
+        var (header, body) = await leader.ReadAsync();
+        (header.Kind, header.Destination).ShouldBe((FrameKind.Refused, 2u));
+        Encoding.UTF8.GetString(body).ShouldContain($"block '{block}' has ended");
+
+        // Another block comes in its place, which alone may be there, and has what comes from now on.
+        await Eventually.True(() => endpoint.Blocks.Current() is [{ BlockId: var other }] && other != block);
+        var fresh = endpoint.Blocks.Current()[0].BlockId;
+        var (_, its) = (await endpoint.BlocksAsync(1)).Single(known => known.Block == fresh);
+        await using var successor = await PlayedManager.DialAsync(endpoint.Address);
+        await successor.HelloAsync("m3", fresh, its);
+        await successor.ReadAsync(FrameKind.Welcome);
+        await successor.InventoryAsync();
+        await link.TasksAsync(Batch, 1, 2, 8);
+        for (var i = 0; i < 2; i++)
+            (await successor.ReadAsync(FrameKind.Task)).Header.Task.Index.ShouldBe(1u + (uint)i);
+        (await endpoint.Loop.DescribeAsync()).BlocksRunning.ShouldBe(1);
+
+        // What was begun is finished.
+        await leader.AnswerAsync(task, "7"u8);
+        await leader.MarkAsync(1, 1);
+        (await link.ResultsAsync()).Frames.ShouldHaveSingleItem().Header.Task.ShouldBe(task.Task);
+    }
+
+    [Fact]
+    public async Task Agents_of_several_blocks_are_shown_together_and_of_many_nodes_that_were_given_up_the_first_by_name()
+    {
+        await using var service = await PlayedService.StartAsync();
+        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory(), static c => c with { Blocks = c.Blocks with { Min = 2, Max = 2 } });
+        await service.LinkAsync();
+        var blocks = await endpoint.BlocksAsync(2);
+        await using var first = await SayAsync(0, """{"worlds_running": 3, "worlds_waiting": 1, "nodes_given_up": ["a1"], "note": ""}""");
+        await using var second = await SayAsync(1, $$"""{"worlds_running": 4, "worlds_waiting": 2, "nodes_given_up": [{{string.Join(", ", Enumerable.Range(1, 24).Select(static node => $"\"b{node}\""))}}], "note": "world 2 ended"}""");
+        await Eventually.True(() => endpoint.Loop.DescribeAsync().AsTask().Result is { WorldsRunning: 7, WorldsWaiting: 3, NodesGivenUp.Length: > 2 });
+        var named = (await endpoint.Loop.DescribeAsync()).NodesGivenUp;
+        named.ShouldContain("a1");
+        named.ShouldContain("b1, b2, ");
+        named.ShouldEndWith(" and 5 more");
+
+        async Task<PlayedManager> SayAsync(int block, string json)
+        {
+            var agent = await PlayedManager.DialAsync(endpoint.Address);
+            await agent.HelloAsync($"a{block}", blocks[block].Block, blocks[block].Secret, role: "agent");
+            await agent.ReadAsync(FrameKind.Welcome);
+            await agent.SendAsync(new FrameHeader { Kind = FrameKind.Status, ContentType = ContentType.Json }, Encoding.UTF8.GetBytes(json));
+            return agent;
+        }
+    }
+
+    [Fact]
     public async Task An_agent_is_told_how_to_launch_and_what_it_says_is_shown_while_it_is_there()
     {
         await using var service = await PlayedService.StartAsync();

@@ -22,6 +22,9 @@ internal sealed class UnclearProvider : IBlockProvider
     /// <summary>Cannot be asked where jobs stand.</summary>
     public bool IsAway { get; set; }
 
+    /// <summary>Cannot be asked which jobs there are.</summary>
+    public bool HidesJobs { get; set; }
+
     public ConcurrentQueue<(string Owner, string[] Blocks)> OrphanQuestions { get; } = new();
 
     public ConcurrentQueue<string> Cancelled { get; } = new();
@@ -43,6 +46,8 @@ internal sealed class UnclearProvider : IBlockProvider
     public Task<IReadOnlyList<string>> EndOrphansAsync(string owner, IReadOnlySet<string> blockIds, string directory, CancellationToken cancellation)
     {
         OrphanQuestions.Enqueue((owner, [.. blockIds]));
+        if (HidesJobs)
+            throw new BlockProviderException("the scheduler does not list jobs");
         return Task.FromResult<IReadOnlyList<string>>([]);
     }
 

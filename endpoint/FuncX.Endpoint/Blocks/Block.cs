@@ -33,6 +33,9 @@ internal sealed class Block(BlockRequest request, string secret, DateTimeOffset 
     /// <summary>Its processes stand still, as was reported last.</summary>
     public bool Suspended { get; set; }
 
+    /// <summary>Why it waits, as was reported last; empty: it does not, or nobody knows.</summary>
+    public string PendingTold { get; set; } = "";
+
     /// <summary>When its job ends, as was reported last; null: nobody has said.</summary>
     public DateTimeOffset? EndsAt { get; set; }
 
@@ -123,8 +126,9 @@ internal sealed class Block(BlockRequest request, string secret, DateTimeOffset 
         return changed;
     }
 
-    public KnownBlock Known() => new(Request.BlockId, State, Request.Nodes, _missing, RequestedAt,
-        string.Join("; ", new[] { Reason, Unwritten.Length > 0 ? $"its files cannot be written: {Unwritten}" : "" }.Where(text => text.Length > 0)), JobId ?? "");
+    /// <param name="silence">That nobody answers who knows more; empty: somebody does.</param>
+    public KnownBlock Known(string silence) => new(Request.BlockId, State, Request.Nodes, _missing, RequestedAt,
+        string.Join("; ", new[] { Reason, silence, Unwritten.Length > 0 ? $"its files cannot be written: {Unwritten}" : "" }.Where(text => text.Length > 0)), JobId ?? "");
 
     public BlockFile File(string identity, string provider) => new(Request.BlockId, identity, provider, Environment.MachineName, Request.Nodes, _missing, RequestedAt, Secret, JobId, State, Reason);
 }

@@ -16,7 +16,7 @@ internal sealed partial class BlockRecovery(
         var ended = new List<string>();
         foreach (var file in directories.Read((path, problem) => Log.BlockUnreadable(logger, path, problem.Message)))
         {
-            if (file.State.IsEnd() || file.Provider != provider.Name)
+            if (file.State.IsEnd())
                 ended.Add(file.Block);
             else if (!IsOfAnother(file))
                 blocks.Add(await FindJobAsync(Read(file), cancellation));
@@ -33,6 +33,13 @@ internal sealed partial class BlockRecovery(
         {
             // What its managers hold is for another service. They find no endpoint and end by themselves, unless one of that identity starts before.
             Log.BlockOfOther(logger, file.Block, file.Identity ?? "unknown", file.JobId ?? "not submitted");
+            return true;
+        }
+
+        if (file.Provider != provider.Name)
+        {
+            // Its job may run, and only its own provider can ask about it or end it.
+            Log.BlockOfOtherProvider(logger, file.Block, file.JobId ?? "not submitted", file.Provider, provider.Name);
             return true;
         }
 
@@ -114,6 +121,10 @@ internal sealed partial class BlockRecovery(
         [LoggerMessage(Level = LogLevel.Warning,
             Message = "block {Block} runs tasks of another service or endpoint ({Identity}) and is left alone; its managers give up after a while without an endpoint, or end job {Job} by hand")]
         public static partial void BlockOfOther(ILogger logger, string block, string identity, string job);
+
+        [LoggerMessage(Level = LogLevel.Warning,
+            Message = "block {Block} (job {Job}) is of the {Provider} provider, and provider.type is {Type} now: it is left alone; end the job by hand, or start once more with the old type, whose endpoint finds it")]
+        public static partial void BlockOfOtherProvider(ILogger logger, string block, string job, string provider, string type);
 
         [LoggerMessage(Level = LogLevel.Warning,
             Message = "block {Block} runs on {Host}, which cannot be reached from here, and is left alone; its managers give up after a while without an endpoint")]

@@ -10,7 +10,7 @@ namespace FuncX.Endpoint.Blocks;
 
 /// <summary>
 /// Turns the wish for a block into a job of the provider and tells how it fares. All methods but the asynchronous ones return at once and may be
-/// called from any thread; reports come from the supervisor's own loop. It waits without a timer while there is no block.
+/// called from any thread; reports come from the supervisor's own loop. It waits without a timer while there is no block, and jobs that belong to none have been looked for.
 /// </summary>
 public sealed partial class BlockSupervisor : BackgroundService
 {
@@ -21,6 +21,9 @@ public sealed partial class BlockSupervisor : BackgroundService
 
     // What a scheduler says of the time left is a moment old when it is read.
     private static readonly TimeSpan s_sameEnd = TimeSpan.FromSeconds(15);
+
+    // Listing jobs may take as long as a command may: no more than a part of the time of a scheduler that does not answer.
+    private static readonly TimeSpan s_orphansAgain = TimeSpan.FromSeconds(30);
 
     // A manager whose connection broke is back within a few seconds, or not at all.
     private static readonly TimeSpan s_comesBack = TimeSpan.FromSeconds(5);
@@ -45,9 +48,11 @@ public sealed partial class BlockSupervisor : BackgroundService
     private Action<string, BlockEnding> _onEnded = (_, _) => { };
     private Action<string, DateTimeOffset> _onEnds = (_, _) => { };
     private Action<string, bool> _onSuspended = (_, _) => { };
+    private Action<string, string> _onPending = (_, _) => { };
     private bool _orphansEnded;
+    private long _orphansSoughtAt;
     private int _asks;
-    private string _pollFailure = "";
+    private volatile UnansweredPoll? _unanswered;
     private volatile bool _endingAll;
 
     public BlockSupervisor(EndpointConfiguration configuration, EndpointIdentity identity, IBlockProvider provider, EndpointCertificate certificate, ManagerProgram manager, TimeProvider time,
@@ -76,12 +81,15 @@ public sealed partial class BlockSupervisor : BackgroundService
     /// <param name="onEnded">Block id and how: it is over, or could not be had. Told once for each block that was requested or survived.</param>
     /// <param name="onEnds">Block id and when its time will be over: as soon as the provider says so, and when it says another time.</param>
     /// <param name="onSuspended">Block id and whether its processes stand still from now on, or go on.</param>
-    public void Register(Action<string> onRunning, Action<string, BlockEnding> onEnded, Action<string, DateTimeOffset> onEnds, Action<string, bool> onSuspended)
+    /// <param name="onPending">Block id and why it waits, when that changes; empty: it does not, or nobody knows.</param>
+    public void Register(
+        Action<string> onRunning, Action<string, BlockEnding> onEnded, Action<string, DateTimeOffset> onEnds, Action<string, bool> onSuspended, Action<string, string> onPending)
     {
         _onRunning = onRunning;
         _onEnded = onEnded;
         _onEnds = onEnds;
         _onSuspended = onSuspended;
+        _onPending = onPending;
     }
 
     /// <summary>Asks for a block. The id is the caller's choice, never used before in this state directory: see <see cref="NewBlockId"/>.</summary>
@@ -139,7 +147,7 @@ public sealed partial class BlockSupervisor : BackgroundService
     /// <summary>Every block that has not ended, oldest first, for status.</summary>
     public IReadOnlyList<KnownBlock> Current()
     {
-        var known = _blocks.Values.Select(block => block.Known()).ToList();
+        var known = _blocks.Values.Select(block => block.Known(Silence(block))).ToList();
         known.Sort((left, right) => left.RequestedAt.CompareTo(right.RequestedAt));
         return known;
     }
@@ -192,6 +200,7 @@ public sealed partial class BlockSupervisor : BackgroundService
                     await FollowAsync(order, addresses, stoppingToken);
                 _endings.Follow(wished, _blocks, _endingAll);
                 await PollAsync(stoppingToken);
+                TellPending();
                 WriteAgain(addresses);
                 await WaitAsync(stoppingToken);
             }
@@ -204,14 +213,13 @@ public sealed partial class BlockSupervisor : BackgroundService
 
     private async Task WaitAsync(CancellationToken stopping)
     {
-        if (_blocks.IsEmpty && !_orders.Reader.Completion.IsCompleted)
+        if (_blocks.IsEmpty && _orphansEnded && !_orders.Reader.Completion.IsCompleted)
         {
             await _orders.Reader.WaitToReadAsync(stopping);
             return;
         }
 
-        // While something ends it is worth looking sooner: whoever stops the endpoint waits for it.
-        var interval = _blocks.Values.Any(_endings.EndsSoon) ? TimeSpan.FromMilliseconds(50) : _provider.PollInterval;
+        var interval = Interval();
         if (_orders.Reader.Completion.IsCompleted)
         {
             await Task.Delay(interval, _time, stopping);
@@ -221,6 +229,16 @@ public sealed partial class BlockSupervisor : BackgroundService
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         await using var timer = _timers.CreateTimer(EndWait, limit, interval, Timeout.InfiniteTimeSpan);
         await ((Task)_orders.Reader.WaitToReadAsync(limit.Token).AsTask()).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private TimeSpan Interval()
+    {
+        if (_blocks.IsEmpty)
+            return s_orphansAgain;
+        // While something ends it is worth looking sooner: whoever stops the endpoint waits for it.
+        if (_blocks.Values.Any(_endings.EndsSoon))
+            return TimeSpan.FromMilliseconds(50);
+        return UntilAskedAgain() is var left && left > TimeSpan.Zero ? left : _provider.PollInterval;
     }
 
     private static void EndWait(object? limit)
@@ -265,7 +283,8 @@ public sealed partial class BlockSupervisor : BackgroundService
             return;
         }
 
-        var block = new Block(_requests.Of(order.BlockId, _configuration.Provider.Nodes), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)), _time.GetUtcNow(), new BlockRepairs(_time));
+        var block = new Block(_requests.Of(order.BlockId, _configuration.Provider.Nodes), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)), _time.GetUtcNow(), new BlockRepairs(_time),
+            _configuration.Launcher?.LeadersOnly(_configuration.Provider.Nodes) ?? 0);
         try
         {
             // On disk before anything is submitted: a process that is killed in between is succeeded by one that looks for the job.
@@ -286,7 +305,11 @@ public sealed partial class BlockSupervisor : BackgroundService
         }
     }
 
-    private async Task EndOrphansAsync(CancellationToken cancellation) => _orphansEnded = await _search.EndOrphansAsync(_blocks.Keys.ToHashSet(StringComparer.Ordinal), cancellation);
+    private async Task EndOrphansAsync(CancellationToken cancellation)
+    {
+        _orphansEnded = await _search.EndOrphansAsync(_blocks.Keys.ToHashSet(StringComparer.Ordinal), cancellation);
+        _orphansSoughtAt = _time.GetTimestamp();
+    }
 
     private async Task SearchUnclearAsync(CancellationToken stopping)
     {
@@ -307,23 +330,30 @@ public sealed partial class BlockSupervisor : BackgroundService
     private async Task PollAsync(CancellationToken stopping)
     {
         await SearchUnclearAsync(stopping);
-        if (!_orphansEnded && _pollFailure.Length == 0 && !_blocks.IsEmpty)
+        if (!_orphansEnded && _unanswered is null && _time.GetElapsedTime(_orphansSoughtAt) >= s_orphansAgain)
             await EndOrphansAsync(stopping);
         var submitted = _blocks.Values.Where(block => block.JobId is not null).ToArray();
         if (submitted.Length == 0)
+        {
+            _unanswered = null;
+            return;
+        }
+
+        // Asked sooner, a provider may say again what it knew: that is no answer.
+        if (UntilAskedAgain() > TimeSpan.Zero)
             return;
         IReadOnlyList<BlockStatus> statuses;
         try
         {
             statuses = await _provider.QueryAsync([.. submitted.Select(block => new SubmittedBlock(block.Request, block.JobId!))], stopping);
-            _pollFailure = "";
+            _unanswered = null;
         }
         catch (Exception problem) when (problem is BlockProviderException or IOException)
         {
             // Blocks stay as they are: not to be told is not an end. Said once, not at every question.
-            if (_pollFailure != problem.Message)
+            if (_unanswered?.Message != problem.Message)
                 Log.QueryFailed(_logger, _provider.Name, problem.Message);
-            _pollFailure = problem.Message;
+            _unanswered = new UnansweredPoll(_unanswered?.Since ?? _time.GetUtcNow(), problem.Message, _time.GetTimestamp());
             return;
         }
 
@@ -332,6 +362,24 @@ public sealed partial class BlockSupervisor : BackgroundService
             Apply(submitted[i], statuses[i]);
             if (statuses[i].NodesLost > 0)
                 await RepairAsync(submitted[i], stopping);
+        }
+    }
+
+    private TimeSpan UntilAskedAgain() => _unanswered is { } last ? _provider.PollInterval - _time.GetElapsedTime(last.At) : TimeSpan.Zero;
+
+    // The state of a block that was submitted is as old as the last answer.
+    private string Silence(Block block) => block.JobId is not null && _unanswered is { } unanswered ? unanswered.Describe(_provider.Name) : "";
+
+    private void TellPending()
+    {
+        foreach (var block in _blocks.Values)
+        {
+            var known = block.Known(Silence(block));
+            var reason = known.State == BlockState.Pending ? known.Reason : "";
+            if (reason == block.PendingTold)
+                continue;
+            block.PendingTold = reason;
+            _onPending(block.Request.BlockId, reason);
         }
     }
 

@@ -6,6 +6,8 @@ namespace FuncX.Endpoint.Blocks;
 /// <param name="owner">Names this endpoint's jobs.</param>
 internal sealed partial class JobSearch(IBlockProvider provider, string owner, string stateDirectory, TimeProvider time, ILogger logger)
 {
+    private string _orphansUnknown = "";
+
     /// <summary>Looks for the job of a block whose submission was cut short or not answered. That there is none is believed once it has been so for a while.</summary>
     public async Task FindAsync(Block block, CancellationToken cancellation)
     {
@@ -42,7 +44,10 @@ internal sealed partial class JobSearch(IBlockProvider provider, string owner, s
         }
         catch (BlockProviderException problem)
         {
-            Log.OrphansUnknown(logger, provider.Name, problem.Message);
+            // Said once, not at every try.
+            if (_orphansUnknown != problem.Message)
+                Log.OrphansUnknown(logger, provider.Name, problem.Message);
+            _orphansUnknown = problem.Message;
             return false;
         }
     }

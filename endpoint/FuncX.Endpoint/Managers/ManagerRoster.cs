@@ -51,6 +51,8 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
             return null;
         }
 
+        if (HasEnded(hello.Block) is { } ended)
+            return ended;
         if (_connections.FirstOrDefault(other => other.Hello!.Role == hello.Role && other.Hello.Manager == hello.Manager) is { } older)
         {
             if (older.Hello!.Block != hello.Block)
@@ -80,7 +82,15 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         }
     }
 
-    public void OnBlockEnded(string block) => _blockEnds.Remove(block);
+    /// <summary>
+    /// The provider has said that a block is over. Mostly nothing of it is there any more; what is, a job that its scheduler has forgotten for example, is none of the endpoint's and is to end.
+    /// </summary>
+    public void OnBlockEnded(string block)
+    {
+        _blockEnds.Remove(block);
+        foreach (var connection in _connections.Where(connection => connection.Hello!.Block == block))
+            Send(connection, new FrameHeader { Kind = FrameKind.Drain }, []);
+    }
 
     public void OnDisconnected(ManagerConnection connection)
     {
@@ -147,8 +157,13 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         dispatcher.Core.OnManagerDisconnected(peer.Number, dispatcher.Now, dispatcher);
     }
 
+    // Also since the secret was looked at.
+    private string? HasEnded(string block) => dispatcher.Core.HasBlock(block) ? null : $"block '{block}' has ended";
+
     private string? Join(ManagerConnection connection, ManagerHello hello, uint destination)
     {
+        if (HasEnded(hello.Block) is { } ended)
+            return ended;
         // Under another's name it would get that one's place, and with it the tasks.
         if (dispatcher.Core.BlockOf(hello.Manager) is { } block && block != hello.Block)
             return $"manager '{hello.Manager}' is of block '{block}', and the secret is that of block '{hello.Block}'; it is worth nothing outside its block";
