@@ -279,13 +279,32 @@ public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runn
         var reason = report.Describe();
         if (report.Condition is JobCondition.Completed or JobCondition.Cancelled)
             return reason;
-        foreach (var log in (string[])["batch.log", $"{new BatchJob(block).Name}.error", "node-0.log", "node-1.log", AgentPerBlock.Log])
+        var name = new BatchJob(block).Name;
+        foreach (var log in (string[])["batch.log", $"{name}.output", $"{name}.error", .. NodeLogs(block.Directory), AgentPerBlock.Log])
         {
             if (LogTail.Read(Path.Combine(block.Directory, log)) is { Length: > 0 } tail)
                 reason += $"; {log} ends with: {tail}";
         }
 
         return reason;
+    }
+
+    // The newest, whose numbers may be any: PBS counts on over all jobs of a node.
+    private static IEnumerable<string> NodeLogs(string directory)
+    {
+        const int Most = 2;
+        try
+        {
+            return
+            [
+                .. new DirectoryInfo(directory).EnumerateFiles("node-*.log").OrderByDescending(static log => log.LastWriteTimeUtc).ThenBy(static log => log.Name, StringComparer.Ordinal)
+                    .Take(Most).Select(static log => log.Name),
+            ];
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
     }
 
     private static string? ReadFile(string path)
