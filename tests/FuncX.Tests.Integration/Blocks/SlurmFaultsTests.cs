@@ -97,6 +97,33 @@ public sealed class SlurmFaultsTests : IAsyncLifetime
         (await _lab!.JobsAsync()).ShouldBe([$"{job} RUNNING"], "the block was to go on with the node that is left");
     });
 
+    /// <summary>The commands say at once that they cannot reach it, where those of one that stands still wait; it finds its jobs in what it has saved.</summary>
+    [Fact]
+    public Task A_controller_that_ends_and_is_started_again_costs_no_task_an_attempt_and_knows_the_job() => RunAsync("", async cluster =>
+    {
+        var job = await BlockWork.JobAsync(cluster);
+        var (held, nap) = (await cluster.Api.RegisterAsync(Python.WaitFor, "wait_for"), await cluster.Api.RegisterAsync(Python.Nap, "nap"));
+        var go = Path.Combine(cluster.DirectoryPath, "go");
+        await cluster.Api.SubmitAsync(ServiceApi.Request(held, cluster.EndpointId, "held", [$"[\"{go}\", 5]"], new TaskOptions { MaxAttempts = 1 }));
+        await Eventually.TrueAsync(() => File.Exists(go + ".waits"), "the task runs");
+
+        var controller = ProcessIdentity.Of(_lab!.PidOf("slurmctld"));
+        controller.Terminate().ShouldBeTrue();
+        await Eventually.TrueAsync(() => !controller.IsAlive, "the controller has ended");
+        (await Should.ThrowAsync<InvalidOperationException>(_lab.JobsAsync)).Message.ShouldContain("Unable to contact slurm controller");
+        await Eventually.TrueAsync(async () => (await ReasonAsync(cluster)).Contains("Unable to contact slurm controller", StringComparison.Ordinal), "the block says that nobody tells of it");
+        await cluster.Api.SubmitAsync(ServiceApi.Request(nap, cluster.EndpointId, "naps", Enumerable.Range(0, 10).Select(static i => $"[0.2, {i}]"), new TaskOptions { MaxAttempts = 1 }));
+        (await cluster.Api.WaitAsync("naps", 10)).ShouldBeIndexes(10);
+
+        await _lab.RunAsync("/usr/sbin/slurmctld", "-f", _lab.Configuration);
+        ProcessIdentity.Of(_lab.PidOf("slurmctld")).ShouldNotBe(controller);
+        await Eventually.TrueAsync(async () => await IsKnownAsync($"{job} RUNNING"), "it knows the job");
+        await Eventually.TrueAsync(async () => await ReasonAsync(cluster) == "", "and that it is told of again");
+        await File.WriteAllTextAsync(go, "");
+        (await cluster.Api.WaitAsync("held", 1)).Values.Single().ShouldHaveValue("5");
+        (await BlockWork.JobAsync(cluster)).ShouldBe(job);
+    });
+
     public async ValueTask InitializeAsync()
     {
         if (Scenario.Full && SlurmLab.Missing is null)
@@ -107,6 +134,25 @@ public sealed class SlurmFaultsTests : IAsyncLifetime
     {
         if (_lab is not null)
             await _lab.DisposeAsync();
+    }
+
+    private static async Task<string> ReasonAsync(LocalCluster cluster)
+    {
+        using var status = await cluster.Endpoint.StatusAsync();
+        return status!.RootElement.GetProperty("blocks").EnumerateArray().ShouldHaveSingleItem().GetProperty("reason").GetString()!;
+    }
+
+    // A controller that has just been started may not listen yet.
+    private async Task<bool> IsKnownAsync(string job)
+    {
+        try
+        {
+            return (await _lab!.JobsAsync()).SequenceEqual([job]);
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
     }
 
     // A step's manager has no variable that says its node; what it runs has.
