@@ -1,16 +1,18 @@
 using FuncX.Providers;
 using FuncX.Providers.Batch;
 using FuncX.Providers.Pbs;
+using Microsoft.Extensions.Time.Testing;
 using Shouldly;
 using Xunit;
 
 namespace FuncX.Tests.Providers;
 
 /// <summary>What is read of PBS beyond the recordings.</summary>
-public sealed class PbsAnswerTests
+public sealed class PbsAnswerTests : IDisposable
 {
     private static readonly PbsScheduler s_openpbs = new(new PbsSettings { Walltime = TimeSpan.FromHours(1) });
     private static readonly PbsScheduler s_torque = new(new PbsSettings { Walltime = TimeSpan.FromHours(1), Variant = PbsVariant.Torque });
+    private readonly BlockScratch _scratch = new(plain: true);
 
     /// <summary>As recorded of a deletion, with other words for how the script ended; the manual says of substate 91 alone what it is.</summary>
     [Theory]
@@ -86,6 +88,27 @@ public sealed class PbsAnswerTests
         job.Value.Describe().ShouldBe(reason);
     }
 
+    [Fact]
+    public async Task Jobs_that_the_text_cannot_be_read_of_take_turns_at_being_asked_about_one_by_one()
+    {
+        var (server, time) = (new Unreadable(), new FakeTimeProvider());
+        var provider = new BatchProvider(s_openpbs, server, TimeSpan.FromSeconds(10), time);
+        var blocks = Enumerable.Range(100, 20).Select(number => new SubmittedBlock(_scratch.Block("", id: $"b{number}"), $"{number}.head")).ToList();
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        for (var poll = 0; poll < 3; poll++)
+        {
+            server.Commands.Clear();
+            var statuses = await provider.QueryAsync(blocks, TestContext.Current.CancellationToken);
+            statuses.Count(static status => status.State == BlockState.Running).ShouldBe(8);
+            statuses.Count(static status => status.State == BlockState.Unknown).ShouldBe(12, "who had no turn stays what it was");
+            server.Commands.Count.ShouldBe(10);
+            seen.UnionWith(server.Commands.Where(static command => command.Arguments.Contains("json")).Select(static command => command.Arguments[^1]));
+            time.Advance(TimeSpan.FromSeconds(10));
+        }
+
+        seen.Count.ShouldBe(20, "three turns were enough for all");
+    }
+
     [Theory]
     [InlineData("Job Id: 17")]
     [InlineData("Job Id: 179.host")]
@@ -95,5 +118,20 @@ public sealed class PbsAnswerTests
         var answer = s_torque.Queries[0].Read(new CommandOutput(0, text, ""));
         answer.Kind.ShouldBe(AnswerKind.Garbled);
         answer.Message.ShouldBe($"qstat's last line is cut: '{text}'");
+    }
+
+    public void Dispose() => _scratch.Dispose();
+
+    // Its text is not that of PBS.
+    private sealed class Unreadable : ICommandRunner
+    {
+        public List<SchedulerCommand> Commands { get; } = [];
+
+        public Task<CommandOutput> RunAsync(SchedulerCommand command, string workingDirectory, CancellationToken cancellation)
+        {
+            Commands.Add(command);
+            var id = command.Arguments[^1];
+            return Task.FromResult(new CommandOutput(0, command.Arguments.Contains("json") ? $"{{\"pbs_server\": \"head\", \"Jobs\": {{\"{id}\": {{\"job_state\": \"R\"}}}}}}\n" : "<html>\n", ""));
+        }
     }
 }

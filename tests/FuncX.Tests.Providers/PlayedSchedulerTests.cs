@@ -327,7 +327,9 @@ public sealed class PlayedSchedulerTests : IAsyncDisposable
             blocks.Add(await SubmitAsync(played, submitting, _scratch.Block(Patient)));
         var time = new FakeTimeProvider();
         var provider = new BatchProvider(played.Scheduler(), played, TimeSpan.FromSeconds(10), time);
+        played.Commands.Clear();
         (await StatusesAsync(provider, [.. blocks])).ShouldAllBe(static status => status.State == BlockState.Pending);
+        played.Commands.Count.ShouldBe(history ? 1 : 3, "that a server has neither history nor JSON of it is heard once, and not of every job");
         played.Forget();
         for (var second = 0; second <= 60; second += 10)
         {

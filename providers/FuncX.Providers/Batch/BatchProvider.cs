@@ -17,6 +17,9 @@ public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runn
     /// </summary>
     public static readonly TimeSpan LostUnheardAfter = TimeSpan.FromMinutes(10);
 
+    // At one poll, of a source that is asked about what others could not be read of.
+    private const int MostCommands = 8;
+
     // Where a scheduler's words name no key.
     private const string AnyKey = "the keys below provider, and provider.directives; `funcx-endpoint render FILE` prints the script";
 
@@ -30,6 +33,7 @@ public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runn
     private readonly Dictionary<string, long> _unheardSince = new(StringComparer.Ordinal);
     private readonly HashSet<string> _cancelled = new(StringComparer.Ordinal);
     private readonly Dictionary<StatusQuery, long> _notHere = [];
+    private readonly Dictionary<StatusQuery, int> _turns = [];
     private string _away = "";
 
     public string Name => scheduler.Name;
@@ -77,7 +81,7 @@ public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runn
         var round = new QueryRound(blocks.DistinctBy(static block => block.JobId).ToDictionary(static block => block.JobId, static block => new BatchJob(block.Block).Name, StringComparer.Ordinal));
         foreach (var query in scheduler.Queries.Where(IsHere))
         {
-            foreach (var some in round.Open(ids, query).Chunk(query.MostIds))
+            foreach (var some in Turn(query, round, round.Open(ids, query)).Chunk(query.MostIds))
             {
                 var answer = await AskAsync(query, some, blocks[0].Block.Directory, cancellation);
                 round.Take(query, some, answer, query == scheduler.Queries[0]);
@@ -187,6 +191,20 @@ public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runn
         }
 
         throw new BlockProviderException($"{scheduler.Name} has nothing that could say what the jobs {string.Join(", ", ids)} are called: {why}");
+    }
+
+    // Where the first source cannot be read, one that takes a single id would cost a command for each block at every poll: they take turns. What has ended is asked about once, and at once.
+    private IReadOnlyList<string> Turn(StatusQuery query, QueryRound round, IReadOnlyList<string> open)
+    {
+        var most = query.MostIds * MostCommands;
+        var unknown = open.Where(id => round.Find(id) is null).ToList();
+        if (unknown.Count <= most)
+            return open;
+        var from = _turns.GetValueOrDefault(query) % unknown.Count;
+        _turns[query] = from + most;
+        var now = unknown.Skip(from).Concat(unknown.Take(from)).Take(most).ToList();
+        round.Defer(unknown.Except(now, StringComparer.Ordinal));
+        return [.. open.Where(id => round.Find(id) is not null), .. now];
     }
 
     private async Task<StatusAnswer> AskAsync(StatusQuery query, IReadOnlyList<string> ids, string workingDirectory, CancellationToken cancellation)

@@ -33,6 +33,9 @@ internal sealed class QueryRound(IReadOnlyDictionary<string, string> names)
     public IReadOnlyList<string> Open(IEnumerable<string> ids, StatusQuery query) =>
         [.. ids.Where(id => _found.TryGetValue(id, out var report) ? report.LacksDetail : !query.IsRepeated || !_gone.Contains(id))];
 
+    /// <summary>The next source is asked about these at another time: until then it has not answered for them.</summary>
+    public void Defer(IEnumerable<string> ids) => _unanswered.UnionWith(ids);
+
     /// <param name="query">The source.</param>
     /// <param name="asked">What it was asked about.</param>
     /// <param name="answer">What it said.</param>
