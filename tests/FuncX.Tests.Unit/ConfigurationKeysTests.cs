@@ -56,6 +56,7 @@ public sealed partial class ConfigurationKeysTests
         ("launcher.type", "launcher: {type: srun}", false),
         ("launcher.ranks_per_world", "launcher: {ranks_per_world: 2}", false),
         ("launcher.arguments", "launcher: {arguments: [b]}", false),
+        ("launcher.leader_only", "launcher: {leader_only: true}", false),
         ("interfaces", "interfaces: [lo]", true),
         ("workers.per_node", "workers: {per_node: 2}", true),
         ("workers.cores_per_worker", "workers: {cores_per_worker: 2}", true),

@@ -12,6 +12,19 @@ public sealed class ConfigurationTests
     private const string Good = "name: a\nservice: https://x.org\nstate_dir: /tmp/a\n";
 
     [Theory]
+    [InlineData(1, 128, 0)]
+    [InlineData(2, 128, 1)]
+    [InlineData(3, 2, 1)]
+    [InlineData(5, 2, 2)]
+    [InlineData(4, 2, 2)]
+    [InlineData(130, 128, 2)]
+    public void Nodes_whose_leader_has_no_workers_are_those_of_worlds_of_two_or_more(int nodes, int ranksPerWorld, int leaders)
+    {
+        new LauncherConfiguration { LeaderOnly = true, RanksPerWorld = ranksPerWorld }.LeadersOnly(nodes).ShouldBe(leaders);
+        new LauncherConfiguration { RanksPerWorld = ranksPerWorld }.LeadersOnly(nodes).ShouldBe(0);
+    }
+
+    [Theory]
     [InlineData("name: a b", 1, 7, "'name' is 'a b'; expected 1 to 64 of")]
     [InlineData("name: .", 1, 7, "which names a directory")]
     [InlineData("name: ..", 1, 7, "and not . or ..")]
@@ -59,6 +72,7 @@ public sealed class ConfigurationTests
     [InlineData("provider: {type: allocation, nodes: 2}\nworkers: {per_node: 1}", 1, 30, "nodes")]
     [InlineData("provider: {type: local, init: b}", 1, 25, "init")]
     [InlineData("blocks: {min: 2, max: 1}", 1, 15, "more than 'blocks.max'")]
+    [InlineData("launcher: {leader_only: true, ranks_per_world: 1}", 1, 25, "so that no rank would have workers; expected 'ranks_per_world' to be 2 or more")]
     [InlineData("blocks: {init: 5, max: 2}", 1, 16, "expected a number from 'blocks.min' (0) to 'blocks.max' (2)")]
     [InlineData("blocks: {max: 0}", 1, 15, "expected a whole number from 1 to 10000")]
     [InlineData("blocks: {max: 1.5}", 1, 15, "expected a whole number")]

@@ -370,14 +370,14 @@ public sealed class EndpointLeaderTests
         await using var service = await PlayedService.StartAsync();
         await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory(), static c => c with
         {
-            Launcher = new LauncherConfiguration { Type = LauncherKind.Mpiexec, RanksPerWorld = 64, Arguments = ["-prepend-rank"] },
+            Launcher = new LauncherConfiguration { Type = LauncherKind.Mpiexec, RanksPerWorld = 64, Arguments = ["-prepend-rank"], LeaderOnly = true },
         });
         await service.LinkAsync();
         var (block, secret) = await endpoint.BlockAsync();
         var agent = await PlayedManager.DialAsync(endpoint.Address);
         await agent.HelloAsync("a1", block, secret, role: "agent");
         var welcome = JsonDocument.Parse((await agent.ReadAsync(FrameKind.Welcome)).Body).RootElement;
-        welcome.GetProperty("block").ToString().ShouldBe("""{"launcher":"mpiexec","ranks_per_world":64,"arguments":["-prepend-rank"]}""");
+        welcome.GetProperty("block").ToString().ShouldBe("""{"launcher":"mpiexec","ranks_per_world":64,"arguments":["-prepend-rank"],"leader_only":true}""");
         welcome.TryGetProperty("workers", out _).ShouldBeFalse();
 
         await SayAsync("""{"worlds_running": 3, "worlds_waiting": 1, "nodes_given_up": ["n3", "n7"], "note": "world 2 ended: exit code 1"}""");

@@ -71,12 +71,19 @@ public static class EndpointConfigurationFile
         };
     }
 
-    private static LauncherConfiguration Launcher(ConfigurationSection section) => new()
+    private static LauncherConfiguration Launcher(ConfigurationSection section)
     {
-        Type = section.Choice("type", LauncherKind.Detect),
-        RanksPerWorld = section.Integer("ranks_per_world", 128, 1, 8_192),
-        Arguments = section.Texts("arguments", []),
-    };
+        var launcher = new LauncherConfiguration
+        {
+            Type = section.Choice("type", LauncherKind.Detect),
+            RanksPerWorld = section.Integer("ranks_per_world", 128, 1, 8_192),
+            Arguments = section.Texts("arguments", []),
+            LeaderOnly = section.Flag("leader_only", false),
+        };
+        if (launcher is { LeaderOnly: true, RanksPerWorld: 1 })
+            section.Error("leader_only", "'launcher.leader_only' is true and 'launcher.ranks_per_world' is 1, so that no rank would have workers; expected 'ranks_per_world' to be 2 or more");
+        return launcher;
+    }
 
     private static WorkersConfiguration Workers(ConfigurationSection section, ProviderConfiguration provider)
     {

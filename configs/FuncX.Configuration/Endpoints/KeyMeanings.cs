@@ -55,6 +55,7 @@ public static class KeyMeanings
         ["launcher.type"] = "The launcher's kind; `detect`: the one that the block's agent finds. With `transport: tcp` *.",
         ["launcher.ranks_per_world"] = "Ranks of one MPI job inside a block. With `transport: tcp` *.",
         ["launcher.arguments"] = "They stand behind ours and win; with one that begins with `--mpi` the agent chooses none for srun. With `transport: tcp` *.",
+        ["launcher.leader_only"] = "`true`: the first rank of a world, which speaks with the endpoint for all of them, has no workers; of a world of one it has. With `transport: tcp` *.",
 
         ["workers"] = "The workers of one node.",
         ["workers.per_node"] = "Workers of one node, or of one manager when they are simulated.",

@@ -31,4 +31,17 @@ public sealed record LauncherConfiguration
 
     /// <summary>Further arguments of the launcher.</summary>
     public IReadOnlyList<string> Arguments { get; init; } = [];
+
+    /// <summary>The leader of a world of two ranks or more has no workers.</summary>
+    public bool LeaderOnly { get; init; }
+
+    /// <summary>How many nodes of a block have a leader and no workers.</summary>
+    /// <param name="nodes">Of the block, which has worlds that are as even as can be.</param>
+    public int LeadersOnly(int nodes)
+    {
+        if (!LeaderOnly)
+            return 0;
+        var worlds = (nodes + RanksPerWorld - 1) / RanksPerWorld;
+        return nodes >= 2 * worlds ? worlds : nodes - worlds;
+    }
 }

@@ -66,7 +66,7 @@ public static class DispatchServices
     public static CoreSettings SettingsOf(EndpointConfiguration configuration) => new()
     {
         WorkersPerManager = configuration.Workers.PerNode,
-        ManagersPerBlock = configuration.Provider.Nodes * configuration.Workers.ManagersPerNode,
+        ManagersPerBlock = (configuration.Provider.Nodes - (configuration.Launcher?.LeadersOnly(configuration.Provider.Nodes) ?? 0)) * configuration.Workers.ManagersPerNode,
         Prefetch = configuration.Workers.Prefetch,
         BlocksMin = configuration.Blocks.Min,
         BlocksInit = configuration.Blocks.Init,

@@ -17,12 +17,13 @@ internal sealed record ManagerWelcome(
 internal sealed record BlockWelcome(
     [property: JsonPropertyName("launcher")] string Launcher,
     [property: JsonPropertyName("ranks_per_world")] int RanksPerWorld,
-    [property: JsonPropertyName("arguments")] IReadOnlyList<string> Arguments)
+    [property: JsonPropertyName("arguments")] IReadOnlyList<string> Arguments,
+    [property: JsonPropertyName("leader_only")] bool LeaderOnly)
 {
     public static BlockWelcome From(EndpointConfiguration configuration)
     {
         var launcher = configuration.Launcher ?? new LauncherConfiguration();
-        return new BlockWelcome(SnakeCase.Of(launcher.Type), launcher.RanksPerWorld, launcher.Arguments);
+        return new BlockWelcome(SnakeCase.Of(launcher.Type), launcher.RanksPerWorld, launcher.Arguments, launcher.LeaderOnly);
     }
 }
 

@@ -105,6 +105,9 @@ internal sealed record BlockSettings
     public int RanksPerWorld { get; init; } = 128;
 
     public string[] Arguments { get; init; } = [];
+
+    /// <summary>The leader of a world of two ranks or more has no workers.</summary>
+    public bool LeaderOnly { get; init; }
 }
 
 /// <summary>How the worlds of a block do.</summary>
