@@ -48,7 +48,8 @@ internal sealed class ScaleBench : IBench
         await Task.Delay(TimeSpan.FromSeconds(settings.Quick ? 1 : 10));
         var bytes = system.EndpointBytes;
         var rates = await NoOpsAsync(report, system, workers, tasks, settings.RunsOr(3));
-        report.Note(string.Create(CultureInfo.InvariantCulture, $"{workers:#,0} workers: endpoint {bytes / 1e6:0.0} MB before any task; {system.Sockets()} connections at its port"));
+        var traffic = await system.TrafficAsync();
+        report.Note(string.Create(CultureInfo.InvariantCulture, $"{workers:#,0} workers: endpoint {bytes / 1e6:0.0} MB before any task; {traffic}"));
         return (rates, bytes);
     }
 
@@ -56,13 +57,9 @@ internal sealed class ScaleBench : IBench
     {
         await using var system = await ScaleSystem.StartAsync(ScaleShape.Local(settings.Launcher, workers));
         await Processes.DescribeAsync(null, system.Endpoint, report);
-        var runs = settings.RunsOr(3);
-        var rates = await NoOpsAsync(report, system, workers, tasks, runs);
+        var rates = await NoOpsAsync(report, system, workers, tasks, settings.RunsOr(3));
         report.Figure("seconds_131072_noop", tasks / Median.Of(rates));
-        var (fewest, most) = await system.FramesPerRankAsync((runs + 1L) * tasks);
-        report.Note(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{system.Shape}: {fewest:#,0} to {most:#,0} frames of tasks and results over MPI per rank; {system.Sockets()} connections at the endpoint's port"));
+        report.Note($"{system.Shape}: {await system.TrafficAsync()}");
         var seconds = await system.RunAsync(10 * workers, settings.Quick ? 0.1 : 1, s_patience);
         report.Figure("seconds_131072_1s", seconds);
         report.Note(string.Create(CultureInfo.InvariantCulture, $"{10 * workers:#,0} tasks of {(settings.Quick ? "0.1 s" : "a second")} on {workers:#,0} workers: {seconds:0.00} s"));

@@ -10,6 +10,9 @@ namespace FuncX.Bench.Scale;
 /// <param name="Published">Seconds by workers that the paper states (Theta, Cray XC40, one worker per hardware thread).</param>
 internal sealed record ScaleCurve(string Name, double Seconds, int? Tasks, int? TasksPerWorker, (int Workers, double Seconds)[] Published)
 {
+    /// <summary>A point that would take longer even if everything but the workers cost nothing is left out.</summary>
+    public const double LongestIdeal = 120;
+
     public static IReadOnlyList<ScaleCurve> All { get; } =
     [
         new("strong-noop", 0, 100_000, null, [(64, 183.0), (256, 63.0), (8_192, 59.03), (65_536, 65.7)]),
@@ -25,6 +28,11 @@ internal sealed record ScaleCurve(string Name, double Seconds, int? Tasks, int? 
 
     /// <summary>With nothing but the workers' time: whole turns of all workers.</summary>
     public double IdealSeconds(int workers) => Math.Ceiling((double)TasksOf(workers) / workers) * Seconds;
+
+    public bool IsLeftOut(int workers) => IdealSeconds(workers) > LongestIdeal;
+
+    /// <summary>What the paper states for so many workers; null: nothing.</summary>
+    public double? PublishedSeconds(int workers) => Array.Find(Published, point => point.Workers == workers) is { Workers: > 0 } stated ? stated.Seconds : null;
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Name}: {(IsStrong ? $"{Tasks:#,0} tasks" : $"{TasksPerWorker} tasks per worker")}, {(Seconds == 0 ? "no-op" : $"{Seconds:0.###} s each")}");
 }

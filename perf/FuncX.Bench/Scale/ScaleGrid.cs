@@ -1,12 +1,13 @@
+using System.Globalization;
+
 namespace FuncX.Bench.Scale;
 
 /// <summary>The paper's scaling study: every curve at every number of workers, as CSV and as plots beside what was published.</summary>
 internal static class ScaleGrid
 {
-    /// <summary>A point that would take longer even if everything but the workers cost nothing is left out.</summary>
-    private const double LongestIdeal = 120;
     private const int WarmUp = 100_000;
 
+    private static readonly string[] s_jobs = ["SLURM_JOB_ID", "PBS_JOBID", "COBALT_JOBID"];
     private static readonly TimeSpan s_warmUp = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan s_point = TimeSpan.FromMinutes(10);
 
@@ -17,8 +18,7 @@ internal static class ScaleGrid
         var shapes = Shapes(settings).ToList();
         var name = $"scale-{(settings.Nodes is null ? settings.Launcher : settings.Real ? "job-python" : "job-simulated")}";
         var directory = report.Directory ?? Environment.CurrentDirectory;
-        var csv = Path.Combine(directory, $"{name}.csv");
-        await File.WriteAllLinesAsync(csv, [ScalePoint.Heading, .. Kept(csv, settings, curves).Select(static point => point.Csv())]);
+        var points = new ScalePoints(directory, name, Run);
         var left = 0;
         foreach (var shape in shapes)
         {
@@ -27,25 +27,25 @@ internal static class ScaleGrid
             await system.RunAsync(settings.Quick || shape.Real ? WarmUp / 100 : WarmUp, 0, s_warmUp);
             foreach (var curve in curves)
             {
-                var point = await MeasureAsync(system, curve);
+                var point = await ScalePoint.MeasureAsync(curve, shape.Workers, system.Mpi(), tasks => system.RunAsync(tasks, curve.Seconds, s_point));
                 report.Print(point.Csv());
-                await File.AppendAllLinesAsync(csv, [point.Csv()]);
+                points.Add(point);
                 left += point.Seconds is null ? 1 : 0;
             }
 
-            report.Note($"{shape}: {system.Sockets()} connections at the endpoint's port");
+            report.Note($"{shape}: {await system.TrafficAsync()}");
         }
 
-        report.Note($"points: {csv}");
-        Draw(report, directory, name, [.. (await File.ReadAllLinesAsync(csv)).Skip(1).Select(ScalePoint.Parse)]);
+        var merged = points.Merge(keepOwn: settings.Nodes is not null);
+        report.Note($"points: {points.MergedPath}");
+        Draw(report, directory, name, merged);
         report.Figure("points", (shapes.Count * curves.Length) - left);
         report.Figure("left_out", left);
     }
 
-    // A job adds a number of workers to those of other jobs; a run of some curves leaves the others as they were measured.
-    private static List<ScalePoint> Kept(string csv, BenchSettings settings, ScaleCurve[] curves) => File.Exists(csv)
-        ? [.. File.ReadAllLines(csv).Skip(1).Select(ScalePoint.Parse).Where(point => settings.Nodes is not null || !curves.Any(curve => curve.Name == point.Curve))]
-        : [];
+    // Of the job that this is in, or of this process.
+    private static string Run => s_jobs.Select(Environment.GetEnvironmentVariable).FirstOrDefault(static job => !string.IsNullOrEmpty(job))
+        ?? string.Create(CultureInfo.InvariantCulture, $"{Environment.MachineName}-{Environment.ProcessId}");
 
     private static IEnumerable<ScaleShape> Shapes(BenchSettings settings)
     {
@@ -59,14 +59,6 @@ internal static class ScaleGrid
             yield return ScaleShape.Local(settings.Launcher, ScaleShape.WorkersPerManager << power);
     }
 
-    private static async Task<ScalePoint> MeasureAsync(ScaleSystem system, ScaleCurve curve)
-    {
-        var workers = system.Shape.Workers;
-        var tasks = curve.TasksOf(workers);
-        var ideal = curve.IdealSeconds(workers);
-        return new ScalePoint(curve.Name, curve.Seconds, workers, tasks, ideal, ideal > LongestIdeal ? null : await system.RunAsync(tasks, curve.Seconds, s_point));
-    }
-
     private static void Draw(Report report, string directory, string name, IReadOnlyList<ScalePoint> points)
     {
         foreach (var strong in (bool[])[true, false])
@@ -75,7 +67,10 @@ internal static class ScaleGrid
             if (!points.Any(point => point.Seconds is not null && curves.Exists(curve => curve.Name == point.Curve)))
                 continue;
             var png = Path.Combine(directory, $"{name}-{(strong ? "strong" : "weak")}.png");
-            ScalePlot.Save(png, $"{(strong ? "Strong" : "Weak")} scaling, {name}", curves, points);
+            // Another job may draw at the same time.
+            var drawn = $"{png}.{Run}.png";
+            ScalePlot.Save(drawn, $"{(strong ? "Strong" : "Weak")} scaling, {name}", curves, points);
+            File.Move(drawn, png, overwrite: true);
             report.Note($"plot: {png}");
         }
     }

@@ -15,17 +15,22 @@ internal static class ScalePlot
         using var plot = new Plot();
         foreach (var curve in curves)
         {
-            var measured = points.Where(point => point.Curve == curve.Name && point.Seconds is not null).OrderBy(static point => point.Workers).ToList();
+            var measured = points.Where(point => point.Curve == curve.Name && point.Seconds is not null).GroupBy(static point => point.Mpi).ToList();
             if (measured.Count == 0)
                 continue;
-            var line = plot.Add.Scatter(measured.Select(static point => Math.Log10(point.Workers)).ToArray(), measured.Select(static point => Math.Log10(point.Seconds!.Value)).ToArray());
-            line.LegendText = curve.ToString();
+            var lines = measured.ConvertAll(ofMpi =>
+            {
+                var sorted = ofMpi.OrderBy(static point => point.Workers).ToList();
+                var line = plot.Add.Scatter(sorted.ConvertAll(static point => Math.Log10(point.Workers)), sorted.ConvertAll(static point => Math.Log10(point.Seconds!.Value)));
+                line.LegendText = measured.Count == 1 ? curve.ToString() : $"{curve}, {ofMpi.Key}";
+                return line;
+            });
             if (curve.Published.Length == 0)
                 continue;
             var marks = plot.Add.ScatterPoints(curve.Published.Select(static point => Math.Log10(point.Workers)).ToArray(), curve.Published.Select(static point => Math.Log10(point.Seconds)).ToArray());
             marks.MarkerShape = MarkerShape.OpenSquare;
             marks.MarkerSize = 12;
-            marks.Color = line.Color;
+            marks.Color = lines[0].Color;
             marks.LegendText = $"{curve.Name}, published by funcX (2022)";
         }
 

@@ -1,15 +1,13 @@
-using System.Globalization;
-using System.Text.Json;
+using System.Text.RegularExpressions;
 using FuncX.Bench.Engine;
 
 namespace FuncX.Bench.Scale;
 
 /// <summary>A published endpoint whose one block is one MPI world of simulated workers; the bench plays the service over the real link.</summary>
-internal sealed class ScaleSystem : IAsyncDisposable
+internal sealed partial class ScaleSystem : IAsyncDisposable
 {
-    private static readonly string[] s_tables = ["/proc/net/tcp", "/proc/net/tcp6"];
-
     private readonly PlayedSystem _system;
+    private long _tasks;
 
     private ScaleSystem(PlayedSystem system, ScaleShape shape)
     {
@@ -29,7 +27,9 @@ internal sealed class ScaleSystem : IAsyncDisposable
     {
         try
         {
-            return (await _system.Link.RunAsync(new PlayedTasks(tasks) { Seconds = seconds, Simulated = !Shape.Real }, within)).TotalSeconds;
+            var took = await _system.Link.RunAsync(new PlayedTasks(tasks) { Seconds = seconds, Simulated = !Shape.Real }, within);
+            _tasks += tasks;
+            return took.TotalSeconds;
         }
         catch (Exception problem) when (problem is InvalidDataException or TimeoutException)
         {
@@ -40,50 +40,20 @@ internal sealed class ScaleSystem : IAsyncDisposable
     /// <summary>The endpoint's memory that is no file's.</summary>
     public long EndpointBytes => ProcessTable.PrivateBytes(Endpoint.Identity.Pid);
 
-    /// <summary>Connections at the port where managers, leaders and agents dial in.</summary>
-    public int Sockets()
+    /// <summary>The launcher and the library of the ranks, as the block's agent has found them.</summary>
+    public string Mpi()
     {
-        var port = Endpoint.Port.ToString("X4", CultureInfo.InvariantCulture);
-        // local_address is the second field, the state the fourth: 01 is ESTABLISHED.
-        return s_tables.Where(File.Exists).SelectMany(File.ReadLines).Count(line =>
-        {
-            var fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            return fields.Length > 3 && fields[1].EndsWith($":{port}", StringComparison.Ordinal) && fields[3] == "01";
-        });
+        var said = Directory.EnumerateFiles(Path.Combine(Endpoint.StateDirectory, "blocks"), "node-0.log", SearchOption.AllDirectories)
+            .SelectMany(File.ReadLines).Select(static line => Found().Match(line)).FirstOrDefault(static match => match.Success);
+        return said is null ? Shape.Launcher : $"{said.Groups[1].Value} with {said.Groups[2].Value}";
     }
 
-    /// <summary>Frames of tasks and results that each rank received and sent over MPI until now, as its managers told: the fewest and the most.</summary>
-    public async Task<(long Fewest, long Most)> FramesPerRankAsync(long tasks)
-    {
-        var ranks = new Dictionary<int, long>();
-        await Eventually.TrueAsync(
-            async () =>
-            {
-                ranks = await FramesByPidAsync();
-                return ranks.Values.Sum() >= 2 * tasks;
-            },
-            $"the managers have told of {tasks} tasks",
-            seen: () => string.Join(", ", ranks.Values));
-        return (ranks.Values.Min(), ranks.Values.Max());
-    }
+    /// <summary>Frames over MPI per rank and connections of the endpoint, for people.</summary>
+    public Task<string> TrafficAsync() => ScaleTraffic.DescribeAsync(Endpoint, _tasks);
 
     public ValueTask DisposeAsync() => _system.DisposeAsync();
 
-    private async Task<Dictionary<int, long>> FramesByPidAsync()
-    {
-        using var status = await Endpoint.StatusAsync();
-        var frames = new Dictionary<int, long>();
-        if (status is null)
-            return frames;
-        foreach (var manager in status.RootElement.GetProperty("dispatch").GetProperty("per_manager").EnumerateArray())
-        {
-            var hops = manager.GetProperty("hops");
-            var pid = manager.GetProperty("pid").GetInt32();
-            frames[pid] = frames.GetValueOrDefault(pid) + Number(hops, "tasks_received") + Number(hops, "results_from_workers");
-        }
-
-        return frames;
-    }
-
-    private static long Number(JsonElement element, string name) => element.GetProperty(name).GetInt64();
+    // "16 ranks in worlds of at most 128 by mpirun; the MPI library is /lib/libmpi.so.40 (Open MPI v4.1.4, package: ...)"
+    [GeneratedRegex(@" by (\S+); the MPI library is (?:\S+ \()?([^,()]+)")]
+    private static partial Regex Found();
 }

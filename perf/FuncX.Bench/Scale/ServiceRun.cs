@@ -21,7 +21,8 @@ internal static class ServiceRun
         var function = new FunctionId(await cluster.Api.RegisterAsync(Source, "wait"));
         await using var client = new FuncXClient(new Uri(cluster.Service.Address), token);
         var rates = new List<double>();
-        for (var run = 0; run <= settings.RunsOr(3); run++)
+        var runs = settings.RunsOr(3);
+        for (var run = 0; run <= runs; run++)
         {
             var before = Processes.Cpu(cluster.Service, cluster.Endpoint);
             var rate = await MapAsync(client, function, new EndpointId(cluster.EndpointId), tasks);
@@ -31,6 +32,7 @@ internal static class ServiceRun
                 rates.Add(rate);
         }
 
+        report.Note($"through the service, {shape}: {await ScaleTraffic.DescribeAsync(cluster.Endpoint, (runs + 1L) * tasks)}");
         return Median.Of(rates);
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using FuncX.Tests.Integration.Harness;
 
@@ -57,9 +58,73 @@ public sealed class BenchTests
         foreach (var (bench, figures) in Promised)
             figures.ShouldBeSubsetOf(given.GetValueOrDefault(bench, []), $"{bench}:\n{output}");
         output.ShouldContain("(ahead-of-time compiled)");
+        // Of scale each: seconds, the few, the many and the few again, and through the service.
+        output.Split('\n').Count(static line => line[..Math.Min(1, line.Length)] != "{" && line.Contains(" frames of tasks and results over MPI per rank; 2 connections at the endpoint's port", StringComparison.Ordinal)).ShouldBe(5, output);
         ProcessTable.Mentioning(directory).Select(static entry => string.Join(' ', entry.Arguments)).ShouldBeEmpty();
         Directory.Delete(directory, recursive: true);
     }
+
+    [LongFact]
+    public async Task The_trace_of_bursts_takes_all_blocks_and_is_drawn()
+    {
+        Assert.SkipWhen(SlurmLab.Missing is not null, SlurmLab.Missing ?? "");
+        var directory = LocalCluster.NewDirectory("bench-elasticity");
+        var report = await MeasureAsync(directory, TimeSpan.FromMinutes(4), "schedulers", "--only", "elasticity", "--directory", directory);
+        (Figure(report, "elasticity_blocks"), Figure(report, "elasticity_workers")).ShouldBe((4, 8));
+        // Bursts of 1, 5 and 20 calls of 0.25, 2.5 and 5 s on two workers of a block.
+        Figure(report, "elasticity_work_seconds").ShouldBe(56.375);
+        Figure(report, "elasticity_block_seconds").ShouldBeGreaterThan(56.375);
+
+        var lines = await File.ReadAllLinesAsync(Path.Combine(directory, "elasticity.csv"));
+        lines[0].ShouldBe("seconds,demand,blocks,workers");
+        var samples = lines.Skip(1).Select(static line => line.Split(',').Select(static field => double.Parse(field, CultureInfo.InvariantCulture)).ToArray()).ToList();
+        samples.Select(static sample => sample[0]).ShouldBeInOrder(SortDirection.Ascending);
+        (samples.Max(static sample => sample[1]), samples.Max(static sample => sample[2]), samples.Max(static sample => sample[3])).ShouldBe((20, 4, 8));
+        samples[^1][1..].ShouldBe([0, 0, 0]);
+        ShouldBePng(Path.Combine(directory, "elasticity.png"));
+        Directory.Delete(directory, recursive: true);
+    }
+
+    [LongFact]
+    public async Task The_grid_gives_each_point_with_what_was_published_and_its_MPI_and_draws_the_curves()
+    {
+        var directory = LocalCluster.NewDirectory("bench-grid");
+        var report = await MeasureAsync(directory, TimeSpan.FromMinutes(3), "scale", "--grid", "--quick", "--directory", directory);
+        (Figure(report, "points"), Figure(report, "left_out")).ShouldBe((10, 0));
+        // The leader's connection and the agent's, whatever the number of workers.
+        var notes = report.GetProperty("notes").EnumerateArray().Select(static note => note.GetString()!).Where(static note => note.Contains("over MPI per rank", StringComparison.Ordinal)).ToList();
+        notes.Count.ShouldBe(2);
+        notes.ShouldAllBe(static note => note.EndsWith("; 2 connections at the endpoint's port", StringComparison.Ordinal));
+
+        Directory.EnumerateFiles(directory, "scale-*").Select(Path.GetFileName).ShouldBe(["scale-mpirun.csv", "scale-mpirun-strong.png", "scale-mpirun-weak.png"], ignoreOrder: true);
+        var lines = (await File.ReadAllLinesAsync(Path.Combine(directory, "scale-mpirun.csv"))).Select(static line => line.Split(',')).ToList();
+        lines[0].ShouldBe(["curve", "seconds_per_task", "workers", "tasks", "ideal_s", "seconds", "tasks_per_s", "published_s", "mpi", "note"]);
+        lines.Skip(1).Select(static fields => (fields[0], fields[2], fields[7])).ShouldBe(
+            [
+                ("strong-1s", "64", ""), ("strong-1s", "128", ""), ("strong-noop", "64", "183"), ("strong-noop", "128", ""), ("weak-1min", "64", ""), ("weak-1min", "128", ""),
+                ("weak-1s", "64", "10.2"), ("weak-1s", "128", ""), ("weak-noop", "64", ""), ("weak-noop", "128", ""),
+            ]);
+        lines.Skip(1).ShouldAllBe(static fields => double.Parse(fields[5], CultureInfo.InvariantCulture) > 0 && fields[8].StartsWith("mpirun with Open MPI ", StringComparison.Ordinal) && fields[9].Length == 0);
+        ShouldBePng(Path.Combine(directory, "scale-mpirun-strong.png"));
+        ShouldBePng(Path.Combine(directory, "scale-mpirun-weak.png"));
+        Directory.Delete(directory, recursive: true);
+    }
+
+    private static async Task<JsonElement> MeasureAsync(string directory, TimeSpan within, params string[] arguments)
+    {
+        var (exitCode, output) = await Daemon.RunAsync(
+            [SourceTree.Program("perf/FuncX.Bench", "FuncX.Bench"), .. arguments, "--json"],
+            Path.Combine(directory, "bench.log"),
+            within,
+            new Dictionary<string, string?> { ["FUNCX_TESTS_DIRECTORY"] = directory });
+        exitCode.ShouldBe(0, output);
+        ProcessTable.Mentioning(directory).Select(static entry => string.Join(' ', entry.Arguments)).ShouldBeEmpty();
+        return JsonDocument.Parse(output.TrimEnd().Split('\n')[^1]).RootElement;
+    }
+
+    private static double Figure(JsonElement report, string name) => report.GetProperty("figures").GetProperty(name).GetDouble();
+
+    private static void ShouldBePng(string path) => File.ReadAllBytes(path)[..8].ShouldBe((byte[])[0x89, .. "PNG\r\n"u8, 0x1A, (byte)'\n']);
 
     private static List<string> Figures(JsonElement report) =>
     [
