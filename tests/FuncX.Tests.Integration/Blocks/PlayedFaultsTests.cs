@@ -141,11 +141,16 @@ public sealed class PlayedFaultsTests
         using (site.Without(how))
         {
             if (how == "down")
+            {
                 await Eventually.TrueAsync(() => cluster.Endpoint.Tail.Contains("could not be asked about its blocks", StringComparison.Ordinal), "the endpoint knows", seen: () => cluster.Endpoint.Tail);
+                await StuckBlocks.ReasonIsAsync(cluster, $"^{kind} has not answered since [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}Z: ");
+            }
+
             await NapsAsync(cluster, nap, "without");
         }
 
         await NapsAsync(cluster, nap, "with");
+        await StuckBlocks.ReasonIsAsync(cluster, "^$");
         (await BlockWork.JobAsync(cluster)).ShouldBe(job);
         site.JobsEver().ShouldBe(1);
     });
@@ -187,6 +192,40 @@ public sealed class PlayedFaultsTests
         site.Configure(cure);
         (await cluster.Api.WaitAsync("work", 1)).Values.Single().ShouldHaveValue("1");
     }, $", {wish}", configuration: configuration, options: s_options with { BlockIdle = TimeSpan.FromSeconds(30) });
+
+    /// <summary>More nodes than there are, until the machine is made larger.</summary>
+    [Fact]
+    public Task A_job_that_can_never_run_says_so_also_to_the_tasks_that_wait_until_it_can() => RunAsync("pbs", async (cluster, site) =>
+    {
+        const string Words = "will not start as it was asked for; Can Never Run: Not enough total nodes available";
+        await StuckBlocks.SubmitAsync(cluster);
+        await StuckBlocks.AreExplainedAsync(cluster, Words);
+        var job = await BlockWork.JobAsync(cluster);
+        var blocks = await EndpointCommand.RunAsync(site.Root, site.Environment, "blocks", "--config", cluster.Endpoint.Configuration);
+        blocks.ShouldEnd(0).Output.ShouldContain(Words);
+
+        site.Configure("{\"nodes\": 2}");
+        await StuckBlocks.AreCuredAsync(cluster);
+        (await BlockWork.JobAsync(cluster)).ShouldBe(job);
+    }, ", nodes_per_block: 2", configuration: "{\"nodes\": 1}", options: s_options with { BlockIdle = TimeSpan.FromSeconds(30) });
+
+    /// <summary>A module that is missing on the nodes.</summary>
+    [Theory]
+    [InlineData("pbs")]
+    [LongData("cobalt")]
+    public async Task Lines_of_init_that_fail_are_said_also_of_the_tasks_that_wait_and_tried_ever_more_rarely(string kind)
+    {
+        var directory = LocalCluster.NewDirectory("init");
+        var flag = Path.Combine(directory, "module");
+        try
+        {
+            await RunAsync(kind, (cluster, _) => StuckBlocks.InitIsCuredAsync(cluster, flag), $", {StuckBlocks.InitWithout(flag)}", options: s_options with { BlockIdle = TimeSpan.FromSeconds(30) });
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
 
     // Every scenario ends with a stop, after which the scheduler has no job of this endpoint.
     private static async Task RunAsync(string kind, Func<LocalCluster, PlayedSite, Task> body, string more = "", string walltime = "10m", string configuration = "{}", EndpointOptions? options = null)

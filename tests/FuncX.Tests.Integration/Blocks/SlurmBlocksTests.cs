@@ -138,6 +138,35 @@ public sealed class SlurmBlocksTests : IAsyncLifetime
             await cluster.Endpoint.StopAsync();
         });
 
+    [LongFact]
+    public Task A_job_that_is_longer_than_its_partition_allows_says_so_also_to_the_tasks_that_wait_until_it_may() => RunAsync(
+        "{type: slurm, walltime: 10m, partition: short, poll_interval: 1s}", new EndpointOptions { BlockIdle = TimeSpan.FromSeconds(30) }, async (cluster, environment) =>
+        {
+            await _lab!.RunAsync("scontrol", "create", "PartitionName=short", "Nodes=n1", "MaxTime=1", "State=UP");
+            await StuckBlocks.SubmitAsync(cluster);
+            await StuckBlocks.AreExplainedAsync(cluster, "will not start as it was asked for; PartitionTimeLimit");
+            var blocks = await EndpointCommand.RunAsync(cluster.DirectoryPath, environment, "blocks", "--config", cluster.Endpoint.Configuration);
+            blocks.ShouldEnd(0).Output.ShouldContain("PartitionTimeLimit");
+            await _lab.RunAsync("scontrol", "update", "PartitionName=short", "MaxTime=INFINITE");
+            await StuckBlocks.AreCuredAsync(cluster);
+        });
+
+    [LongFact]
+    public async Task Lines_of_init_that_fail_are_said_also_of_the_tasks_that_wait_and_tried_ever_more_rarely()
+    {
+        var directory = LocalCluster.NewDirectory("init");
+        var flag = Path.Combine(directory, "module");
+        try
+        {
+            await RunAsync($"{{type: slurm, walltime: 10m, poll_interval: 1s, {StuckBlocks.InitWithout(flag)}}}", new EndpointOptions { BlockIdle = TimeSpan.FromSeconds(30) },
+                (cluster, _) => StuckBlocks.InitIsCuredAsync(cluster, flag));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
     private static async Task<int> FigureAsync(LocalCluster cluster, string name)
     {
         using var status = await cluster.Endpoint.StatusAsync();
