@@ -1,4 +1,5 @@
 using FuncX.Endpoint.Core.Launching;
+using FuncX.Manager;
 using FuncX.Manager.Launching;
 using Shouldly;
 using Xunit;
@@ -51,12 +52,20 @@ public sealed class LaunchingTests
         (cobalt.Kind, cobalt.JobId, cobalt.End).ShouldBe((AllocationKind.Cobalt, "1", DateTimeOffset.FromUnixTimeSeconds(1795450077)));
         cobalt.Nodes.ShouldBe(["c1", "c2"]);
 
+        // On a Cray: numbers instead of a file.
+        Find(("COBALT_JOBID", "1"), ("COBALT_PARTNAME", "3-5,8,12000-12001"))!.Nodes.ShouldBe(["nid00003", "nid00004", "nid00005", "nid00008", "nid12000", "nid12001"]);
+        Find(("COBALT_JOBID", "1"), ("COBALT_PARTNAME", "3-5"), ("COBALT_NODEFILE", "/nf"))!.Nodes.ShouldBe(["c1", "c2"]);
+
         // A node for each of its processes, as PBS writes them.
         var pbs = Find(("PBS_JOBID", "1022.head"), ("PBS_NODEFILE", "/nf"))!;
         (pbs.Kind, pbs.JobId).ShouldBe((AllocationKind.Pbs, "1022.head"));
         pbs.Nodes.ShouldBe(["c1", "c2"]);
 
         Should.Throw<FormatException>(() => Find(("PBS_JOBID", "1"))).Message.ShouldContain("PBS_NODEFILE");
+        Should.Throw<FormatException>(() => Find(("COBALT_JOBID", "1"))).Message.ShouldBe("this is a job (COBALT_JOBID is set), but neither COBALT_NODEFILE nor COBALT_PARTNAME, which names its nodes, is set");
+        foreach (var other in (string[])["VST-00000-33331-128", "3][4"])
+            Should.Throw<FormatException>(() => Find(("COBALT_JOBID", "1"), ("COBALT_PARTNAME", other))).Message.ShouldStartWith($"COBALT_PARTNAME is '{other}', which are no numbers of nodes");
+        Should.Throw<FormatException>(() => Find(("COBALT_JOBID", "1"), ("COBALT_PARTNAME", "3-"))).Message.ShouldContain("'3-'");
         Should.Throw<FormatException>(() => Find(("SLURM_JOB_ID", "1"))).Message.ShouldContain("SLURM_JOB_NODELIST");
         Should.Throw<FormatException>(() => Allocation.Find(static name => name is "PBS_JOBID" or "PBS_NODEFILE" ? "x" : null, static _ => ["", " "])).Message.ShouldContain("names no node");
 
@@ -88,6 +97,21 @@ public sealed class LaunchingTests
         Launchers.Of("mpiexec", choice)!.CommandLine(World(["n1"]))[0].ShouldBe("mpiexec.hydra");
         Launchers.Of("torque", choice).ShouldBeNull();
         Launchers.Of(LauncherChoice.OwnNode, choice).ShouldBeNull("nobody can ask for it");
+    }
+
+    // By its path mpirun puts that directory in front of the ranks' PATH (4.1.4).
+    [Theory]
+    [InlineData("/opt/openmpi/4.1/bin/mpirun", "/opt/openmpi/4.1/bin/mpirun")]
+    [InlineData("/usr/lib64/openmpi/bin/mpirun", "/usr/lib64/openmpi/bin/mpirun")]
+    [InlineData("/usr/bin/mpirun", "mpirun")]
+    [InlineData("/usr/local/bin/mpirun", "mpirun")]
+    public void Open_MPI_of_a_module_finds_its_parts_on_other_nodes_by_its_path(string found, string called) => MpirunLauncher.CalledAs("mpirun", found).ShouldBe(called);
+
+    [Fact]
+    public void Ranks_have_where_programs_and_libraries_are_from_Open_MPI_too()
+    {
+        var line = string.Join(' ', new MpirunLauncher().CommandLine(World(["n1"]) with { Variables = WorldLaunch.HandedOn }));
+        line.ShouldContain(" -x PATH -x LD_LIBRARY_PATH -x FUNCX_UMASK -x FUNCX_MPI_LIBRARY ");
     }
 
     [Fact]
@@ -126,6 +150,18 @@ public sealed class LaunchingTests
         var job = new Allocation { Kind = AllocationKind.Pbs, JobId = "1.head", Nodes = [] };
         var plan = new LaunchPlanner(job, nodes, static asked => asked == "mpirun.openmpi" ? OpenMpi : null, static _ => { }).Managers()!;
         plan.Launcher.CommandLine(World(["1"]))[0].ShouldBe(program);
+    }
+
+    [Theory]
+    [InlineData(true, 2, true)]
+    [InlineData(true, 1, false)]
+    [InlineData(false, 2, false)]
+    public void A_leader_is_told_to_keep_no_workers_where_others_have_some(bool leaderOnly, int ranks, bool isTold)
+    {
+        var agent = new ManagerOptions { Rendezvous = "/r", Node = "", Directory = "/d" };
+        var plan = new LaunchPlan { Launcher = new SrunLauncher(), CoresPerNode = 1, LeaderOnly = leaderOnly };
+        var world = new FuncX.Manager.Launching.World(1, [.. Enumerable.Range(0, ranks).Select(static rank => $"n{rank}")]);
+        NodeCommand.Of(agent, world, "/d/world-1", 7, plan).Contains("--leader-only").ShouldBe(isTold);
     }
 
     private const string OpenMpi = "mpirun (Open MPI) 4.1.4\n\nReport bugs";

@@ -31,6 +31,29 @@ public sealed class OpenMpiSessionTests : IDisposable
     }
 
     [Fact]
+    public void What_mpiruns_have_left_whose_agent_was_killed_is_removed_and_what_a_living_one_has_is_not()
+    {
+        // The family is 136314880 + the number of the process.
+        string[] kept =
+        [
+            "tmp/ompi.n1.0/pid.5/contact.txt", "tmp/ompi.n1.0/pid.x/contact.txt", "tmp/ompi.n1.0/other/contact.txt", "tmp/ompi.n2.0/pid.6/contact.txt", "tmp/ompi.n1.7/pid.6/contact.txt", "shm/vader_segment.n1.0.8200006.0",
+        ];
+        string[] removed = ["tmp/ompi.n1.0/pid.6/contact.txt", "tmp/ompi.n1.0/pid.6/1/0/file", "tmp/ompi.n1.0/pid.7/contact.txt", "shm/vader_segment.n1.0.8200007.0", "shm/vader_segment.n1.0.8200008.1"];
+        foreach (var file in kept.Concat(removed))
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(_folder, file))!);
+            var digit = file.Split("pid.")[^1][0];
+            File.WriteAllText(Path.Combine(_folder, file), $"{136314880 + (digit - '0')}.0;tcp://192.0.2.2:43225\n");
+        }
+
+        OpenMpiSession.RemoveLeftovers("n1.site.org", user: 0, Path.Combine(_folder, "tmp"), static pid => pid == 5, Path.Combine(_folder, "shm"));
+        OpenMpiSession.RemoveLeftovers("none", user: 0, Path.Combine(_folder, "tmp"), static _ => false, Path.Combine(_folder, "shm"));
+
+        Directory.EnumerateFiles(_folder, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(_folder, file)).ShouldBe(kept, ignoreOrder: true);
+        Directory.Exists(Path.Combine(_folder, "tmp/ompi.n1.0/pid.6")).ShouldBeFalse();
+    }
+
+    [Fact]
     public void The_directory_that_all_mpiruns_of_a_host_share_is_made_for_them_and_left_as_it_is()
     {
         OpenMpiSession.Prepare("n1.site.org", user: 0, _folder);

@@ -26,7 +26,7 @@ public sealed class WorldWatchTests
     [Fact]
     public void A_killed_rank_gives_its_node_back_once_and_the_launcher_is_left_alone()
     {
-        var watch = new WorldWatch(["n1", "n2", "n3"]);
+        var watch = new WorldWatch(["n1", "n2", "n3"], sparesSurvivors: true);
         Look(watch, 0, "up").Lost.ShouldBeEmpty();
         // It may be that the launcher is about to end, and all with it.
         Look(watch, 1_000, "up", "lost 2 n3").Lost.ShouldBeEmpty();
@@ -47,7 +47,7 @@ public sealed class WorldWatchTests
     [InlineData("lost 1 host-7", "n2")]
     public void The_node_of_a_lost_rank_is_known_by_its_name_or_by_its_place(string line, string node)
     {
-        var watch = new WorldWatch(["n1", "n2", "n3.example.org"]);
+        var watch = new WorldWatch(["n1", "n2", "n3.example.org"], sparesSurvivors: true);
         Look(watch, 0, "up", line);
         string.Join(' ', Look(watch, Grace, "up", line).Lost.Select(static lost => lost.Node)).ShouldBe(node);
     }
@@ -55,11 +55,13 @@ public sealed class WorldWatchTests
     [Theory]
     [InlineData("its leader was killed", "up", "lost 0 n1")]
     [InlineData("exit code 75", "up", "over 75")]
+    // Those who missed it said so before anybody looked.
+    [InlineData("its leader was killed", "up", "over 75", "lost 0 n1")]
     [InlineData("a rank died before all had found each other", "lost ? n2")]
     [InlineData("a rank died before all had found each other", "lost 1 n2")]
     public void A_world_that_cannot_go_on_has_its_launcher_ended(string reason, params string[] lines)
     {
-        var watch = new WorldWatch(["n1", "n2"]);
+        var watch = new WorldWatch(["n1", "n2"], sparesSurvivors: true);
         Look(watch, 0, [.. lines.Where(static line => line == "up")]).Signal.ShouldBe(0);
         Look(watch, 5_000, lines).Signal.ShouldBe(0);
         Look(watch, 5_000 + Grace, lines).Signal.ShouldBe(Terminate);
@@ -74,7 +76,7 @@ public sealed class WorldWatchTests
     [Fact]
     public void A_world_that_was_to_end_is_done_though_its_launcher_stays()
     {
-        var watch = new WorldWatch(["n1", "n2"]);
+        var watch = new WorldWatch(["n1", "n2"], sparesSurvivors: true);
         Look(watch, 0, "up", "lost 1 n2");
         Look(watch, 10_000, "up", "lost 1 n2", "over 0").Signal.ShouldBe(0);
         Look(watch, 10_000 + Grace, "up", "lost 1 n2", "over 0").Signal.ShouldBe(Terminate);
@@ -82,9 +84,27 @@ public sealed class WorldWatchTests
     }
 
     [Fact]
-    public void Ranks_that_do_not_find_each_other_are_given_up()
+    public void A_launcher_that_ends_a_world_with_any_of_its_ranks_is_left_to_do_so()
     {
-        var watch = new WorldWatch(["n1", "n2"]);
+        var watch = new WorldWatch(["n1", "n2"], sparesSurvivors: false);
+        Look(watch, 0);
+        watch.IsNeeded.ShouldBeTrue();
+        foreach (var now in (long[])[1_000, 1_000 + Grace, 60_000])
+        {
+            Look(watch, now, "up", "lost 0 n1", "lost 1 n2", "over 75").ShouldSatisfyAllConditions(
+                static verdict => verdict.Signal.ShouldBe(0),
+                static verdict => verdict.Lost.ShouldBeEmpty());
+        }
+
+        (watch.Reason, watch.CameToNothing, watch.IsNeeded).ShouldBe(("", false, false));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Ranks_that_do_not_find_each_other_are_given_up(bool sparesSurvivors)
+    {
+        var watch = new WorldWatch(["n1", "n2"], sparesSurvivors);
         Look(watch, 7_000).Signal.ShouldBe(0);
         Look(watch, 7_000 + WorldWatch.UpWithin).Signal.ShouldBe(0);
         Look(watch, 7_001 + WorldWatch.UpWithin).Signal.ShouldBe(0);
@@ -96,7 +116,7 @@ public sealed class WorldWatchTests
     [Fact]
     public void A_world_that_was_up_stays_so_whatever_is_read_later()
     {
-        var watch = new WorldWatch(["n1", "n2"]);
+        var watch = new WorldWatch(["n1", "n2"], sparesSurvivors: true);
         Look(watch, 0, "up");
         Look(watch, 2 * WorldWatch.UpWithin).Signal.ShouldBe(0);
         Look(watch, (2 * WorldWatch.UpWithin) + Grace).Signal.ShouldBe(0);

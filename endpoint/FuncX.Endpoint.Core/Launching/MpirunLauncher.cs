@@ -7,7 +7,16 @@ namespace FuncX.Endpoint.Core.Launching;
 /// <param name="recovers">It is one of Open MPI 4, which has <c>--enable-recovery</c>.</param>
 public sealed class MpirunLauncher(string program = "mpirun", bool recovers = false) : ILauncher
 {
+    // Where a shell finds it anyway.
+    private static readonly string[] s_usual = ["/usr/bin", "/bin", "/usr/local/bin"];
+
     public string Name => "mpirun";
+
+    /// <summary>
+    /// How it is to be called that was found here. By its whole path it starts its helpers on the other nodes from there, as with <c>--prefix</c>, and puts that directory in front of the ranks' PATH: one with
+    /// everybody's programs would go before the user's own.
+    /// </summary>
+    public static string CalledAs(string name, string path) => s_usual.Contains(Path.GetDirectoryName(path)) ? name : Path.GetFullPath(path);
 
     public bool SparesSurvivors => recovers;
 

@@ -3,8 +3,8 @@ namespace FuncX.Endpoint.Core.Launching;
 /// <summary>One MPI world to be launched: a rank for each entry of the nodes.</summary>
 public sealed record WorldLaunch
 {
-    /// <summary>Variables that ranks must have where they are set; other launchers than mpirun hand the whole environment on.</summary>
-    public static IReadOnlyList<string> HandedOn { get; } = ["FUNCX_UMASK", "FUNCX_MPI_LIBRARY"];
+    /// <summary>Variables that ranks must have where they are set; other launchers than mpirun hand the whole environment on. By ssh a node has what its shell sets, and no loaded module.</summary>
+    public static IReadOnlyList<string> HandedOn { get; } = ["PATH", "LD_LIBRARY_PATH", "FUNCX_UMASK", "FUNCX_MPI_LIBRARY"];
 
     /// <summary>One rank each; a name that stands n times in a row gets n.</summary>
     public required IReadOnlyList<string> Nodes { get; init; }

@@ -49,7 +49,8 @@ internal sealed class RenderedLaunch(EndpointConfiguration configuration, BlockR
         var ranks = (Nodes + worlds - 1) / worlds;
         yield return $"The agent (--block) launches the managers of {Job} as MPI ranks, a world of {ranks}{(worlds > 1 ? $" at most, {worlds} in all" : "")}, {(_launcher.Type == LauncherKind.Detect ? $"{First}, mpiexec before mpirun where the MPI library is none of Open MPI's" : "by")}:";
         var names = _launcher.Type == LauncherKind.Detect ? LauncherChoice.Order(BlockAllocation.KindsOf(configuration.Provider.Type), isOpenMpi: true) : [SnakeCase.Of(_launcher.Type)];
-        foreach (var line in Lines(names, ranks, _launcher.Arguments, slurmMpi: "KIND", "--world", "--ranks", $"{ranks}"))
+        string[] leader = _launcher.LeaderOnly && ranks > 1 ? ["--leader-only"] : [];
+        foreach (var line in Lines(names, ranks, _launcher.Arguments, slurmMpi: "KIND", ["--world", "--ranks", $"{ranks}", .. leader]))
             yield return line;
         yield return "... has the world's files and times.";
         if (names.Contains("srun"))
@@ -76,7 +77,7 @@ internal sealed class RenderedLaunch(EndpointConfiguration configuration, BlockR
             HostFile = Path.Combine(agent, "world-1.hosts"),
             Command = [block.Manager, .. command, "..."],
             Arguments = arguments,
-            Variables = mpiLibrary is null ? ["FUNCX_UMASK"] : WorldLaunch.HandedOn,
+            Variables = [.. WorldLaunch.HandedOn.Where(name => mpiLibrary is not null || name != "FUNCX_MPI_LIBRARY")],
             CoresPerNode = configuration.Workers.PerNode * configuration.Workers.CoresPerWorker,
             SlurmMpi = slurmMpi,
             IsRoot = Environment.IsPrivilegedProcess,

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using FuncX.Endpoint.Core.Launching;
 
@@ -19,6 +20,9 @@ internal sealed record Allocation
     /// <summary>When the job ends, as far as the environment says.</summary>
     public DateTimeOffset? End { get; init; }
 
+    private const int CrayDigits = 5;
+    private static readonly SearchValues<char> s_ofRanges = SearchValues.Create("0123456789-,");
+
     /// <summary>Null outside a job.</summary>
     /// <exception cref="FormatException">It is a job whose nodes cannot be told; the message says what was seen.</exception>
     public static Allocation? Find(Func<string, string?> environment, Func<string, IEnumerable<string>> readLines)
@@ -29,7 +33,7 @@ internal sealed record Allocation
             {
                 Kind = AllocationKind.Slurm,
                 JobId = slurm,
-                Nodes = Distinct(HostList.Expand(Value("SLURM_JOB_NODELIST") ?? throw Missing("SLURM_JOB_ID", "SLURM_JOB_NODELIST")), "SLURM_JOB_NODELIST"),
+                Nodes = Distinct(HostList.Expand(Value("SLURM_JOB_NODELIST") ?? throw Missing("SLURM_JOB_ID", "no SLURM_JOB_NODELIST")), "SLURM_JOB_NODELIST"),
                 CoresPerNode = Fewest(Value("SLURM_JOB_CPUS_PER_NODE")),
                 End = Time("SLURM_JOB_END_TIME"),
             };
@@ -41,7 +45,9 @@ internal sealed record Allocation
             {
                 Kind = AllocationKind.Cobalt,
                 JobId = cobalt,
-                Nodes = Distinct(readLines(Value("COBALT_NODEFILE") ?? throw Missing("COBALT_JOBID", "COBALT_NODEFILE")), "COBALT_NODEFILE"),
+                Nodes = Value("COBALT_NODEFILE") is { } file ? Distinct(readLines(file), "COBALT_NODEFILE")
+                    : Value("COBALT_PARTNAME") is { } partition ? CrayNodes(partition)
+                    : throw Missing("COBALT_JOBID", "neither COBALT_NODEFILE nor COBALT_PARTNAME"),
                 End = Time("COBALT_ENDTIME"),
             };
         }
@@ -52,7 +58,7 @@ internal sealed record Allocation
             {
                 Kind = AllocationKind.Pbs,
                 JobId = pbs,
-                Nodes = Distinct(readLines(Value("PBS_NODEFILE") ?? throw Missing("PBS_JOBID", "PBS_NODEFILE")), "PBS_NODEFILE"),
+                Nodes = Distinct(readLines(Value("PBS_NODEFILE") ?? throw Missing("PBS_JOBID", "no PBS_NODEFILE")), "PBS_NODEFILE"),
             };
         }
 
@@ -79,7 +85,15 @@ internal sealed record Allocation
         return fewest;
     }
 
-    private static FormatException Missing(string has, string lacks) => new($"this is a job ({has} is set), but {lacks}, which names its nodes, is not");
+    // On a Cray Cobalt has no file of nodes, and gives their numbers: 3-5,8 are nid00003 to nid00005 and nid00008.
+    private static List<string> CrayNodes(string partition)
+    {
+        if (partition.AsSpan().ContainsAnyExcept(s_ofRanges))
+            throw new FormatException($"COBALT_PARTNAME is '{partition}', which are no numbers of nodes like 3-5,8, and COBALT_NODEFILE, which would name them, is not set");
+        return Distinct(HostList.Expand($"[{partition}]").Select(static number => "nid" + number.PadLeft(CrayDigits, '0')), "COBALT_PARTNAME");
+    }
+
+    private static FormatException Missing(string has, string lacks) => new($"this is a job ({has} is set), but {lacks}, which names its nodes, is set");
 
     private static List<string> Distinct(IEnumerable<string> names, string source)
     {

@@ -276,7 +276,9 @@ internal sealed unsafe class BlockAgent
         if (_spawner.Receive())
             return;
         Tell($"the spawner (pid {_spawner.Pid}), which makes and reaps all processes of this agent, died");
-        _exitCode = 71;
+        // Nobody else ends them, and another block would begin beside them.
+        _launches.EndOrphans(TimeSpan.FromMicroseconds(EndMicroseconds));
+        _exitCode = Spawner.Died;
     }
 
     private void Tell(string text)

@@ -15,6 +15,9 @@ internal sealed record LaunchPlan
 
     public required int CoresPerNode { get; init; }
 
+    /// <summary>The leader of a world of two ranks or more has no workers.</summary>
+    public bool LeaderOnly { get; init; }
+
     /// <summary>When the job ends; null: not known.</summary>
     public BlockEnd? End { get; init; }
 }

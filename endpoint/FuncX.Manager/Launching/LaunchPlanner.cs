@@ -33,7 +33,7 @@ internal sealed class LaunchPlanner(Allocation? allocation, int nodes, Func<stri
         }
 
         Console.Error.WriteLine($"funcx-manager --block: {nodes} ranks in worlds of at most {settings.RanksPerWorld} by {launcher.Name}; the MPI library is {(library is null ? "not known" : $"{library.Path} ({library.Version})")}");
-        return new LaunchPlan { Launcher = launcher, Arguments = settings.Arguments, SlurmMpi = SlurmMpi.Choose(library, kinds), CoresPerNode = CoresPerNode };
+        return new LaunchPlan { Launcher = launcher, Arguments = settings.Arguments, SlurmMpi = SlurmMpi.Choose(library, kinds), CoresPerNode = CoresPerNode, LeaderOnly = settings.LeaderOnly };
     }
 
     /// <summary>For managers that dial for themselves. Null: it cannot be done; why was told.</summary>

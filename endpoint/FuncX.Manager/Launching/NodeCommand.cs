@@ -8,13 +8,14 @@ internal static class NodeCommand
 {
     /// <param name="agent">What the agent was told.</param>
     /// <param name="launch">The number of this launch.</param>
-    /// <param name="end">When the job ends; null: not known.</param>
-    public static IReadOnlyList<string> Of(ManagerOptions agent, World world, string directory, long launch, BlockEnd? end) =>
+    /// <param name="plan">Says when the job ends, and whether leaders have workers; that of a world of one has.</param>
+    public static IReadOnlyList<string> Of(ManagerOptions agent, World world, string directory, long launch, LaunchPlan plan) =>
     [
         .. SpawnerProgram.This,
         .. agent.Tcp ? (string[])["--node", world.Nodes[0]] : ["--world", "--ranks", Number(world.Nodes.Count), "--launch", Number(launch)],
         "--rendezvous", agent.Rendezvous, "--directory", directory,
-        .. end is null ? (string[])[] : ["--drain-at", Number(end.DrainAt.ToUnixTimeSeconds()), "--drain-for", Number(end.DrainFor.TotalSeconds)],
+        .. plan.LeaderOnly && world.Nodes.Count > 1 ? (string[])["--leader-only"] : [],
+        .. plan.End is not { } end ? (string[])[] : ["--drain-at", Number(end.DrainAt.ToUnixTimeSeconds()), "--drain-for", Number(end.DrainFor.TotalSeconds)],
         "--patience", Number(agent.Patience.TotalSeconds), "--start-limit", Number(agent.StartLimit.TotalSeconds),
     ];
 

@@ -8,6 +8,8 @@ namespace FuncX.Manager.Launching;
 /// </summary>
 internal static class OpenMpiSession
 {
+    private const string Pid = "pid.";
+
     /// <summary>
     /// Makes the directory below which each mpirun of this host and user makes its own. Of two that begin together one would find it made in between its look and its making, and end.
     /// </summary>
@@ -15,7 +17,7 @@ internal static class OpenMpiSession
     {
         try
         {
-            Directory.CreateDirectory(Path.Combine(temporary, $"ompi.{host.Split('.')[0]}.{user.ToString(CultureInfo.InvariantCulture)}"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            Directory.CreateDirectory(DirectoryOf(host, user, temporary), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
@@ -32,24 +34,46 @@ internal static class OpenMpiSession
         {
             // ompi.HOST.UID/pid.PID (orte_session_dir of Open MPI 4)
             foreach (var sessions in Directory.EnumerateDirectories(temporary, $"ompi.*.{user.ToString(CultureInfo.InvariantCulture)}"))
-            {
-                var session = Path.Combine(sessions, $"pid.{pid.ToString(CultureInfo.InvariantCulture)}");
-                if (!Directory.Exists(session))
-                    continue;
-                if (FamilyOf(Path.Combine(session, "contact.txt")) is { } family && Directory.Exists(shared))
-                {
-                    // Jobs of the family count from 1; an mpirun without MPI_Comm_spawn has one.
-                    foreach (var segment in Directory.EnumerateFiles(shared, $"vader_segment.*.{user.ToString(CultureInfo.InvariantCulture)}.{(family + 1).ToString("x", CultureInfo.InvariantCulture)}.*"))
-                        File.Delete(segment);
-                }
-
-                Directory.Delete(session, recursive: true);
-            }
+                Remove(Path.Combine(sessions, $"{Pid}{pid.ToString(CultureInfo.InvariantCulture)}"), user, shared);
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
             // The ranks that end at the same time remove some of it themselves.
         }
+    }
+
+    /// <summary>Removes what mpiruns of this host that have ended have left of the current user's: with the agent that was killed nobody else does.</summary>
+    /// <param name="isAlive">Whether a process has not ended.</param>
+    public static void RemoveLeftovers(string host, uint user, string temporary, Func<int, bool> isAlive, string shared = "/dev/shm")
+    {
+        try
+        {
+            foreach (var session in Directory.EnumerateDirectories(DirectoryOf(host, user, temporary), $"{Pid}*"))
+            {
+                if (int.TryParse(Path.GetFileName(session.AsSpan())[Pid.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out var pid) && !isAlive(pid))
+                    Remove(session, user, shared);
+            }
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            // Another agent of this host removes them at the same time, or there are none.
+        }
+    }
+
+    private static string DirectoryOf(string host, uint user, string temporary) => Path.Combine(temporary, $"ompi.{host.Split('.')[0]}.{user.ToString(CultureInfo.InvariantCulture)}");
+
+    private static void Remove(string session, uint user, string shared)
+    {
+        if (!Directory.Exists(session))
+            return;
+        if (FamilyOf(Path.Combine(session, "contact.txt")) is { } family && Directory.Exists(shared))
+        {
+            // Jobs of the family count from 1; an mpirun without MPI_Comm_spawn has one.
+            foreach (var segment in Directory.EnumerateFiles(shared, $"vader_segment.*.{user.ToString(CultureInfo.InvariantCulture)}.{(family + 1).ToString("x", CultureInfo.InvariantCulture)}.*"))
+                File.Delete(segment);
+        }
+
+        Directory.Delete(session, recursive: true);
     }
 
     // Begins with the family's number and ".0;": 118489088.0;tcp://...

@@ -12,6 +12,8 @@ namespace FuncX.Manager.Launching;
 /// <param name="ended">Told of each launch that began how its launcher ended, in words, empty when it did as it should; and whether the world came to nothing, however long it took.</param>
 internal sealed class WorldLaunches(ManagerOptions options, Spawner spawner, Action<World, string, bool> ended)
 {
+    private const int OrphansLookMilliseconds = 50;
+
     private readonly Dictionary<World, int> _pids = [];
     private readonly Dictionary<World, (WorldWatch Watch, WorldMarks Marks)> _watches = [];
     private readonly int _null = Libc.Open("/dev/null", Libc.O_RDWR);
@@ -20,7 +22,7 @@ internal sealed class WorldLaunches(ManagerOptions options, Spawner spawner, Act
     public int Count => _pids.Count;
 
     /// <summary>Whether <see cref="Look"/> is to be called now and then.</summary>
-    public bool AreWatched => _watches.Count > 0;
+    public bool AreWatched => _watches.Values.Any(static watched => watched.Watch.IsNeeded);
 
     public void Launch(World world, LaunchPlan plan)
     {
@@ -35,7 +37,7 @@ internal sealed class WorldLaunches(ManagerOptions options, Spawner spawner, Act
             {
                 Nodes = world.Nodes,
                 HostFile = hosts,
-                Command = NodeCommand.Of(options, world, directory, number, plan.End),
+                Command = NodeCommand.Of(options, world, directory, number, plan),
                 Arguments = plan.Arguments,
                 Variables = [.. WorldLaunch.HandedOn.Where(static name => Environment.GetEnvironmentVariable(name) is not null)],
                 CoresPerNode = plan.CoresPerNode,
@@ -53,7 +55,7 @@ internal sealed class WorldLaunches(ManagerOptions options, Spawner spawner, Act
         }
     }
 
-    /// <summary>Looks after worlds whose launchers do not.</summary>
+    /// <summary>Looks after worlds where their launchers do not.</summary>
     /// <returns>Ranks that are gone, whose nodes are to go on without these worlds.</returns>
     public IReadOnlyList<(World World, LostRank Rank)> Look(long nowMilliseconds)
     {
@@ -61,7 +63,7 @@ internal sealed class WorldLaunches(ManagerOptions options, Spawner spawner, Act
         foreach (var (world, (watch, marks)) in _watches)
         {
             // A launcher that has not begun yet could not be told to end, and would be taken for told.
-            if (_pids.GetValueOrDefault(world) is not (> 0 and var pid) || marks.Read() is not { } signs)
+            if (!watch.IsNeeded || _pids.GetValueOrDefault(world) is not (> 0 and var pid) || marks.Read() is not { } signs)
                 continue;
             var verdict = watch.Look(signs, nowMilliseconds);
             if (verdict.Signal != 0)
@@ -76,18 +78,32 @@ internal sealed class WorldLaunches(ManagerOptions options, Spawner spawner, Act
     public void End()
     {
         _ending = true;
-        foreach (var pid in _pids.Values)
-        {
-            if (pid > 0)
-                _ = Libc.Kill(pid, Libc.SIGTERM);
-        }
+        Signal(Libc.SIGTERM);
+    }
+
+    /// <summary>Ends all without the spawner, who would tell of their end and kill what is left of them. Waits until they have.</summary>
+    /// <param name="patience">How long they may take until they are killed.</param>
+    public void EndOrphans(TimeSpan patience)
+    {
+        End();
+        var stop = Environment.TickCount64 + (long)patience.TotalMilliseconds;
+        while (Pids.Any(ProcessTree.IsAlive) && Environment.TickCount64 < stop)
+            Thread.Sleep(OrphansLookMilliseconds);
+        Signal(Libc.SIGKILL);
+    }
+
+    private IEnumerable<int> Pids => _pids.Values.Where(static pid => pid > 0);
+
+    private void Signal(int signal)
+    {
+        foreach (var pid in Pids)
+            _ = Libc.Kill(pid, signal);
     }
 
     private void Watch(World world, WorldMarks marks, ILauncher launcher)
     {
         marks.Begin();
-        if (launcher.SparesSurvivors)
-            _watches[world] = (new WorldWatch([.. world.Nodes]), marks);
+        _watches[world] = (new WorldWatch([.. world.Nodes], launcher.SparesSurvivors), marks);
     }
 
     private void Start(World world, ILauncher launcher, WorldLaunch launch, string directory)
@@ -99,7 +115,13 @@ internal sealed class WorldLaunches(ManagerOptions options, Spawner spawner, Act
         var program = Spawn.Find(command[0], environment) ?? throw new InvalidOperationException($"the launcher '{command[0]}' is not there; PATH is {NodeEnvironment.Value(environment, "PATH")}");
         var temporary = NodeEnvironment.Value(environment, "TMPDIR") is { Length: > 0 } named ? named : "/tmp";
         if (launcher is MpirunLauncher)
+        {
             OpenMpiSession.Prepare(Environment.MachineName, FileOwnership.CurrentUser, temporary);
+            OpenMpiSession.RemoveLeftovers(Environment.MachineName, FileOwnership.CurrentUser, temporary, ProcessTree.IsAlive);
+        }
+
+        if (launcher is MpirunLauncher)
+            command = [MpirunLauncher.CalledAs(command[0], program), .. command.Skip(1)];
         _pids[world] = 0;
         spawner.Request(new SpawnRequest { Program = program, Arguments = command, Environment = environment, Directory = directory }, [_null, 1, 2], OnStarted, OnExited);
 
@@ -120,14 +142,15 @@ internal sealed class WorldLaunches(ManagerOptions options, Spawner spawner, Act
         {
             if (launcher is MpirunLauncher && _pids.TryGetValue(world, out var pid))
                 OpenMpiSession.Remove(pid, FileOwnership.CurrentUser, temporary);
-            // Open MPI's launcher ends with 0 when the last of its ranks was killed: where ranks are spared only the leader's word counts.
             var reason = "";
             var isDone = code == 0;
             if (_watches.TryGetValue(world, out var watched))
             {
                 if (watched.Marks.Read() is { } signs)
                     _ = watched.Watch.Look(signs, NodeTimer.Now / 1_000);
-                (isDone, reason) = (watched.Watch.IsDone, watched.Watch.Reason);
+                reason = watched.Watch.Reason;
+                // Open MPI's launcher ends with 0 when the last of its ranks was killed: where ranks are spared only the leader's word counts.
+                isDone = launcher.SparesSurvivors ? watched.Watch.IsDone : isDone && reason.Length == 0;
             }
 
             if (isDone)

@@ -4,10 +4,11 @@ using FuncX.Manager.World;
 namespace FuncX.Manager.Launching;
 
 /// <summary>
-/// Looks after one launch of a world whose launcher lets the other ranks live when one dies. Such a launcher tells of no death, and Open MPI's (4.1) does not even end when all ranks are gone but one
-/// was killed. No clock, no process: the agent around it has those.
+/// Looks after one launch of a world: its ranks have to find each other. A launcher that lets the other ranks live when one dies tells of no death, and Open MPI's (4.1) does not even end when all
+/// ranks are gone but one was killed: what it does not tell is told here. No clock, no process: the agent around it has those.
 /// </summary>
-internal sealed class WorldWatch(IReadOnlyList<string> nodes)
+/// <param name="sparesSurvivors">The launcher is such a one; another ends the world with any of its ranks.</param>
+internal sealed class WorldWatch(IReadOnlyList<string> nodes, bool sparesSurvivors)
 {
     /// <summary>What ends by itself has ended by then.</summary>
     public const long Grace = 1_500;
@@ -29,6 +30,9 @@ internal sealed class WorldWatch(IReadOnlyList<string> nodes)
     /// <summary>Why the launcher is ended; empty: it is not, or the world was to end.</summary>
     public string Reason { get; private set; } = "";
 
+    /// <summary>Whether there is still something to look for.</summary>
+    public bool IsNeeded => sparesSurvivors || !_isUp;
+
     /// <summary>The world has ended as it should, whatever its launcher makes of it.</summary>
     public bool IsDone { get; private set; }
 
@@ -49,6 +53,8 @@ internal sealed class WorldWatch(IReadOnlyList<string> nodes)
 
         if (_overSince is { } since)
             return new WatchVerdict(SignalAfter(now - since), []);
+        if (!sparesSurvivors)
+            return new WatchVerdict(0, []);
         foreach (var lost in signs.Lost)
             _lostSince.TryAdd(lost.Rank, now);
         return new WatchVerdict(0, [.. signs.Lost.Where(lost => now - _lostSince[lost.Rank] >= Grace && _replaced.Add(lost.Rank)).Select(lost => lost with { Node = NodeOf(lost) })]);
@@ -57,12 +63,19 @@ internal sealed class WorldWatch(IReadOnlyList<string> nodes)
     // Null: it goes on. Without its leader a world reaches nobody, and without one that was not there yet it does not begin.
     private string? WhyOver(WorldSigns signs, long now)
     {
-        if (signs.Over is { } code)
-            return code == 0 ? "" : $"exit code {code}";
-        if (signs.Lost.Any(static lost => lost.Rank == 0))
-            return "its leader was killed";
-        if (!_isUp && (signs.LostBeforeUp || signs.Lost.Count > 0))
-            return "a rank died before all had found each other";
+        if (sparesSurvivors)
+        {
+            if (signs.Over == 0)
+                return "";
+            // Before what those said who then missed it.
+            if (signs.Lost.Any(static lost => lost.Rank == 0))
+                return "its leader was killed";
+            if (signs.Over is { } code)
+                return $"exit code {code}";
+            if (!_isUp && (signs.LostBeforeUp || signs.Lost.Count > 0))
+                return "a rank died before all had found each other";
+        }
+
         return !_isUp && now - _begun > UpWithin ? $"its ranks have not found each other in {UpWithin / 1_000} s" : null;
     }
 

@@ -22,6 +22,9 @@ internal static class ProcessTree
         }
     }
 
+    /// <summary>Whether there is such a process that has not ended; a zombie has.</summary>
+    public static bool IsAlive(int pid) => TryReadParent($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}", out _);
+
     /// <summary>Living descendants (zombies are as good as gone) of a process.</summary>
     public static List<int> Descendants(int root)
     {

@@ -39,6 +39,9 @@ internal sealed record RunningWorld(string Name, ProcessIdentity Launcher, IRead
     /// <summary>The agent of the one block.</summary>
     public static ProcessIdentity AgentOf(LocalCluster cluster) => cluster.Endpoint.Managers().Single(static entry => entry.Arguments.Contains("--block")).Identity;
 
+    /// <summary>What makes and ends the processes of an agent or a rank.</summary>
+    public static ProcessIdentity SpawnerOf(ProcessIdentity manager) => ProcessTable.Read().Single(entry => entry.Parent == manager.Pid && entry.Arguments.Contains("--spawner")).Identity;
+
     /// <summary>What the launcher and the ranks keep on the machine, that could be left there: Open MPI's session, and shared memory that has a name.</summary>
     public IReadOnlyList<string> Files() =>
     [

@@ -66,6 +66,29 @@ public sealed class WorldBlocksTests
                 (task.Times.WorkerEnded - task.Times.WorkerStarted).ShouldBeGreaterThanOrEqualTo(999_000);
         });
 
+    [LongFact]
+    public Task A_leader_that_is_to_keep_no_workers_is_no_manager_and_none_is_waited_for() => Scenario.RunAsync(
+        new EndpointOptions
+        {
+            Nodes = 3,
+            WorkersPerNode = 2,
+            Transport = "mpi",
+            MoreYaml = "launcher: {type: mpirun, leader_only: true}",
+        },
+        async cluster =>
+        {
+            await cluster.WaitOnlineAsync(2);
+            var square = await cluster.Api.RegisterAsync(Python.Square, "square");
+            await RunAsync(cluster, square, "some", 500);
+           Worlds(cluster).Count(static rank => rank.Arguments.Contains("--leader-only")).ShouldBe(3);
+            var status = (await cluster.Api.EndpointAsync(cluster.EndpointId)).Status;
+            (status.Managers, status.Workers).ShouldBe((2, 4));
+            // The next process of this endpoint does not wait for a third.
+            var file = Directory.EnumerateFiles(Path.Combine(cluster.Endpoint.StateDirectory, "blocks"), "block.json", SearchOption.AllDirectories).ShouldHaveSingleItem();
+            using var block = System.Text.Json.JsonDocument.Parse(await File.ReadAllBytesAsync(file));
+            block.RootElement.GetProperty("missing").GetInt32().ShouldBe(1);
+        });
+
     private static List<ProcessEntry> Worlds(LocalCluster cluster) =>
         [.. ProcessTable.Mentioning(cluster.Endpoint.StateDirectory).Where(static entry => entry.Arguments.Contains("--world") && entry.Arguments[0].EndsWith("funcx-manager", StringComparison.Ordinal))];
 

@@ -25,7 +25,8 @@ public sealed class WorldFaultsTests
         await KillAsync(cluster, "leader", hit: 1, static world => world.Leader);
         await KillAsync(cluster, "launcher", hit: 0, static world => world.Launcher);
         await StopRankAsync(cluster);
-        await KillAgentAsync(cluster);
+        await KillAgentAsync(cluster, "agent", launcher, static agent => agent);
+        await KillAgentAsync(cluster, "spawner", launcher, RunningWorld.SpawnerOf);
         if (launcher == "mpirun")
             await KillSparedRankAsync(cluster);
     });
@@ -157,23 +158,29 @@ public sealed class WorldFaultsTests
         await more.FinishAsync();
     }
 
-    // With the agent its worlds end, and so the block: another takes its place.
-    private static async Task KillAgentAsync(LocalCluster cluster)
+    // With the agent, or with the spawner that it ends by, its worlds end, and so the block: another takes its place.
+    private static async Task KillAgentAsync(LocalCluster cluster, string name, string launcher, Func<ProcessIdentity, ProcessIdentity> victim)
     {
         var worlds = await WorldsAsync(cluster);
         var agent = RunningWorld.AgentOf(cluster);
-        var work = await WorldWork.BeginAsync(cluster, "agent", Calls, Milliseconds);
+        var work = await WorldWork.BeginAsync(cluster, name, Calls, Milliseconds);
         await work.RunsOnAsync(worlds);
         var files = worlds.SelectMany(static world => world.Files()).ToList();
 
-        agent.Kill().ShouldBeTrue();
+        victim(agent).Kill().ShouldBeTrue();
 
-        (await work.FinishAsync()).Values.ShouldContain(static attempts => attempts > 1, "nothing was lost: nothing was shown");
+        var attempts = await work.FinishAsync();
+        // An agent that ends by itself lets tasks end.
+        if (name == "agent")
+            attempts.Values.ShouldContain(static count => count > 1, "nothing was lost: nothing was shown");
         await WorldsAsync(cluster, now => now.Zip(worlds).All(static pair => !pair.First.IsSameAs(pair.Second)));
         foreach (var world in worlds)
-            await GoneAsync(world, "agent");
+            await GoneAsync(world, name);
+        agent.IsAlive.ShouldBeFalse();
         RunningWorld.AgentOf(cluster).ShouldNotBe(agent);
-        // Its launchers were killed with it, and who would remove what they kept is dead.
+        // Its launchers were killed with it: what they kept the next agent removes.
+        if (launcher == "mpirun")
+            files.ShouldAllBe(static file => !Path.Exists(file), $"{name}: files are left of Open MPI");
         foreach (var file in files.Where(Path.Exists))
         {
             if (Directory.Exists(file))
