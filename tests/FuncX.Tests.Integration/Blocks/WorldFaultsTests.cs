@@ -169,6 +169,12 @@ public sealed class WorldFaultsTests
 
         victim(agent).Kill().ShouldBeTrue();
 
+        if (name == "spawner")
+        {
+            await Eventually.TrueAsync(() => !agent.IsAlive, "the agent goes after its spawner");
+            worlds.ShouldAllBe(static world => !world.Launcher.IsAlive, "a launcher has outlived its agent");
+        }
+
         var attempts = await work.FinishAsync();
         // An agent that ends by itself lets tasks end.
         if (name == "agent")
