@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using FuncX.Configuration;
+using FuncX.Endpoint.Dispatch;
 using FuncX.Endpoint.Managers;
 using FuncX.Wire;
 using Shouldly;
@@ -362,6 +363,23 @@ public sealed class EndpointLeaderTests
             await agent.SendAsync(new FrameHeader { Kind = FrameKind.Status, ContentType = ContentType.Json }, Encoding.UTF8.GetBytes(json));
             return agent;
         }
+    }
+
+    [Theory]
+    [InlineData(false, 12)]
+    [InlineData(true, 9)]
+    public void A_block_has_as_many_managers_less_as_it_has_leaders_without_workers(bool leaderOnly, int managers)
+    {
+        var configuration = EndpointConfigurationFile.Parse("x.yaml", $$"""
+            name: a
+            service: https://x.org
+            state_dir: /tmp/a
+            provider: {type: local, nodes: 4}
+            transport: mpi
+            launcher: {ranks_per_world: 4, leader_only: {{(leaderOnly ? "true" : "false")}}}
+            workers: {per_node: 1, simulate: true, managers_per_node: 3}
+            """).Value!;
+        DispatchServices.SettingsOf(configuration).ManagersPerBlock.ShouldBe(managers);
     }
 
     [Fact]
