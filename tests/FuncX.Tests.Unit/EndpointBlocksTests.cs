@@ -21,6 +21,7 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
     private readonly List<BlockSupervisor> _supervisors = [];
     private EndpointConfiguration _configuration = null!;
     private EndpointCertificate _certificate = null!;
+    private FakeTimeProvider? _time;
 
     [Fact]
     public async Task A_requested_block_runs_and_is_reported_and_its_files_are_private()
@@ -118,6 +119,8 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
         await PassAsync(() => _reports.Last().StartsWith("waits b1: Priority; played has not answered since 03:0", StringComparison.Ordinal));
         provider.Failure = null;
         await PassAsync(() => _reports.Last() == "waits b1: Priority");
+        supervisor.End("b1");
+        await PassAsync(() => _reports.Last().StartsWith("ended b1 cancelled", StringComparison.Ordinal));
 
         Task PassAsync(Func<bool> condition) => EventuallyAsync(() =>
         {
@@ -541,7 +544,15 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
     {
         if (_supervisors.Count > 0)
         {
-            await _supervisors[^1].EndAllAsync(TimeSpan.FromSeconds(15));
+            var ended = _supervisors[^1].EndAllAsync(TimeSpan.FromSeconds(15));
+            // By a clock that only a test moves nothing would end after one that has failed.
+            while (_time is { } time && !ended.IsCompleted)
+            {
+                time.Advance(TimeSpan.FromMilliseconds(50));
+                await Task.Delay(5);
+            }
+
+            await ended;
             foreach (var supervisor in _supervisors)
             {
                 await supervisor.StopAsync(CancellationToken.None);
@@ -561,6 +572,7 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
             (block, endsAt) => _reports.Enqueue($"ends {block} {endsAt:HH:mm:ss}"), (block, suspended) => _reports.Enqueue($"{(suspended ? "suspended" : "goes on")} {block}"),
             (block, reason) => _reports.Enqueue($"waits {block}: {reason}"));
         _supervisors.Add(supervisor);
+        _time = time as FakeTimeProvider;
         await supervisor.RecoverAsync(CancellationToken.None);
         await supervisor.StartAsync(CancellationToken.None);
         if (listening)
