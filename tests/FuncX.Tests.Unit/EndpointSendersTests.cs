@@ -222,7 +222,7 @@ public sealed class EndpointSendersTests
         Small();
         await Eventually.True(() => writer.Begun.Count == 5);
         writer.Begun.Last().ShouldBe("5:100");
-        time.Advance(TimeSpan.FromMilliseconds(0.1));
+        time.Advance(TimeSpan.FromMilliseconds(1));
         await Eventually.True(() => writer.Begun.Count == 6);
         writer.Begun.Last().ShouldBe("6:300000");
         // Nothing small comes any more: the rest goes without a rest.

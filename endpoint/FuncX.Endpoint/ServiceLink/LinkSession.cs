@@ -232,7 +232,8 @@ internal sealed class LinkSession : IThreadPoolWorkItem
         var rest = _pace.Due - Now;
         if (rest <= 0)
             return false;
-        _rested.Change(TimeSpan.FromMicroseconds(rest), Timeout.InfiniteTimeSpan);
+        // Timers count in milliseconds, and one that is rounded down fires at once.
+        _rested.Change(TimeSpan.FromMilliseconds(Math.Ceiling(rest / 1000.0)), Timeout.InfiniteTimeSpan);
         return true;
     }
 
