@@ -197,6 +197,8 @@ internal sealed class WorkerProcess
         _retired = true;
         if (_sent.Count == 0)
             Hangup();
+        else if (HasBegunNothing)
+            _node.Arm(_headSince + StuckMicroseconds, NodeTimer.Now);
     }
 
     /// <summary>SIGTERM to everything it started, SIGKILL when that did not help.</summary>
@@ -334,10 +336,14 @@ internal sealed class WorkerProcess
 
     private void CheckTasks(long now)
     {
-        if (_sent.Count > 1 && !_sent.HeldToOne && now - _headSince >= StuckMicroseconds)
+        if (((_sent.Count > 1 && !_sent.HeldToOne) || HasBegunNothing) && now - _headSince >= StuckMicroseconds)
         {
             Collect();
-            if (_sent.Count > 1 && now - _headSince >= StuckMicroseconds)
+            if (HasBegunNothing)
+            {
+                TakeBack();
+            }
+            else if (_sent.Count > 1 && now - _headSince >= StuckMicroseconds)
             {
                 _node.Table[_sent.First].Function!.Observe(now - _headSince);
                 TakeBack();
@@ -462,6 +468,9 @@ internal sealed class WorkerProcess
         }
     }
 
+    // One that is to go, and gets no processor: whoever wants its place would wait for it.
+    private bool HasBegunNothing => _retired && _ring is { } ring && _sent.Count > 0 && _sent.Begin >= ring.Started;
+
     private long WalltimeDue()
     {
         var walltime = _node.WalltimeOf(_node.Table[_sent.First]);
@@ -473,7 +482,7 @@ internal sealed class WorkerProcess
         var due = Math.Min(Math.Min(Math.Min(_ringCheckAt, _memoryAt), _ending.Due), _socket.Due);
         if (State == WorkerState.Gone || _sent.Count == 0)
             return due;
-        if (_sent.Count > 1 && !_sent.HeldToOne)
+        if ((_sent.Count > 1 && !_sent.HeldToOne) || HasBegunNothing)
             due = Math.Min(due, _headSince + StuckMicroseconds);
         if (_sent.InDoubt)
             due = Math.Min(due, NodeTimer.Now + DoubtMicroseconds);
