@@ -14,6 +14,7 @@ public sealed class SlurmAccounting : IAsyncLifetime
     {
         get
         {
+            Assert.SkipUnless(Scenario.Full, "a MariaDB and a slurmdbd for half a minute, and what they answer is in recordings too: tests/run --full");
             Assert.SkipWhen(SlurmLab.MissingToAccount is not null, SlurmLab.MissingToAccount ?? "");
             return _lab!;
         }
@@ -25,7 +26,7 @@ public sealed class SlurmAccounting : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        if (SlurmLab.MissingToAccount is null)
+        if (Scenario.Full && SlurmLab.MissingToAccount is null)
             _lab = await SlurmLab.StartAsync(SourceTree.Root, nodes: 3, extra: Forgetful, accounting: true);
     }
 
