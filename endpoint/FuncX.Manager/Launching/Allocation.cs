@@ -45,7 +45,8 @@ internal sealed record Allocation
             {
                 Kind = AllocationKind.Cobalt,
                 JobId = cobalt,
-                Nodes = Value("COBALT_NODEFILE") is { } file ? Distinct(readLines(file), "COBALT_NODEFILE")
+                // Recorded with 1.0.33, where a site's prescript writes the file: a heading, its own path and a colon.
+                Nodes = Value("COBALT_NODEFILE") is { } file ? Distinct(readLines(file).Where(line => line != $"{file}:"), "COBALT_NODEFILE")
                     : Value("COBALT_PARTNAME") is { } partition ? CrayNodes(partition)
                     : throw Missing("COBALT_JOBID", "neither COBALT_NODEFILE nor COBALT_PARTNAME"),
                 End = Time("COBALT_ENDTIME"),
