@@ -16,12 +16,14 @@ internal static class Concluding
     private static readonly PbsScheduler s_pbs = new(new PbsSettings { Walltime = s_hour });
     private static readonly CobaltScheduler s_cobalt = new(new CobaltSettings { Walltime = s_hour });
 
-    public static string Of(string scheduler, Recording recording) => Of(scheduler, recording.Name, recording.Output);
+    public static string Of(string scheduler, Recording recording) => Of(scheduler, recording, recording.Output);
 
-    /// <param name="name">A recording's, whose beginning says which command it is of.</param>
-    public static string Of(string scheduler, string name, CommandOutput output)
+    /// <param name="scheduler">The scheduler that was recorded.</param>
+    /// <param name="asked">The recording that says which command was given: the beginning of its name, and whether JSON was asked for.</param>
+    /// <param name="output">What is read as the answer.</param>
+    public static string Of(string scheduler, Recording asked, CommandOutput output)
     {
-        var kind = name.Split('-')[0];
+        var kind = asked.Name.Split('-')[0];
         return (scheduler[..4], kind) switch
         {
             (_, "qstat" or "squeue" or "sacct" or "scontrol" or "down" or "no") when output.TimedOut => "away",
@@ -33,13 +35,13 @@ internal static class Concluding
             ("open", "qsub") => Text(s_pbs.ReadSubmit(output)),
             ("open", "qdel") => Text(s_pbs.ReadCancel(output)),
             ("open", "qselect") => Text(s_pbs.ReadList(output, "user")),
-            ("open", "qstat") => Text(s_pbs.Queries[name.StartsWith("qstat-json", StringComparison.Ordinal) ? 1 : 0].Read(output)),
-            ("open", "down" or "unknown") => name switch
+            ("open", "qstat") => Text(Answer(scheduler, asked, output)),
+            ("open", "down" or "unknown" or "no") => asked.Name switch
             {
                 "down-qsub" or "unknown-host-qsub" => Text(s_pbs.ReadSubmit(output)),
                 "down-qdel" => Text(s_pbs.ReadCancel(output)),
                 "down-qselect" => Text(s_pbs.ReadList(output, "user")),
-                _ => Text(s_pbs.Queries[1].Read(output)),
+                _ => Text(Answer(scheduler, asked, output)),
             },
             ("coba", "qsub") => Text(s_cobalt.ReadSubmit(output)),
             ("coba", "qdel") => Text(s_cobalt.ReadCancel(output)),
@@ -50,12 +52,12 @@ internal static class Concluding
     }
 
     /// <summary>What a recording's output would say as the answer to a question about jobs.</summary>
-    public static StatusAnswer Answer(string scheduler, string name, CommandOutput output) => (scheduler[..4], name.Split('-')[0]) switch
+    public static StatusAnswer Answer(string scheduler, Recording asked, CommandOutput output) => (scheduler[..4], asked.Name.Split('-')[0]) switch
     {
         ("slur", "squeue") => s_slurm.Queries[0].Read(output),
         ("slur", "sacct") => s_slurm.Queries[1].Read(output),
         ("slur", _) => s_slurm.Queries[2].Read(output),
-        ("open", _) => s_pbs.Queries[name.StartsWith("qstat-json", StringComparison.Ordinal) ? 1 : 0].Read(output),
+        ("open", _) => s_pbs.Queries[asked.Command.Contains("-F json", StringComparison.Ordinal) ? 1 : 0].Read(output),
         _ => s_cobalt.Queries[0].Read(output),
     };
 
@@ -78,8 +80,10 @@ internal static class Concluding
         var kind => kind.ToString().ToLowerInvariant(),
     };
 
+    // Why a job waits is the scheduler's own word for it, and all that its user can act on.
     private static string Text(JobReport report) => (report.Signal, report.ExitCode) switch
     {
+        _ when report.Reason.Length > 0 && report.Condition is JobCondition.Pending or JobCondition.Held or JobCondition.NeverStarts => $"{report.Condition} \"{report.Reason}\"",
         ({ } signal and > 0, _) => string.Create(CultureInfo.InvariantCulture, $"{report.Condition} signal {signal}"),
         (_, { } code) => string.Create(CultureInfo.InvariantCulture, $"{report.Condition} code {code}"),
         _ => report.Condition.ToString(),

@@ -22,7 +22,7 @@ public sealed class RecordingTests
         var wrong = new List<string>();
         foreach (var recording in Recording.All(scheduler).Values)
         {
-            var (expected, seen) = (Sorted(conclusions[recording.Name]), Concluding.Of(scheduler, recording));
+            var (expected, seen) = (Sorted(conclusions[recording.Name]), Sorted(Concluding.Of(scheduler, recording)));
             if (seen != expected)
                 wrong.Add($"{recording.Name}: expected '{expected}', concluded '{seen}'");
         }
@@ -44,7 +44,7 @@ public sealed class RecordingTests
                 // Of one command: to another's parser a refusal is a refusal. What says the same of the same job may change places: nothing would be concluded wrongly.
                 if (conclusions[left.Name] == conclusions[right.Name] || left.Name.Split('-')[0] != right.Name.Split('-')[0] || left.Command.Split(' ')[0] != right.Command.Split(' ')[0])
                     continue;
-                if (Concluding.Of(scheduler, left.Name, right.Output) == Sorted(conclusions[left.Name]) && Concluding.Of(scheduler, right.Name, left.Output) == Sorted(conclusions[right.Name]))
+                if (Sorted(Concluding.Of(scheduler, left, right.Output)) == Sorted(conclusions[left.Name]) && Sorted(Concluding.Of(scheduler, right, left.Output)) == Sorted(conclusions[right.Name]))
                     unnoticed.Add($"{left.Name} and {right.Name}");
             }
         }
@@ -66,13 +66,13 @@ public sealed class RecordingTests
                 // sacct prints each run of a job on a line of its own; that there were more lines cannot be seen. It is asked for what squeue does not know only.
                 if (length > 0 && recording.Name.StartsWith("sacct", StringComparison.Ordinal) && recording.Output.Output[length - 1] == '\n')
                     continue;
-                var seen = Jobs(scheduler, recording.Name, recording.Output with { Output = recording.Output.Output[..length] });
+                var seen = Jobs(scheduler, recording, recording.Output with { Output = recording.Output.Output[..length] });
                 // A number that was cut is another job's, which nobody asked for; what is told of the jobs asked for is what the whole says, or no end.
                 wrong.AddRange(seen.Where(job => job.Value.Condition.IsEnd() && whole.Any(row => row.StartsWith($"{job.Key} ", StringComparison.Ordinal)) && !whole.Any(row => row.StartsWith($"{job.Key} {job.Value.Condition}", StringComparison.Ordinal)))
                     .Select(job => $"{recording.Name} cut at {length}: {job.Key} {job.Value.Condition}"));
             }
 
-            var garbage = Jobs(scheduler, recording.Name, recording.Output with { Output = "\0\u001b[31m{]|||=\n<html>502 Bad Gateway</html>\n", ExitCode = 0, Errors = "" });
+            var garbage = Jobs(scheduler, recording, recording.Output with { Output = "\0\u001b[31m{]|||=\n<html>502 Bad Gateway</html>\n", ExitCode = 0, Errors = "" });
             wrong.AddRange(garbage.Select(job => $"{recording.Name} as garbage: {job.Key} {job.Value.Condition}"));
         }
 
@@ -88,7 +88,7 @@ public sealed class RecordingTests
         var cuts = 0;
         foreach (var recording in Recording.All(scheduler).Values.Where(static recording => recording.Name.Split('-')[0] is "squeue" or "sacct" or "scontrol" or "qstat"))
         {
-            var (whole, text) = (Concluding.Answer(scheduler, recording.Name, recording.Output).Kind, recording.Output.Output);
+            var (whole, text) = (Concluding.Answer(scheduler, recording, recording.Output).Kind, recording.Output.Output);
             for (var length = 1; length < Math.Min(text.TrimEnd().Length, 4_000); length += length < 200 ? 1 : Math.Max(1, text.Length / 60))
             {
                 if (text[length - 1] == '\n')
@@ -105,7 +105,7 @@ public sealed class RecordingTests
 
         void Check(Recording recording, AnswerKind whole, string how, CommandOutput output)
         {
-            var answer = Concluding.Answer(scheduler, recording.Name, output);
+            var answer = Concluding.Answer(scheduler, recording, output);
             // A server that is away, by its words and the exit code, is so whatever else was printed.
             var expected = output.ExitCode != 0 && whole is AnswerKind.Away or AnswerKind.NotHere ? whole : AnswerKind.Garbled;
             if (answer.Kind != expected || answer.Message.Length == 0)
@@ -113,7 +113,7 @@ public sealed class RecordingTests
         }
     }
 
-    private static IReadOnlyDictionary<string, JobReport> Jobs(string scheduler, string name, CommandOutput output) => Concluding.Answer(scheduler, name, output).Jobs;
+    private static IReadOnlyDictionary<string, JobReport> Jobs(string scheduler, Recording asked, CommandOutput output) => Concluding.Answer(scheduler, asked, output).Jobs;
 
     private static string Sorted(string conclusion) => string.Join("; ", conclusion.Split("; ").Order(StringComparer.Ordinal));
 }
