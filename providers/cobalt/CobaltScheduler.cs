@@ -53,16 +53,27 @@ public sealed class CobaltScheduler(CobaltSettings settings) : IBatchScheduler
     // script runs on the first of them, whose name is there (recorded: env-1node, env-3nodes). Elsewhere no manager is started.
     private ManagerPerNode Managers(BatchJob job) => new("$(hostname)", "\"${ALPS_APP_PE:-${PMI_RANK:-0}}\"", "\"${launch[@]}\"",
         settings.Walltime,
-        "first=\"${COBALT_PARTNAME:-$HOSTNAME}\"",
-        "if command -v aprun >/dev/null; then",
-        $"    launch=(aprun -n {job.Block.Nodes} -N 1 -cc none)",
-        job.Block.Nodes == 1 ? "elif [ \"${first%%.*}\" = \"${HOSTNAME%%.*}\" ]; then" : "elif command -v mpiexec >/dev/null && [ -r \"${COBALT_NODEFILE:-}\" ]; then",
-        job.Block.Nodes == 1 ? "    launch=()" : $"    launch=(mpiexec -f \"$COBALT_NODEFILE\" -n {job.Block.Nodes} -ppn 1)",
-        "else",
-        $"    echo \"nothing is in PATH that reaches the job's nodes ($first) from $HOSTNAME: {Cure(job)}\" >&2",
-        "    echo 1 >\"$block/exit\"",
-        "    exit 1",
-        "fi");
+        [
+            "first=\"${COBALT_PARTNAME:-$HOSTNAME}\"",
+            "if command -v aprun >/dev/null; then",
+            $"    launch=(aprun -n {job.Block.Nodes} -N 1 -cc none)",
+            .. job.Block.Nodes == 1 ? OnFirstNode() : ByMpiexec(job),
+            "else",
+            $"    echo \"nothing is in PATH that reaches the job's nodes ($first) from $HOSTNAME: {Cure(job)}\" >&2",
+            "    echo 1 >\"$block/exit\"",
+            "    exit 1",
+            "fi",
+        ]);
+
+    private static string[] OnFirstNode() => ["elif [ \"${first%%.*}\" = \"${HOSTNAME%%.*}\" ]; then", "    launch=()"];
+
+    // The file may begin with its own path and a colon (recorded: nodefile-3nodes).
+    private static string[] ByMpiexec(BatchJob job) =>
+    [
+        "elif command -v mpiexec >/dev/null && [ -r \"${COBALT_NODEFILE:-}\" ]; then",
+        "    grep -v ':$' \"$COBALT_NODEFILE\" >\"$block/nodes\"",
+        $"    launch=(mpiexec -f \"$block/nodes\" -n {job.Block.Nodes} -ppn 1)",
+    ];
 
     private static string Cure(BatchJob job) => job.Block.Nodes == 1
         ? "add aprun's directory to PATH in provider.init (module load alps), or, when this is that node by another name, export COBALT_PARTNAME=\\$HOSTNAME there"

@@ -18,7 +18,8 @@ first="${COBALT_PARTNAME:-$HOSTNAME}"
 if command -v aprun >/dev/null; then
     launch=(aprun -n 8 -N 1 -cc none)
 elif command -v mpiexec >/dev/null && [ -r "${COBALT_NODEFILE:-}" ]; then
-    launch=(mpiexec -f "$COBALT_NODEFILE" -n 8 -ppn 1)
+    grep -v ':$' "$COBALT_NODEFILE" >"$block/nodes"
+    launch=(mpiexec -f "$block/nodes" -n 8 -ppn 1)
 else
     echo "nothing is in PATH that reaches the job's nodes ($first) from $HOSTNAME: add the directory of aprun (module load alps), or of an mpiexec that takes -f COBALT_NODEFILE, to PATH in provider.init" >&2
     echo 1 >"$block/exit"
