@@ -7,7 +7,7 @@ namespace FuncX.Tests.Integration.Blocks;
 public sealed class PlayedBlocksTests
 {
     [Theory]
-    [InlineData("pbs")]
+    [LongData("pbs")]
     [LongData("cobalt")]
     public async Task A_block_of_two_nodes_survives_the_endpoint_and_the_next_one_has_it_and_stop_leaves_none(string kind)
     {

@@ -106,7 +106,7 @@ public sealed class PlayedFaultsTests
 
     /// <summary>A job of ten seconds in the scheduler's eyes: its managers are told of more, and do not drain before.</summary>
     [Theory]
-    [InlineData("pbs", "1m", "{\"seconds_per_minute\": 10}")]
+    [LongData("pbs", "1m", "{\"seconds_per_minute\": 10}")]
     [LongData("cobalt", "5m", "{\"seconds_per_minute\": 2}")]
     public Task A_walltime_that_is_over_while_tasks_run_costs_no_attempt_and_the_job_is_replaced(string kind, string walltime, string configuration) => RunAsync(kind, async (cluster, site) =>
     {

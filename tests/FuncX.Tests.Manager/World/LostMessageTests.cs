@@ -1,4 +1,5 @@
 using FuncX.Manager.World;
+using FuncX.Tests.Integration.Harness;
 using FuncX.Tests.Mpi.Libraries;
 using Shouldly;
 using Xunit;
@@ -38,8 +39,8 @@ public sealed class LostMessageTests
 
     // 32 messages of 256 KiB are more than a window of 4 MiB.
     [Theory]
-    [InlineData("LOSES")]
-    [InlineData("REFUSES")]
+    [LongData("LOSES")]
+    [LongData("REFUSES")]
     [InlineData("SPOILS_RECEIVES")]
     public void What_was_lost_takes_no_room_of_what_comes_later(string how)
     {
