@@ -33,16 +33,15 @@ internal static class ScaleTraffic
     private static async Task<IReadOnlyCollection<long>> FramesByRankAsync(EndpointProcess endpoint)
     {
         using var status = await endpoint.StatusAsync();
-        var frames = new Dictionary<(string Node, int Pid), long>();
+        // A rank's logical managers are one process; two of several nodes hardly have the same id.
+        var frames = new Dictionary<int, long>();
         if (status is null)
             return [];
         foreach (var manager in status.RootElement.GetProperty("dispatch").GetProperty("per_manager").EnumerateArray())
         {
             var hops = manager.GetProperty("hops");
-            // The simulated managers of a rank are NODE, NODE.1, NODE.2, ...
-            var name = manager.GetProperty("manager").GetString()!;
-            var rank = (name.TrimEnd("0123456789".ToCharArray()) is [.. var node, '.'] ? node : name, manager.GetProperty("pid").GetInt32());
-            frames[rank] = frames.GetValueOrDefault(rank) + Number(hops, "tasks_received") + Number(hops, "results_from_workers");
+            var pid = manager.GetProperty("pid").GetInt32();
+            frames[pid] = frames.GetValueOrDefault(pid) + Number(hops, "tasks_received") + Number(hops, "results_from_workers");
         }
 
         return frames.Values;
