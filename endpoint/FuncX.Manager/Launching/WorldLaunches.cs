@@ -87,16 +87,15 @@ internal sealed class WorldLaunches(ManagerOptions options, Spawner spawner, Act
     {
         End();
         var stop = Environment.TickCount64 + (long)patience.TotalMilliseconds;
-        while (Pids.Any(ProcessTree.IsAlive) && Environment.TickCount64 < stop)
+        while (_pids.Values.Any(ProcessTree.IsAlive) && Environment.TickCount64 < stop)
             Thread.Sleep(OrphansLookMilliseconds);
         Signal(Libc.SIGKILL);
     }
 
-    private IEnumerable<int> Pids => _pids.Values.Where(static pid => pid > 0);
-
+    // One that has ended is reaped, and its number may be another's.
     private void Signal(int signal)
     {
-        foreach (var pid in Pids)
+        foreach (var pid in _pids.Values.Where(static pid => pid > 0 && ProcessTree.IsAlive(pid)))
             _ = Libc.Kill(pid, signal);
     }
 
@@ -118,10 +117,9 @@ internal sealed class WorldLaunches(ManagerOptions options, Spawner spawner, Act
         {
             OpenMpiSession.Prepare(Environment.MachineName, FileOwnership.CurrentUser, temporary);
             OpenMpiSession.RemoveLeftovers(Environment.MachineName, FileOwnership.CurrentUser, temporary, ProcessTree.IsAlive);
+            command = [MpirunLauncher.CalledAs(command[0], program), .. command.Skip(1)];
         }
 
-        if (launcher is MpirunLauncher)
-            command = [MpirunLauncher.CalledAs(command[0], program), .. command.Skip(1)];
         _pids[world] = 0;
         spawner.Request(new SpawnRequest { Program = program, Arguments = command, Environment = environment, Directory = directory }, [_null, 1, 2], OnStarted, OnExited);
 
