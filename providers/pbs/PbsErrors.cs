@@ -21,11 +21,19 @@ internal static class PbsErrors
 
     public static bool IsAway(CommandOutput output) => output.ExitCode == NoServer || s_away.Any(word => output.Errors.Contains(word, StringComparison.OrdinalIgnoreCase));
 
-    /// <summary>The command has no such option, or the server no history.</summary>
-    public static bool IsNotHere(CommandOutput output) =>
+    /// <summary>What a qstat says of jobs that has not printed any, whatever their form; null: its output is to be read.</summary>
+    public static StatusAnswer? WithoutJobs(CommandOutput output)
+    {
+        if (IsAway(output))
+            return StatusAnswer.Away($"qstat: {output.Said}");
+        if (IsNotHere(output))
+            return StatusAnswer.NotHere($"qstat: {output.Said}");
+        // Some of the ids were unknown or finished: what was printed of the others is good.
+        return output.ExitCode is 0 or UnknownJob or HistoryJob ? null : StatusAnswer.Garbled($"qstat ended with {output.ExitCode}: {output.Said}");
+    }
+
+    // The command has no such option, or the server no history.
+    private static bool IsNotHere(CommandOutput output) =>
         output.Errors.Contains("invalid option", StringComparison.OrdinalIgnoreCase) || output.Errors.Contains("usage:", StringComparison.OrdinalIgnoreCase)
         || output.Errors.Contains("not configured to maintain job history", StringComparison.OrdinalIgnoreCase);
-
-    /// <summary>Some of the ids were unknown or finished: what was printed of the others is good.</summary>
-    public static bool IsAnswer(int exitCode) => exitCode is 0 or UnknownJob or HistoryJob;
 }

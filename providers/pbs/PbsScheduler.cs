@@ -9,7 +9,7 @@ public sealed class PbsScheduler(PbsSettings settings) : IBatchScheduler
 
     /// <summary>
     /// The text about all jobs at once; JSON about each that could not be read of it, since of several ids the JSON of 23.06 has the first one only (recorded: two running jobs, exit code
-    /// 0, one of them printed); without history, what is not finished.
+    /// 0, one of them printed); without history, what is not finished; the plain table for what could be read nowhere.
     /// </summary>
     public IReadOnlyList<StatusQuery> Queries { get; } = settings.Variant == PbsVariant.Torque
         ? [new StatusQuery(static ids => new("qstat", ["-f", .. ids]), QstatText.Read)]
@@ -18,6 +18,7 @@ public sealed class PbsScheduler(PbsSettings settings) : IBatchScheduler
             new StatusQuery(static ids => new("qstat", ["-x", "-f", .. ids]), QstatText.Read),
             new StatusQuery(static ids => new("qstat", ["-x", "-f", "-F", "json", .. ids]), QstatJson.Read) { MostIds = 1, IsRepeated = true },
             new StatusQuery(static ids => new("qstat", ["-f", .. ids]), QstatText.Read) { IsRepeated = true },
+            new StatusQuery(static ids => new("qstat", [.. ids]), QstatTable.Read) { IsRepeated = true, LacksNames = true },
         ];
 
     public string Script(BatchJob job) => BatchScript.Compose("#PBS", Directives(job), job.Block.OverMpi ? new AgentPerBlock(settings.Walltime, FindCommands).Lines(job) : Managers(job).Lines(job));
@@ -43,9 +44,16 @@ public sealed class PbsScheduler(PbsSettings settings) : IBatchScheduler
 
     public SchedulerCommand List(string user) => new("qselect", "-u", user);
 
-    public ListAnswer ReadList(CommandOutput output, string user) => output.ExitCode == 0
-        ? new ListAnswer([.. output.Lines.Select(static id => new JobListing(id.Trim(), null))])
-        : new ListAnswer(null, output.Said);
+    // Of no jobs it prints nothing: what is no list of ids must not be taken for that.
+    public ListAnswer ReadList(CommandOutput output, string user)
+    {
+        if (output.ExitCode != 0)
+            return new ListAnswer(null, output.Said);
+        var ids = output.Lines.Select(static line => line.Trim()).ToArray();
+        if (output.EndsInLine || Array.Find(ids, id => !IsJobId(id)) is not null)
+            return new ListAnswer(null, $"it printed what is no list of ids: '{output.Said}'");
+        return new ListAnswer([.. ids.Select(static id => new JobListing(id, null))]);
+    }
 
     private static IReadOnlyList<string> FindCommands { get; } =
     [

@@ -10,12 +10,8 @@ internal static class QstatText
 
     public static StatusAnswer Read(CommandOutput output)
     {
-        if (PbsErrors.IsAway(output))
-            return StatusAnswer.Away($"qstat: {output.Said}");
-        if (PbsErrors.IsNotHere(output))
-            return StatusAnswer.NotHere($"qstat: {output.Said}");
-        if (!PbsErrors.IsAnswer(output.ExitCode))
-            return StatusAnswer.Garbled($"qstat ended with {output.ExitCode}: {output.Said}");
+        if (PbsErrors.WithoutJobs(output) is { } answer)
+            return answer;
         var jobs = new Dictionary<string, JobReport>(StringComparer.Ordinal);
         string? id = null, last = null, garbled = null;
         var (whole, described) = (false, false);

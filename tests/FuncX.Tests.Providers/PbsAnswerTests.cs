@@ -10,6 +10,12 @@ namespace FuncX.Tests.Providers;
 /// <summary>What is read of PBS beyond the recordings.</summary>
 public sealed class PbsAnswerTests : IDisposable
 {
+    private const string Heading = """
+        Job id            Name             User              Time Use S Queue
+        ----------------  ---------------- ----------------  -------- - -----
+
+        """;
+
     private static readonly PbsScheduler s_openpbs = new(new PbsSettings { Walltime = TimeSpan.FromHours(1) });
     private static readonly PbsScheduler s_torque = new(new PbsSettings { Walltime = TimeSpan.FromHours(1), Variant = PbsVariant.Torque });
     private readonly BlockScratch _scratch = new(plain: true);
@@ -101,12 +107,120 @@ public sealed class PbsAnswerTests : IDisposable
             var statuses = await provider.QueryAsync(blocks, TestContext.Current.CancellationToken);
             statuses.Count(static status => status.State == BlockState.Running).ShouldBe(8);
             statuses.Count(static status => status.State == BlockState.Unknown).ShouldBe(12, "who had no turn stays what it was");
-            server.Commands.Count.ShouldBe(10);
+            server.Commands.Count.ShouldBe(11, "one of all, eight of one each, one without history, and the plain table");
             seen.UnionWith(server.Commands.Where(static command => command.Arguments.Contains("json")).Select(static command => command.Arguments[^1]));
             time.Advance(TimeSpan.FromSeconds(10));
         }
 
         seen.Count.ShouldBe(20, "three turns were enough for all");
+    }
+
+    /// <summary>As recorded in qstat-many; its last letters are those of qstat(1). Not recorded are the states of TORQUE, and M, T, U and X.</summary>
+    [Theory]
+    [InlineData("Q", JobCondition.Pending)]
+    [InlineData("W", JobCondition.Pending)]
+    [InlineData("T", JobCondition.Pending)]
+    [InlineData("H", JobCondition.Pending)]
+    [InlineData("R", JobCondition.Running)]
+    [InlineData("B", JobCondition.Running)]
+    [InlineData("S", JobCondition.Suspended)]
+    [InlineData("U", JobCondition.Suspended)]
+    [InlineData("E", JobCondition.Ending)]
+    [InlineData("F", JobCondition.Unknown)]
+    [InlineData("C", JobCondition.Unknown)]
+    [InlineData("X", JobCondition.Unknown)]
+    [InlineData("M", JobCondition.Unknown)]
+    [InlineData("Z", JobCondition.Unknown)]
+    public void A_letter_alone_says_where_a_job_stands_and_never_how_it_ended(string letter, JobCondition expected)
+    {
+        var answer = Table(0, $"72.head           funcx-block      user              00:00:00 {letter} workq           \n");
+        answer.Kind.ShouldBe(AnswerKind.Answered, answer.Message);
+        var job = answer.Jobs.ShouldHaveSingleItem();
+        job.Key.ShouldBe("72.head");
+        job.Value.Condition.ShouldBe(expected);
+        if (expected == JobCondition.Unknown)
+            job.Value.Reason.ShouldNotBeEmpty();
+    }
+
+    /// <summary>The columns are as wide as in qstat-many; what does not fit is cut (qstat.c).</summary>
+    [Fact]
+    public void A_name_that_may_be_cut_is_none_and_an_id_that_is_cut_is_nobodys()
+    {
+        var answer = Table(0, """
+            1234567.polaris-p funcx-012345678  user                     0 Q workq           
+            73.head           short            user                     0 R workq           
+
+            """);
+        answer.Kind.ShouldBe(AnswerKind.Answered, answer.Message);
+        answer.Jobs["73.head"].Name.ShouldBe("short");
+        answer.Jobs["1234567.polaris-p"].Name.ShouldBeNull();
+        answer.Jobs.ShouldNotContainKey("1234567.polaris-pbs-01.example");
+    }
+
+    [Theory]
+    [InlineData("72.head           funcx-block      user              00:00:00   workq           \n")]
+    [InlineData("72.head           funcx-block      user              00:00:00 RR workq          \n")]
+    [InlineData("72.head           funcx-block      user              00:00:00 R                 \n")]
+    [InlineData("72.head           funcx-block      a-user-of-many-letters 00:00:00 R workq      \n")]
+    [InlineData("workq                0     2 yes yes     0     2     0     0     0     0 Exe*\n")]
+    [InlineData("qstat: something else\n")]
+    public void A_line_of_the_plain_table_that_is_no_job_is_said_and_the_others_are_read(string line)
+    {
+        var answer = Table(0, $"{line}73.head           short            user                     0 R workq           \n");
+        answer.Kind.ShouldBe(AnswerKind.Garbled);
+        answer.Message.ShouldStartWith("qstat printed a line that is no job: ");
+        answer.Jobs.ShouldHaveSingleItem().Key.ShouldBe("73.head");
+    }
+
+    [Fact]
+    public async Task A_job_that_can_be_read_in_the_plain_table_alone_is_seen_there_and_its_end_is_not_made_up()
+    {
+        var provider = new BatchProvider(s_openpbs, new Unreadable(Heading + """
+            100.head          funcx-012345678  user              00:00:00 R workq           
+            101.head          funcx-012345678  user                     0 Q workq           
+            102.head          funcx-012345678  user              00:00:00 F workq           
+            103.head          somebodys        other             00:00:00 R workq           
+
+            """), TimeSpan.FromSeconds(10), new FakeTimeProvider());
+        var blocks = Enumerable.Range(100, 5).Select(number => new SubmittedBlock(_scratch.Block("", id: $"b{number}"), $"{number}.head")).ToList();
+        (await provider.QueryAsync(blocks, TestContext.Current.CancellationToken)).Select(static status => status.State)
+            .ShouldBe([BlockState.Running, BlockState.Pending, BlockState.Unknown, BlockState.Unknown, BlockState.Unknown]);
+    }
+
+    /// <summary>Else a block whose submission was cut short would be submitted twice.</summary>
+    [Fact]
+    public async Task A_job_is_not_looked_for_by_its_name_where_names_are_cut()
+    {
+        var provider = new BatchProvider(s_openpbs, new Nameless(), TimeSpan.FromSeconds(10), new FakeTimeProvider());
+        var problem = await Should.ThrowAsync<BlockProviderException>(() => provider.FindAsync(_scratch.Block("", id: "b100"), TestContext.Current.CancellationToken));
+        problem.Message.ShouldContain("nothing that could say what the jobs 100.head are called");
+    }
+
+    /// <summary>A number of ids, none of them, or no answer: by what is taken for no jobs a block would be submitted twice.</summary>
+    [Theory]
+    [InlineData("100.head\n101.head\n", "100.head 101.head")]
+    [InlineData("", "")]
+    [InlineData("100.head\n101.he", null)]
+    [InlineData("<html>502 Bad Gateway</html>\n", null)]
+    [InlineData("100.head\nqselect: something else\n", null)]
+    public void A_list_of_jobs_is_one_of_ids_alone(string output, string? expected)
+    {
+        var answer = s_openpbs.ReadList(new CommandOutput(0, output, ""), "user");
+        (answer.Jobs is null ? null : string.Join(' ', answer.Jobs.Select(static job => job.Id))).ShouldBe(expected);
+        if (expected is null)
+            answer.Message.ShouldStartWith("it printed what is no list of ids");
+    }
+
+    /// <summary>What else is printed as JSON is in the recordings.</summary>
+    [Theory]
+    [InlineData("{\"pbs_server\": \"head\", \"Jobs\": []}")]
+    [InlineData("{\"pbs_server\": \"head\", \"Jobs\": null}")]
+    [InlineData("{\"pbs_server\": \"head\", \"Reservations\": {}}")]
+    public void JSON_without_jobs_that_is_not_about_them_is_not_taken_for_none(string json)
+    {
+        var answer = s_openpbs.Queries[1].Read(new CommandOutput(0, json, ""));
+        answer.Kind.ShouldBe(AnswerKind.Garbled);
+        answer.Message.ShouldNotBeEmpty();
     }
 
     [Theory]
@@ -122,8 +236,10 @@ public sealed class PbsAnswerTests : IDisposable
 
     public void Dispose() => _scratch.Dispose();
 
-    // Its text is not that of PBS.
-    private sealed class Unreadable : ICommandRunner
+    private static StatusAnswer Table(int exitCode, string lines) => s_openpbs.Queries[3].Read(new CommandOutput(exitCode, Heading + lines, ""));
+
+    // Its text is not that of PBS; given a plain table, its JSON is not either.
+    private sealed class Unreadable(string? table = null) : ICommandRunner
     {
         public List<SchedulerCommand> Commands { get; } = [];
 
@@ -131,7 +247,20 @@ public sealed class PbsAnswerTests : IDisposable
         {
             Commands.Add(command);
             var id = command.Arguments[^1];
+            if (table is not null)
+                return Task.FromResult(new CommandOutput(0, command.Arguments[0][0] == '-' ? "<html>\n" : table, ""));
             return Task.FromResult(new CommandOutput(0, command.Arguments.Contains("json") ? $"{{\"pbs_server\": \"head\", \"Jobs\": {{\"{id}\": {{\"job_state\": \"R\"}}}}}}\n" : "<html>\n", ""));
         }
+    }
+
+    // Has the plain table alone.
+    private sealed class Nameless : ICommandRunner
+    {
+        public Task<CommandOutput> RunAsync(SchedulerCommand command, string workingDirectory, CancellationToken cancellation) => Task.FromResult(command switch
+        {
+            { Program: "qselect" } => new CommandOutput(0, "100.head\n", ""),
+            _ when command.Arguments.Contains("-f") => new CommandOutput(2, "", "qstat: invalid option -- 'f'\n"),
+            _ => new CommandOutput(0, $"{Heading}100.head          funcx-012345678  user              00:00:00 R workq           \n", ""),
+        });
     }
 }

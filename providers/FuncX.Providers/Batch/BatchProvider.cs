@@ -79,14 +79,17 @@ public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runn
         var ids = blocks.Select(static block => block.JobId).Where(scheduler.IsJobId).Distinct(StringComparer.Ordinal).ToList();
         var begun = time.GetTimestamp();
         var round = new QueryRound(blocks.DistinctBy(static block => block.JobId).ToDictionary(static block => block.JobId, static block => new BatchJob(block.Block).Name, StringComparer.Ordinal));
+        StatusQuery? nearest = null;
         foreach (var query in scheduler.Queries.Where(IsHere))
         {
             foreach (var some in Turn(query, round, round.Open(ids, query)).Chunk(query.MostIds))
             {
                 var answer = await AskAsync(query, some, blocks[0].Block.Directory, cancellation);
-                round.Take(query, some, answer, query == scheduler.Queries[0]);
                 if (answer.Kind == AnswerKind.NotHere)
                     break;
+                // A PBS server without job history does not have the first.
+                nearest ??= query;
+                round.Take(query, some, answer, query == nearest);
             }
 
             // Who cannot say where jobs are need not be asked about the details.
@@ -170,7 +173,7 @@ public sealed class BatchProvider(IBatchScheduler scheduler, ICommandRunner runn
     private async Task<List<JobListing>> NamedAsync(IReadOnlyList<string> ids, string workingDirectory, CancellationToken cancellation)
     {
         var why = "";
-        foreach (var query in scheduler.Queries.Where(IsHere))
+        foreach (var query in scheduler.Queries.Where(static query => !query.LacksNames).Where(IsHere))
         {
             var named = new List<JobListing>();
             var isHere = true;

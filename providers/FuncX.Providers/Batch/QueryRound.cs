@@ -20,7 +20,7 @@ internal sealed class QueryRound(IReadOnlyDictionary<string, string> names)
 
     public JobReport? Find(string id) => _found.GetValueOrDefault(id);
 
-    /// <summary>The first source has answered, and does not know it: it waits and runs nowhere.</summary>
+    /// <summary>The nearest source has answered, and does not know it: it waits and runs nowhere.</summary>
     public bool IsGone(string id) => _gone.Contains(id);
 
     /// <summary>What a record has of a job that has not ended in it; null when none has.</summary>

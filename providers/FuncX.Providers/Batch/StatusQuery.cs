@@ -19,4 +19,7 @@ public sealed record StatusQuery(Func<IReadOnlyList<string>, SchedulerCommand> C
     /// cost a command at every poll.
     /// </summary>
     public bool IsRepeated { get; init; }
+
+    /// <summary>It cuts names, or has none: a job is not found by its name there.</summary>
+    public bool LacksNames { get; init; }
 }
