@@ -9,8 +9,8 @@ using Xunit;
 namespace FuncX.Tests.Manager;
 
 /// <summary>
-/// Every environment of a real job with the node file that went with it, and every host list that Slurm expanded, against the table of what the manager has to conclude from them. How they were
-/// made and what a row says is in FuncX.Tests.Providers/Recordings/README.md.
+/// Every environment of a real job with the node file that went with it, and every host list that Slurm expanded or wrote, against the table of what the manager has to conclude from them. How they
+/// were made and what a row says is in FuncX.Tests.Providers/Recordings/README.md.
 /// </summary>
 public sealed class RecordedAllocationTests
 {
@@ -95,13 +95,17 @@ public sealed class RecordedAllocationTests
         }
     }
 
-    // The argument is what a job's environment would have; of one that is no list scontrol prints nonsense or nothing, with exit code 0.
+    // The argument of hostnames is what a job's environment would have; of one that is no list scontrol prints nonsense or nothing, with exit code 0. What hostlist has written of names is read back.
     private static string Expand(Recorded recorded)
     {
+        var expanded = recorded.Command.StartsWith("scontrol show hostnames ", StringComparison.Ordinal);
+        var argument = recorded.Command[(recorded.Command.IndexOf(' ', "scontrol show ".Length) + 1)..].Trim('\'');
         try
         {
-            var names = HostList.Expand(recorded.Command["scontrol show hostnames ".Length..].Trim('\''));
-            return string.Join(' ', names) + (names.SequenceEqual(recorded.Lines) ? "" : ", unlike scontrol");
+            var names = HostList.Expand(expanded ? argument : recorded.Lines[0]);
+            IReadOnlyList<string> of = expanded ? recorded.Lines : argument.Split(',');
+            var same = names.SequenceEqual(of) ? "" : names.Order(StringComparer.Ordinal).SequenceEqual(of.Order(StringComparer.Ordinal)) ? ", in another order" : ", unlike scontrol";
+            return string.Join(' ', names) + same;
         }
         catch (FormatException)
         {

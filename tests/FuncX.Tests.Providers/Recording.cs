@@ -11,13 +11,19 @@ internal sealed record Recording(string Name, string Command, CommandOutput Outp
     public static IReadOnlyDictionary<string, Recording> All(string scheduler) => Lines($"{scheduler}.jsonl").Select(Read).ToDictionary(static recording => recording.Name, StringComparer.Ordinal);
 
     /// <summary>The table of conclusions, by the recording's name.</summary>
-    public static IReadOnlyDictionary<string, string> Conclusions(string scheduler) =>
-        Lines($"{scheduler}.conclusions").Select(static line => line.Split('\t')).ToDictionary(static row => row[0], static row => row[1], StringComparer.Ordinal);
+    public static IReadOnlyDictionary<string, Row> Rows(string scheduler) =>
+        Lines($"{scheduler}.conclusions").Select(static line => line.Split('\t')).ToDictionary(static row => row[0], static row => new Row(row[1], row.ElementAtOrDefault(2) ?? ""), StringComparer.Ordinal);
 
     private static string[] Lines(string resource)
     {
         using var reader = new StreamReader(typeof(Recording).Assembly.GetManifestResourceStream(resource)!, Encoding.UTF8);
         return reader.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    }
+
+    /// <summary>What has to be concluded, and words that an output has which no reader of ours is for.</summary>
+    internal sealed record Row(string Conclusion, string Shown)
+    {
+        public bool IsShown(CommandOutput output) => Shown.Length == 0 || Shown.Split("; ").All(word => output.Output.Contains(word, StringComparison.Ordinal) || output.Errors.Contains(word, StringComparison.Ordinal));
     }
 
     private static Recording Read(string line)

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.Json;
 using FuncX.Providers.Batch;
 using Shouldly;
 using Xunit;
@@ -12,19 +14,40 @@ public sealed class RecordingTests
     [Theory]
     [MemberData(nameof(Schedulers))]
     public void Every_recording_has_a_row_and_every_row_a_recording(string scheduler) =>
-        Recording.Conclusions(scheduler).Keys.ShouldBe(Recording.All(scheduler).Keys, ignoreOrder: true);
+        Recording.Rows(scheduler).Keys.ShouldBe(Recording.All(scheduler).Keys, ignoreOrder: true);
+
+    /// <summary>365, 297 and 187 were recorded.</summary>
+    [Fact]
+    public void No_recording_is_left_out_and_the_README_counts_them()
+    {
+        string[] schedulers = ["slurm-22.05", "openpbs-23.06", "cobalt-1.0.33"];
+        var here = schedulers.Select(static scheduler => Recording.All(scheduler).Keys.ToList()).ToList();
+        var managers = schedulers.Select(static scheduler => NamesOfTheManager(scheduler).ToList()).ToList();
+        for (var i = 0; i < schedulers.Length; i++)
+            here[i].Concat(managers[i]).ShouldBeUnique();
+        int[] recorded = [.. here.Zip(managers, static (ours, theirs) => ours.Count + theirs.Count)];
+        recorded.ShouldBe([365, 297, 187]);
+        var readme = File.ReadAllText(Path.Combine(BlockScratch.Repository, "tests/FuncX.Tests.Providers/Recordings/README.md"));
+        readme.ShouldContain(Counted("recorded", recorded));
+        readme.ShouldContain(Counted("here", here.Select(static names => names.Count)));
+        readme.ShouldContain(Counted("of the manager", managers.Select(static names => names.Count)));
+        readme.ShouldContain(Counted("left out", [0, 0, 0]));
+    }
 
     [Theory]
     [MemberData(nameof(Schedulers))]
     public void What_is_concluded_is_what_the_table_says(string scheduler)
     {
-        var conclusions = Recording.Conclusions(scheduler);
+        var rows = Recording.Rows(scheduler);
         var wrong = new List<string>();
         foreach (var recording in Recording.All(scheduler).Values)
         {
-            var (expected, seen) = (Sorted(conclusions[recording.Name]), Sorted(Concluding.Of(scheduler, recording)));
+            var row = rows[recording.Name];
+            var (expected, seen) = (Sorted(row.Conclusion), Sorted(Concluding.Of(Concluding.ReaderOf(scheduler, recording), recording.Output)));
             if (seen != expected)
                 wrong.Add($"{recording.Name}: expected '{expected}', concluded '{seen}'");
+            if (!row.IsShown(recording.Output))
+                wrong.Add($"{recording.Name}: expected to see {row.Shown}");
         }
 
         wrong.ShouldBeEmpty();
@@ -34,7 +57,8 @@ public sealed class RecordingTests
     [MemberData(nameof(Schedulers))]
     public void Recordings_that_took_each_others_place_are_noticed(string scheduler)
     {
-        var (conclusions, recordings) = (Recording.Conclusions(scheduler), Recording.All(scheduler).Values.ToList());
+        var (rows, recordings) = (Recording.Rows(scheduler), Recording.All(scheduler).Values.ToList());
+        var concluded = new Dictionary<(string Reader, string Recording), string>();
         var unnoticed = new List<string>();
         for (var i = 0; i < recordings.Count; i++)
         {
@@ -42,25 +66,58 @@ public sealed class RecordingTests
             {
                 var (left, right) = (recordings[i], recordings[j]);
                 // Of one command: to another's parser a refusal is a refusal. What says the same of the same job may change places: nothing would be concluded wrongly.
-                if (conclusions[left.Name] == conclusions[right.Name] || left.Name.Split('-')[0] != right.Name.Split('-')[0] || left.Command.Split(' ')[0] != right.Command.Split(' ')[0])
+                if (rows[left.Name] == rows[right.Name] || Concluding.CommandOf(scheduler, left) != Concluding.CommandOf(scheduler, right))
                     continue;
-                if (Sorted(Concluding.Of(scheduler, left, right.Output)) == Sorted(conclusions[left.Name]) && Sorted(Concluding.Of(scheduler, right, left.Output)) == Sorted(conclusions[right.Name]))
+                if (Fits(left, right) && Fits(right, left))
                     unnoticed.Add($"{left.Name} and {right.Name}");
             }
         }
 
         unnoticed.ShouldBeEmpty();
+
+        bool Fits(Recording asked, Recording given)
+        {
+            var reader = Concluding.ReaderOf(scheduler, asked);
+            if (!concluded.TryGetValue((reader, given.Name), out var seen))
+                concluded[(reader, given.Name)] = seen = Sorted(Concluding.Of(reader, given.Output));
+            return seen == Sorted(rows[asked.Name].Conclusion) && rows[asked.Name].IsShown(given.Output);
+        }
+    }
+
+    /// <summary>What was printed of nodes, queues and the server, of jobs in a form that is not asked for, and by jobs: whichever question it came as the answer to, nothing is known of a job, and why is said.</summary>
+    [Theory]
+    [MemberData(nameof(Schedulers))]
+    public void What_no_reader_is_for_is_an_answer_to_no_question(string scheduler)
+    {
+        var rows = Recording.Rows(scheduler);
+        var others = Recording.All(scheduler).Values.Where(recording => rows[recording.Name].Shown.Length > 0).ToList();
+        var wrong = new List<string>();
+        foreach (var recording in others)
+        {
+            var expected = rows[recording.Name].Conclusion == "away" ? AnswerKind.Away : AnswerKind.Garbled;
+            foreach (var (answer, index) in Concluding.Answers(scheduler, recording.Output).Select(static (answer, index) => (answer, index)))
+            {
+                if (answer.Kind != expected || answer.Message.Length == 0 || answer.Jobs.Count > 0)
+                    wrong.Add($"{recording.Name} to question {index + 1}: {answer.Kind} '{answer.Message}', {answer.Jobs.Count} jobs");
+            }
+
+            if (Concluding.IsList(scheduler, recording.Output))
+                wrong.Add($"{recording.Name}: a list of jobs");
+        }
+
+        wrong.ShouldBeEmpty();
+        others.Count.ShouldBeGreaterThan(20);
     }
 
     [Theory]
     [MemberData(nameof(Schedulers))]
     public void Output_that_was_cut_or_is_garbage_ends_no_job_that_it_did_not_end_whole(string scheduler)
     {
-        var conclusions = Recording.Conclusions(scheduler);
+        var rows = Recording.Rows(scheduler);
         var wrong = new List<string>();
         foreach (var recording in Recording.All(scheduler).Values.Where(static recording => recording.Name.Split('-')[0] is "squeue" or "sacct" or "scontrol" or "qstat"))
         {
-            var whole = Sorted(conclusions[recording.Name]).Split("; ").ToHashSet(StringComparer.Ordinal);
+            var whole = Sorted(rows[recording.Name].Conclusion).Split("; ").ToHashSet(StringComparer.Ordinal);
             for (var length = 0; length < Math.Min(recording.Output.Output.Length, 4_000); length += Math.Max(1, recording.Output.Output.Length / 60))
             {
                 // sacct prints each run of a job on a line of its own; that there were more lines cannot be seen. It is asked for what squeue does not know only.
@@ -114,6 +171,17 @@ public sealed class RecordingTests
     }
 
     private static IReadOnlyDictionary<string, JobReport> Jobs(string scheduler, Recording asked, CommandOutput output) => Concluding.Answer(scheduler, asked, output).Jobs;
+
+    private static IEnumerable<string> NamesOfTheManager(string scheduler)
+    {
+        foreach (var line in File.ReadLines(Path.Combine(BlockScratch.Repository, $"tests/FuncX.Tests.Manager/Recordings/{scheduler}.jsonl")))
+        {
+            using var document = JsonDocument.Parse(line);
+            yield return document.RootElement.GetProperty("name").GetString()!;
+        }
+    }
+
+    private static string Counted(string what, IEnumerable<int> numbers) => string.Create(CultureInfo.InvariantCulture, $"| {what} | {string.Join(" | ", numbers)} | {numbers.Sum()} |");
 
     private static string Sorted(string conclusion) => string.Join("; ", conclusion.Split("; ").Order(StringComparer.Ordinal));
 }
