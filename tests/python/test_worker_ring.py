@@ -10,7 +10,7 @@ from worker_case import CANCELLED, REJECTED, SLEEP, TOO_LARGE, VALUE, WithZygote
 class Ring(WithZygote):
     def test_the_ring_wraps_at_every_offset(self):
         worker = self.worker("def f(n):\n    return 'v' * n")
-        sizes = [random.Random(5).choice((0, 1, 2, 3, 50, 119, 120, 125, 126, 127, 128, 129, 300, 5000, 40000, 65000)) for _ in range(3000)]
+        sizes = random.Random(5).choices((0, 1, 2, 3, 50, 119, 120, 125, 126, 127, 128, 129, 300, 5000, 40000, 65000), k=3000)
         for start in range(0, len(sizes), 100):
             piece = sizes[start:start + 100]
             worker.sock.sendall(b"".join(worker.task([n]) for n in piece))
@@ -47,7 +47,7 @@ class Ring(WithZygote):
     def test_large_results_and_arguments_go_both_ways(self):
         worker = self.worker("def f(text):\n    return text[::-1]")
         for length in (65536 - 128 - 2, 65536 - 128 - 1, 70000, 262144 - 64 - 2, 262144 - 64 - 1, 262144, 300000, 3 * 262144, 5000000):
-            text = "".join(random.Random(length).choice("abcdef") for _ in range(1000)) * (length // 1000) + "z" * (length % 1000)
+            text = "".join(random.Random(length).choices("abcdef", k=1000)) * (length // 1000) + "z" * (length % 1000)
             self.assertEqual(text[::-1], self.value(worker, [text]))
 
     def test_a_segmented_task_keeps_its_place_among_small_ones(self):
