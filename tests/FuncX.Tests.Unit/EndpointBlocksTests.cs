@@ -566,11 +566,8 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
 
     private async Task<BlockSupervisor> StartAsync(string body, string address, string service = "https://x.org", IBlockProvider? provider = null, TimeProvider? time = null, bool listening = true, ILogger<BlockSupervisor>? logger = null)
     {
-        var supervisor = new BlockSupervisor(_configuration, Identity(service), provider ?? new LocalProvider(TimeProvider.System), _certificate,
+        var supervisor = new BlockSupervisor(_configuration, Identity(service), provider ?? new LocalProvider(TimeProvider.System), new WrittenReports(_reports), _certificate,
             new ManagerProgram(_scratch.WriteManager(body)), time ?? TimeProvider.System, logger ?? NullLogger<BlockSupervisor>.Instance);
-        supervisor.Register(block => _reports.Enqueue($"running {block}"), (block, ending) => _reports.Enqueue($"ended {block} {ending.Reason}"),
-            (block, endsAt) => _reports.Enqueue($"ends {block} {endsAt:HH:mm:ss}"), (block, suspended) => _reports.Enqueue($"{(suspended ? "suspended" : "goes on")} {block}"),
-            (block, reason) => _reports.Enqueue($"waits {block}: {reason}"));
         _supervisors.Add(supervisor);
         _time = time as FakeTimeProvider;
         await supervisor.RecoverAsync(CancellationToken.None);
@@ -614,5 +611,18 @@ public sealed class EndpointBlocksTests : IAsyncLifetime
         public bool IsEnabled(LogLevel logLevel) => true;
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => Said.Enqueue(formatter(state, exception));
+    }
+
+    private sealed class WrittenReports(ConcurrentQueue<string> reports) : IBlockObserver
+    {
+        public void OnBlockRunning(string blockId) => reports.Enqueue($"running {blockId}");
+
+        public void OnBlockEnded(string blockId, BlockEnding ending) => reports.Enqueue($"ended {blockId} {ending.Reason}");
+
+        public void OnBlockEnds(string blockId, DateTimeOffset endsAt) => reports.Enqueue($"ends {blockId} {endsAt:HH:mm:ss}");
+
+        public void OnBlockSuspended(string blockId, bool suspended) => reports.Enqueue($"{(suspended ? "suspended" : "goes on")} {blockId}");
+
+        public void OnBlockPending(string blockId, string reason) => reports.Enqueue($"waits {blockId}: {reason}");
     }
 }

@@ -30,6 +30,7 @@ public sealed partial class BlockSupervisor : BackgroundService
 
     private readonly EndpointConfiguration _configuration;
     private readonly IBlockProvider _provider;
+    private readonly IBlockObserver _observer;
     private readonly TimeProvider _time;
     private readonly TimeProvider _timers;
     private readonly ILogger _logger;
@@ -44,24 +45,20 @@ public sealed partial class BlockSupervisor : BackgroundService
     private readonly TaskCompletionSource<IReadOnlyList<string>> _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _over = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private IReadOnlyList<KnownBlock> _surviving = [];
-    private Action<string> _onRunning = _ => { };
-    private Action<string, BlockEnding> _onEnded = (_, _) => { };
-    private Action<string, DateTimeOffset> _onEnds = (_, _) => { };
-    private Action<string, bool> _onSuspended = (_, _) => { };
-    private Action<string, string> _onPending = (_, _) => { };
     private bool _orphansEnded;
     private long _orphansSoughtAt;
     private int _asks;
     private volatile UnansweredPoll? _unanswered;
     private volatile bool _endingAll;
 
-    public BlockSupervisor(EndpointConfiguration configuration, EndpointIdentity identity, IBlockProvider provider, EndpointCertificate certificate, ManagerProgram manager, TimeProvider time,
-        ILogger<BlockSupervisor> logger)
+    public BlockSupervisor(EndpointConfiguration configuration, EndpointIdentity identity, IBlockProvider provider, IBlockObserver observer, EndpointCertificate certificate, ManagerProgram manager,
+        TimeProvider time, ILogger<BlockSupervisor> logger)
     {
         // Named by the endpoint's identity, so that endpoints of one name, each with a state directory of its own, do not take each other's jobs.
         var owner = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(identity.Key)))[..10];
         _configuration = configuration;
         _provider = provider;
+        _observer = observer;
         _time = time;
         _timers = TimerThread.For(time, "block polls");
         _logger = logger;
@@ -76,22 +73,6 @@ public sealed partial class BlockSupervisor : BackgroundService
     /// <summary>Completed when no block can be had any more: the provider's only one has ended by itself.</summary>
     public Task Over => _over.Task;
 
-    /// <summary>Names who is told. Before the host starts; exactly once.</summary>
-    /// <param name="onRunning">Block id: its provider has given it nodes.</param>
-    /// <param name="onEnded">Block id and how: it is over, or could not be had. Told once for each block that was requested or survived.</param>
-    /// <param name="onEnds">Block id and when its time will be over: as soon as the provider says so, and when it says another time.</param>
-    /// <param name="onSuspended">Block id and whether its processes stand still from now on, or go on.</param>
-    /// <param name="onPending">Block id and why it waits, when that changes; empty: it does not, or nobody knows.</param>
-    public void Register(
-        Action<string> onRunning, Action<string, BlockEnding> onEnded, Action<string, DateTimeOffset> onEnds, Action<string, bool> onSuspended, Action<string, string> onPending)
-    {
-        _onRunning = onRunning;
-        _onEnded = onEnded;
-        _onEnds = onEnds;
-        _onSuspended = onSuspended;
-        _onPending = onPending;
-    }
-
     /// <summary>Asks for a block. The id is the caller's choice, never used before in this state directory: see <see cref="NewBlockId"/>.</summary>
     /// <exception cref="ArgumentException">The id is not 1 to 32 of a-z 0-9 -.</exception>
     public void Request(string blockId)
@@ -99,7 +80,7 @@ public sealed partial class BlockSupervisor : BackgroundService
         if (blockId.Length is 0 or > 32 || !blockId.All(letter => char.IsAsciiDigit(letter) || char.IsAsciiLetterLower(letter) || letter == '-'))
             throw new ArgumentException($"'{blockId}' cannot name a block; expected 1 to 32 of a-z 0-9 -", nameof(blockId));
         if (!_orders.Writer.TryWrite(new BlockOrder(BlockOrderKind.Request, blockId)))
-            _onEnded(blockId, new BlockEnding($"{MaxOrders} orders for blocks are waiting already, or the endpoint is stopping"));
+            _observer.OnBlockEnded(blockId, new BlockEnding($"{MaxOrders} orders for blocks are waiting already, or the endpoint is stopping"));
     }
 
     /// <summary>Ends a block; an unknown or ended one is ignored. The end is reported as any other.</summary>
@@ -273,7 +254,7 @@ public sealed partial class BlockSupervisor : BackgroundService
 
         if (_endingAll)
         {
-            _onEnded(order.BlockId, new BlockEnding("the endpoint is stopping"));
+            _observer.OnBlockEnded(order.BlockId, new BlockEnding("the endpoint is stopping"));
             return;
         }
 
@@ -379,7 +360,7 @@ public sealed partial class BlockSupervisor : BackgroundService
             if (reason == block.PendingTold)
                 continue;
             block.PendingTold = reason;
-            _onPending(block.Request.BlockId, reason);
+            _observer.OnBlockPending(block.Request.BlockId, reason);
         }
     }
 
@@ -424,13 +405,13 @@ public sealed partial class BlockSupervisor : BackgroundService
         if (status.EndsAt is { } endsAt && (block.EndsAt is not { } told || (endsAt - told).Duration() > s_sameEnd))
         {
             block.EndsAt = endsAt;
-            _onEnds(block.Request.BlockId, endsAt);
+            _observer.OnBlockEnds(block.Request.BlockId, endsAt);
         }
 
         if (status.Suspended != block.Suspended)
         {
             block.Suspended = status.Suspended;
-            _onSuspended(block.Request.BlockId, status.Suspended);
+            _observer.OnBlockSuspended(block.Request.BlockId, status.Suspended);
         }
 
         if (status.State == block.State && status.Reason == block.Reason && block.RunningReported)
@@ -442,7 +423,7 @@ public sealed partial class BlockSupervisor : BackgroundService
         if (block.State != BlockState.Running || block.RunningReported)
             return;
         block.RunningReported = true;
-        _onRunning(block.Request.BlockId);
+        _observer.OnBlockRunning(block.Request.BlockId);
     }
 
     private void Finish(Block block, BlockState state, string reason)
@@ -453,7 +434,7 @@ public sealed partial class BlockSupervisor : BackgroundService
         Log.BlockEnded(_logger, block.Request.BlockId, state, reason);
         if (_provider.IsOnce && state == BlockState.Completed)
             _over.TrySetResult();
-        _onEnded(block.Request.BlockId, new BlockEnding(reason.Length > 0 ? $"{SnakeCase.Of(state)}: {reason}" : SnakeCase.Of(state), state == BlockState.TimedOut));
+        _observer.OnBlockEnded(block.Request.BlockId, new BlockEnding(reason.Length > 0 ? $"{SnakeCase.Of(state)}: {reason}" : SnakeCase.Of(state), state == BlockState.TimedOut));
     }
 
     private void OnManagers(string blockId, Func<Block, bool> change)

@@ -41,12 +41,6 @@ public sealed partial class DispatchLifetime : IHostedLifecycleService
 
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
-        _blocks.Register(
-            block => _loop.Post(new ActionEvent(d => d.Core.OnBlockRunning(block))),
-            (block, ending) => _loop.Post(new ActionEvent(d => d.OnBlockEnded(block, ending))),
-            (block, endsAt) => _loop.Post(new ActionEvent(d => d.OnBlockEnds(block, endsAt))),
-            (block, suspended) => _loop.Post(new ActionEvent(d => d.Core.OnBlockSuspended(block, suspended))),
-            (block, reason) => _loop.Post(new ActionEvent(d => d.Core.OnBlockPending(block, reason))));
         var survivors = _blocks.Surviving();
         await _loop.Run(d =>
         {

@@ -31,6 +31,7 @@ public static class DispatchServices
         services.AddSingleton<Dispatcher>();
         services.AddSingleton(provider => provider.GetRequiredService<Dispatcher>().Survivors);
         services.AddSingleton<EndpointLoop>();
+        services.AddSingleton<IBlockObserver, BlockEvents>();
         services.AddSingleton<ManagerConnectionHandler>();
         services.AddSingleton(provider => new SpoolStore(
             provider.GetRequiredService<EndpointConfiguration>(),
