@@ -11,6 +11,10 @@ internal sealed partial class BlockEndings(IBlockProvider provider, TimeProvider
     private static readonly TimeSpan s_endAgain = TimeSpan.FromSeconds(30);
 
     private readonly ConcurrentDictionary<string, byte> _wished = new(StringComparer.Ordinal);
+    private volatile bool _all;
+
+    /// <summary>Whether all are to end, and none is begun any more.</summary>
+    public bool All => _all;
 
     /// <summary>Blocks that somebody wants to end and that may not have been told so yet.</summary>
     public ICollection<string> Wished => _wished.Keys;
@@ -18,23 +22,25 @@ internal sealed partial class BlockEndings(IBlockProvider provider, TimeProvider
     /// <summary>Remembers that a block is to end.</summary>
     public void Wish(string blockId) => _wished[blockId] = 0;
 
+    /// <summary>Remembers that every block is to end.</summary>
+    public void WishAll() => _all = true;
+
     /// <summary>
     /// Ends those that are to end: also those whose end was wished before there was a job to cancel or while a node of it was being started again, and those whose order was refused or changed
     /// nothing.
     /// </summary>
     /// <param name="wished">Read before the blocks were.</param>
     /// <param name="blocks">Every block that is there.</param>
-    /// <param name="all">Whether all are to end.</param>
-    public void Follow(ICollection<string> wished, ConcurrentDictionary<string, Block> blocks, bool all)
+    public void Follow(ICollection<string> wished, BlockTable blocks)
     {
         foreach (var blockId in wished)
         {
-            if (blocks.TryGetValue(blockId, out var known))
+            if (blocks.TryFind(blockId, out var known))
                 known.EndRequested = true;
             _wished.TryRemove(blockId, out _);
         }
 
-        foreach (var block in blocks.Values.Where(block => block.EndRequested || all))
+        foreach (var block in blocks.All.Where(block => block.EndRequested || All))
             Begin(block);
     }
 

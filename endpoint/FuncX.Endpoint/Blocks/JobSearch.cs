@@ -4,9 +4,21 @@ namespace FuncX.Endpoint.Blocks;
 
 /// <summary>Jobs of this endpoint of which it is not known whose they are, and blocks of which it is not known whether they have one.</summary>
 /// <param name="owner">Names this endpoint's jobs.</param>
-internal sealed partial class JobSearch(IBlockProvider provider, string owner, string stateDirectory, TimeProvider time, ILogger logger)
+internal sealed partial class JobSearch(BlockTable blocks, IBlockProvider provider, string owner, string stateDirectory, TimeProvider time, ILogger logger)
 {
+    // A submission that was sent and not answered may be served that much later.
+    private static readonly TimeSpan s_arrives = TimeSpan.FromSeconds(30);
+
     private string _orphansUnknown = "";
+    private long _orphansSoughtAt;
+
+    /// <summary>Listing jobs may take as long as a command may: no more than a part of the time of a scheduler that does not answer.</summary>
+    public static TimeSpan OrphansAgain { get; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Whether jobs that belong to no block have been looked for, with an answer.</summary>
+    public bool OrphansEnded { get; private set; }
+
+    public bool AreOrphansDue => !OrphansEnded && time.GetElapsedTime(_orphansSoughtAt) >= OrphansAgain;
 
     /// <summary>Looks for the job of a block whose submission was cut short or not answered. That there is none is believed once it has been so for a while.</summary>
     public async Task FindAsync(Block block, CancellationToken cancellation)
@@ -25,6 +37,22 @@ internal sealed partial class JobSearch(IBlockProvider provider, string owner, s
         }
     }
 
+    /// <summary>Looks for the jobs of all such blocks again, now and then.</summary>
+    public async Task FindUnclearAsync(CancellationToken cancellation)
+    {
+        foreach (var block in blocks.All.Where(block => block.JobId is null && block.UnclearSince > 0 && time.GetElapsedTime(block.SearchedAt) >= provider.PollInterval))
+        {
+            await FindAsync(block, cancellation);
+            if (block.JobId is not null)
+            {
+                (block.UnclearSince, block.Reason) = (0, "");
+                blocks.OnSubmitted(block);
+            }
+            else if (time.GetElapsedTime(block.UnclearSince) > s_arrives)
+                blocks.Finish(block, BlockState.Failed, $"the {provider.Name} provider took no job for block {block.Request.BlockId}: {block.Reason}");
+        }
+    }
+
     /// <summary>Whether there is a job of the block or not is to be looked into.</summary>
     public void OnUnclear(Block block, string reason)
     {
@@ -32,13 +60,18 @@ internal sealed partial class JobSearch(IBlockProvider provider, string owner, s
         Log.SubmissionUnclear(logger, block.Request.BlockId, reason);
     }
 
-    /// <summary>Tells those to end that belong to none of these blocks.</summary>
-    /// <returns>False: the provider could not be asked, which is to be tried again.</returns>
-    public async Task<bool> EndOrphansAsync(IReadOnlySet<string> blocks, CancellationToken cancellation)
+    /// <summary>Tells those to end that belong to no block. Tried again later when the provider could not be asked.</summary>
+    public async Task EndOrphansAsync(CancellationToken cancellation)
+    {
+        OrphansEnded = await TryEndOrphansAsync(cancellation);
+        _orphansSoughtAt = time.GetTimestamp();
+    }
+
+    private async Task<bool> TryEndOrphansAsync(CancellationToken cancellation)
     {
         try
         {
-            foreach (var job in await provider.EndOrphansAsync(owner, blocks, stateDirectory, cancellation))
+            foreach (var job in await provider.EndOrphansAsync(owner, blocks.Ids.ToHashSet(StringComparer.Ordinal), stateDirectory, cancellation))
                 Log.OrphanEnded(logger, job);
             return true;
         }
