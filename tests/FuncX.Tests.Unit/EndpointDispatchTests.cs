@@ -7,17 +7,14 @@ namespace FuncX.Tests.Unit;
 
 public sealed class EndpointDispatchTests
 {
-    private static readonly BatchId Batch = BatchId.New(1_700_000_000_000);
+    private static readonly BatchId Batch = EndpointSystem.Batch;
 
     [Fact]
     public async Task A_task_goes_from_the_service_to_a_manager_and_its_result_back()
     {
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
-        var link = await service.LinkAsync();
-        await using var manager = await endpoint.ManagerAsync();
-        await link.TellAsync();
-        await link.TasksAsync(Batch, 0, 1, 16);
+        await using var system = await EndpointSystem.StartAsync();
+        var (_, link, manager) = system;
+        await system.TasksAsync(0, 1, 16);
 
         var owner = await manager.ReadAsync();
         owner.Header.Kind.ShouldBe(FrameKind.Owner);
@@ -51,12 +48,9 @@ public sealed class EndpointDispatchTests
     [Fact]
     public async Task Large_arguments_and_results_travel_in_segments_and_arrive_whole()
     {
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
-        var link = await service.LinkAsync();
-        await using var manager = await endpoint.ManagerAsync();
-        await link.TellAsync();
-        await link.TasksAsync(Batch, 5, 1, 1_000_000);
+        await using var system = await EndpointSystem.StartAsync();
+        var (_, link, manager) = system;
+        await system.TasksAsync(5, 1, 1_000_000);
         var (task, body) = await manager.ReadAsync(FrameKind.Task);
         task.Flags.HasFlag(FrameFlags.Segmented).ShouldBeTrue();
         var whole = BitConverter.ToInt64(body);
@@ -87,12 +81,9 @@ public sealed class EndpointDispatchTests
     [Fact]
     public async Task A_running_task_is_cancelled_at_its_manager_and_a_waiting_one_here()
     {
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory(), c => c with { Workers = c.Workers with { PerNode = 1, Prefetch = 0 } });
-        var link = await service.LinkAsync();
-        await using var manager = await endpoint.ManagerAsync();
-        await link.TellAsync();
-        await link.TasksAsync(Batch, 0, 2, 8);
+        await using var system = await EndpointSystem.StartAsync(c => c with { Workers = c.Workers with { PerNode = 1, Prefetch = 0 } });
+        var (_, link, manager) = system;
+        await system.TasksAsync(0, 2);
         var (task, _) = await manager.ReadAsync(FrameKind.Task);
         var ids = new byte[2 * TaskId.Size];
         new TaskId(Batch, 0).Write(ids);
@@ -161,12 +152,9 @@ public sealed class EndpointDispatchTests
     [InlineData(600_000)]
     public async Task Of_tasks_that_run_at_a_stop_values_are_told_and_interruptions_are_not(int interruptionBytes)
     {
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
-        var link = await service.LinkAsync();
-        await using var manager = await endpoint.ManagerAsync();
-        await link.TellAsync();
-        await link.TasksAsync(Batch, 0, 2, 8);
+        await using var system = await EndpointSystem.StartAsync();
+        var (endpoint, link, manager) = system;
+        await system.TasksAsync(0, 2);
         var (interrupted, _) = await manager.ReadAsync(FrameKind.Task);
         var (finished, _) = await manager.ReadAsync(FrameKind.Task);
 
@@ -189,12 +177,9 @@ public sealed class EndpointDispatchTests
     [Fact]
     public async Task A_stopping_endpoint_asks_for_no_more_tasks()
     {
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
-        var link = await service.LinkAsync();
-        await using var manager = await endpoint.ManagerAsync();
-        await link.TellAsync();
-        await link.TasksAsync(Batch, 0, 1, 8);
+        await using var system = await EndpointSystem.StartAsync();
+        var (endpoint, link, manager) = system;
+        await system.TasksAsync(0, 1);
         var (running, _) = await manager.ReadAsync(FrameKind.Task);
         var stopping = endpoint.StopAsync();
         await link.TasksAsync(Batch, 1, 1, 8);

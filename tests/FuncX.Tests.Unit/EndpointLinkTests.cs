@@ -15,17 +15,14 @@ namespace FuncX.Tests.Unit;
 
 public sealed class EndpointLinkTests
 {
-    private static readonly BatchId Batch = BatchId.New(1_700_000_000_000);
+    private static readonly BatchId Batch = EndpointSystem.Batch;
 
     [Fact]
     public async Task Results_that_were_not_committed_are_sent_again_on_the_next_link_and_stand_in_its_inventory()
     {
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
-        var link = await service.LinkAsync();
-        await using var manager = await endpoint.ManagerAsync();
-        await link.TellAsync();
-        await link.TasksAsync(Batch, 0, 2, 8);
+        await using var system = await EndpointSystem.StartAsync();
+        var (_, link, manager) = system;
+        await system.TasksAsync(0, 2);
         var (first, _) = await manager.ReadAsync(FrameKind.Task);
         await manager.ReadAsync(FrameKind.Task);
         await manager.AnswerAsync(first, "1"u8.ToArray());
@@ -33,7 +30,7 @@ public sealed class EndpointLinkTests
         await link.ResultsAsync();
         link.Over.SetResult();
 
-        var next = await service.LinkAsync(2);
+        var next = await system.Service.LinkAsync(2);
         next.Inventory.Select(entry => (entry.Task.Index, entry.State)).Order().ShouldBe([(0U, HeldState.Finished), (1U, HeldState.Running)]);
         var (sequence, frames) = await next.ResultsAsync();
         sequence.ShouldBe(1UL);
@@ -45,25 +42,18 @@ public sealed class EndpointLinkTests
     [Fact]
     public async Task Results_are_spooled_while_the_service_is_away_and_sent_when_it_is_back()
     {
-        var service = await PlayedService.StartAsync();
-        var port = service.Port;
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
-        var link = await service.LinkAsync();
-        await using var manager = await endpoint.ManagerAsync();
-        await link.TellAsync();
-        await link.TasksAsync(Batch, 0, 2, 8);
+        await using var system = await EndpointSystem.StartAsync();
+        var (endpoint, _, manager) = system;
+        await system.TasksAsync(0, 2);
         var (task, _) = await manager.ReadAsync(FrameKind.Task);
-        link.Over.SetResult();
-        await service.DisposeAsync();
-        await Eventually.True(() => !endpoint.Loop.Snapshot.Online);
+        await system.EndServiceAsync();
         await manager.AnswerAsync(task, "1"u8.ToArray());
         await manager.MarkAsync(9);
         BitConverter.ToUInt64((await manager.ReadAsync(FrameKind.Ack)).Body).ShouldBe(9UL);
-        var spool = EndpointHarness.SpoolOf(endpoint.Directory, service.Address);
+        var spool = EndpointHarness.SpoolOf(endpoint.Directory, system.Service.Address);
         Directory.GetFiles(spool, "*.spool").ShouldHaveSingleItem();
 
-        await using var back = await PlayedService.StartAsync(port);
-        var next = await back.LinkAsync(2);
+        var next = await (await system.RestartServiceAsync()).LinkAsync(2);
         next.Inventory.ShouldContain(new InventoryEntry(task.Task, 1, HeldState.Finished));
         var (sequence, frames) = await next.ResultsAsync();
         frames.ShouldHaveSingleItem().Header.Task.ShouldBe(task.Task);
@@ -74,25 +64,19 @@ public sealed class EndpointLinkTests
     [Fact]
     public async Task A_result_that_comes_while_the_spool_is_read_for_an_inventory_stands_in_it()
     {
-        var service = await PlayedService.StartAsync();
-        var port = service.Port;
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
-        var link = await service.LinkAsync();
-        await using var manager = await endpoint.ManagerAsync();
-        await link.TellAsync();
-        await link.TasksAsync(Batch, 0, 1, 8);
+        await using var system = await EndpointSystem.StartAsync();
+        var (endpoint, link, manager) = system;
+        await system.TasksAsync(0, 1);
         var (task, _) = await manager.ReadAsync(FrameKind.Task);
-        link.Over.SetResult();
-        await service.DisposeAsync();
-        await Eventually.True(() => !endpoint.Loop.Snapshot.Online);
+        await system.EndServiceAsync();
         // A file of the spool that is read for as long as the test wants.
-        var spool = EndpointHarness.SpoolOf(endpoint.Directory, service.Address);
+        var spool = EndpointHarness.SpoolOf(endpoint.Directory, system.Service.Address);
         Directory.CreateDirectory(spool);
         var file = Path.Combine(spool, "000000000001-elsewhere.spool");
         using (var made = System.Diagnostics.Process.Start("mkfifo", [file]))
             await made.WaitForExitAsync();
 
-        await using var back = await PlayedService.StartAsync(port);
+        var back = await system.RestartServiceAsync();
         var linking = back.LinkAsync(2, seconds: 30);
         var opened = await Task.Run(() => new FileStream(file, FileMode.Open, FileAccess.Write, FileShare.ReadWrite)).WaitAsync(TimeSpan.FromSeconds(30));
         await manager.AnswerAsync(task, "1"u8.ToArray());
@@ -180,18 +164,11 @@ public sealed class EndpointLinkTests
     [Fact]
     public async Task A_spool_that_is_full_stops_dispatch_and_says_so_until_the_service_is_back()
     {
-        var service = await PlayedService.StartAsync();
-        var port = service.Port;
-        await using var endpoint = await EndpointHarness.StartAsync(
-            service.Address, EndpointHarness.NewDirectory(), c => c with { Limits = c.Limits with { Spool = 10 }, Workers = c.Workers with { PerNode = 1, Prefetch = 0 } });
-        var link = await service.LinkAsync();
-        await using var manager = await endpoint.ManagerAsync();
-        await link.TellAsync();
-        await link.TasksAsync(Batch, 0, 3, 8);
+        await using var system = await EndpointSystem.StartAsync(c => c with { Limits = c.Limits with { Spool = 10 }, Workers = c.Workers with { PerNode = 1, Prefetch = 0 } });
+        var (endpoint, _, manager) = system;
+        await system.TasksAsync(0, 3);
         var (first, _) = await manager.ReadAsync(FrameKind.Task);
-        link.Over.SetResult();
-        await service.DisposeAsync();
-        await Eventually.True(() => !endpoint.Loop.Snapshot.Online);
+        await system.EndServiceAsync();
         await manager.AnswerAsync(first, "1"u8.ToArray());
         await manager.MarkAsync(1);
         // The worker is free before anybody knows that its result has no room.
@@ -206,8 +183,7 @@ public sealed class EndpointLinkTests
         stopped.Running.ShouldBe(0);
         stopped.Note.ShouldContain("limits.spool");
 
-        await using var back = await PlayedService.StartAsync(port);
-        var next = await back.LinkAsync(2);
+        var next = await (await system.RestartServiceAsync()).LinkAsync(2);
         (await manager.ReadAsync(FrameKind.Task)).Header.Task.Index.ShouldBe(2U);
         var results = new List<uint>();
         while (results.Count < 2)
@@ -227,17 +203,11 @@ public sealed class EndpointLinkTests
     [Fact]
     public async Task A_stop_waits_for_results_that_are_stored_nowhere_until_they_are_or_it_is_forced()
     {
-        var service = await PlayedService.StartAsync();
-        var port = service.Port;
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory(), c => c with { Limits = c.Limits with { Spool = 10 } });
-        var link = await service.LinkAsync();
-        await using var manager = await endpoint.ManagerAsync();
-        await link.TellAsync();
-        await link.TasksAsync(Batch, 0, 1, 8);
+        await using var system = await EndpointSystem.StartAsync(c => c with { Limits = c.Limits with { Spool = 10 } });
+        var (endpoint, _, manager) = system;
+        await system.TasksAsync(0, 1);
         var (task, _) = await manager.ReadAsync(FrameKind.Task);
-        link.Over.SetResult();
-        await service.DisposeAsync();
-        await Eventually.True(() => !endpoint.Loop.Snapshot.Online);
+        await system.EndServiceAsync();
         await manager.AnswerAsync(task, "1"u8.ToArray());
         await manager.MarkAsync(1);
 
@@ -246,8 +216,7 @@ public sealed class EndpointLinkTests
         (await endpoint.Lifetime.KeepResultsAsync(() => true)).ShouldBe(1);
         stopping.IsCompleted.ShouldBeFalse();
 
-        await using var back = await PlayedService.StartAsync(port);
-        var next = await back.LinkAsync(2);
+        var next = await (await system.RestartServiceAsync()).LinkAsync(2);
         var (sequence, _) = await next.ResultsAsync();
         stopping.IsCompleted.ShouldBeFalse();
         await next.AckAsync(sequence);

@@ -9,7 +9,7 @@ namespace FuncX.Tests.Unit;
 
 public sealed class EndpointManagersTests
 {
-    private static readonly BatchId Batch = BatchId.New(1_700_000_000_000);
+    private static readonly BatchId Batch = EndpointSystem.Batch;
 
     [Fact]
     public async Task A_wrong_secret_an_unknown_block_and_another_protocol_are_refused_by_name()
@@ -94,12 +94,9 @@ public sealed class EndpointManagersTests
     [Fact]
     public async Task A_manager_that_comes_back_sends_its_results_again_and_is_acknowledged_once_they_are_committed()
     {
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
-        var link = await service.LinkAsync();
-        var manager = await endpoint.ManagerAsync();
-        await link.TellAsync();
-        await link.TasksAsync(Batch, 0, 2, 8);
+        await using var system = await EndpointSystem.StartAsync();
+        var (endpoint, link, manager) = system;
+        await system.TasksAsync(0, 2);
         var (done, _) = await manager.ReadAsync(FrameKind.Task);
         var (running, _) = await manager.ReadAsync(FrameKind.Task);
         await manager.DisposeAsync();
@@ -127,12 +124,9 @@ public sealed class EndpointManagersTests
     [Fact]
     public async Task A_result_that_is_too_large_ends_its_task_and_leaves_the_connection()
     {
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
-        var link = await service.LinkAsync();
-        await using var manager = await endpoint.ManagerAsync();
-        await link.TellAsync();
-        await link.TasksAsync(Batch, 0, 2, 8);
+        await using var system = await EndpointSystem.StartAsync();
+        var (_, link, manager) = system;
+        await system.TasksAsync(0, 2);
         var (large, _) = await manager.ReadAsync(FrameKind.Task);
         var (small, _) = await manager.ReadAsync(FrameKind.Task);
 
@@ -193,12 +187,9 @@ public sealed class EndpointManagersTests
     [Fact]
     public async Task A_manager_that_does_not_come_back_costs_an_attempt()
     {
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
-        var link = await service.LinkAsync();
-        var manager = await endpoint.ManagerAsync();
-        await link.TellAsync();
-        await link.TasksAsync(Batch, 0, 1, 8);
+        await using var system = await EndpointSystem.StartAsync();
+        var (_, link, manager) = system;
+        await system.TasksAsync(0, 1);
         await manager.ReadAsync(FrameKind.Task);
         await manager.DisposeAsync();
         var (header, body) = (await link.ResultsAsync(15)).Frames.ShouldHaveSingleItem();
