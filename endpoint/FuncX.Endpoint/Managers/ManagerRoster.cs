@@ -514,10 +514,7 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         if (!peer.Partial.TryGetValue(header.Task, out var partial))
             throw new FrameException($"a segment of task {header.Task} came without its first frame");
         partial.Add(frame, header.BodyLength);
-        var last = (header.Flags & FrameFlags.Last) != 0;
-        if (partial.Bytes > partial.WholeBytes || last != (partial.Bytes == partial.WholeBytes))
-            throw new FrameException($"the segments of task {header.Task} have {partial.Bytes} bytes, not the {partial.WholeBytes} announced");
-        if (!last)
+        if (!Segments.AreAll(header, partial.Bytes, partial.WholeBytes))
             return;
         peer.Partial.Remove(header.Task);
         if (!partial.Kept)

@@ -180,10 +180,7 @@ internal sealed class LinkIntake(Dispatcher dispatcher, CodeTable code, HopCount
         if (!_partial.TryGetValue(header.Task, out var partial))
             throw new FrameException($"a segment of task {header.Task} came without its first frame");
         partial.Add(frame, header.BodyLength);
-        var last = (header.Flags & FrameFlags.Last) != 0;
-        if (partial.Bytes > partial.WholeBytes || last != (partial.Bytes == partial.WholeBytes))
-            throw new FrameException($"the segments of task {header.Task} have {partial.Bytes} bytes, not the {partial.WholeBytes} announced");
-        if (!last)
+        if (!Segments.AreAll(header, partial.Bytes, partial.WholeBytes))
             return;
         _partial.Remove(header.Task);
         Accept(partial.Header, partial.First, partial.FrameBytes, [.. partial.Rest]);
