@@ -226,22 +226,16 @@ public sealed class FuncXClient : IAsyncDisposable
             target, options, options.BatchSize ?? _options.BatchSize, _options.BatchBytes, _session.Encoder(argumentType), _session.Decoder(resultType), _time);
     }
 
-    private async IAsyncEnumerable<TResult> ValuesAsync<TArg, TResult>(
-        MapSetup<TArg, TResult> setup, Func<MapRun<TArg, TResult>, CancellationToken, Task> read, [EnumeratorCancellation] CancellationToken cancellation)
-    {
-        await using var run = new MapRun<TArg, TResult>(_service, _options, setup, cancellation);
-        run.Start(read);
-        while (await run.NextAsync())
-        {
-            var batch = run.Current;
-            for (var position = run.From; position < run.To; position++)
-                yield return batch.ValueAt(position);
-            run.Release();
-        }
-    }
+    private IAsyncEnumerable<TResult> ValuesAsync<TArg, TResult>(
+        MapSetup<TArg, TResult> setup, Func<MapRun<TArg, TResult>, CancellationToken, Task> read, CancellationToken cancellation) =>
+        OutcomesAsync(setup, read, static (batch, position) => batch.ValueAt(position), cancellation);
 
-    private async IAsyncEnumerable<MapResult<TResult>> ResultsAsync<TArg, TResult>(
-        MapSetup<TArg, TResult> setup, Func<MapRun<TArg, TResult>, CancellationToken, Task> read, [EnumeratorCancellation] CancellationToken cancellation)
+    private IAsyncEnumerable<MapResult<TResult>> ResultsAsync<TArg, TResult>(
+        MapSetup<TArg, TResult> setup, Func<MapRun<TArg, TResult>, CancellationToken, Task> read, CancellationToken cancellation) =>
+        OutcomesAsync(setup, read, static (batch, position) => batch.ResultAt(position), cancellation);
+
+    private async IAsyncEnumerable<TOutcome> OutcomesAsync<TArg, TResult, TOutcome>(
+        MapSetup<TArg, TResult> setup, Func<MapRun<TArg, TResult>, CancellationToken, Task> read, Func<MapBatch<TResult>, int, TOutcome> outcome, [EnumeratorCancellation] CancellationToken cancellation)
     {
         await using var run = new MapRun<TArg, TResult>(_service, _options, setup, cancellation);
         run.Start(read);
@@ -249,7 +243,7 @@ public sealed class FuncXClient : IAsyncDisposable
         {
             var batch = run.Current;
             for (var position = run.From; position < run.To; position++)
-                yield return batch.ResultAt(position);
+                yield return outcome(batch, position);
             run.Release();
         }
     }
