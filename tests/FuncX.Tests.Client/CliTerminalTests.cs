@@ -2,58 +2,39 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
-using FuncX.Tests.Client.Fake;
 using Shouldly;
 using Xunit;
 
 namespace FuncX.Tests.Client;
 
 /// <summary>The command on a real pseudo-terminal, which <c>script</c> (util-linux) opens: what a person sees on it while something long runs, and what goes to a file beside it.</summary>
-public sealed partial class CliTerminalTests : IAsyncLifetime
+public sealed partial class CliTerminalTests : LiveCommandHarness
 {
     // What takes a moment, on a machine that is busy.
     private static readonly TimeSpan Moment = TimeSpan.FromSeconds(30);
 
-    private static readonly string Program = Path.GetFullPath(Path.Combine(
-        AppContext.BaseDirectory, "..", "..", "..", "..", "..", "sdk", "FuncX.Cli", "bin", Path.GetFileName(Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, ".."))), "net10.0", "funcx"));
-
-    private readonly string _directory = Directory.CreateTempSubdirectory("funcx-terminal-tests-").FullName;
     private readonly StringBuilder _seen = new();
-    private FakeService _service = null!;
-    private Process? _process;
 
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
+    private string Results => Path.Combine(DirectoryPath, "results");
 
-    private string Results => Path.Combine(_directory, "results");
+    private string Errors => Path.Combine(DirectoryPath, "errors");
 
-    private string Errors => Path.Combine(_directory, "errors");
-
-    public async ValueTask InitializeAsync()
+    public override async ValueTask InitializeAsync()
     {
-        _service = await FakeService.StartAsync();
-        _service.State.AddFunction("same");
-        _service.State.AddEndpoint("lab");
-        await File.WriteAllTextAsync(Path.Combine(_directory, "token"), FakeService.Token);
-        await File.WriteAllTextAsync(Path.Combine(_directory, "in.jsonl"), "1\n2\n3\n");
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        if (_process is { HasExited: false })
-            _process.Kill(entireProcessTree: true);
-        _process?.Dispose();
-        await _service.DisposeAsync();
-        Directory.Delete(_directory, recursive: true);
+        await base.InitializeAsync();
+        Service.State.AddFunction("same");
+        Service.State.AddEndpoint("lab");
+        await File.WriteAllTextAsync(Path.Combine(DirectoryPath, "in.jsonl"), "1\n2\n3\n", Token);
     }
 
     [Fact]
     public async Task A_map_draws_its_bar_on_the_terminal_and_its_results_elsewhere()
     {
-        _service.State.Holding = true;
-        var process = Start($"map same lab {_directory}/in.jsonl --group seen", $"> {Results}");
+        Service.State.Holding = true;
+        var process = Start($"map same lab {DirectoryPath}/in.jsonl --group seen", $"> {Results}");
 
         await SeesAsync(process, text => text.Contains("calls", StringComparison.Ordinal) && IsBar(text) && text.Contains("0%", StringComparison.Ordinal));
-        _service.State.Release();
+        Service.State.Release();
 
         (await EndAsync(process)).ShouldBe(0, _seen.ToString());
         (await File.ReadAllTextAsync(Results, Token)).ShouldBe("1\n2\n3\n");
@@ -65,7 +46,7 @@ public sealed partial class CliTerminalTests : IAsyncLifetime
     [InlineData("map same lab {directory}/in.jsonl --group seen --json", "> {results}", "")]
     public async Task No_bar_is_drawn_where_there_is_no_terminal_or_a_program_reads(string arguments, string redirection, string errors)
     {
-        var process = Start(arguments.Replace("{directory}", _directory, StringComparison.Ordinal), redirection.Replace("{errors}", Errors, StringComparison.Ordinal).Replace("{results}", Results, StringComparison.Ordinal));
+        var process = Start(arguments.Replace("{directory}", DirectoryPath, StringComparison.Ordinal), redirection.Replace("{errors}", Errors, StringComparison.Ordinal).Replace("{results}", Results, StringComparison.Ordinal));
 
         (await EndAsync(process)).ShouldBe(0, _seen.ToString());
         IsBar(_seen.ToString()).ShouldBeFalse(_seen.ToString());
@@ -82,22 +63,22 @@ public sealed partial class CliTerminalTests : IAsyncLifetime
     [InlineData(3, 4, "75%")]
     public async Task The_bar_of_a_group_says_how_much_of_it_has_ended(int done, int tasks, string share)
     {
-        await using var client = _service.Client(new FuncX.Client.FuncXClientOptions { Group = "seen" });
+        await using var client = Service.Client(new FuncX.Client.FuncXClientOptions { Group = "seen" });
         await SubmitAsync(done);
-        _service.State.Holding = true;
+        Service.State.Holding = true;
         await SubmitAsync(tasks - done);
         var process = Start("group wait seen", "");
 
         // It passes smaller shares on its way, and then it stays.
         await SeesAsync(process, text => IsBar(text) && Shares().Matches(text).TakeLast(3).Count(drawn => drawn.Value == share) == 3);
-        _service.State.Release();
+        Service.State.Release();
 
         (await EndAsync(process)).ShouldBe(0, _seen.ToString());
 
         async Task SubmitAsync(int count)
         {
             for (var call = 0; call < count; call++)
-                await (await client.SubmitAsync<int, int>(_service.State.Functions[0], _service.State.Endpoints[0], call, cancellation: Token)).Accepted;
+                await (await client.SubmitAsync<int, int>(Service.State.Functions[0], Service.State.Endpoints[0], call, cancellation: Token)).Accepted;
         }
     }
 
@@ -111,7 +92,7 @@ public sealed partial class CliTerminalTests : IAsyncLifetime
     private Process Start(string arguments, string redirection)
     {
         var command = string.Create(
-            CultureInfo.InvariantCulture, $"stty rows 40 cols 120; exec {Program} {arguments} --service {_service.Address} --token-file {_directory}/token {redirection}");
+            CultureInfo.InvariantCulture, $"stty rows 40 cols 120; exec {Program} {arguments} {string.Join(' ', ToService)} {redirection}");
         var start = new ProcessStartInfo("script", ["--quiet", "--return", "--flush", "--command", command, "/dev/null"])
         {
             RedirectStandardInput = true,
@@ -119,12 +100,11 @@ public sealed partial class CliTerminalTests : IAsyncLifetime
             StandardOutputEncoding = Encoding.UTF8,
             UseShellExecute = false,
         };
-        start.Environment["FUNCX_CONFIG_DIR"] = _directory;
         start.Environment["TERM"] = "xterm";
         start.Environment["LC_ALL"] = "C.UTF-8";
         start.Environment["SHELL"] = "/bin/sh";
         start.Environment.Remove("NO_COLOR");
-        return _process = Process.Start(start)!;
+        return Start(start);
     }
 
     /// <summary>Reads what appears on the terminal until it is as wanted.</summary>

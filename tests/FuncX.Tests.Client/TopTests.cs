@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Text;
 using FuncX.Cli.Commands;
 using FuncX.Contracts.V1;
-using FuncX.Tests.Client.Fake;
 using Microsoft.Extensions.Time.Testing;
 using Shouldly;
 using Spectre.Console;
@@ -11,16 +10,9 @@ using Xunit;
 namespace FuncX.Tests.Client;
 
 /// <summary><c>funcx top</c>: each figure changes with what the service says of it, in a line and on the screen.</summary>
-public sealed class TopTests : IAsyncLifetime
+public sealed class TopTests : LiveCommandHarness
 {
     private static readonly TimeSpan Moment = TimeSpan.FromSeconds(20);
-
-    private static readonly string Program = Path.GetFullPath(Path.Combine(
-        AppContext.BaseDirectory, "..", "..", "..", "..", "..", "sdk", "FuncX.Cli", "bin", Path.GetFileName(Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, ".."))), "net10.0", "funcx"));
-
-    private readonly string _directory = Directory.CreateTempSubdirectory("funcx-top-tests-").FullName;
-    private FakeService _service = null!;
-    private Process? _process;
 
     public static TheoryData<string, Action<EndpointInfo>> EndpointFigures => new()
     {
@@ -44,21 +36,6 @@ public sealed class TopTests : IAsyncLifetime
         { "tasks 10 waiting 0 running 0 done 10 failed 2 done_per_s 0.0", static group => group.Failed = 2 },
     };
 
-    public async ValueTask InitializeAsync()
-    {
-        _service = await FakeService.StartAsync();
-        await File.WriteAllTextAsync(Path.Combine(_directory, "token"), FakeService.Token);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        if (_process is { HasExited: false })
-            _process.Kill();
-        _process?.Dispose();
-        await _service.DisposeAsync();
-        Directory.Delete(_directory, recursive: true);
-    }
-
     [Theory]
     [MemberData(nameof(EndpointFigures))]
     public void A_figure_of_an_endpoint_follows_it(string line, Action<EndpointInfo> cause) => Compare(cause, static _ => { }, $"endpoint lab {line}");
@@ -72,16 +49,16 @@ public sealed class TopTests : IAsyncLifetime
     [InlineData(true)]
     public async Task It_goes_on_until_it_is_interrupted(bool json)
     {
-        var endpoint = _service.State.AddEndpoint("lab");
-        Start(json);
-        await SeesAsync(json ? "\"busy\":0,\"workers\":2" : "endpoint lab online busy 0 workers 2");
+        var endpoint = Service.State.AddEndpoint("lab");
+        var process = Start(json);
+        await SeesAsync(process, json ? "\"busy\":0,\"workers\":2" : "endpoint lab online busy 0 workers 2");
         endpoint.Status.WorkersBusy = 2;
         endpoint.Status.Completed = 1_000;
-        await SeesAsync(json ? "\"busy\":2,\"workers\":2" : "busy 2 workers 2 waiting 0 running 0 done 1000 done_per_s");
-        using var kill = Process.Start("kill", ["-INT", $"{_process!.Id}"]);
-        await _process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(Moment, TestContext.Current.CancellationToken);
-        _process.ExitCode.ShouldBe(0);
-        (await _process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken)).ShouldBe("");
+        await SeesAsync(process, json ? "\"busy\":2,\"workers\":2" : "busy 2 workers 2 waiting 0 running 0 done 1000 done_per_s");
+        using var kill = Process.Start("kill", ["-INT", $"{process.Id}"]);
+        await process.WaitForExitAsync(Token).WaitAsync(Moment, Token);
+        process.ExitCode.ShouldBe(0);
+        (await process.StandardError.ReadToEndAsync(Token)).ShouldBe("");
     }
 
     [Theory]
@@ -89,22 +66,22 @@ public sealed class TopTests : IAsyncLifetime
     [InlineData(true)]
     public async Task Without_names_it_shows_the_unfinished_groups_of_each_moment(bool json)
     {
-        var (function, endpoint) = (_service.State.AddFunction("same"), _service.State.AddEndpoint("lab"));
-        _service.State.Holding = true;
-        await using var client = _service.Client(new FuncX.Client.FuncXClientOptions { Group = "one" });
+        var (function, endpoint) = (Service.State.AddFunction("same"), Service.State.AddEndpoint("lab"));
+        Service.State.Holding = true;
+        await using var client = Service.Client(new FuncX.Client.FuncXClientOptions { Group = "one" });
         await (await client.SubmitAsync<int, int>(function, endpoint, 1)).Accepted;
-        Start(json);
-        await SeesAsync(json ? "\"name\":\"one\",\"tasks\":1,\"waiting\":1" : "group one tasks 1 waiting 1");
-        await using var other = _service.Client(new FuncX.Client.FuncXClientOptions { Group = "two" });
+        var process = Start(json);
+        await SeesAsync(process, json ? "\"name\":\"one\",\"tasks\":1,\"waiting\":1" : "group one tasks 1 waiting 1");
+        await using var other = Service.Client(new FuncX.Client.FuncXClientOptions { Group = "two" });
         await (await other.SubmitAsync<int, int>(function, endpoint, 2)).Accepted;
-        await SeesAsync(json ? "\"name\":\"two\",\"tasks\":1" : "group two tasks 1");
-        _service.State.Release();
+        await SeesAsync(process, json ? "\"name\":\"two\",\"tasks\":1" : "group two tasks 1");
+        Service.State.Release();
         // Of lines two in a row of the only endpoint say that no group stood between.
         if (json)
-            await SeesAsync("\"groups\":[]");
+            await SeesAsync(process, "\"groups\":[]");
         else
-            await SeesAsync(static lines => lines is [.., var before, var last] && before.Contains(" endpoint ", StringComparison.Ordinal) && last.Contains(" endpoint ", StringComparison.Ordinal));
-        _service.State.GroupLists.ShouldAllBe(static request => request.Recent && request.Unfinished && request.Limit == 20);
+            await SeesAsync(process, static lines => lines is [.., var before, var last] && before.Contains(" endpoint ", StringComparison.Ordinal) && last.Contains(" endpoint ", StringComparison.Ordinal));
+        Service.State.GroupLists.ShouldAllBe(static request => request.Recent && request.Unfinished && request.Limit == 20);
     }
 
     [Fact]
@@ -148,23 +125,16 @@ public sealed class TopTests : IAsyncLifetime
         return text.ToString().Split('\n').Select(static line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries))).Where(static line => !line.All(static letter => letter is '─' or ' ' or '-')).ToArray();
     }
 
-    private void Start(bool json)
-    {
-        var start = new ProcessStartInfo(Program) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
-        start.Environment["FUNCX_CONFIG_DIR"] = _directory;
-        foreach (var argument in (string[])["top", "--interval", "0.1", "--service", _service.Address.ToString(), "--token-file", Path.Combine(_directory, "token"), .. json ? ["--json"] : Array.Empty<string>()])
-            start.ArgumentList.Add(argument);
-        _process = Process.Start(start)!;
-    }
+    private Process Start(bool json) => Start(["top", "--interval", "0.1", .. json ? ["--json"] : Array.Empty<string>()]);
 
-    private Task SeesAsync(string text) => SeesAsync(lines => lines.Any(line => line.Contains(text, StringComparison.Ordinal)));
+    private static Task SeesAsync(Process process, string text) => SeesAsync(process, lines => lines.Any(line => line.Contains(text, StringComparison.Ordinal)));
 
-    private async Task SeesAsync(Predicate<List<string>> seen)
+    private static async Task SeesAsync(Process process, Predicate<List<string>> seen)
     {
         var lines = new List<string>();
         while (!seen(lines))
         {
-            var line = await _process!.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(Moment, TestContext.Current.CancellationToken);
+            var line = await process.StandardOutput.ReadLineAsync(Token).AsTask().WaitAsync(Moment, Token);
             lines.Add(line ?? throw new InvalidOperationException($"it ended before it showed what was waited for: {string.Join('\n', lines)}"));
         }
     }
