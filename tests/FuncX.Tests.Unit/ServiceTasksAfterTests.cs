@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using FuncX.Client;
 using FuncX.Contracts.V1;
@@ -18,7 +17,6 @@ namespace FuncX.Tests.Unit.ServiceTasks;
 public sealed class ServiceTasksAfterTests : IDisposable
 {
     private readonly EngineHarness _harness = new();
-    private ulong _sequence;
 
     public enum Between
     {
@@ -458,13 +456,8 @@ public sealed class ServiceTasksAfterTests : IDisposable
     private async Task TakesAsync(LinkSession link, params (BatchId Batch, int Index)[] tasks) =>
         (await _harness.TakeAsync(link)).Tasks.Select(static sent => (sent.Task.Batch, (int)sent.Task.Index)).ShouldBe(tasks);
 
-    private async Task EndAsync(LinkSession link, BatchId batch, int index, TaskOutcome outcome, ushort attempt = 1)
-    {
-        using var receiver = _harness.Receiver(link);
-        var body = outcome == TaskOutcome.Value ? Encoding.UTF8.GetBytes("1") : JsonSerializer.SerializeToUtf8Bytes(new FailureBody("ValueError", "no"));
-        await receiver.ReceiveAsync(EngineHarness.Message(++_sequence, (new TaskId(batch, (uint)index), attempt, outcome, body)), inline: true);
-        await _harness.Engine.LookAsync(static _ => true);
-    }
+    private Task EndAsync(LinkSession link, BatchId batch, int index, TaskOutcome outcome, ushort attempt = 1) => _harness.EndAsync(
+        link, new TaskId(batch, (uint)index), attempt, outcome, outcome == TaskOutcome.Value ? "1"u8.ToArray() : JsonSerializer.SerializeToUtf8Bytes(new FailureBody("ValueError", "no")));
 
     private async Task<TaskInfo> InfoAsync(BatchId batch, int index = 0) => (await _harness.TaskReader().GetAsync(EngineHarness.Owner, new TaskId(batch, (uint)index)))!;
 

@@ -22,6 +22,7 @@ internal sealed class EngineHarness : IDisposable
 
     private readonly bool _ownsDirectory;
     private readonly ServiceLimits _limits;
+    private ulong _sequence;
 
     public EngineHarness(string? directory = null, ServiceLimits? limits = null)
     {
@@ -139,6 +140,14 @@ internal sealed class EngineHarness : IDisposable
         }
 
         return new EndpointResults { Sequence = sequence, Frames = ByteString.CopyFrom(frames.WrittenSpan) };
+    }
+
+    /// <summary>Has the link's endpoint send one result, numbered after the last one of these, and waits until it has been taken in.</summary>
+    public async Task EndAsync(LinkSession link, TaskId task, ushort attempt, TaskOutcome outcome, byte[] value)
+    {
+        using var receiver = Receiver(link);
+        await receiver.ReceiveAsync(Message(++_sequence, (task, attempt, outcome, value)), inline: true);
+        await Engine.LookAsync(static _ => true);
     }
 
     /// <summary>A lost execution that its node's end cut off.</summary>

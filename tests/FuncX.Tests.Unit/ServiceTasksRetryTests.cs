@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using FuncX.Contracts.V1;
 using FuncX.Service.Links;
@@ -15,7 +14,6 @@ namespace FuncX.Tests.Unit.ServiceTasks;
 public sealed class ServiceTasksRetryTests : IDisposable
 {
     private readonly EngineHarness _harness = new();
-    private ulong _sequence;
 
     public void Dispose() => _harness.Dispose();
 
@@ -218,13 +216,10 @@ public sealed class ServiceTasksRetryTests : IDisposable
 
     private async Task NothingAsync(LinkSession link) => (await _harness.TakeAsync(link)).Tasks.ShouldBeEmpty();
 
-    private async Task EndAsync(LinkSession link, TaskId task, ushort attempt, string? failure, string message = "no")
+    private Task EndAsync(LinkSession link, TaskId task, ushort attempt, string? failure, string message = "no")
     {
-        using var receiver = _harness.Receiver(link);
         var outcome = failure switch { null => TaskOutcome.Value, "TimedOut" => TaskOutcome.TimedOut, _ => TaskOutcome.Exception };
-        var body = failure is null ? Encoding.UTF8.GetBytes("1") : JsonSerializer.SerializeToUtf8Bytes(new FailureBody(failure, message));
-        await receiver.ReceiveAsync(EngineHarness.Message(++_sequence, (task, attempt, outcome, body)), inline: true);
-        await _harness.Engine.LookAsync(static _ => true);
+        return _harness.EndAsync(link, task, attempt, outcome, failure is null ? "1"u8.ToArray() : JsonSerializer.SerializeToUtf8Bytes(new FailureBody(failure, message)));
     }
 
     private async Task AfterAsync(int seconds)
