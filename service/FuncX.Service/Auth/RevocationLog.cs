@@ -1,4 +1,5 @@
 using FuncX.Service.Registry;
+using FuncX.Service.Storage;
 using Microsoft.Data.Sqlite;
 
 namespace FuncX.Service.Auth;
@@ -17,13 +18,10 @@ public sealed class RevocationLog : IDisposable
     {
         // Its own connection, on which nothing is written: data_version changes exactly when another connection has committed.
         _connection = database.Connect();
-        _version = _connection.CreateCommand();
-        _version.CommandText = "PRAGMA data_version";
-        _news = _connection.CreateCommand();
-        _news.CommandText = "SELECT r.sequence, r.token_id, t.revoked_reason FROM revocations r JOIN tokens t ON t.id = r.token_id WHERE r.sequence > $after ORDER BY r.sequence";
+        _version = _connection.Command("PRAGMA data_version");
+        _news = _connection.Command("SELECT r.sequence, r.token_id, t.revoked_reason FROM revocations r JOIN tokens t ON t.id = r.token_id WHERE r.sequence > $after ORDER BY r.sequence");
         _after = _news.Parameters.AddWithValue("$after", 0L);
-        using var newest = _connection.CreateCommand();
-        newest.CommandText = "SELECT COALESCE(MAX(sequence), 0) FROM revocations";
+        using var newest = _connection.Command("SELECT COALESCE(MAX(sequence), 0) FROM revocations");
         _seen = (long)newest.ExecuteScalar()!;
     }
 

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using FuncX.Service.Hosting;
 using FuncX.Service.Registry;
+using FuncX.Service.Storage;
 using Microsoft.Data.Sqlite;
 
 namespace FuncX.Service.Auth;
@@ -34,17 +35,11 @@ public sealed class TokenStore(RegistryDatabase database, TimeProvider clock)
     internal static string Insert(
         SqliteConnection connection, SqliteTransaction transaction, OwnerId owner, int? endpoint, string label, string text, long now, long? expires)
     {
-        using var command = connection.CreateCommand();
-        command.Transaction = transaction;
-        command.CommandText = "INSERT INTO tokens (id, hash, owner, endpoint, label, created_at, expires_at) VALUES ($id, $hash, $owner, $endpoint, $label, $now, $expires)";
         var id = "t" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6));
-        command.Parameters.AddWithValue("$id", id);
-        command.Parameters.AddWithValue("$hash", TokenText.Hash(text));
-        command.Parameters.AddWithValue("$owner", owner.Number);
-        command.Parameters.AddWithValue("$endpoint", (object?)endpoint ?? DBNull.Value);
-        command.Parameters.AddWithValue("$label", label);
-        command.Parameters.AddWithValue("$now", now);
-        command.Parameters.AddWithValue("$expires", (object?)expires ?? DBNull.Value);
+        using var command = connection.Command(
+            transaction, "INSERT INTO tokens (id, hash, owner, endpoint, label, created_at, expires_at) VALUES ($id, $hash, $owner, $endpoint, $label, $now, $expires)",
+            ("$id", id), ("$hash", TokenText.Hash(text)), ("$owner", owner.Number), ("$endpoint", (object?)endpoint ?? DBNull.Value), ("$label", label), ("$now", now),
+            ("$expires", (object?)expires ?? DBNull.Value));
         command.ExecuteNonQuery();
         return id;
     }
@@ -53,9 +48,7 @@ public sealed class TokenStore(RegistryDatabase database, TimeProvider clock)
     public TokenRecord? Find(ReadOnlySpan<char> text)
     {
         using var connection = database.Connect();
-        using var command = connection.CreateCommand();
-        command.CommandText = Columns + " WHERE t.hash = $hash";
-        command.Parameters.AddWithValue("$hash", TokenText.Hash(text));
+        using var command = connection.Command(Columns + " WHERE t.hash = $hash", ("$hash", TokenText.Hash(text)));
         using var reader = command.ExecuteReader();
         return reader.Read() ? Read(reader) : null;
     }
@@ -64,8 +57,7 @@ public sealed class TokenStore(RegistryDatabase database, TimeProvider clock)
     public IReadOnlyList<TokenRecord> List()
     {
         using var connection = database.Connect();
-        using var command = connection.CreateCommand();
-        command.CommandText = Columns + " ORDER BY t.created_at, t.id";
+        using var command = connection.Command(Columns + " ORDER BY t.created_at, t.id");
         using var reader = command.ExecuteReader();
         var tokens = new List<TokenRecord>();
         while (reader.Read())
@@ -77,10 +69,9 @@ public sealed class TokenStore(RegistryDatabase database, TimeProvider clock)
     public bool Exists(string userName, string label)
     {
         using var connection = database.Connect();
-        using var command = connection.CreateCommand();
-        command.CommandText = "SELECT 1 FROM tokens t JOIN users u ON u.number = t.owner WHERE u.name = $name AND t.label = $label LIMIT 1";
-        command.Parameters.AddWithValue("$name", userName);
-        command.Parameters.AddWithValue("$label", label);
+        using var command = connection.Command(
+            "SELECT 1 FROM tokens t JOIN users u ON u.number = t.owner WHERE u.name = $name AND t.label = $label LIMIT 1",
+            ("$name", userName), ("$label", label));
         return command.ExecuteScalar() is not null;
     }
 
@@ -91,23 +82,17 @@ public sealed class TokenStore(RegistryDatabase database, TimeProvider clock)
         using var connection = database.Connect();
         using var transaction = connection.BeginTransaction();
         TokenRecord? before;
-        using (var find = connection.CreateCommand())
+        using (var find = connection.Command(transaction, Columns + " WHERE t.id = $id", ("$id", id)))
         {
-            find.Transaction = transaction;
-            find.CommandText = Columns + " WHERE t.id = $id";
-            find.Parameters.AddWithValue("$id", id);
             using var reader = find.ExecuteReader();
             before = reader.Read() ? Read(reader) : null;
         }
 
         if (before is not { RevokedAt: null })
             return before;
-        using var command = connection.CreateCommand();
-        command.Transaction = transaction;
-        command.CommandText = "UPDATE tokens SET revoked_at = $now, revoked_reason = $reason WHERE id = $id";
-        command.Parameters.AddWithValue("$id", id);
-        command.Parameters.AddWithValue("$now", clock.UnixMicroseconds());
-        command.Parameters.AddWithValue("$reason", reason);
+        using var command = connection.Command(
+            transaction, "UPDATE tokens SET revoked_at = $now, revoked_reason = $reason WHERE id = $id",
+            ("$id", id), ("$now", clock.UnixMicroseconds()), ("$reason", reason));
         command.ExecuteNonQuery();
         FailPoints.Pass("before-commit-revoke-token");
         transaction.Commit();
@@ -118,12 +103,9 @@ public sealed class TokenStore(RegistryDatabase database, TimeProvider clock)
     /// <summary>Revokes the live credential of an endpoint, in the caller's transaction.</summary>
     internal static void RevokeOfEndpoint(SqliteConnection connection, SqliteTransaction transaction, int endpoint, long now, string reason)
     {
-        using var command = connection.CreateCommand();
-        command.Transaction = transaction;
-        command.CommandText = "UPDATE tokens SET revoked_at = $now, revoked_reason = $reason WHERE endpoint = $endpoint AND revoked_at IS NULL";
-        command.Parameters.AddWithValue("$endpoint", endpoint);
-        command.Parameters.AddWithValue("$now", now);
-        command.Parameters.AddWithValue("$reason", reason);
+        using var command = connection.Command(
+            transaction, "UPDATE tokens SET revoked_at = $now, revoked_reason = $reason WHERE endpoint = $endpoint AND revoked_at IS NULL",
+            ("$endpoint", endpoint), ("$now", now), ("$reason", reason));
         command.ExecuteNonQuery();
     }
 
@@ -132,10 +114,7 @@ public sealed class TokenStore(RegistryDatabase database, TimeProvider clock)
     {
         using var connection = database.Connect();
         using var transaction = connection.BeginTransaction();
-        using var command = connection.CreateCommand();
-        command.Transaction = transaction;
-        command.CommandText = "UPDATE tokens SET last_used_at = $now WHERE id = $id";
-        command.Parameters.AddWithValue("$now", clock.UnixMicroseconds());
+        using var command = connection.Command(transaction, "UPDATE tokens SET last_used_at = $now WHERE id = $id", ("$now", clock.UnixMicroseconds()));
         var id = command.Parameters.AddWithValue("$id", "");
         foreach (var used in ids)
         {
@@ -148,11 +127,9 @@ public sealed class TokenStore(RegistryDatabase database, TimeProvider clock)
 
     private static OwnerId FindOrAddUser(SqliteConnection connection, SqliteTransaction transaction, string name, long now)
     {
-        using var command = connection.CreateCommand();
-        command.Transaction = transaction;
-        command.CommandText = "INSERT INTO users (name, created_at) VALUES ($name, $now) ON CONFLICT (name) DO NOTHING; SELECT number FROM users WHERE name = $name";
-        command.Parameters.AddWithValue("$name", name);
-        command.Parameters.AddWithValue("$now", now);
+        using var command = connection.Command(
+            transaction, "INSERT INTO users (name, created_at) VALUES ($name, $now) ON CONFLICT (name) DO NOTHING; SELECT number FROM users WHERE name = $name",
+            ("$name", name), ("$now", now));
         return new OwnerId(checked((int)(long)command.ExecuteScalar()!));
     }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using FuncX.Configuration;
+using FuncX.Service.Storage;
 using Microsoft.Data.Sqlite;
 
 namespace FuncX.Service.Hosting;
@@ -69,8 +70,7 @@ internal static class Backup
         using var target = Open(to, SqliteOpenMode.ReadWriteCreate);
         File.SetUnixFileMode(to, FileModes.PrivateFile);
         source.BackupDatabase(target);
-        using var command = target.CreateCommand();
-        command.CommandText = question;
+        using var command = target.Command(question);
         return (long)command.ExecuteScalar()!;
     }
 

@@ -1,5 +1,5 @@
 using FuncX.Service.Auth;
-using Microsoft.Data.Sqlite;
+using FuncX.Service.Storage;
 
 namespace FuncX.Service.Registry;
 
@@ -9,8 +9,7 @@ internal sealed class EndpointTable(RegistryDatabase database)
     public List<EndpointRecord> ReadAll()
     {
         using var connection = database.Connect();
-        using var command = connection.CreateCommand();
-        command.CommandText = "SELECT number, owner, endpoint_id, name, description, registered_at, deleted_at, last_seen, version FROM endpoints";
+        using var command = connection.Command("SELECT number, owner, endpoint_id, name, description, registered_at, deleted_at, last_seen, version FROM endpoints");
         using var reader = command.ExecuteReader();
         var endpoints = new List<EndpointRecord>();
         while (reader.Read())
@@ -32,15 +31,9 @@ internal sealed class EndpointTable(RegistryDatabase database)
     {
         using var connection = database.Connect();
         using var transaction = connection.BeginTransaction();
-        using var command = connection.CreateCommand();
-        command.Transaction = transaction;
-        command.CommandText =
-            "INSERT INTO endpoints (owner, endpoint_id, name, description, registered_at) VALUES ($owner, $id, $name, $description, $now) RETURNING number";
-        command.Parameters.AddWithValue("$owner", endpoint.Owner.Number);
-        command.Parameters.AddWithValue("$id", endpoint.EndpointId);
-        command.Parameters.AddWithValue("$name", endpoint.Name);
-        command.Parameters.AddWithValue("$description", endpoint.Description);
-        command.Parameters.AddWithValue("$now", endpoint.RegisteredAt);
+        using var command = connection.Command(
+            transaction, "INSERT INTO endpoints (owner, endpoint_id, name, description, registered_at) VALUES ($owner, $id, $name, $description, $now) RETURNING number",
+            ("$owner", endpoint.Owner.Number), ("$id", endpoint.EndpointId), ("$name", endpoint.Name), ("$description", endpoint.Description), ("$now", endpoint.RegisteredAt));
         var inserted = endpoint with { Number = checked((int)(long)command.ExecuteScalar()!) };
         TokenStore.Insert(connection, transaction, inserted.Owner, inserted.Number, Label(inserted), credential, endpoint.RegisteredAt, expires: null);
         FailPoints.Pass("before-commit-register-endpoint");
@@ -55,11 +48,9 @@ internal sealed class EndpointTable(RegistryDatabase database)
         using var transaction = connection.BeginTransaction();
         TokenStore.RevokeOfEndpoint(connection, transaction, endpoint.Number, now, "the endpoint was registered again and has a newer credential");
         TokenStore.Insert(connection, transaction, endpoint.Owner, endpoint.Number, Label(endpoint), credential, now, expires: null);
-        using var command = connection.CreateCommand();
-        command.Transaction = transaction;
-        command.CommandText = "UPDATE endpoints SET description = $description WHERE number = $number";
-        command.Parameters.AddWithValue("$description", endpoint.Description);
-        command.Parameters.AddWithValue("$number", endpoint.Number);
+        using var command = connection.Command(
+            transaction, "UPDATE endpoints SET description = $description WHERE number = $number",
+            ("$description", endpoint.Description), ("$number", endpoint.Number));
         command.ExecuteNonQuery();
         FailPoints.Pass("before-commit-renew-endpoint");
         transaction.Commit();
@@ -72,11 +63,7 @@ internal sealed class EndpointTable(RegistryDatabase database)
         using var connection = database.Connect();
         using var transaction = connection.BeginTransaction();
         TokenStore.RevokeOfEndpoint(connection, transaction, endpoint.Number, now, "the endpoint was deleted");
-        using var command = connection.CreateCommand();
-        command.Transaction = transaction;
-        command.CommandText = "UPDATE endpoints SET deleted_at = $now WHERE number = $number";
-        command.Parameters.AddWithValue("$now", now);
-        command.Parameters.AddWithValue("$number", endpoint.Number);
+        using var command = connection.Command(transaction, "UPDATE endpoints SET deleted_at = $now WHERE number = $number", ("$now", now), ("$number", endpoint.Number));
         command.ExecuteNonQuery();
         FailPoints.Pass("before-commit-delete-endpoint");
         transaction.Commit();
@@ -86,11 +73,9 @@ internal sealed class EndpointTable(RegistryDatabase database)
     public void Seen(EndpointRecord endpoint)
     {
         using var connection = database.Connect();
-        using var command = connection.CreateCommand();
-        command.CommandText = "UPDATE endpoints SET last_seen = $seen, version = $version WHERE number = $number";
-        command.Parameters.AddWithValue("$seen", endpoint.LastSeen);
-        command.Parameters.AddWithValue("$version", endpoint.Version);
-        command.Parameters.AddWithValue("$number", endpoint.Number);
+        using var command = connection.Command(
+            "UPDATE endpoints SET last_seen = $seen, version = $version WHERE number = $number",
+            ("$seen", endpoint.LastSeen), ("$version", endpoint.Version), ("$number", endpoint.Number));
         command.ExecuteNonQuery();
     }
 

@@ -1,4 +1,5 @@
 using FuncX.Service.Auth;
+using FuncX.Service.Storage;
 using Microsoft.Data.Sqlite;
 
 namespace FuncX.Service.Registry;
@@ -11,19 +12,14 @@ internal sealed class FunctionTable(RegistryDatabase database)
     public FunctionRecord? Find(OwnerId owner, string functionId)
     {
         using var connection = database.Connect();
-        using var command = connection.CreateCommand();
-        command.CommandText = Columns + "WHERE owner = $owner AND function_id = $id AND deleted_at IS NULL";
-        command.Parameters.AddWithValue("$owner", owner.Number);
-        command.Parameters.AddWithValue("$id", functionId);
+        using var command = connection.Command(Columns + "WHERE owner = $owner AND function_id = $id AND deleted_at IS NULL", ("$owner", owner.Number), ("$id", functionId));
         return ReadOne(command);
     }
 
     public FunctionRecord? FindByNumber(int number)
     {
         using var connection = database.Connect();
-        using var command = connection.CreateCommand();
-        command.CommandText = Columns + "WHERE number = $number";
-        command.Parameters.AddWithValue("$number", number);
+        using var command = connection.Command(Columns + "WHERE number = $number", ("$number", number));
         return ReadOne(command);
     }
 
@@ -37,24 +33,16 @@ internal sealed class FunctionTable(RegistryDatabase database)
             return known;
         if (known is not { IsDeleted: false } && Count(connection, transaction, registration.Owner) >= mostFunctions)
             return null;
-        using var command = connection.CreateCommand();
-        command.Transaction = transaction;
-        command.CommandText =
+        using var command = connection.Command(
+            transaction,
             """
             INSERT INTO functions (owner, function_id, kind, name, entry, description, registered_at, code, requires)
             VALUES ($owner, $id, $kind, $name, $entry, $description, $now, $code, $requires)
             ON CONFLICT (owner, function_id) DO UPDATE SET name = $name, description = $description, registered_at = $now, deleted_at = NULL
             RETURNING number
-            """;
-        command.Parameters.AddWithValue("$owner", registration.Owner.Number);
-        command.Parameters.AddWithValue("$id", registration.FunctionId);
-        command.Parameters.AddWithValue("$kind", registration.Kind);
-        command.Parameters.AddWithValue("$name", registration.Name);
-        command.Parameters.AddWithValue("$entry", registration.Entry);
-        command.Parameters.AddWithValue("$description", registration.Description);
-        command.Parameters.AddWithValue("$now", registration.RegisteredAt);
-        command.Parameters.AddWithValue("$code", registration.Code);
-        command.Parameters.AddWithValue("$requires", registration.Requires);
+            """,
+            ("$owner", registration.Owner.Number), ("$id", registration.FunctionId), ("$kind", registration.Kind), ("$name", registration.Name),
+            ("$entry", registration.Entry), ("$description", registration.Description), ("$now", registration.RegisteredAt), ("$code", registration.Code), ("$requires", registration.Requires));
         var number = checked((int)(long)command.ExecuteScalar()!);
         FailPoints.Pass("before-commit-register-function");
         transaction.Commit();
@@ -68,11 +56,7 @@ internal sealed class FunctionTable(RegistryDatabase database)
         using var transaction = connection.BeginTransaction();
         if (FindAny(connection, transaction, owner, functionId) is not { IsDeleted: false } known)
             return null;
-        using var command = connection.CreateCommand();
-        command.Transaction = transaction;
-        command.CommandText = "UPDATE functions SET deleted_at = $now WHERE number = $number";
-        command.Parameters.AddWithValue("$number", known.Number);
-        command.Parameters.AddWithValue("$now", now);
+        using var command = connection.Command(transaction, "UPDATE functions SET deleted_at = $now WHERE number = $number", ("$number", known.Number), ("$now", now));
         command.ExecuteNonQuery();
         FailPoints.Pass("before-commit-delete-function");
         transaction.Commit();
@@ -83,12 +67,10 @@ internal sealed class FunctionTable(RegistryDatabase database)
     public List<string> FindByPrefix(OwnerId owner, string digits, int most)
     {
         using var connection = database.Connect();
-        using var command = connection.CreateCommand();
         // 'g' follows every hexadecimal digit, so this is a range of the index, which LIKE would not be.
-        command.CommandText = "SELECT function_id FROM functions WHERE owner = $owner AND function_id >= $digits AND function_id < $digits || 'g' AND deleted_at IS NULL LIMIT $most";
-        command.Parameters.AddWithValue("$owner", owner.Number);
-        command.Parameters.AddWithValue("$digits", digits);
-        command.Parameters.AddWithValue("$most", most);
+        using var command = connection.Command(
+            "SELECT function_id FROM functions WHERE owner = $owner AND function_id >= $digits AND function_id < $digits || 'g' AND deleted_at IS NULL LIMIT $most",
+            ("$owner", owner.Number), ("$digits", digits), ("$most", most));
         using var reader = command.ExecuteReader();
         var ids = new List<string>();
         while (reader.Read())
@@ -105,14 +87,12 @@ internal sealed class FunctionTable(RegistryDatabase database)
     public List<FunctionRecord> List(OwnerId owner, int most)
     {
         using var connection = database.Connect();
-        using var command = connection.CreateCommand();
-        command.CommandText =
+        using var command = connection.Command(
             """
             SELECT number, owner, function_id, kind, name, entry, description, registered_at, deleted_at, x'', requires FROM functions
             WHERE owner = $owner AND deleted_at IS NULL ORDER BY registered_at DESC, number DESC LIMIT $most
-            """;
-        command.Parameters.AddWithValue("$owner", owner.Number);
-        command.Parameters.AddWithValue("$most", most);
+            """,
+            ("$owner", owner.Number), ("$most", most));
         using var reader = command.ExecuteReader();
         var functions = new List<FunctionRecord>();
         while (reader.Read())
@@ -122,30 +102,21 @@ internal sealed class FunctionTable(RegistryDatabase database)
 
     private static FunctionRecord? FindAny(SqliteConnection connection, SqliteTransaction transaction, OwnerId owner, string functionId)
     {
-        using var command = connection.CreateCommand();
-        command.Transaction = transaction;
-        command.CommandText = Columns + "WHERE owner = $owner AND function_id = $id";
-        command.Parameters.AddWithValue("$owner", owner.Number);
-        command.Parameters.AddWithValue("$id", functionId);
+        using var command = connection.Command(transaction, Columns + "WHERE owner = $owner AND function_id = $id", ("$owner", owner.Number), ("$id", functionId));
         return ReadOne(command);
     }
 
     private static string? FindByName(SqliteConnection connection, SqliteTransaction? transaction, OwnerId owner, string name)
     {
-        using var command = connection.CreateCommand();
-        command.Transaction = transaction;
-        command.CommandText = "SELECT function_id FROM functions WHERE owner = $owner AND name = $name AND deleted_at IS NULL ORDER BY registered_at DESC, number DESC LIMIT 1";
-        command.Parameters.AddWithValue("$owner", owner.Number);
-        command.Parameters.AddWithValue("$name", name);
+        using var command = connection.Command(
+            transaction, "SELECT function_id FROM functions WHERE owner = $owner AND name = $name AND deleted_at IS NULL ORDER BY registered_at DESC, number DESC LIMIT 1",
+            ("$owner", owner.Number), ("$name", name));
         return (string?)command.ExecuteScalar();
     }
 
     private static long Count(SqliteConnection connection, SqliteTransaction transaction, OwnerId owner)
     {
-        using var command = connection.CreateCommand();
-        command.Transaction = transaction;
-        command.CommandText = "SELECT COUNT(*) FROM functions WHERE owner = $owner AND deleted_at IS NULL";
-        command.Parameters.AddWithValue("$owner", owner.Number);
+        using var command = connection.Command(transaction, "SELECT COUNT(*) FROM functions WHERE owner = $owner AND deleted_at IS NULL", ("$owner", owner.Number));
         return (long)command.ExecuteScalar()!;
     }
 

@@ -1,4 +1,5 @@
 using FuncX.Service.Hosting;
+using FuncX.Service.Storage;
 using Microsoft.Data.Sqlite;
 
 namespace FuncX.Service.Registry;
@@ -36,8 +37,7 @@ public sealed class RegistryDatabase
             // First: what it refuses is left as it is, its journal mode too.
             SchemaMigrator.Migrate(connectionString, path, Migrations);
             using var connection = database.Connect();
-            using var command = connection.CreateCommand();
-            command.CommandText = "PRAGMA journal_mode = WAL";
+            using var command = connection.Command("PRAGMA journal_mode = WAL");
             command.ExecuteNonQuery();
         }
         catch (SqliteException problem)
@@ -53,8 +53,7 @@ public sealed class RegistryDatabase
     {
         var connection = new SqliteConnection(_connectionString);
         connection.Open();
-        using var command = connection.CreateCommand();
-        command.CommandText = "PRAGMA synchronous = FULL";
+        using var command = connection.Command("PRAGMA synchronous = FULL");
         command.ExecuteNonQuery();
         return connection;
     }
@@ -63,8 +62,7 @@ public sealed class RegistryDatabase
     public (string JournalMode, string Synchronous) ReadDurability()
     {
         using var connection = Connect();
-        using var command = connection.CreateCommand();
-        command.CommandText = "PRAGMA journal_mode";
+        using var command = connection.Command("PRAGMA journal_mode");
         var journal = (string)command.ExecuteScalar()!;
         command.CommandText = "PRAGMA synchronous";
         var synchronous = (long)command.ExecuteScalar()! switch { 0 => "OFF", 1 => "NORMAL", 2 => "FULL", 3 => "EXTRA", var other => $"{other}" };

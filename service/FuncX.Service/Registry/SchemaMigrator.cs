@@ -2,6 +2,7 @@ using System.Reflection;
 using DbUp;
 using DbUp.Engine.Output;
 using FuncX.Service.Hosting;
+using FuncX.Service.Storage;
 using Microsoft.Data.Sqlite;
 
 namespace FuncX.Service.Registry;
@@ -64,8 +65,7 @@ public static class SchemaMigrator
     {
         using var connection = new SqliteConnection(connectionString);
         connection.Open();
-        using var command = connection.CreateCommand();
-        command.CommandText = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'SchemaVersions'";
+        using var command = connection.Command("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'SchemaVersions'");
         return (long)command.ExecuteScalar()! > 0;
     }
 

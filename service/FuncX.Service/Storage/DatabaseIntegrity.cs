@@ -14,8 +14,7 @@ internal static class DatabaseIntegrity
             var problems = new List<string>();
             using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadWrite, Pooling = false }.ConnectionString);
             connection.Open();
-            using var command = connection.CreateCommand();
-            command.CommandText = "PRAGMA integrity_check";
+            using var command = connection.Command("PRAGMA integrity_check");
             using var reader = command.ExecuteReader();
             while (reader.Read())
             {

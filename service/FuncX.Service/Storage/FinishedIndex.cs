@@ -14,8 +14,7 @@ public sealed class FinishedIndex
     public FinishedIndex(TaskDatabase database)
     {
         _database = database;
-        using var command = database.Writer.CreateCommand();
-        command.CommandText = "SELECT id, first, last, newest, filter FROM finished ORDER BY id";
+        using var command = database.Writer.Command("SELECT id, first, last, newest, filter FROM finished ORDER BY id");
         using var reader = command.ExecuteReader();
         var lines = new List<Line>();
         while (reader.Read())
@@ -71,11 +70,9 @@ public sealed class FinishedIndex
     public (long Batches, long Tasks, long Failed, long LastChunk) Count(int owner, string group, long last = long.MaxValue)
     {
         using var connection = _database.OpenReader();
-        using var command = connection.CreateCommand();
-        command.CommandText = "SELECT ifnull(sum(batches), 0), ifnull(sum(tasks), 0), ifnull(sum(failed), 0), ifnull(max(last_chunk), 0) FROM finished_group WHERE owner = $owner AND name = $name AND segment <= $last";
-        command.Parameters.AddWithValue("$owner", owner);
-        command.Parameters.AddWithValue("$name", group);
-        command.Parameters.AddWithValue("$last", last);
+        using var command = connection.Command(
+            "SELECT ifnull(sum(batches), 0), ifnull(sum(tasks), 0), ifnull(sum(failed), 0), ifnull(max(last_chunk), 0) FROM finished_group WHERE owner = $owner AND name = $name AND segment <= $last",
+            ("$owner", owner), ("$name", group), ("$last", last));
         using var reader = command.ExecuteReader();
         reader.Read();
         return (reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3));
@@ -85,15 +82,12 @@ public sealed class FinishedIndex
     internal IEnumerable<IndexedGroup> Groups(int owner, string after, string prefix, long last)
     {
         using var connection = _database.OpenReader();
-        using var command = connection.CreateCommand();
-        command.CommandText = """
+        using var command = connection.Command(
+            """
             SELECT name, sum(tasks), sum(failed), max(last_chunk) FROM finished_group
             WHERE owner = $owner AND name > $after AND name >= $prefix AND segment <= $last GROUP BY name ORDER BY name
-            """;
-        command.Parameters.AddWithValue("$owner", owner);
-        command.Parameters.AddWithValue("$after", after);
-        command.Parameters.AddWithValue("$prefix", prefix);
-        command.Parameters.AddWithValue("$last", last);
+            """,
+            ("$owner", owner), ("$after", after), ("$prefix", prefix), ("$last", last));
         using var reader = command.ExecuteReader();
         while (reader.Read() && reader.GetString(0) is var name && name.StartsWith(prefix, StringComparison.Ordinal))
             yield return new IndexedGroup(name, reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3));
@@ -103,11 +97,9 @@ public sealed class FinishedIndex
     public SortedSet<long> ChunksOf(int owner, string group, long from)
     {
         using var connection = _database.OpenReader();
-        using var command = connection.CreateCommand();
-        command.CommandText = "SELECT chunks FROM finished_group WHERE owner = $owner AND name = $name AND last_chunk >= $from";
-        command.Parameters.AddWithValue("$owner", owner);
-        command.Parameters.AddWithValue("$name", group);
-        command.Parameters.AddWithValue("$from", from);
+        using var command = connection.Command(
+            "SELECT chunks FROM finished_group WHERE owner = $owner AND name = $name AND last_chunk >= $from",
+            ("$owner", owner), ("$name", group), ("$from", from));
         using var reader = command.ExecuteReader();
         var chunks = new SortedSet<long>();
         while (reader.Read())
@@ -131,11 +123,9 @@ public sealed class FinishedIndex
         var segments = new List<long>();
         using (var connection = _database.OpenReader())
         {
-            using var command = connection.CreateCommand();
-            command.CommandText = "SELECT segment FROM finished_group WHERE owner = $owner AND name = $name AND segment >= $from ORDER BY segment";
-            command.Parameters.AddWithValue("$owner", owner);
-            command.Parameters.AddWithValue("$name", group);
-            command.Parameters.AddWithValue("$from", fromSegment);
+            using var command = connection.Command(
+                "SELECT segment FROM finished_group WHERE owner = $owner AND name = $name AND segment >= $from ORDER BY segment",
+                ("$owner", owner), ("$name", group), ("$from", fromSegment));
             using var reader = command.ExecuteReader();
             while (reader.Read())
                 segments.Add(reader.GetInt64(0));
@@ -175,9 +165,7 @@ public sealed class FinishedIndex
     private FinishedSegment? Load(long id)
     {
         using var connection = _database.OpenReader();
-        using var command = connection.CreateCommand();
-        command.CommandText = "SELECT first, last, newest, filter, data FROM finished WHERE id = $id";
-        command.Parameters.AddWithValue("$id", id);
+        using var command = connection.Command("SELECT first, last, newest, filter, data FROM finished WHERE id = $id", ("$id", id));
         using var reader = command.ExecuteReader();
         return reader.Read()
             ? FinishedSegment.FromRow(id, reader.GetFieldValue<byte[]>(0), reader.GetFieldValue<byte[]>(1), reader.GetInt64(2), reader.GetFieldValue<byte[]>(3), reader.GetFieldValue<byte[]>(4))

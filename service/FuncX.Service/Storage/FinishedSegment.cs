@@ -106,14 +106,9 @@ public sealed class FinishedSegment
     /// <summary>Writes the rows; within the transaction of the chunk that says <see cref="ChangeKind.Indexed"/>.</summary>
     internal void Write(SqliteConnection connection)
     {
-        using var insert = connection.CreateCommand();
-        insert.CommandText = "INSERT INTO finished(id, first, last, newest, filter, data) VALUES($id, $first, $last, $newest, $filter, $data)";
-        insert.Parameters.AddWithValue("$id", Id);
-        insert.Parameters.AddWithValue("$first", BytesOf(First));
-        insert.Parameters.AddWithValue("$last", BytesOf(Last));
-        insert.Parameters.AddWithValue("$newest", Newest);
-        insert.Parameters.AddWithValue("$filter", Filter.ToBytes());
-        insert.Parameters.AddWithValue("$data", _data);
+        using var insert = connection.Command(
+            "INSERT INTO finished(id, first, last, newest, filter, data) VALUES($id, $first, $last, $newest, $filter, $data)",
+            ("$id", Id), ("$first", BytesOf(First)), ("$last", BytesOf(Last)), ("$newest", Newest), ("$filter", Filter.ToBytes()), ("$data", _data));
         insert.ExecuteNonQuery();
         WriteGroups(connection);
         Records = null;
@@ -121,8 +116,8 @@ public sealed class FinishedSegment
 
     private void WriteGroups(SqliteConnection connection)
     {
-        using var insert = connection.CreateCommand();
-        insert.CommandText = "INSERT INTO finished_group(owner, name, segment, batches, tasks, failed, last_chunk, chunks) VALUES($owner, $name, $segment, $batches, $tasks, $failed, $last, $chunks)";
+        using var insert = connection.Command(
+            "INSERT INTO finished_group(owner, name, segment, batches, tasks, failed, last_chunk, chunks) VALUES($owner, $name, $segment, $batches, $tasks, $failed, $last, $chunks)");
         var parameters = (string[])["$owner", "$name", "$segment", "$batches", "$tasks", "$failed", "$last", "$chunks"];
         foreach (var parameter in parameters)
             insert.Parameters.AddWithValue(parameter, 0L);

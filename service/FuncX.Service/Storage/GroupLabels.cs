@@ -16,10 +16,9 @@ public sealed class GroupLabels(TaskDatabase database)
     public HashSet<string> NamesWith(int owner, string key, string? value)
     {
         using var connection = database.OpenReader();
-        using var command = connection.CreateCommand();
-        command.CommandText = $"SELECT name FROM group_label WHERE owner = $owner AND key = $key{(value is null ? "" : " AND value = $value")}";
-        command.Parameters.AddWithValue("$owner", owner);
-        command.Parameters.AddWithValue("$key", key);
+        using var command = connection.Command(
+            $"SELECT name FROM group_label WHERE owner = $owner AND key = $key{(value is null ? "" : " AND value = $value")}",
+            ("$owner", owner), ("$key", key));
         if (value is not null)
             command.Parameters.AddWithValue("$value", value);
         using var reader = command.ExecuteReader();
@@ -33,8 +32,7 @@ public sealed class GroupLabels(TaskDatabase database)
     internal IReadOnlyList<(int Owner, string Group, string Key, string Value)> All()
     {
         using var connection = database.OpenReader();
-        using var command = connection.CreateCommand();
-        command.CommandText = "SELECT owner, name, key, value FROM group_label ORDER BY owner, name, key";
+        using var command = connection.Command("SELECT owner, name, key, value FROM group_label ORDER BY owner, name, key");
         using var reader = command.ExecuteReader();
         var labels = new List<(int, string, string, string)>();
         while (reader.Read())
@@ -44,10 +42,7 @@ public sealed class GroupLabels(TaskDatabase database)
 
     internal static SortedDictionary<string, string> Read(SqliteConnection connection, int owner, string group)
     {
-        using var command = connection.CreateCommand();
-        command.CommandText = "SELECT key, value FROM group_label WHERE owner = $owner AND name = $name";
-        command.Parameters.AddWithValue("$owner", owner);
-        command.Parameters.AddWithValue("$name", group);
+        using var command = connection.Command("SELECT key, value FROM group_label WHERE owner = $owner AND name = $name", ("$owner", owner), ("$name", group));
         using var reader = command.ExecuteReader();
         var labels = new SortedDictionary<string, string>(StringComparer.Ordinal);
         while (reader.Read())
@@ -58,9 +53,9 @@ public sealed class GroupLabels(TaskDatabase database)
     /// <summary>Groups with labels that have batches in a segment of the index.</summary>
     internal static List<(int Owner, string Group)> LabelledIn(SqliteConnection connection, long segment)
     {
-        using var command = connection.CreateCommand();
-        command.CommandText = "SELECT owner, name FROM finished_group WHERE segment = $segment AND EXISTS (SELECT 1 FROM group_label WHERE group_label.owner = finished_group.owner AND group_label.name = finished_group.name)";
-        command.Parameters.AddWithValue("$segment", segment);
+        using var command = connection.Command(
+            "SELECT owner, name FROM finished_group WHERE segment = $segment AND EXISTS (SELECT 1 FROM group_label WHERE group_label.owner = finished_group.owner AND group_label.name = finished_group.name)",
+            ("$segment", segment));
         using var reader = command.ExecuteReader();
         var groups = new List<(int, string)>();
         while (reader.Read())
@@ -71,10 +66,9 @@ public sealed class GroupLabels(TaskDatabase database)
     /// <summary>Deletes the labels of a group that the index has no more.</summary>
     internal static void DeleteUnlessIndexed(SqliteConnection connection, int owner, string group)
     {
-        using var command = connection.CreateCommand();
-        command.CommandText = "DELETE FROM group_label WHERE owner = $owner AND name = $name AND NOT EXISTS (SELECT 1 FROM finished_group WHERE owner = $owner AND name = $name)";
-        command.Parameters.AddWithValue("$owner", owner);
-        command.Parameters.AddWithValue("$name", group);
+        using var command = connection.Command(
+            "DELETE FROM group_label WHERE owner = $owner AND name = $name AND NOT EXISTS (SELECT 1 FROM finished_group WHERE owner = $owner AND name = $name)",
+            ("$owner", owner), ("$name", group));
         command.ExecuteNonQuery();
     }
 }

@@ -54,10 +54,7 @@ public sealed class LabelChanges(GroupLabels labels)
     {
         foreach (var ((owner, group), changed) in _changed)
         {
-            using var command = connection.CreateCommand();
-            command.CommandText = "DELETE FROM group_label WHERE owner = $owner AND name = $name";
-            command.Parameters.AddWithValue("$owner", owner);
-            command.Parameters.AddWithValue("$name", group);
+            using var command = connection.Command("DELETE FROM group_label WHERE owner = $owner AND name = $name", ("$owner", owner), ("$name", group));
             command.ExecuteNonQuery();
             command.CommandText = "INSERT INTO group_label(owner, name, key, value) VALUES($owner, $name, $key, $value)";
             command.Parameters.AddWithValue("$key", "");

@@ -61,8 +61,7 @@ public sealed class TaskDatabase : IDisposable
         var existed = File.Exists(path);
         using (var connection = Connect(path))
         {
-            using var ask = connection.CreateCommand();
-            ask.CommandText = "PRAGMA user_version";
+            using var ask = connection.Command("PRAGMA user_version");
             long version;
             try
             {
@@ -212,8 +211,7 @@ public sealed class TaskDatabase : IDisposable
 
     internal static void Run(SqliteConnection connection, string sql)
     {
-        using var command = connection.CreateCommand();
-        command.CommandText = sql;
+        using var command = connection.Command(sql);
         command.ExecuteNonQuery();
     }
 
@@ -267,16 +265,14 @@ public sealed class TaskDatabase : IDisposable
 
     private string Text(string sql)
     {
-        using var command = _writer.CreateCommand();
-        command.CommandText = sql;
+        using var command = _writer.Command(sql);
         return Convert.ToString(command.ExecuteScalar(), System.Globalization.CultureInfo.InvariantCulture)!;
     }
 
     private long Number(string sql)
     {
         using var connection = OpenReader();
-        using var command = connection.CreateCommand();
-        command.CommandText = sql;
+        using var command = connection.Command(sql);
         return (long)command.ExecuteScalar()!;
     }
 

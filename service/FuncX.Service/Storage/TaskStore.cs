@@ -106,8 +106,7 @@ public sealed class TaskStore : IDisposable
     {
         var numbers = new List<long>();
         using var connection = _database.OpenReader();
-        using var command = connection.CreateCommand();
-        command.CommandText = "SELECT id FROM chunk ORDER BY id";
+        using var command = connection.Command("SELECT id FROM chunk ORDER BY id");
         using var reader = command.ExecuteReader();
         while (reader.Read())
             numbers.Add(reader.GetInt64(0));
@@ -162,9 +161,7 @@ public sealed class TaskStore : IDisposable
     public long NextChunk(long pruned)
     {
         using var connection = _database.OpenReader();
-        using var command = connection.CreateCommand();
-        command.CommandText = "SELECT min(id) FROM chunk WHERE id > $pruned";
-        command.Parameters.AddWithValue("$pruned", pruned);
+        using var command = connection.Command("SELECT min(id) FROM chunk WHERE id > $pruned", ("$pruned", pruned));
         return command.ExecuteScalar() is long next ? next : LastChunk + 1;
     }
 
@@ -173,9 +170,7 @@ public sealed class TaskStore : IDisposable
     public void Replay(long after, Action<byte[], ChunkHeader> each)
     {
         using var connection = _database.OpenReader();
-        using var command = connection.CreateCommand();
-        command.CommandText = "SELECT id, data FROM chunk WHERE id > $after ORDER BY id";
-        command.Parameters.AddWithValue("$after", after);
+        using var command = connection.Command("SELECT id, data FROM chunk WHERE id > $after ORDER BY id", ("$after", after));
         using var reader = command.ExecuteReader();
         while (reader.Read())
         {
@@ -245,19 +240,14 @@ public sealed class TaskStore : IDisposable
     {
         const int Most = 1_000;
         var ids = new List<long>(Most);
-        using (var select = _database.Writer.CreateCommand())
+        using (var select = _database.Writer.Command($"SELECT id FROM chunk WHERE id > $after AND id <= $last ORDER BY id LIMIT {Most}", ("$after", after), ("$last", last)))
         {
-            select.CommandText = $"SELECT id FROM chunk WHERE id > $after AND id <= $last ORDER BY id LIMIT {Most}";
-            select.Parameters.AddWithValue("$after", after);
-            select.Parameters.AddWithValue("$last", last);
             using var reader = select.ExecuteReader();
             while (reader.Read())
                 ids.Add(reader.GetInt64(0));
         }
 
-        using var delete = _database.Writer.CreateCommand();
-        delete.Transaction = transaction;
-        delete.CommandText = "DELETE FROM chunk WHERE id = $id";
+        using var delete = _database.Writer.Command(transaction, "DELETE FROM chunk WHERE id = $id");
         var parameter = delete.Parameters.AddWithValue("$id", 0L);
         foreach (var id in ids)
         {
@@ -291,9 +281,7 @@ public sealed class TaskStore : IDisposable
 
     private long? Number(string sql, long id)
     {
-        using var command = _database.Writer.CreateCommand();
-        command.CommandText = sql;
-        command.Parameters.AddWithValue("$id", id);
+        using var command = _database.Writer.Command(sql, ("$id", id));
         return command.ExecuteScalar() as long?;
     }
 
@@ -305,8 +293,7 @@ public sealed class TaskStore : IDisposable
 
     private (long First, long Last) Range()
     {
-        using SqliteCommand command = _database.Writer.CreateCommand();
-        command.CommandText = "SELECT ifnull(min(id), 0), ifnull(max(id), 0) FROM chunk";
+        using var command = _database.Writer.Command("SELECT ifnull(min(id), 0), ifnull(max(id), 0) FROM chunk");
         using var reader = command.ExecuteReader();
         reader.Read();
         return (reader.GetInt64(0), reader.GetInt64(1));
