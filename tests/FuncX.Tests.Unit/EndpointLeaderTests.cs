@@ -26,6 +26,7 @@ public sealed class EndpointLeaderTests
             numbers.Add(await JoinAsync(leader, member));
         numbers.Distinct().Count().ShouldBe(3);
         await ReadyAsync(endpoint, 3);
+        (await endpoint.Loop.DescribeAsync()).PerManager.Select(static manager => (manager.Manager, manager.Node, manager.Pid)).ShouldBe([("m1", "n1", 1), ("m2", "n2", 2), ("m3", "n3", 3)], ignoreOrder: true);
         await link.TellAsync();
         await link.TasksAsync(Batch, 0, 6, 8);
 

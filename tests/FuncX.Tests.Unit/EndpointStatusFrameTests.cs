@@ -26,7 +26,7 @@ public sealed class EndpointStatusFrameTests
         Blocks = [new BlockReport("local-1", "running", 1, s_now.AddMinutes(-60), "")],
     };
 
-    private static readonly EndpointSnapshot s_before = new() { Online = true, Epoch = 1, Workers = 4, Managers = 1, BlocksRunning = 1, Completed = 100, PerManager = [new ManagerCounts("m1", 7, 0, new ManagerHops { ResultsFromWorkers = 100 })] };
+    private static readonly EndpointSnapshot s_before = new() { Online = true, Epoch = 1, Workers = 4, Managers = 1, BlocksRunning = 1, Completed = 100, PerManager = [new ManagerCounts("m1", "n1", 7, 0, new ManagerHops { ResultsFromWorkers = 100 })] };
 
     public static TheoryData<string, string, string, Func<EndpointSnapshot, EndpointSnapshot>> Figures => new()
     {
@@ -50,8 +50,8 @@ public sealed class EndpointStatusFrameTests
         { "1 running, 5 requested", "requested 5", "blocks", static now => now with { BlocksRequested = 5 } },
         { "1 running, 0 requested, 1 of those that run draining", "draining 1", "blocks", static now => now with { BlocksDraining = 1 } },
         { "1 running, 0 requested; 3 ordered by hand", "", "blocks", static now => now with { Scale = "3" } },
-        { "m1 4 100 0.0", "", "m1", static now => now with { PerManager = [new ManagerCounts("m1", 7, 4, new ManagerHops { ResultsFromWorkers = 100 })] } },
-        { "m1 0 120 10.0", "", "m1", static now => now with { PerManager = [new ManagerCounts("m1", 7, 0, new ManagerHops { ResultsFromWorkers = 120 })] } },
+        { "m1 4 100 0.0", "", "m1", static now => now with { PerManager = [new ManagerCounts("m1", "n1", 7, 4, new ManagerHops { ResultsFromWorkers = 100 })] } },
+        { "m1 0 120 10.0", "", "m1", static now => now with { PerManager = [new ManagerCounts("m1", "n1", 7, 0, new ManagerHops { ResultsFromWorkers = 120 })] } },
     };
 
     [Fact]
@@ -94,7 +94,7 @@ public sealed class EndpointStatusFrameTests
         Frame(s_before with { Note = "no link" }).Line().ShouldEndWith(" no link");
         Screen(s_before).ShouldContain("local-1 running 1 nodes 2026-01-02 02:04:05Z");
         Screen(s_before)[0].ShouldBe("lab (f00d) running, pid 111 on login1, up 01:02:00");
-        var many = Enumerable.Range(0, 20).Select(static number => new ManagerCounts($"m{number:D2}", number, number, new ManagerHops())).ToList();
+        var many = Enumerable.Range(0, 20).Select(static number => new ManagerCounts($"m{number:D2}", "n1", number, number, new ManagerHops())).ToList();
         var screen = Screen(s_before with { PerManager = many });
         screen[^1].ShouldBe("and 8 more");
         screen[^2].ShouldBe("m08 8 0 0.0");

@@ -124,7 +124,7 @@ public sealed class Dispatcher : IEndpointEffects
         PerManager =
         [
             .. Managers.All.Where(static peer => peer.InventoryDone)
-                .Select(peer => new ManagerCounts(peer.Hello.Manager, peer.Hello.Pid, Core.InFlightAt(peer.Number), peer.Report.Hops)),
+                .Select(peer => new ManagerCounts(peer.Hello.Manager, peer.Hello.Node, peer.Hello.Pid, Core.InFlightAt(peer.Number), peer.Report.Hops)),
         ],
     };
 

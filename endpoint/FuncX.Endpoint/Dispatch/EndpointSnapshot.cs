@@ -81,7 +81,10 @@ public sealed record EndpointSnapshot
 }
 
 /// <summary>What is in flight at one manager, and what passed it since it started, as it last told.</summary>
-public sealed record ManagerCounts(string Manager, int Pid, int InFlight, ManagerHops Hops);
+/// <param name="Manager">Its id.</param>
+/// <param name="Node">Where its process runs.</param>
+/// <param name="Pid">The process's number there; simulated managers share one.</param>
+public sealed record ManagerCounts(string Manager, string Node, int Pid, int InFlight, ManagerHops Hops);
 
 /// <summary>How many tasks and results passed each hop of this process, and how many bytes of bodies were copied on the way.</summary>
 public sealed record HopCounts

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 
 namespace FuncX.Bench.Scale;
 
@@ -15,7 +14,7 @@ internal static class ScaleTraffic
         return string.Create(CultureInfo.InvariantCulture, $"{fewest:#,0} to {most:#,0} frames of tasks and results over MPI per rank; {Sockets(endpoint)} connections at the endpoint's port");
     }
 
-    // Frames of tasks and results that each rank received and sent until now, as its managers told: the fewest and the most.
+    // Of the rank with the fewest and the one with the most.
     private static async Task<(long Fewest, long Most)> FramesPerRankAsync(EndpointProcess endpoint, long tasks)
     {
         IReadOnlyCollection<long> ranks = [];
@@ -33,18 +32,7 @@ internal static class ScaleTraffic
     private static async Task<IReadOnlyCollection<long>> FramesByRankAsync(EndpointProcess endpoint)
     {
         using var status = await endpoint.StatusAsync();
-        // A rank's logical managers are one process; two of several nodes hardly have the same id.
-        var frames = new Dictionary<int, long>();
-        if (status is null)
-            return [];
-        foreach (var manager in status.RootElement.GetProperty("dispatch").GetProperty("per_manager").EnumerateArray())
-        {
-            var hops = manager.GetProperty("hops");
-            var pid = manager.GetProperty("pid").GetInt32();
-            frames[pid] = frames.GetValueOrDefault(pid) + Number(hops, "tasks_received") + Number(hops, "results_from_workers");
-        }
-
-        return frames.Values;
+        return status is null ? [] : RankFrames.Of(status.RootElement.GetProperty("dispatch").GetProperty("per_manager"));
     }
 
     // Connections at the port where managers, leaders and agents dial in.
@@ -58,6 +46,4 @@ internal static class ScaleTraffic
             return fields.Length > 3 && fields[1].EndsWith($":{port}", StringComparison.Ordinal) && fields[3] == "01";
         });
     }
-
-    private static long Number(JsonElement element, string name) => element.GetProperty(name).GetInt64();
 }
