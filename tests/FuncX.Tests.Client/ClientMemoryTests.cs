@@ -1,5 +1,6 @@
 using FuncX.Client;
 using FuncX.Tests.Client.Fake;
+using FuncX.Tests.Integration.Harness;
 using Shouldly;
 using Xunit;
 
@@ -12,8 +13,8 @@ public sealed class ClientMemoryCollection;
 [Collection(nameof(ClientMemoryTests))]
 public sealed class ClientMemoryTests
 {
-    /// <summary>A million calls: <c>MillionCallsTests</c> has the same with the real programs.</summary>
-    [Fact]
+    /// <summary>A million calls: <c>MillionCallsTests</c> has the same with the real programs, and is in the short run.</summary>
+    [LongFact]
     public async Task What_a_map_keeps_does_not_grow_with_its_calls()
     {
         await using var service = await FakeService.StartAsync();

@@ -1,3 +1,4 @@
+using FuncX.Tests.Integration.Harness;
 using FuncX.Tests.Mpi.Jobs;
 
 namespace FuncX.Tests.Mpi;
@@ -22,7 +23,7 @@ public sealed class JobTests
         job.Said("null", 1).ShouldBe(["caught"]);
     }
 
-    [Theory, InlineData(Launcher.OpenMpi), InlineData(Launcher.Mpich)]
+    [Theory, LongData(Launcher.OpenMpi), LongData(Launcher.Mpich)]
     public void Compiled_ahead_of_time_it_does_the_same(Launcher launcher)
     {
         Assert.SkipUnless(Scenarios.IsCompiled, $"{Scenarios.CompiledProgram} is missing or old: dotnet publish tests/FuncX.Tests.Mpi.Program -c Release");

@@ -1,6 +1,7 @@
 using FuncX.Cluster;
 using FuncX.Providers;
 using FuncX.Providers.Batch;
+using FuncX.Tests.Integration.Harness;
 using Microsoft.Extensions.Time.Testing;
 using Shouldly;
 using Xunit;
@@ -316,7 +317,7 @@ public sealed class PlayedSchedulerTests : IAsyncDisposable
 
     [Theory]
     [InlineData(true, "qstat -x -f ")]
-    [InlineData(false, "qstat -f ")]
+    [LongData(false, "qstat -f ")]
     public async Task Twenty_jobs_that_PBS_has_forgotten_are_one_question(bool history, string question)
     {
         var played = Played("pbs");

@@ -73,8 +73,8 @@ public sealed partial class QuickstartTests
     }
 
     [Theory]
-    [InlineData("HUP", 130)]
-    [InlineData("INT", 130)]
+    [LongData("HUP", 130)]
+    [LongData("INT", 130)]
     [InlineData("TERM", 130)]
     [InlineData("KILL", 137)]
     public async Task However_a_quickstart_ends_it_leaves_nothing_running(string signal, int exitCode)

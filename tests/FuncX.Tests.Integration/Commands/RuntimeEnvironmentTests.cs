@@ -50,8 +50,8 @@ public sealed class RuntimeEnvironmentTests
 
     [Theory]
     [InlineData("DOTNET_DiagnosticPorts", "{0}/trace.sock,nosuspend")]
-    [InlineData("DOTNET_STARTUP_HOOKS", "{1}")]
-    [InlineData("CORECLR_ENABLE_PROFILING", "1")]
+    [LongData("DOTNET_STARTUP_HOOKS", "{1}")]
+    [LongData("CORECLR_ENABLE_PROFILING", "1")]
     public async Task What_is_watched_from_its_start_begins_once(string name, string value)
     {
         var directory = LocalCluster.NewDirectory("watched");

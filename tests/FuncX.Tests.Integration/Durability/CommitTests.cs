@@ -136,7 +136,7 @@ public sealed class CommitTests
     }
 
     /// <summary>The endpoint sends it again over one link after the other, for as long as the disk refuses it.</summary>
-    [Fact]
+    [LongFact]
     public async Task A_large_result_that_the_disk_does_not_take_has_no_room_each_time_it_comes()
     {
         await Scenario.RunAsync(await LocalCluster.StartAsync(new EndpointOptions()), async cluster =>
@@ -165,7 +165,7 @@ public sealed class CommitTests
     }
 
     /// <summary>What a failed commit has written to the log is there for the next process to read, and may be whole.</summary>
-    [Fact]
+    [LongFact]
     public async Task A_large_result_whose_commit_failed_is_there_after_a_kill()
     {
         await Scenario.RunAsync(await LocalCluster.StartAsync(new EndpointOptions()), async cluster =>

@@ -20,7 +20,7 @@ public sealed class IsolationTests
 
     [Theory]
     [InlineData("fork", 2, true)]
-    [InlineData("spawn", 2, false)]
+    [LongData("spawn", 2, false)]
     [InlineData("per_task", 30, true)]
     public Task Tasks_run_in_processes_as_the_endpoints_file_says(string isolation, int processes, bool ofAZygote) => Scenario.RunAsync(
         new EndpointOptions { Isolation = isolation, MoreWorkers = "preload: [wave]" },
@@ -45,8 +45,8 @@ public sealed class IsolationTests
     /// <summary>What Debian has beside CPython. Its workers answer over the socket.</summary>
     [Theory]
     [InlineData("fork")]
-    [InlineData("spawn")]
-    [InlineData("per_task")]
+    [LongData("spawn")]
+    [LongData("per_task")]
     public Task PyPy_runs_functions_too(string isolation) => Scenario.RunAsync(
         new EndpointOptions { Isolation = isolation, Python = "/usr/bin/pypy3", MoreWorkers = "preload: [wave]" },
         async cluster =>
