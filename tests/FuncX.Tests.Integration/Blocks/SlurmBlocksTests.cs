@@ -90,9 +90,12 @@ public sealed class SlurmBlocksTests : IAsyncLifetime
             never.Text.ShouldContain("longer than any block of this endpoint lasts: its jobs have a walltime of 00:01:00");
 
             await Task.Delay(TimeSpan.FromSeconds(14));
+            // The next job waits for a node until it has been seen that a task waits for the job.
+            await _lab.RunAsync("scontrol", "update", "NodeName=n2", "State=DRAIN", "Reason=later");
             await cluster.Api.SubmitAsync(ServiceApi.Request(job, cluster.EndpointId, "short", ["[0]"], new TaskOptions { WalltimeMs = 2_000 }));
             await cluster.Api.SubmitAsync(ServiceApi.Request(job, cluster.EndpointId, "long", ["[0]"], new TaskOptions { WalltimeMs = 40_000 }));
             await Eventually.TrueAsync(async () => await FigureAsync(cluster, "waiting_for_time") == 1, "the task waits for the next job");
+            await _lab.RunAsync("scontrol", "update", "NodeName=n2", "State=RESUME");
             (await cluster.Api.WaitAsync("short", 1)).Values.Single().Text.ShouldBe($"\"{first}\"");
             (await cluster.Api.WaitAsync("long", 1)).Values.Single().Text.ShouldNotBe($"\"{first}\"");
             (await FigureAsync(cluster, "waiting_for_time")).ShouldBe(0);
