@@ -15,8 +15,6 @@ namespace FuncX.Manager.World;
 /// </summary>
 internal sealed class LeaderSession : IAsyncDisposable
 {
-    private const int WriteBytes = 64 * 1024;
-
     private readonly WorldLeader _leader;
     private readonly SslStream _stream;
     private readonly PipeReader _reader;
@@ -24,7 +22,7 @@ internal sealed class LeaderSession : IAsyncDisposable
     private readonly LeaderOutbox _messages;
     private readonly LargePace _pace = new();
     private readonly Lock _gate = new();
-    private readonly byte[] _together = GC.AllocateUninitializedArray<byte>(WriteBytes);
+    private readonly LeaderWrite _write = new();
     private Task _writing = Task.CompletedTask;
     private int _busy;
     private bool _over;
@@ -193,33 +191,26 @@ internal sealed class LeaderSession : IAsyncDisposable
     private ReadOnlyMemory<byte> Next(out LeaderMessage? whole)
     {
         whole = null;
-        var used = 0;
+        _write.Begin();
         while (true)
         {
             LeaderMessage message;
+            bool isWhole;
             lock (_gate)
             {
-                // What a large one is written with is not copied: it goes alone.
-                var mayLarge = used == 0 && MayLarge();
-                if (!_messages.TryPeek(mayLarge, out message))
-                    break;
-                var frames = message.Frames;
-                if (used + frames.Length > WriteBytes && used > 0)
-                    break;
-                _ = _messages.TryTake(mayLarge, out _);
-                if (used == 0 && (frames.Length > LeaderOutbox.SmallMessage || _messages.Count == 0))
-                {
-                    whole = message;
-                    return frames;
-                }
+                if (!_write.TryTake(_messages, _write.IsEmpty && MayLarge(), out message, out isWhole))
+                    return _write.Bytes;
             }
 
-            message.Frames.CopyTo(_together.AsMemory(used));
-            used += message.Frames.Length;
+            if (isWhole)
+            {
+                whole = message;
+                return message.Frames;
+            }
+
+            _write.Append(message);
             Finish(message);
         }
-
-        return _together.AsMemory(0, used);
     }
 
     private void Finish(in LeaderMessage message)
