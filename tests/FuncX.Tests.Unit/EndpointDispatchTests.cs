@@ -101,9 +101,8 @@ public sealed class EndpointDispatchTests
     public async Task Ten_thousand_tasks_over_two_managers_all_come_back_once()
     {
         const int Count = 10_000;
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
-        var link = await service.LinkAsync();
+        await using var system = await EndpointSystem.LinkedAsync();
+        var (endpoint, link) = (system.Endpoint, system.Link);
         await using var first = await endpoint.ManagerAsync("m1");
         await using var second = await endpoint.ManagerAsync("m2");
         var answering = new[] { EchoAsync(first), EchoAsync(second) };
@@ -140,11 +139,10 @@ public sealed class EndpointDispatchTests
     [Fact]
     public async Task Every_unbroken_frame_of_a_bad_message_ends_the_link_and_nothing_else()
     {
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
-        var link = await service.LinkAsync();
+        await using var system = await EndpointSystem.LinkedAsync();
+        var link = system.Link;
         await link.SendAsync(new Contracts.V1.ServiceMessage { Tasks = new Contracts.V1.LinkTasks { Frames = Google.Protobuf.ByteString.CopyFrom(new byte[100]) } });
-        await service.LinkAsync(2);
+        await system.Service.LinkAsync(2);
     }
 
     [Theory]

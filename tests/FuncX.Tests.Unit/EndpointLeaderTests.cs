@@ -12,14 +12,13 @@ namespace FuncX.Tests.Unit;
 /// <summary>Managers behind a leader: one connection for all of a world.</summary>
 public sealed class EndpointLeaderTests
 {
-    private static readonly BatchId Batch = BatchId.New(1_700_000_000_000);
+    private static readonly BatchId Batch = EndpointSystem.Batch;
 
     [Fact]
     public async Task Managers_behind_a_leader_have_each_their_number_tasks_functions_and_acknowledgements()
     {
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
-        var link = await service.LinkAsync();
+        await using var system = await EndpointSystem.LinkedAsync();
+        var (endpoint, link) = (system.Endpoint, system.Link);
         await using var leader = await LeaderAsync(endpoint);
         var numbers = new List<int>();
         for (var member = 1u; member <= 3; member++)
@@ -27,8 +26,7 @@ public sealed class EndpointLeaderTests
         numbers.Distinct().Count().ShouldBe(3);
         await ReadyAsync(endpoint, 3);
         (await endpoint.Loop.DescribeAsync()).PerManager.Select(static manager => (manager.Manager, manager.Node, manager.Pid)).ShouldBe([("m1", "n1", 1), ("m2", "n2", 2), ("m3", "n3", 3)], ignoreOrder: true);
-        await link.TellAsync();
-        await link.TasksAsync(Batch, 0, 6, 8);
+        await system.TasksAsync(0, 6);
 
         // Two workers each: every manager gets two, and before them what it needs to know. The function itself goes to the leader, once and before it is told to anybody.
         var (tasks, told, functions) = (new List<FrameHeader>(), new Dictionary<uint, List<FrameKind>>(), 0);
@@ -85,15 +83,10 @@ public sealed class EndpointLeaderTests
     [Fact]
     public async Task A_manager_that_is_gone_and_back_keeps_its_tasks_and_the_others_go_on()
     {
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
-        var link = await service.LinkAsync();
-        await using var leader = await LeaderAsync(endpoint);
-        await JoinAsync(leader, 1);
-        await JoinAsync(leader, 2);
-        await ReadyAsync(endpoint, 2);
-        await link.TellAsync();
-        await link.TasksAsync(Batch, 0, 4, 8);
+        await using var system = await EndpointSystem.LinkedAsync();
+        var (endpoint, link) = (system.Endpoint, system.Link);
+        await using var leader = await LeaderOfTwoAsync(endpoint);
+        await system.TasksAsync(0, 4);
         var tasks = new List<FrameHeader>();
         while (tasks.Count < 4)
             tasks.Add((await leader.ReadAsync(FrameKind.Task)).Header);
@@ -125,13 +118,11 @@ public sealed class EndpointLeaderTests
     [Fact]
     public async Task A_manager_that_stays_gone_costs_its_tasks_an_attempt()
     {
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
-        var link = await service.LinkAsync();
+        await using var system = await EndpointSystem.LinkedAsync();
+        var (endpoint, link) = (system.Endpoint, system.Link);
         await using var leader = await LeaderAsync(endpoint);
         await JoinAsync(leader, 1);
-        await link.TellAsync();
-        await link.TasksAsync(Batch, 0, 1, 8);
+        await system.TasksAsync(0, 1);
         await leader.ReadAsync(FrameKind.Task);
         await leader.SendAsync(new FrameHeader { Kind = FrameKind.Gone, Destination = 1 }, default);
         var (_, body) = (await link.ResultsAsync(15)).Frames.ShouldHaveSingleItem();
@@ -145,15 +136,10 @@ public sealed class EndpointLeaderTests
     [Fact]
     public async Task When_the_leader_comes_back_its_managers_begin_anew_and_nothing_runs_twice()
     {
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
-        var link = await service.LinkAsync();
-        var leader = await LeaderAsync(endpoint);
-        await JoinAsync(leader, 1);
-        await JoinAsync(leader, 2);
-        await ReadyAsync(endpoint, 2);
-        await link.TellAsync();
-        await link.TasksAsync(Batch, 0, 4, 8);
+        await using var system = await EndpointSystem.LinkedAsync();
+        var (endpoint, link) = (system.Endpoint, system.Link);
+        var leader = await LeaderOfTwoAsync(endpoint);
+        await system.TasksAsync(0, 4);
         var tasks = new List<FrameHeader>();
         while (tasks.Count < 4)
             tasks.Add((await leader.ReadAsync(FrameKind.Task)).Header);
@@ -192,9 +178,8 @@ public sealed class EndpointLeaderTests
     [Fact]
     public async Task Only_a_leader_has_managers_behind_it_and_they_are_of_its_block()
     {
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory(), static c => c with { Blocks = c.Blocks with { Min = 2, Max = 2 } });
-        await service.LinkAsync();
+        await using var system = await EndpointSystem.LinkedAsync(static c => c with { Blocks = c.Blocks with { Min = 2, Max = 2 } });
+        var endpoint = system.Endpoint;
         var blocks = await endpoint.BlocksAsync(2);
         await using var leader = await DialAsync(endpoint, blocks[0]);
         await JoinAsync(leader, 1);
@@ -242,9 +227,8 @@ public sealed class EndpointLeaderTests
     [Fact]
     public async Task A_leader_s_heartbeat_speaks_for_its_managers()
     {
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
-        await service.LinkAsync();
+        await using var system = await EndpointSystem.LinkedAsync();
+        var endpoint = system.Endpoint;
         await using var leader = await LeaderAsync(endpoint);
         await JoinAsync(leader, 1);
 
@@ -259,9 +243,8 @@ public sealed class EndpointLeaderTests
     [Fact]
     public async Task An_idle_world_is_told_one_heartbeat_a_second_whatever_its_size()
     {
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
-        await service.LinkAsync();
+        await using var system = await EndpointSystem.LinkedAsync();
+        var endpoint = system.Endpoint;
         await using var leader = await LeaderAsync(endpoint);
         for (var member = 1u; member <= 50; member++)
             await JoinAsync(leader, member);
@@ -275,18 +258,13 @@ public sealed class EndpointLeaderTests
     [Fact]
     public async Task A_manager_that_says_it_drains_gets_nothing_more()
     {
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
-        var link = await service.LinkAsync();
-        await using var leader = await LeaderAsync(endpoint);
-        await JoinAsync(leader, 1);
-        await JoinAsync(leader, 2);
-        await ReadyAsync(endpoint, 2);
+        await using var system = await EndpointSystem.LinkedAsync();
+        var endpoint = system.Endpoint;
+        await using var leader = await LeaderOfTwoAsync(endpoint);
         await leader.SendAsync(new FrameHeader { Kind = FrameKind.Status, ContentType = ContentType.Json, Destination = 1 }, Encoding.UTF8.GetBytes("""{"workers": 0, "busy": 0, "queued": 0, "note": "", "draining": true}"""));
         await Eventually.True(() => endpoint.Loop.DescribeAsync().AsTask().Result.Managers == 1);
 
-        await link.TellAsync();
-        await link.TasksAsync(Batch, 0, 2, 8);
+        await system.TasksAsync(0, 2);
         for (var task = 0; task < 2; task++)
             (await leader.ReadAsync(FrameKind.Task)).Header.Destination.ShouldBe(2u);
     }
@@ -294,9 +272,8 @@ public sealed class EndpointLeaderTests
     [Fact]
     public async Task What_is_connected_of_a_block_that_has_ended_is_told_to_leave_gets_nothing_more_and_nobody_joins_it()
     {
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
-        var link = await service.LinkAsync();
+        await using var system = await EndpointSystem.LinkedAsync();
+        var (endpoint, link) = (system.Endpoint, system.Link);
         var (block, secret) = await endpoint.BlockAsync();
         await using var leader = await DialAsync(endpoint, (block, secret));
         await JoinAsync(leader, 1);
@@ -307,8 +284,7 @@ public sealed class EndpointLeaderTests
         await manager.HelloAsync("m9", block, secret);
         await manager.ReadAsync(FrameKind.Welcome);
         await ReadyAsync(endpoint, 1);
-        await link.TellAsync();
-        await link.TasksAsync(Batch, 0, 1, 8);
+        await system.TasksAsync(0, 1);
         var (task, _) = await leader.ReadAsync(FrameKind.Task);
 
         endpoint.Provider.End(block);
@@ -344,9 +320,8 @@ public sealed class EndpointLeaderTests
     [Fact]
     public async Task Agents_of_several_blocks_are_shown_together_and_of_many_nodes_that_were_given_up_the_first_by_name()
     {
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory(), static c => c with { Blocks = c.Blocks with { Min = 2, Max = 2 } });
-        await service.LinkAsync();
+        await using var system = await EndpointSystem.LinkedAsync(static c => c with { Blocks = c.Blocks with { Min = 2, Max = 2 } });
+        var endpoint = system.Endpoint;
         var blocks = await endpoint.BlocksAsync(2);
         await using var first = await SayAsync(0, """{"worlds_running": 3, "worlds_waiting": 1, "nodes_given_up": ["a1"], "note": ""}""");
         await using var second = await SayAsync(1, $$"""{"worlds_running": 4, "worlds_waiting": 2, "nodes_given_up": [{{string.Join(", ", Enumerable.Range(1, 24).Select(static node => $"\"b{node}\""))}}], "note": "world 2 ended"}""");
@@ -386,12 +361,11 @@ public sealed class EndpointLeaderTests
     [Fact]
     public async Task An_agent_is_told_how_to_launch_and_what_it_says_is_shown_while_it_is_there()
     {
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory(), static c => c with
+        await using var system = await EndpointSystem.LinkedAsync(static c => c with
         {
             Launcher = new LauncherConfiguration { Type = LauncherKind.Mpiexec, RanksPerWorld = 64, Arguments = ["-prepend-rank"], LeaderOnly = true },
         });
-        await service.LinkAsync();
+        var endpoint = system.Endpoint;
         var (block, secret) = await endpoint.BlockAsync();
         var agent = await PlayedManager.DialAsync(endpoint.Address);
         await agent.HelloAsync("a1", block, secret, role: "agent");
@@ -436,9 +410,8 @@ public sealed class EndpointLeaderTests
     [Fact]
     public async Task Whoever_dials_in_from_a_block_hears_when_its_job_ends_and_hears_it_again_when_that_is_later()
     {
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
-        await service.LinkAsync();
+        await using var system = await EndpointSystem.LinkedAsync();
+        var endpoint = system.Endpoint;
         var (block, secret) = await endpoint.BlockAsync();
         await using var leader = await DialAsync(endpoint, (block, secret));
         await JoinAsync(leader, 1);
@@ -470,13 +443,12 @@ public sealed class EndpointLeaderTests
     [Fact]
     public async Task Files_to_stage_are_told_to_leaders_and_managers_and_what_these_say_of_them_is_shown_with_the_block()
     {
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory(), static c => c with
+        await using var system = await EndpointSystem.LinkedAsync(static c => c with
         {
             StageIn = ["/data/model.bin"],
             Containers = c.Containers with { Cache = new ContainerCacheConfiguration { Directory = "/scratch", Size = 1 << 30 } },
         });
-        await service.LinkAsync();
+        var endpoint = system.Endpoint;
         var (block, secret) = await endpoint.BlockAsync();
         await using var leader = await PlayedManager.DialAsync(endpoint.Address);
         await leader.HelloAsync("w1", block, secret, role: "leader");
@@ -511,6 +483,16 @@ public sealed class EndpointLeaderTests
     }
 
     internal static async Task<PlayedManager> LeaderAsync(EndpointHarness endpoint) => await DialAsync(endpoint, await endpoint.BlockAsync());
+
+    // With two managers that take tasks.
+    private static async Task<PlayedManager> LeaderOfTwoAsync(EndpointHarness endpoint)
+    {
+        var leader = await LeaderAsync(endpoint);
+        await JoinAsync(leader, 1);
+        await JoinAsync(leader, 2);
+        await ReadyAsync(endpoint, 2);
+        return leader;
+    }
 
     private static async Task<PlayedManager> DialAsync(EndpointHarness endpoint, (string Block, string Secret) block, string world = "w1")
     {

@@ -279,9 +279,8 @@ public sealed class EndpointLinkTests
     [Fact]
     public async Task A_superseded_endpoint_stops_and_leaves_its_blocks()
     {
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
-        var link = await service.LinkAsync();
+        await using var system = await EndpointSystem.LinkedAsync();
+        var (endpoint, link) = (system.Endpoint, system.Link);
         try
         {
             await link.SendAsync(new ServiceMessage { Superseded = new Superseded { By = "another" } });
@@ -320,14 +319,12 @@ public sealed class EndpointLinkTests
     [Fact]
     public async Task Credit_covers_what_managers_can_hold_and_grows_as_tasks_leave()
     {
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
-        var link = await service.LinkAsync();
+        await using var system = await EndpointSystem.LinkedAsync();
+        var (endpoint, link) = (system.Endpoint, system.Link);
         var credit = await CreditAsync(link);
         credit.Tasks.ShouldBe(4096UL);
         credit.Bytes.ShouldBe(64UL << 20);
-        await link.TellAsync();
-        await link.TasksAsync(Batch, 0, 1000, 8);
+        await system.TasksAsync(0, 1000);
         await using var manager = await endpoint.ManagerAsync();
         for (var i = 0; i < 600; i++)
         {

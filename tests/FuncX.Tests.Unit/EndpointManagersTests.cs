@@ -26,16 +26,14 @@ public sealed class EndpointManagersTests
     [Fact]
     public async Task The_secret_of_one_block_does_not_open_a_managers_place_in_another()
     {
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory(), c => c with { Blocks = c.Blocks with { Min = 2, Max = 2 } });
-        var link = await service.LinkAsync();
+        await using var system = await EndpointSystem.LinkedAsync(c => c with { Blocks = c.Blocks with { Min = 2, Max = 2 } });
+        var (endpoint, link) = (system.Endpoint, system.Link);
         var blocks = await endpoint.BlocksAsync(2);
         await using var manager = await PlayedManager.DialAsync(endpoint.Address);
         await manager.HelloAsync("m1", blocks[0].Block, blocks[0].Secret);
         await manager.ReadAsync(FrameKind.Welcome);
         await manager.InventoryAsync();
-        await link.TellAsync();
-        await link.TasksAsync(Batch, 0, 1, 8);
+        await system.TasksAsync(0, 1);
         var (task, _) = await manager.ReadAsync(FrameKind.Task);
 
         var refusal = await RefusalAsync(endpoint, m => m.HelloAsync("m1", blocks[1].Block, blocks[1].Secret));
@@ -51,9 +49,8 @@ public sealed class EndpointManagersTests
     {
         const int Frames = 100;
         const int FrameBytes = 256;
-        await using var service = await PlayedService.StartAsync();
-        await using var endpoint = await EndpointHarness.StartAsync(service.Address, EndpointHarness.NewDirectory());
-        var link = await service.LinkAsync();
+        await using var system = await EndpointSystem.LinkedAsync();
+        var (endpoint, link) = (system.Endpoint, system.Link);
         await using var witness = await endpoint.ManagerAsync("witness");
         var (block, secret) = await endpoint.BlockAsync();
         var random = new Random(1);
@@ -84,8 +81,7 @@ public sealed class EndpointManagersTests
             });
         }
 
-        await link.TellAsync();
-        await link.TasksAsync(Batch, 0, 1, 8);
+        await system.TasksAsync(0, 1);
         var (task, _) = await witness.ReadAsync(FrameKind.Task);
         await witness.AnswerAsync(task, "1"u8.ToArray());
         (await link.ResultsAsync()).Frames.ShouldHaveSingleItem();

@@ -3,7 +3,7 @@ using FuncX.Wire;
 
 namespace FuncX.Tests.Unit;
 
-/// <summary>An endpoint with its link, between a service and a manager that the test plays.</summary>
+/// <summary>An endpoint with its link, between a service and the managers that the test plays.</summary>
 internal sealed class EndpointSystem : IAsyncDisposable
 {
     private EndpointHarness? _endpoint;
@@ -22,15 +22,32 @@ internal sealed class EndpointSystem : IAsyncDisposable
 
     public EndpointHarness Endpoint => _endpoint!;
 
+    /// <summary>Of one that was started with it.</summary>
     public PlayedManager Manager => _manager!;
 
-    public static async Task<EndpointSystem> StartAsync(Func<EndpointConfiguration, EndpointConfiguration>? change = null)
+    /// <summary>Starts it without a manager.</summary>
+    public static async Task<EndpointSystem> LinkedAsync(Func<EndpointConfiguration, EndpointConfiguration>? change = null)
     {
         var system = new EndpointSystem(await PlayedService.StartAsync());
         try
         {
             system._endpoint = await EndpointHarness.StartAsync(system.Service.Address, EndpointHarness.NewDirectory(), change);
             system.Link = await system.Service.LinkAsync();
+            return system;
+        }
+        catch
+        {
+            await system.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Starts it with a manager.</summary>
+    public static async Task<EndpointSystem> StartAsync(Func<EndpointConfiguration, EndpointConfiguration>? change = null)
+    {
+        var system = await LinkedAsync(change);
+        try
+        {
             system._manager = await system.Endpoint.ManagerAsync();
             return system;
         }
