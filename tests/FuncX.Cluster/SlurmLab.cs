@@ -67,6 +67,13 @@ public sealed class SlurmLab : IAsyncDisposable
     /// <summary>The jobs that have not ended, as <c>ID STATE</c>.</summary>
     public async Task<string[]> JobsAsync() => (await RunAsync("squeue", "-h", "-o", "%A %T")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
+    /// <summary>
+    /// Waits until a run of a job that was put back into the queue is over for the controller, too: told to begin the next one before, it takes that run's end for the next one's. Each step's manager tells it of
+    /// the end, has its answer, and only then removes its socket, NODE_JOB.STEP among what its node keeps.
+    /// </summary>
+    public Task RunIsOverAsync(string job) => Eventually.TrueAsync(
+        async () => !Steps(job).Any() && (await JobsAsync()).Contains($"{job} PENDING"), $"the run of job {job} is over", seen: () => $"steps {string.Join(", ", Steps(job))}");
+
     /// <summary>The daemon's process id; <c>slurmctld</c>, <c>slurmdbd</c> or <c>slurmd.n1</c>.</summary>
     public int PidOf(string daemon) => int.Parse(File.ReadAllText(Path.Combine(DirectoryPath, "run", $"{daemon}.pid")), CultureInfo.InvariantCulture);
 
@@ -83,6 +90,9 @@ public sealed class SlurmLab : IAsyncDisposable
             // A step's manager that ends this moment may still write; tests/run removes the rest.
         }
     }
+
+    // Beside a step's socket there may be what its manager knows of the machine.
+    private IEnumerable<string> Steps(string job) => Directory.EnumerateFiles(Path.Combine(DirectoryPath, "spool"), $"*_{job}.*", SearchOption.AllDirectories).Where(static file => !file.EndsWith(".xml", StringComparison.Ordinal));
 
     private static string? MissingOf(string[] files)
     {

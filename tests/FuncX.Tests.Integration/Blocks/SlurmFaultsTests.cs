@@ -55,8 +55,9 @@ public sealed class SlurmFaultsTests : IAsyncLifetime
                 higher = await _lab!.RunAsync("sbatch", "--parsable", "--partition=high", "--nodes=2", "--exclusive", "--time=5", "--output=/dev/null", "--wrap=sleep 300");
             else
                 await _lab!.RunAsync("scontrol", "requeue", job);
-            // Slurm lets two minutes pass, so that the first run is over for certain; told to hurry before, it takes that run's end for the second one's.
-            await Eventually.TrueAsync(async () => (await _lab.JobsAsync()).Contains($"{job} PENDING") && cluster.Endpoint.Managers().Count == 0, "the first run is over", seen: () => $"{cluster.Endpoint.Managers().Count} managers");
+            // What the two minutes are for that Slurm lets pass.
+            await _lab.RunIsOverAsync(job);
+            await Eventually.TrueAsync(() => cluster.Endpoint.Managers().Count == 0, "nothing of the first run is left", seen: () => $"{cluster.Endpoint.Managers().Count} managers");
             if (higher.Length > 0)
             {
                 await Eventually.TrueAsync(async () => (await _lab.JobsAsync()).Contains($"{higher} RUNNING"), "the other job has the nodes");
