@@ -98,7 +98,7 @@ public struct FrameHeader
         if (length is < Size or > MaxFrame)
             throw new FrameException($"frame length {length} is outside {Size} to {MaxFrame}");
         var kind = input[KindOffset];
-        if (kind is 0 or > (byte)FrameKind.Ends)
+        if (kind is 0 or > (byte)FrameKind.FunctionDigest)
             throw new FrameException($"frame kind {kind} is unknown to protocol {ProtocolVersion.Maximum}");
         return new FrameHeader
         {

@@ -41,6 +41,9 @@ public enum FrameKind : byte
     // To whoever dialled in from a block: its job has been made longer.
     Ends = 25,
 
+    // From a leader to a manager behind it: what a function's body must be.
+    FunctionDigest = 26,
+
     // Between a manager and its zygotes.
     Fork = 20,
     Forked = 21,

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using FuncX.Endpoint.Managers;
 using FuncX.Wire;
 using Shouldly;
@@ -16,6 +17,17 @@ public sealed class EndpointManagerReportTests
     [InlineData("null")]
     public void What_a_status_leaves_out_is_nothing_that_happened(string body) =>
         ManagerReport.Read(Encoding.UTF8.GetBytes(body)).ShouldBe(new ManagerReport());
+
+    [Fact]
+    public void What_managers_count_is_read_and_added_up_figure_by_figure()
+    {
+        foreach (var property in typeof(ManagerHops).GetProperties())
+        {
+            var hops = new Dictionary<string, long> { [JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name)] = 4 };
+            var report = ManagerReport.Read(JsonSerializer.SerializeToUtf8Bytes(new { hops }));
+            property.GetValue(report.Hops + report.Hops).ShouldBe(8L, property.Name);
+        }
+    }
 
     [Fact]
     public void A_status_that_is_no_JSON_is_refused() => Should.Throw<FrameException>(() => ManagerReport.Read("<"u8));

@@ -56,6 +56,14 @@ public sealed record ManagerHops
 
     public long BytesAllocated { get; init; }
 
+    /// <summary>Functions that came to the manager down the ranks of its world, from the leader or a rank in between.</summary>
+    public long FunctionsReceived { get; init; }
+
+    /// <summary>Their bytes, of those on their way too, and what it gave to the ranks below it.</summary>
+    public long FunctionBytesReceived { get; init; }
+
+    public long FunctionBytesSent { get; init; }
+
     public static ManagerHops operator +(ManagerHops left, ManagerHops right) => new()
     {
         TasksReceived = left.TasksReceived + right.TasksReceived,
@@ -65,6 +73,9 @@ public sealed record ManagerHops
         ResultBytesReceived = left.ResultBytesReceived + right.ResultBytesReceived,
         BytesCopied = left.BytesCopied + right.BytesCopied,
         BytesAllocated = left.BytesAllocated + right.BytesAllocated,
+        FunctionsReceived = left.FunctionsReceived + right.FunctionsReceived,
+        FunctionBytesReceived = left.FunctionBytesReceived + right.FunctionBytesReceived,
+        FunctionBytesSent = left.FunctionBytesSent + right.FunctionBytesSent,
     };
 }
 

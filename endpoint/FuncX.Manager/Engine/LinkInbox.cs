@@ -24,6 +24,10 @@ internal sealed unsafe class LinkInbox(Node node)
     private readonly Dictionary<uint, Definition> _definitions = [];
     private readonly Dictionary<(uint Function, uint Owner), (NodeFunction Function, OwnerPool Pool)> _functions = [];
     private readonly Dictionary<uint, string> _owners = [];
+
+    // What the body of a function must be that follows; and those that come another way.
+    private readonly Dictionary<uint, FunctionDigest> _announced = [];
+    private readonly AwaitedFunctions _awaited = new();
     private readonly Dictionary<(TaskId, uint), JoinedFrames> _joining = [];
     private readonly Dictionary<(string Owner, WorkerKind Kind), OwnerPool> _pools = [];
     private (uint Function, uint Owner) _lastNumbers;
@@ -31,10 +35,18 @@ internal sealed unsafe class LinkInbox(Node node)
     private OwnerPool? _lastPool;
     private long _now;
 
+    /// <summary>Tasks that wait for their function to come.</summary>
+    public int Waiting => _awaited.Count;
+
+    /// <summary>Whether a function has been announced and is not here.</summary>
+    public bool Awaits(FunctionDigest digest) => _awaited.Has(digest);
+
     /// <summary>A new link: numbers mean nothing any more, halves are gone.</summary>
     public void Reset()
     {
         _definitions.Clear();
+        _announced.Clear();
+        _awaited.Clear();
         _functions.Clear();
         _owners.Clear();
         ForgetFunctions();
@@ -94,6 +106,9 @@ internal sealed unsafe class LinkInbox(Node node)
             case FrameKind.Function when (header.Flags & FrameFlags.Segmented) == 0:
                 Define(header, slab.GetSpan().Slice(offset, length));
                 break;
+            case FrameKind.FunctionDigest:
+                Announce(header.Function, FunctionNotice.Read(body));
+                break;
             case FrameKind.Task or FrameKind.Function:
                 Join(header, slab.GetSpan().Slice(offset, length));
                 break;
@@ -131,29 +146,30 @@ internal sealed unsafe class LinkInbox(Node node)
 
     private void Add(in FrameHeader header, Slab slab, int offset, int length)
     {
-        if (_lastFunction is null || _lastNumbers != (header.Function, header.Owner))
-            Look(header);
-        var function = _lastFunction!;
-        var pool = _lastPool!;
         node.Hops.TasksReceived++;
         node.Hops.TaskBytesReceived += length;
-        var slot = node.Table.Add();
+        if (_lastFunction is null || _lastNumbers != (header.Function, header.Owner))
+        {
+            if (_awaited.Has(header.Function))
+            {
+                Hold(new HeldTask(header, slab, offset, length, _now));
+                return;
+            }
+
+            Look(header);
+        }
+
+        Queue(header, slab, offset, length, _now);
+    }
+
+    private void Queue(in FrameHeader header, Slab slab, int offset, int length, long received)
+    {
+        var function = _lastFunction!;
+        var pool = _lastPool!;
+        var slot = Put(header, slab, offset, length, received);
         ref var task = ref node.Table[slot];
-        slab.Retain();
-        task.Id = header.Task;
-        task.Slab = slab;
-        task.Offset = offset;
-        task.Length = length;
         task.Pool = pool;
         task.Function = function;
-        task.ReceivedMicroseconds = _now;
-        task.DeadlineMicroseconds = header.DeadlineMicroseconds;
-        task.Ticket = header.Ticket;
-        task.FunctionNumber = header.Function;
-        task.WalltimeMilliseconds = header.WalltimeMilliseconds;
-        task.Attempt = header.Attempt;
-        task.Priority = header.Priority;
-        task.Flags = header.Flags;
         var at = slab.Pointer + offset;
         var end = at + length;
         while (at < end)
@@ -175,6 +191,36 @@ internal sealed unsafe class LinkInbox(Node node)
         pool.Touch();
     }
 
+    private int Put(in FrameHeader header, Slab slab, int offset, int length, long received)
+    {
+        var slot = node.Table.Add();
+        ref var task = ref node.Table[slot];
+        slab.Retain();
+        task.Id = header.Task;
+        task.Slab = slab;
+        task.Offset = offset;
+        task.Length = length;
+        task.ReceivedMicroseconds = received;
+        task.DeadlineMicroseconds = header.DeadlineMicroseconds;
+        task.Ticket = header.Ticket;
+        task.FunctionNumber = header.Function;
+        task.WalltimeMilliseconds = header.WalltimeMilliseconds;
+        task.Attempt = header.Attempt;
+        task.Priority = header.Priority;
+        task.Flags = header.Flags;
+        return slot;
+    }
+
+    private void Hold(in HeldTask task)
+    {
+        if (node.Draining || node.Table.Count + _awaited.Count > MaxTasks)
+            node.Answers.Returned(Put(task));
+        else
+            _awaited.Hold(task);
+    }
+
+    private int Put(in HeldTask task) => Put(task.Header, task.Slab, task.Offset, task.Length, task.ReceivedMicroseconds);
+
     private void Look(in FrameHeader header)
     {
         if (!_definitions.TryGetValue(header.Function, out var definition))
@@ -192,11 +238,97 @@ internal sealed unsafe class LinkInbox(Node node)
         (_lastFunction, _lastPool) = known;
     }
 
+    private void Announce(uint function, in FunctionNotice notice)
+    {
+        if (notice.Bytes == 0)
+        {
+            _announced[function] = notice.Digest;
+            return;
+        }
+
+        // Known from an earlier connection, by whichever owner.
+        var content = notice.Digest.ToString();
+        foreach (var pool in node.Pools)
+        {
+            if (pool.Functions.FramesOf(content) is not { } frames)
+                continue;
+            Define(function, frames, content);
+            return;
+        }
+
+        Await(function, notice.Digest, notice.Bytes);
+    }
+
+    private void Await(uint function, FunctionDigest digest, long bytes)
+    {
+        _awaited.Await(function, digest);
+        _lastFunction = null;
+        node.WantFunction(digest, bytes);
+    }
+
+    /// <summary>A function that was awaited has come.</summary>
+    /// <exception cref="FrameException">It is none.</exception>
+    public void OnFunction(FunctionDigest digest, ReadOnlySpan<byte> body)
+    {
+        _now = Clock.UnixMicroseconds;
+        byte[]? frames = null;
+        while (_awaited.TryTake(digest, out var function, out var tasks))
+        {
+            try
+            {
+                frames ??= FramesOf(body);
+                Define(function, frames, digest.ToString());
+                foreach (var task in tasks)
+                {
+                    if (_lastFunction is null || _lastNumbers != (function, task.Header.Owner))
+                        Look(task.Header);
+                    Queue(task.Header, task.Slab, task.Offset, task.Length, task.ReceivedMicroseconds);
+                }
+            }
+            finally
+            {
+                foreach (var task in tasks)
+                    task.Slab.Release();
+            }
+        }
+    }
+
+    /// <summary>Gives back what waits for a function: the node takes no more.</summary>
+    public void ReturnWaiting() => ReturnWaiting(uint.MaxValue);
+
+    private static byte[] FramesOf(ReadOnlySpan<byte> body)
+    {
+        var frames = new ArrayBufferWriter<byte>(Math.Max(FrameHeader.Size + body.Length, FrameWriter.SegmentedBytes(body.Length)));
+        FrameWriter.WriteSegmented(frames, new FrameHeader { Kind = FrameKind.Function, ContentType = ContentType.Json }, body);
+        return frames.WrittenSpan.ToArray();
+    }
+
+    private static long BodyBytes(ReadOnlySpan<byte> frames)
+    {
+        long bytes = (FrameHeader.Read(frames).Flags & FrameFlags.Segmented) != 0 ? -sizeof(long) : 0;
+        for (; frames.Length > 0; frames = frames[BinaryPrimitives.ReadInt32LittleEndian(frames)..])
+            bytes += BinaryPrimitives.ReadInt32LittleEndian(frames) - FrameHeader.Size;
+        return bytes;
+    }
+
     private void Define(in FrameHeader header, ReadOnlySpan<byte> frames)
     {
-        _definitions[header.Function] = new Definition(FunctionCache.ContentOf(frames), frames.ToArray(), WorkerKinds.Of(frames));
+        var digest = FunctionDigest.Of(frames);
+        if (_announced.Remove(header.Function, out var announced) && digest != announced)
+        {
+            Console.Error.WriteLine($"funcx-manager {node.Name}: function {announced} came with SHA-256 {digest}; it is asked for again");
+            Await(header.Function, announced, BodyBytes(frames));
+            return;
+        }
+
+        Define(header.Function, frames.ToArray(), digest.ToString());
+    }
+
+    private void Define(uint function, byte[] frames, string content)
+    {
+        _definitions[function] = new Definition(content, frames, WorkerKinds.Of(frames));
         foreach (var owner in _owners.Keys)
-            _functions.Remove((header.Function, owner));
+            _functions.Remove((function, owner));
         _lastFunction = null;
     }
 
@@ -268,6 +400,12 @@ internal sealed unsafe class LinkInbox(Node node)
 
     private void Cancel(TaskId id)
     {
+        while (_awaited.TryTake(id, out var held))
+        {
+            node.Answers.Cancelled(Put(held));
+            held.Slab.Release();
+        }
+
         foreach (var slot in node.Table.Find(id))
         {
             if (node.Table[slot].Place == TaskPlace.AtWorker && node.Table[slot].Id == id)
@@ -279,8 +417,20 @@ internal sealed unsafe class LinkInbox(Node node)
         }
     }
 
+    private uint ReturnWaiting(uint most)
+    {
+        for (; most > 0 && _awaited.TryTakeLast(out var held); most--)
+        {
+            node.Answers.Returned(Put(held));
+            held.Slab.Release();
+        }
+
+        return most;
+    }
+
     private void Recall(uint most)
     {
+        most = ReturnWaiting(most);
         var found = true;
         while (most > 0 && found)
         {

@@ -110,6 +110,16 @@ internal sealed unsafe class Node
 
     public NodeStaging Staging { get; }
 
+    /// <summary>Asks for a function that does not come with the tasks; <see cref="OnFunction"/> brings it. Before the first welcome.</summary>
+    public Action<FunctionDigest, long> WantFunction { get; set; } =
+        static (digest, _) => throw new FrameException($"the endpoint sent the digest of function {digest} to a manager that is in no world, and not the function");
+
+    /// <summary>What has come so.</summary>
+    public FunctionCounts FunctionCounts { get; set; } = new();
+
+    /// <summary>Tasks that wait for it.</summary>
+    public int TasksWithoutFunction => _inbox.Waiting;
+
     public NodeEnvironment Environment { get; }
 
     public FunctionNumbers FunctionNumbers { get; } = new();
@@ -179,6 +189,41 @@ internal sealed unsafe class Node
         lock (_gate)
         {
             _inbox.Take(ref input);
+            EndTurn();
+            link = _link;
+        }
+
+        link?.Kick();
+    }
+
+    /// <summary>A function that was asked for is here. A turn of its own.</summary>
+    /// <exception cref="FrameException">It is none.</exception>
+    public void OnFunction(FunctionDigest digest, ReadOnlySpan<byte> body)
+    {
+        IEndpointLink? link;
+        lock (_gate)
+        {
+            _inbox.OnFunction(digest, body);
+            EndTurn();
+            link = _link;
+        }
+
+        link?.Kick();
+    }
+
+    /// <summary>Whether tasks wait for a function, or may soon.</summary>
+    public bool Awaits(FunctionDigest digest)
+    {
+        lock (_gate)
+            return _inbox.Awaits(digest);
+    }
+
+    /// <summary>Something may have changed that the status says.</summary>
+    public void Look()
+    {
+        IEndpointLink? link;
+        lock (_gate)
+        {
             EndTurn();
             link = _link;
         }
@@ -489,6 +534,7 @@ internal sealed unsafe class Node
 
     private void GoOnDraining(long now)
     {
+        _inbox.ReturnWaiting();
         foreach (var pool in _pools)
             ReturnQueued(pool);
         if (_killAt <= now)

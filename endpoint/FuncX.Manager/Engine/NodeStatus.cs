@@ -23,7 +23,7 @@ internal sealed class NodeStatus(Node node)
     {
         get
         {
-            var activity = node.Hops.TasksReceived + node.Hops.TasksToWorkers + node.Hops.ResultsFromWorkers;
+            var activity = node.Hops.TasksReceived + node.Hops.TasksToWorkers + node.Hops.ResultsFromWorkers + node.FunctionCounts.Sum;
             foreach (var pool in node.Pools)
                 activity += pool.Workers.Count + pool.Starting;
             return activity;
@@ -34,7 +34,7 @@ internal sealed class NodeStatus(Node node)
     {
         var workers = 0;
         var busy = 0;
-        var queued = 0;
+        var queued = node.TasksWithoutFunction;
         foreach (var pool in node.Pools)
         {
             queued += pool.Queue.Count;
@@ -56,7 +56,10 @@ internal sealed class NodeStatus(Node node)
             node.Hops.ResultBytesReceived,
             node.Hops.ResultsSent,
             node.Hops.TaskBytesCopied + node.Outbox.CopiedBytes,
-            GC.GetTotalAllocatedBytes());
+            GC.GetTotalAllocatedBytes(),
+            node.FunctionCounts.Received,
+            node.FunctionCounts.BytesReceived,
+            node.FunctionCounts.BytesSent);
         var body = JsonSerializer.SerializeToUtf8Bytes(new Status(workers, busy, queued, _note, node.Runtimes.Versions, node.Staging.Status, node.Draining, hops), MessageJson.Default.Status);
         node.Outbox.Control(new FrameHeader { Kind = FrameKind.Status }, body, afterResults);
     }

@@ -204,7 +204,10 @@ internal sealed record StatusHops(
     long ResultBytesReceived,
     long ResultsSent,
     long BytesCopied,
-    long BytesAllocated);
+    long BytesAllocated,
+    long FunctionsReceived,
+    long FunctionBytesReceived,
+    long FunctionBytesSent);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(Rendezvous))]

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Security.Cryptography;
 using FuncX.Manager.Engine;
 using FuncX.Wire;
 
@@ -16,18 +15,10 @@ internal sealed class FunctionCache(FunctionNumbers numbers)
     public int Count => _functions.Count;
 
     /// <summary>The digest that names a whole <c>Function</c> message, whatever its number.</summary>
-    public static string ContentOf(ReadOnlySpan<byte> frames)
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        while (frames.Length > 0)
-        {
-            var length = BinaryPrimitives.ReadInt32LittleEndian(frames);
-            hash.AppendData(frames[FrameHeader.Size..length]);
-            frames = frames[length..];
-        }
+    public static string ContentOf(ReadOnlySpan<byte> frames) => FunctionDigest.Of(frames).ToString();
 
-        return Convert.ToHexString(hash.GetHashAndReset());
-    }
+    /// <summary>The frames of a function that is kept here; null: it is not.</summary>
+    public byte[]? FramesOf(string content) => _functions.TryGetValue(content, out var function) ? function.Slab.GetSpan().ToArray() : null;
 
     public NodeFunction Find(string content, ReadOnlySpan<byte> frames)
     {

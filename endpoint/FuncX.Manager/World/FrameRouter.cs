@@ -19,7 +19,8 @@ internal interface IRoutedFrames
 /// </summary>
 internal sealed class FrameRouter(WorldRank[] ranks, IRoutedFrames user)
 {
-    private const int MessageBytes = (16 * 1024) - WorldPrefix.Size;
+    /// <summary>Of frames that go together in one message.</summary>
+    public const int MessageBytes = (16 * 1024) - WorldPrefix.Size;
 
     /// <summary>Takes the whole frames of the input away from its front.</summary>
     /// <exception cref="FrameException">What comes is no frame.</exception>
@@ -92,7 +93,7 @@ internal sealed class FrameRouter(WorldRank[] ranks, IRoutedFrames user)
     }
 
     /// <summary>Bytes of the frames in front that go in one message.</summary>
-    public static int Part(ReadOnlySpan<byte> frames)
+    private static int Part(ReadOnlySpan<byte> frames)
     {
         if (frames.Length <= MessageBytes)
             return frames.Length;

@@ -5,6 +5,7 @@ using FuncX.Manager.Interop;
 using FuncX.Manager.Launching;
 using FuncX.Manager.Link;
 using FuncX.Manager.World.Broadcast;
+using FuncX.Manager.World.Functions;
 using FuncX.Mpi;
 using FuncX.Wire;
 
@@ -30,7 +31,8 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser, IRoutedFrames
     private readonly WorldRank[] _ranks;
     private readonly FrameRouter _router;
     private readonly Queue<WorldRank> _listed = new();
-    private readonly LeaderFunctions _functions = new();
+    private readonly FunctionPart _relayed;
+    private readonly LeaderFunctions _functions;
     private readonly Lock _gate = new();
     private LeaderSession? _session;
     private TaskCompletionSource? _room;
@@ -45,11 +47,13 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser, IRoutedFrames
     private bool _wrote;
     private int _ended;
 
-    public WorldLeader(WorldThread thread, string node, SlabPool slabs, BroadcastPart broadcast, bool hasManager, long window)
+    public WorldLeader(WorldThread thread, string node, SlabPool slabs, BroadcastPart broadcast, FunctionPart functions, bool hasManager, long window)
     {
         _thread = thread;
         _slabs = slabs;
         _broadcast = broadcast;
+        _relayed = functions;
+        _functions = new LeaderFunctions(thread.Mpi.Buffers, functions.Keep, functions.Forget);
         Node = node;
         _ranks = new WorldRank[thread.Mpi.World.Size];
         for (var rank = 0; rank < _ranks.Length; rank++)
@@ -288,6 +292,7 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser, IRoutedFrames
             _session = session;
             _functions.Clear();
             _period = (long)heartbeat.TotalMicroseconds;
+            _relayed.SetPeriod(_period);
             _lookAt = 0;
             var now = NodeTimer.Now;
             foreach (var rank in _ranks)
@@ -425,7 +430,7 @@ internal sealed class WorldLeader : IWorldPart, ILinkUser, IRoutedFrames
 
     private bool Start(WorldRank rank, WorldRank.Outgoing message)
     {
-        _held -= message.Held;
+        _held -= message.Buffer.Length;
         rank.Peer.Send(message.Tag, message.Buffer, rank.Generation);
         return true;
     }

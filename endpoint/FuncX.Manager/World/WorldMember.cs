@@ -3,7 +3,9 @@ using System.Buffers.Binary;
 using FuncX.Manager.Engine;
 using FuncX.Manager.Interop;
 using FuncX.Manager.Link;
+using FuncX.Manager.Pools;
 using FuncX.Manager.World.Broadcast;
+using FuncX.Manager.World.Functions;
 using FuncX.Manager.World.Simulation;
 using FuncX.Wire;
 
@@ -36,6 +38,7 @@ internal sealed class WorldMember : IWorldPart
     private readonly Node _node;
     private readonly SlabPool _slabs;
     private readonly BroadcastPart _broadcast;
+    private readonly FunctionPart _functions;
     private readonly WorldPeer _leader;
     private readonly uint _number;
     private readonly long _patience;
@@ -55,12 +58,15 @@ internal sealed class WorldMember : IWorldPart
     private bool _nodeEnded;
     private bool _saidDone;
 
-    public WorldMember(WorldThread thread, Node node, SlabPool slabs, BroadcastPart broadcast, ManagerOptions options, long window)
+    public WorldMember(WorldThread thread, Node node, SlabPool slabs, BroadcastPart broadcast, FunctionPart functions, ManagerOptions options, long window)
     {
         _thread = thread;
         _node = node;
         _slabs = slabs;
         _broadcast = broadcast;
+        _functions = functions;
+        (functions.Brought, functions.Lost, functions.Progressed) = (OnFunction, OnFunctionLost, node.Look);
+        (node.WantFunction, node.FunctionCounts) = (functions.Want, functions.Counts);
         _leader = new WorldPeer(thread, rank: 0, window);
         _number = (uint)thread.Mpi.World.Rank + 1;
         _patience = (long)Math.Min(options.Patience.TotalMicroseconds, s_withoutLeader.TotalMicroseconds);
@@ -104,6 +110,7 @@ internal sealed class WorldMember : IWorldPart
             case WorldTag.Begin:
                 _period = Math.Max(50, prefix.Argument) * 1000L;
                 _broadcast.SetPeriod(_period);
+                _functions.SetPeriod(_period);
                 Begin(prefix.Generation);
                 break;
             case WorldTag.End:
@@ -198,11 +205,39 @@ internal sealed class WorldMember : IWorldPart
         }
         catch (FrameException problem)
         {
-            // As on a connection of its own: over and begun anew.
-            _node.Report($"what the endpoint sent: {problem.Message}");
-            _simulated?.Begin(all: true);
-            Again();
+            OnBroken(problem);
         }
+    }
+
+    // As on a connection of its own: over and begun anew.
+    private void OnBroken(FrameException problem)
+    {
+        _node.Report($"what the endpoint sent: {problem.Message}");
+        _simulated?.Begin(all: true);
+        Again();
+    }
+
+    private void OnFunction(FunctionDigest digest, FunctionContent content)
+    {
+        if (!_node.Awaits(digest))
+            return;
+        try
+        {
+            _node.OnFunction(digest, content.ToArray());
+        }
+        catch (FrameException problem)
+        {
+            OnBroken(problem);
+        }
+    }
+
+    // Whoever says hello anew is told everything anew, and the leader before it.
+    private void OnFunctionLost(FunctionDigest digest)
+    {
+        if (_link is not { Welcomed: true } || !_node.Awaits(digest))
+            return;
+        _node.Report($"function {digest} has not come down the ranks");
+        Again();
     }
 
     private void Begin(uint generation)
@@ -281,7 +316,8 @@ internal sealed class WorldMember : IWorldPart
                 _hasOutput = true;
                 if (welcome.Workers.Simulate)
                 {
-                    _simulated = new SimulatedManagers(_thread, _leader, _id, _node.Name, welcome);
+                    _simulated = new SimulatedManagers(_thread, _leader, _functions, _id, _node.Name, welcome);
+                    _functions.Progressed = static () => { };
                     _simulated.Greet(header.Kind, header.Destination, body);
                     _simulated.Begin(all: false);
                     continue;

@@ -5,6 +5,7 @@ using FuncX.Manager.Launching;
 using FuncX.Manager.Link;
 using FuncX.Manager.Spawning;
 using FuncX.Manager.World.Broadcast;
+using FuncX.Manager.World.Functions;
 using FuncX.Mpi;
 
 namespace FuncX.Manager.World;
@@ -89,7 +90,8 @@ internal static class WorldProgram
         var leads = mpi.World.Rank == 0;
         var manages = !(leads && options.LeaderOnly);
         var broadcast = new BroadcastPart(thread, options);
-        var leader = leads ? new WorldLeader(thread, options.Node, slabs, broadcast, manages, window) : null;
+        var functions = new FunctionPart(thread);
+        var leader = leads ? new WorldLeader(thread, options.Node, slabs, broadcast, functions, manages, window) : null;
         if (options.DrainAt is { } drainAt)
             leader?.DrainBefore(BlockEnd.Told(drainAt, options.DrainFor));
         using var looks = leader is null || marks is null ? null : new LostRankLooks(leader, marks);
@@ -100,7 +102,7 @@ internal static class WorldProgram
             Directory.CreateDirectory(options.Directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             own = new Node(options, spawner);
             own.Staging.Source = broadcast.Source;
-            member = new WorldMember(thread, own, slabs, broadcast, options, window);
+            member = new WorldMember(thread, own, slabs, broadcast, functions, options, window);
         }
 
         node = own;
@@ -121,7 +123,7 @@ internal static class WorldProgram
             Start("node", () => member!.OnNodeEnd(own.Run(), own.ExitReason), problem => member!.OnNodeEnd(70, problem));
         if (leader is not null)
             _ = DialAsync(leader, options);
-        return thread.Run([.. new IWorldPart?[] { leader, member, broadcast }.OfType<IWorldPart>()]);
+        return thread.Run([.. new IWorldPart?[] { leader, member, functions, broadcast }.OfType<IWorldPart>()]);
     }
 
     private static async Task DialAsync(WorldLeader leader, ManagerOptions options)

@@ -1,3 +1,4 @@
+using FuncX.Manager.World.Functions;
 using FuncX.Mpi;
 using FuncX.Wire;
 
@@ -12,14 +13,11 @@ internal sealed class WorldRank(WorldPeer peer, MpiBufferPool buffers)
     // A message grows until it is sent or has this size; a larger frame has one of its own.
     private const int MessageBytes = 16 * 1024;
 
-    private readonly Queue<Waiting> _frames = new();
+    private readonly Queue<Outgoing> _frames = new();
     private readonly Queue<Outgoing> _control = new();
     private Outgoing? _filling;
     private Outgoing? _controlFilling;
     private int _greetings;
-
-    // Of the function that is the next in front: bytes that were taken.
-    private int _taken;
 
     public WorldPeer Peer => peer;
 
@@ -56,21 +54,12 @@ internal sealed class WorldRank(WorldPeer peer, MpiBufferPool buffers)
         return grown;
     }
 
-    /// <summary>Appends a function for one of the rank's managers; a large one is not copied before it is taken.</summary>
+    /// <summary>Appends what one of the rank's managers is told of a function, likewise.</summary>
     public int Add(KeptFunction function, uint destination)
     {
-        if (function.Length <= MessageBytes - WorldPrefix.Size)
-        {
-            var grown = MakeRoom(WorldTag.Frames, function.Length, out var room);
-            function.CopyTo(room, 0, destination);
-            return grown;
-        }
-
-        if (_filling is not null)
-            _frames.Enqueue(new Waiting(_filling));
-        _filling = null;
-        _frames.Enqueue(new Waiting(null, function, destination));
-        return function.Wait();
+        var grown = MakeRoom(WorldTag.Frames, function.Length, out var room);
+        function.Write(room, destination);
+        return grown;
     }
 
     private int MakeRoom(int tag, int bytes, out Span<byte> room)
@@ -82,10 +71,7 @@ internal sealed class WorldRank(WorldPeer peer, MpiBufferPool buffers)
         var grown = bytes;
         if (filling is not null && (filling.Tag != tag || filling.Buffer.Length + bytes > filling.Buffer.Capacity))
         {
-            if (tag == WorldTag.Control)
-                _control.Enqueue(filling);
-            else
-                _frames.Enqueue(new Waiting(filling));
+            (tag == WorldTag.Control ? _control : _frames).Enqueue(filling);
             filling = null;
         }
 
@@ -105,21 +91,18 @@ internal sealed class WorldRank(WorldPeer peer, MpiBufferPool buffers)
     }
 
     /// <summary>The next control message.</summary>
-    public Outgoing TakeControl() => _control.TryDequeue(out var next) ? next : TakeFilling(ref _controlFilling);
+    public Outgoing TakeControl() => Take(_control, ref _controlFilling);
 
     /// <summary>Length of the next message of frames.</summary>
-    public int NextBytes => !_frames.TryPeek(out var next) ? _filling!.Buffer.Length
-        : next.Function is { } function ? WorldPrefix.Size + function.PartAt(_taken) : next.Message!.Buffer.Length;
+    public int NextBytes => (_frames.TryPeek(out var next) ? next : _filling!).Buffer.Length;
 
     /// <summary>The next message of frames.</summary>
     public Outgoing TakeFrames()
     {
-        if (!_frames.TryPeek(out var waiting))
-            return Count(TakeFilling(ref _filling));
-        if (waiting.Function is { } function)
-            return TakePart(function, waiting.Destination);
-        _frames.Dequeue();
-        return Count(waiting.Message!);
+        var next = Take(_frames, ref _filling);
+        if (next.Tag == WorldTag.Greetings)
+            _greetings--;
+        return next;
     }
 
     /// <summary>Drops what waits; returns how much it was.</summary>
@@ -127,13 +110,7 @@ internal sealed class WorldRank(WorldPeer peer, MpiBufferPool buffers)
     {
         var bytes = 0;
         while (HasFrames)
-        {
-            if (_frames.TryPeek(out var waiting) && waiting.Function is not null)
-                bytes += EndFunction();
-            else
-                bytes += Free(TakeFrames());
-        }
-
+            bytes += Free(TakeFrames());
         while (HasControl)
             bytes += Free(TakeControl());
         return bytes;
@@ -147,51 +124,23 @@ internal sealed class WorldRank(WorldPeer peer, MpiBufferPool buffers)
         _ => WorldTag.Frames,
     };
 
-    private static Outgoing TakeFilling(ref Outgoing? filling)
+    private static Outgoing Take(Queue<Outgoing> queue, ref Outgoing? filling)
     {
-        var next = filling!;
+        if (queue.TryDequeue(out var next))
+            return next;
+        next = filling!;
         filling = null;
         return next;
     }
 
     private static int Free(Outgoing message)
     {
-        var bytes = message.Held;
+        var bytes = message.Buffer.Length;
         message.Buffer.Dispose();
         return bytes;
     }
 
-    private Outgoing Count(Outgoing next)
-    {
-        if (next.Tag == WorldTag.Greetings)
-            _greetings--;
-        return next;
-    }
-
-    private Outgoing TakePart(KeptFunction function, uint destination)
-    {
-        var bytes = function.PartAt(_taken);
-        var buffer = buffers.Rent(WorldPrefix.Size + bytes);
-        function.CopyTo(buffer.Span[WorldPrefix.Size..], _taken, destination);
-        _taken += bytes;
-        return new Outgoing(WorldTag.Frames, buffer, _taken == function.Length ? EndFunction() : 0);
-    }
-
-    // Returns by how much less waits.
-    private int EndFunction()
-    {
-        _taken = 0;
-        return _frames.Dequeue().Function!.Release();
-    }
-
     /// <param name="Tag">What kind of message it is.</param>
     /// <param name="Buffer">With room for the prefix in front.</param>
-    /// <param name="Part">Of what was kept once for several ranks: by how much less waits without this message; null: it waited here alone.</param>
-    internal sealed record Outgoing(int Tag, MpiBuffer Buffer, int? Part = null)
-    {
-        /// <summary>By how much less waits without it.</summary>
-        public int Held => Part ?? Buffer.Length;
-    }
-
-    private readonly record struct Waiting(Outgoing? Message, KeptFunction? Function = null, uint Destination = 0);
+    internal sealed record Outgoing(int Tag, MpiBuffer Buffer);
 }

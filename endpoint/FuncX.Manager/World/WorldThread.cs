@@ -91,11 +91,15 @@ internal sealed class WorldThread(MpiRuntime mpi)
 
     /// <summary>Starts a send; the peer's place among those that run is freed when it has finished. Of one that fails the parts are told.</summary>
     /// <param name="counted">Bytes that count against the peer's window; given back when the send fails.</param>
-    public void Send(WorldPeer peer, int tag, MpiBuffer buffer, int counted = 0)
+    public void Send(WorldPeer peer, int tag, MpiBuffer buffer, int counted = 0) => Send(peer, tag, buffer.Memory, buffer, counted);
+
+    /// <summary>The same with memory that others may send at the same time.</summary>
+    /// <param name="owner">Disposed when this send has finished.</param>
+    public void Send(WorldPeer peer, int tag, ReadOnlyMemory<byte> message, IDisposable owner, int counted = 0)
     {
         try
         {
-            if (!mpi.World.TryStartSend(buffer.Memory, peer.Rank, tag, out var id, owner: buffer))
+            if (!mpi.World.TryStartSend(message, peer.Rank, tag, out var id, owner))
                 throw new InvalidOperationException($"{mpi.Sends.Capacity} sends are unfinished, more than {mpi.World.Size} ranks may have");
             _slots[id.Slot] = peer;
             _counted[id.Slot] = counted;
@@ -103,7 +107,7 @@ internal sealed class WorldThread(MpiRuntime mpi)
         }
         catch (MpiException problem)
         {
-            buffer.Dispose();
+            owner.Dispose();
             peer.Uncount(counted);
             _refused.Enqueue((peer, problem.Message));
         }

@@ -8,6 +8,9 @@ public sealed class StagingTests
 {
     private const int Nodes = 2;
 
+    // More than goes in a message with tasks: it comes down the ranks.
+    private static readonly string s_comment = $"\n# {new string('c', 50_000)}\n";
+
     private const string ReadFile = """
         import os, time
         def read_file(name):
@@ -43,7 +46,7 @@ public sealed class StagingTests
             await cluster.WaitOnlineAsync(Nodes);
             await BlockSaysAsync(cluster, staging => staging is { } known && Number(known, "managers_done") == Nodes && Number(known, "files_done") == Nodes
                 && Number(known, "bytes_done") == Nodes * 19 && Number(known, "bytes") == Nodes * 19 && known.GetProperty("problem").GetString() == "");
-            var function = await cluster.Api.RegisterAsync(ReadFile, "read_file");
+            var function = await cluster.Api.RegisterAsync(ReadFile + s_comment, "read_file");
             await cluster.Api.SubmitAsync(ServiceApi.Request(function, cluster.EndpointId, "read", Enumerable.Repeat("[\"words.txt\"]", 40)));
             var results = (await cluster.Api.WaitAsync("read", 40)).Values.Select(static result => JsonSerializer.Deserialize<string[]>(result.Text)!).ToList();
             results.ShouldAllBe(static result => result[1] == "carried to the node");
@@ -52,6 +55,11 @@ public sealed class StagingTests
             // To the leader of a world once, to each manager with a connection of its own.
             using var status = await cluster.Endpoint.StatusAsync();
             Number(status!.RootElement.GetProperty("dispatch").GetProperty("hops"), "functions_sent").ShouldBe(functionsSent);
+
+            // And from there to the other one by MPI.
+            await HopsSayAsync(cluster, hops => transport == "mpi"
+                ? Number(hops, "functions_received") == 1 && Number(hops, "function_bytes_received") > 50_000 && Number(hops, "function_bytes_sent") == Number(hops, "function_bytes_received")
+                : Number(hops, "functions_received") + Number(hops, "function_bytes_received") + Number(hops, "function_bytes_sent") == 0);
         });
         Directory.Delete(folder, recursive: true);
     }
@@ -81,6 +89,23 @@ public sealed class StagingTests
     }
 
     private static long Number(JsonElement section, string name) => section.GetProperty(name).GetInt64();
+
+    private static Task HopsSayAsync(LocalCluster cluster, Func<JsonElement, bool> says)
+    {
+        var seen = "";
+        return Eventually.TrueAsync(
+            async () =>
+            {
+                using var status = await cluster.Endpoint.StatusAsync();
+                if (status is null)
+                    return false;
+                var hops = status.RootElement.GetProperty("dispatch").GetProperty("manager_hops");
+                seen = hops.GetRawText();
+                return says(hops);
+            },
+            "the managers say what they have had of functions",
+            seen: () => seen);
+    }
 
     private static Task BlockSaysAsync(LocalCluster cluster, Func<JsonElement?, bool> says)
     {

@@ -52,6 +52,18 @@ public sealed class LostMessageTests
     }
 
     [Fact]
+    public void A_function_that_arrives_as_another_is_asked_for_again_and_runs_as_it_was_sent()
+    {
+        using var library = new FakeLibrary("FLIPS=\"intact\"");
+        using var world = World(library).Ready();
+        world.Endpoint.MoreSource = "\ndef spoilt(): return 'intact'";
+        world.Run(1, "begin", $"[\"{world.Folder}/begun\",\"spoilt\"]").Value.ShouldBe("\"intact\"");
+        world.Eventually(() => world.Said.Contains("came with SHA-256 ", StringComparison.Ordinal), "the word that it was another");
+        world.Endpoint.FunctionsSent.ShouldBe(1);
+        world.Endpoint.Managers[1].Hellos.ShouldBe(1);
+    }
+
+    [Fact]
     public void A_rank_that_has_lost_a_message_to_its_leader_ends_and_says_so()
     {
         using var library = new FakeLibrary(s_up, "LOSES", "FAILING_LAST=1");

@@ -60,6 +60,9 @@ internal sealed class WorldEndpoint : IDisposable
     public ConcurrentQueue<JsonElement> Leaders { get; } = new();
 
     /// <summary>What went wrong here: frames that say they are from a manager that never said hello, and the like.</summary>
+    /// <summary>Of the body of the one that went last.</summary>
+    public int FunctionBytes { get; private set; }
+
     public ConcurrentQueue<string> Problems { get; } = new();
 
     /// <summary>Managers that said hello and what they hold on the connection that is there.</summary>
@@ -147,11 +150,13 @@ internal sealed class WorldEndpoint : IDisposable
             FrameWriter.Write(output, new FrameHeader { Kind = FrameKind.Owner, Owner = 1, Destination = manager.Number }, JsonSerializer.SerializeToUtf8Bytes(new { name = "ada" }));
         if (_functions.Add(function))
         {
-            FunctionsSent++;
-            FrameWriter.WriteSegmented(output, new FrameHeader { Kind = FrameKind.Function, Function = Number(function) }, JsonSerializer.SerializeToUtf8Bytes(new
+            var body = JsonSerializer.SerializeToUtf8Bytes(new
             {
                 id = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(function))), kind = "python", name = function, entry = function, source = NodeUnderTest.Source + MoreSource,
-            }));
+            });
+            FunctionsSent++;
+            FunctionBytes = body.Length;
+            FrameWriter.WriteSegmented(output, new FrameHeader { Kind = FrameKind.Function, Function = Number(function) }, body);
         }
 
         if (manager.Told.Add(function))

@@ -1,7 +1,7 @@
 /* Just enough of an MPI with MPICH's binary interface for one process to send itself messages. Each definition makes it wrong in one way:
    VERSION, STANDARD, GRANTED, RANK, SELF_SIZE, SOURCE_AT, TAG_AT, STATUS_INTS, WIDE_HANDLES, NULL_REQUEST, SPOIL, LOSE, INIT_FAILS, FAILING_TAG.
    Sends with FAILING_TAG arrive and fail; with LOSES they do not arrive, with REFUSES MPI_Isend does not take them, and with SPOILS_RECEIVES only those receives fail that MPI_Imrecv
-   began. FAILING_FIRST and FAILING_LAST: of those with the tag, counted from 1. */
+   began. FAILING_FIRST and FAILING_LAST: of those with the tag, counted from 1. FLIPS: a text that arrives as another, the first time that it is sent. */
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +52,9 @@ static int sends, received, tagged;
 static void fill(int *status, int tag, int count, int error)
 {
     for (int i = 0; i < STATUS_INTS; i++)
+#ifdef FLIPS
+static int flipped;
+#endif
         status[i] = 0;
     status[0] = count;
     status[SOURCE_AT] = 0;
@@ -110,6 +113,11 @@ int MPI_Isend(const void *body, int count, int type, int to, int tag, int commun
     sent[sends].tag = tag;
     sent[sends].failed = fails;
     sent[sends].lost = sent[sends].receive_failed = 0;
+#ifdef FLIPS
+    for (int at = 0; !flipped && at + (int)strlen(FLIPS) <= count; at++)
+        if ((flipped = !memcmp(sent[sends].bytes + at, FLIPS, strlen(FLIPS))))
+            sent[sends].bytes[at] ^= 1;
+#endif
 #ifdef LOSES
     sent[sends].lost = fails;
 #endif

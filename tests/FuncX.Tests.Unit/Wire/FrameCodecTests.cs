@@ -57,7 +57,7 @@ public sealed class FrameCodecTests
 
     [Theory]
     [InlineData(0)]
-    [InlineData((byte)FrameKind.Ends + 1)]
+    [InlineData((byte)FrameKind.FunctionDigest + 1)]
     [InlineData(255)]
     public void An_unknown_kind_is_refused(byte kind)
     {

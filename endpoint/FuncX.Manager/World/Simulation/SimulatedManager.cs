@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using FuncX.Manager.Engine;
 using FuncX.Manager.Link;
 using FuncX.Wire;
 
@@ -10,7 +11,7 @@ namespace FuncX.Manager.World.Simulation;
 /// A logical manager whose workers only wait the duration that a task states: registration, inventory, marks, heartbeats and status are those of a real one. Pure but for its caller's
 /// clock; its rank asks it for its frames. Benchmark: scale.
 /// </summary>
-internal sealed class SimulatedManager(uint number, string id, string node, int workers)
+internal sealed class SimulatedManager(uint number, string id, string node, int workers, FunctionCounts functions)
 {
     /// <summary>Most workers of one.</summary>
     public const int MostWorkers = 64;
@@ -53,6 +54,8 @@ internal sealed class SimulatedManager(uint number, string id, string node, int 
     public bool Empty => _held.Count == _acknowledged && _queue.Count == 0 && _free.Count == workers && _returned.Count == 0;
 
     public bool HasOutput => _helloDue || (Welcomed && (_inventory.Count > 0 || _beatDue || _statusDue || _returned.Count > 0 || _sent < _held.Count));
+
+    private long Activity => _received + _answered + functions.Sum;
 
     /// <summary>It takes no more tasks, and says so.</summary>
     public void Drain()
@@ -149,7 +152,7 @@ internal sealed class SimulatedManager(uint number, string id, string node, int 
         var silent = now - SentAt;
         if (!Welcomed)
             _helloDue |= silent > LinkGreeting.Limit.TotalMicroseconds;
-        else if (_told != _received + _answered)
+        else if (_told != Activity)
             _statusDue = true;
         else
             _beatDue |= silent > period * 3 / 4;
@@ -268,12 +271,12 @@ internal sealed class SimulatedManager(uint number, string id, string node, int 
 
     private bool WriteStatus(ref FrameOutput output)
     {
-        var hops = new StatusHops(_received, _received * FrameHeader.Size, _received, _answered, _answeredBytes, (long)_mark, 0, 0);
+        var hops = new StatusHops(_received, _received * FrameHeader.Size, _received, _answered, _answeredBytes, (long)_mark, 0, 0, functions.Received, functions.BytesReceived, functions.BytesSent);
         var status = new Status(workers, workers - _free.Count, _queue.Count, "simulated workers", Runtimes: null, Staging: null, Draining, hops);
         if (!output.TryAdd(Header(FrameKind.Status), JsonSerializer.SerializeToUtf8Bytes(status, MessageJson.Default.Status)))
             return false;
         _statusDue = false;
-        _told = _received + _answered;
+        _told = Activity;
         return true;
     }
 

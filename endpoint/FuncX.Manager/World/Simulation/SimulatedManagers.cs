@@ -2,6 +2,8 @@ using System.Buffers.Binary;
 using FuncX.Manager.Engine;
 using FuncX.Manager.Interop;
 using FuncX.Manager.Link;
+using FuncX.Manager.Pools;
+using FuncX.Manager.World.Functions;
 using FuncX.Wire;
 
 namespace FuncX.Manager.World.Simulation;
@@ -22,6 +24,8 @@ internal sealed class SimulatedManagers
 
     private readonly WorldThread _thread;
     private readonly WorldPeer _leader;
+    private readonly FunctionPart _functions;
+    private readonly HashSet<FunctionDigest> _brought = [];
     private readonly SimulatedManager[] _managers;
     private readonly Queue<SimulatedManager> _listed = new();
     private readonly PriorityQueue<(SimulatedManager Manager, int Worker, uint Serial), long> _busy = new();
@@ -33,21 +37,25 @@ internal sealed class SimulatedManagers
 
     /// <param name="thread">Of this rank.</param>
     /// <param name="leader">The way to the leader.</param>
+    /// <param name="functions">What brings functions here.</param>
     /// <param name="first">Id of the manager that has said hello for this rank.</param>
     /// <param name="node">Its node's name.</param>
     /// <param name="welcome">The answer to it.</param>
-    public SimulatedManagers(WorldThread thread, WorldPeer leader, string first, string node, Welcome welcome)
+    public SimulatedManagers(WorldThread thread, WorldPeer leader, FunctionPart functions, string first, string node, Welcome welcome)
     {
         _thread = thread;
         _leader = leader;
+        _functions = functions;
         _size = (uint)thread.Mpi.World.Size;
         _period = Math.Max(50, welcome.HeartbeatMs) * 1000L;
         _managers = new SimulatedManager[Math.Clamp(welcome.Workers.ManagersPerRank, 1, (1 << 20) / (int)_size)];
         var workers = Math.Clamp(welcome.Workers.PerNode, 1, SimulatedManager.MostWorkers);
+        // What the rank has of functions its first manager tells.
+        var none = new FunctionCounts();
         for (var i = 0; i < _managers.Length; i++)
         {
             var number = (uint)thread.Mpi.World.Rank + 1 + ((uint)i * _size);
-            _managers[i] = new SimulatedManager(number, i == 0 ? first : Guid.NewGuid().ToString("N"), i == 0 ? node : $"{node}.{i}", workers);
+            _managers[i] = new SimulatedManager(number, i == 0 ? first : Guid.NewGuid().ToString("N"), i == 0 ? node : $"{node}.{i}", workers, i == 0 ? functions.Counts : none);
         }
     }
 
@@ -113,6 +121,9 @@ internal sealed class SimulatedManagers
                 case FrameKind.Recall:
                     manager.OnRecall(BinaryPrimitives.ReadUInt32LittleEndian(body));
                     break;
+                case FrameKind.FunctionDigest:
+                    Bring(FunctionNotice.Read(body));
+                    continue;
                 case FrameKind.Ack:
                     manager.OnAck(BinaryPrimitives.ReadUInt64LittleEndian(body));
                     continue;
@@ -173,6 +184,13 @@ internal sealed class SimulatedManagers
         while (_listed.Count > 0 && generation != 0 && _leader.Room >= LeastRoom && SendMessage(generation, now))
             sent = true;
         return sent;
+    }
+
+    // No worker waits for a function that it does not run; its rank takes part in bringing it all the same, once.
+    private void Bring(in FunctionNotice function)
+    {
+        if (function.Bytes > 0 && _brought.Add(function.Digest))
+            _functions.Want(function.Digest, function.Bytes);
     }
 
     private bool SendMessage(uint generation, long now)
