@@ -8,8 +8,8 @@ namespace FuncX.Manager.Launching;
 
 /// <summary>
 /// <c>funcx-manager --block</c>: what the job of a block starts. Launches the worlds on the job's nodes, launches again those that die, and ends everything it started. With
-/// <c>--tcp</c> what it launches is a manager on each node that dials the endpoint itself, each by a launcher of its own. One thread owns all of it; what other threads have to say waits in
-/// an inbox.
+/// <c>--tcp</c> what it launches is a manager on each node that dials the endpoint itself, each by a launcher of its own. One thread owns all of it and does what is due at its time; what other
+/// threads have to say waits in an inbox, and what may hang once worlds run is done elsewhere (<see cref="SlowWork"/>).
 /// </summary>
 internal sealed unsafe class BlockAgent
 {
@@ -28,6 +28,7 @@ internal sealed unsafe class BlockAgent
     private readonly NodeTimer _timer = new();
     private readonly Lock _gate = new();
     private readonly Queue<Action> _inbox = new();
+    private readonly SlowWork _slow;
     private readonly WorldLaunches _launches;
     private readonly int _wake;
     private WorldTable? _table;
@@ -47,8 +48,9 @@ internal sealed unsafe class BlockAgent
     {
         (_options, _allocation, _nodes, _spawner) = (options, allocation, nodes, spawner);
         Link = new AgentLink(this, options.Node.Length > 0 ? options.Node : Environment.MachineName);
-        _launches = new WorldLaunches(options, spawner, OnEnded);
         _wake = Libc.EventFd(0, Libc.EFD_FLAGS);
+        _slow = new SlowWork(Post);
+        _launches = new WorldLaunches(options, spawner, _slow, OnEnded, OnRankLost);
         _ = _poller.Add(_wake, Libc.EPOLLIN, new Handler(() => Drain(_wake)));
         _ = _poller.Add(_timer.Descriptor, Libc.EPOLLIN, new Handler(_timer.Fired));
         _ = _poller.Add(spawner.Socket, Libc.EPOLLIN, new Handler(OnSpawner));
@@ -205,8 +207,7 @@ internal sealed unsafe class BlockAgent
     {
         if (now >= _lookAt)
         {
-            foreach (var (world, rank) in _launches.Look(now / MicrosecondsPerMillisecond))
-                OnRankLost(world, rank);
+            _launches.Look();
             _lookAt = now + LookMicroseconds;
         }
 
@@ -245,15 +246,31 @@ internal sealed unsafe class BlockAgent
             return;
         }
 
-        ForgetLostNodes();
-        _table!.OnEnded(world, how, NowMilliseconds, cameToNothing);
+        var at = NowMilliseconds;
+        _slow.Begin(() =>
+        {
+            var view = AskSlurm();
+            return () => Relaunch(world, how, cameToNothing, at, view);
+        });
+    }
+
+    private void Relaunch(World world, string how, bool cameToNothing, long endedAt, SlurmJobView? view)
+    {
+        if (_ending || _draining)
+        {
+            _table!.OnDone(world);
+            return;
+        }
+
+        ForgetLostNodes(view);
+        _table!.OnEnded(world, how, endedAt, cameToNothing);
         Console.Error.WriteLine($"funcx-manager --block: {_table.LastEnd}");
     }
 
     // A job that goes on without a node that died (--no-kill) is the only one that can lose some and live.
-    private void ForgetLostNodes()
+    private void ForgetLostNodes(SlurmJobView? view)
     {
-        if (AskSlurm() is not { } view)
+        if (view is null)
             return;
         foreach (var node in _nodes.Distinct(StringComparer.Ordinal).Except(view.Nodes, StringComparer.Ordinal))
         {
