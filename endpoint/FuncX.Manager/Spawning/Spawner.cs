@@ -29,7 +29,8 @@ internal sealed unsafe class Spawner
 
     /// <summary>Starts the spawner; call from the main thread before any other thing the process does.</summary>
     /// <param name="umask">Of every process it makes, octal; null: as this process.</param>
-    public static Spawner Start(string? umask)
+    /// <param name="program">What is started and its first arguments; null: this program.</param>
+    public static Spawner Start(string? umask, IReadOnlyList<string>? program = null)
     {
         var pair = stackalloc int[2];
         if (Libc.SocketPair(Libc.AF_UNIX, Libc.SOCK_SEQPACKET | Libc.SOCK_CLOEXEC, 0, pair) < 0)
@@ -40,7 +41,7 @@ internal sealed unsafe class Spawner
             _ = Libc.SetSockOpt(pair[i], Libc.SOL_SOCKET, Libc.SO_SNDBUF, &size, sizeof(int));
         }
 
-        List<string> arguments = [.. SpawnerProgram.This, "--spawner"];
+        List<string> arguments = [.. program ?? SpawnerProgram.This, "--spawner"];
         if (umask is not null)
             arguments.Add(umask);
         var environment = new List<string>();
