@@ -1,4 +1,5 @@
-/* Just enough of an MPI with MPICH's binary interface for one process to send itself messages. Each definition makes it wrong in one way:
+/* Just enough of an MPI with MPICH's binary interface for one process to send itself messages. With SIZE there are other ranks to send to: a message comes back as if from the rank that it
+   was sent to. Each other definition makes it wrong in one way:
    VERSION, STANDARD, GRANTED, RANK, SELF_SIZE, SOURCE_AT, TAG_AT, STATUS_INTS, WIDE_HANDLES, NULL_REQUEST, SPOIL, LOSE, INIT_FAILS, FAILING_TAG.
    Sends with FAILING_TAG arrive and fail; with LOSES they do not arrive, with REFUSES MPI_Isend does not take them, and with SPOILS_RECEIVES only those receives fail that MPI_Imrecv
    began. FAILING_FIRST and FAILING_LAST: of those with the tag, counted from 1. FLIPS: a text that arrives as another, the first time that it is sent. */
@@ -14,6 +15,9 @@
 #endif
 #ifndef RANK
 #define RANK 0
+#endif
+#ifndef SIZE
+#define SIZE 1
 #endif
 #ifndef SELF_SIZE
 #define SELF_SIZE 1
@@ -46,10 +50,10 @@ typedef long handle;
 typedef int handle;
 #endif
 
-static struct { char *bytes; int count, tag, lost, failed, receive_failed; } *sent;
+static struct { char *bytes; int count, to, tag, lost, failed, receive_failed; } *sent;
 static int sends, received, tagged;
 
-static void fill(int *status, int tag, int count, int error)
+static void fill(int *status, int source, int tag, int count, int error)
 {
     for (int i = 0; i < STATUS_INTS; i++)
 #ifdef FLIPS
@@ -57,7 +61,7 @@ static int flipped;
 #endif
         status[i] = 0;
     status[0] = count;
-    status[SOURCE_AT] = 0;
+    status[SOURCE_AT] = source;
     status[TAG_AT] = tag;
     status[4] = error;
 }
@@ -83,7 +87,7 @@ int MPI_Abort(int communicator, int code) { return 0; }
 int MPI_Get_library_version(char *text, int *length) { strcpy(text, VERSION); *length = strlen(text); return 0; }
 int MPI_Get_processor_name(char *text, int *length) { strcpy(text, "fake"); *length = 4; return 0; }
 int MPI_Comm_rank(int communicator, int *rank) { *rank = communicator == 0x44000001 ? 0 : RANK; return 0; }
-int MPI_Comm_size(int communicator, int *size) { *size = communicator == 0x44000001 ? SELF_SIZE : 1; return 0; }
+int MPI_Comm_size(int communicator, int *size) { *size = communicator == 0x44000001 ? SELF_SIZE : SIZE; return 0; }
 int MPI_Comm_set_errhandler(int communicator, int handler) { return 0; }
 int MPI_Error_string(int code, char *text, int *length) { strcpy(text, "the fake's text"); *length = strlen(text); return 0; }
 int MPI_Error_class(int code, int *class) { *class = code; return 0; }
@@ -110,6 +114,7 @@ int MPI_Isend(const void *body, int count, int type, int to, int tag, int commun
     sent[sends].bytes = malloc(count + 1);
     memcpy(sent[sends].bytes, body, count);
     sent[sends].count = count;
+    sent[sends].to = to;
     sent[sends].tag = tag;
     sent[sends].failed = fails;
     sent[sends].lost = sent[sends].receive_failed = 0;
@@ -135,7 +140,7 @@ int MPI_Improbe(int from, int tag, int communicator, int *flag, handle *message,
     *flag = received < sends;
     *message = received;
     if (*flag)
-        fill(status, sent[received].tag, sent[received].count, 0);
+        fill(status, sent[received].to, sent[received].tag, sent[received].count, 0);
 #endif
     return 0;
 }
@@ -154,7 +159,7 @@ int MPI_Mrecv(void *body, int count, int type, handle *message, int *status)
 #ifdef SPOIL
     ((char *)body)[3] ^= 1;
 #endif
-    fill(status, sent[*message].tag, sent[*message].count, 0);
+    fill(status, sent[*message].to, sent[*message].tag, sent[*message].count, 0);
     *message = 0x2c000000;
     return 0;
 }
@@ -176,7 +181,7 @@ int MPI_Get_count(const int *status, int type, int *count) { *count = status[0];
 int MPI_Test(handle *request, int *flag, int *status)
 {
     *flag = 1;
-    fill(status, 0, 0, 0);
+    fill(status, 0, 0, 0, 0);
     *request = NULL_REQUEST;
     return 0;
 }
@@ -191,7 +196,7 @@ int MPI_Testsome(int count, handle *requests, int *finished, int *indices, int *
         int message = requests[i] & ~RECEIVING;
         int error = (requests[i] & RECEIVING ? sent[message].receive_failed : sent[message].failed) ? 77 : 0;
         failed |= error;
-        fill(statuses + STATUS_INTS * *finished, 0, 0, error);
+        fill(statuses + STATUS_INTS * *finished, 0, 0, 0, error);
         indices[(*finished)++] = i;
         requests[i] = NULL_REQUEST;
     }
