@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Cryptography;
@@ -41,6 +42,9 @@ internal sealed class WorldEndpoint : IDisposable
 
     public int Connections { get; private set; }
 
+    /// <summary>The longest time for which a welcomed leader said nothing while this listened; what came of it takes its time to be read, which is no silence.</summary>
+    public TimeSpan LongestSilence { get; private set; }
+
     /// <summary>False: it does not read what the leader sends.</summary>
     public ManualResetEventSlim Reads { get; } = new(initialState: true);
 
@@ -56,13 +60,13 @@ internal sealed class WorldEndpoint : IDisposable
     /// <summary>How often the code of a function went to the leader.</summary>
     public int FunctionsSent { get; private set; }
 
+    /// <summary>Of the body of the one that went last.</summary>
+    public int FunctionBytes { get; private set; }
+
     /// <summary>The leader's hellos.</summary>
     public ConcurrentQueue<JsonElement> Leaders { get; } = new();
 
     /// <summary>What went wrong here: frames that say they are from a manager that never said hello, and the like.</summary>
-    /// <summary>Of the body of the one that went last.</summary>
-    public int FunctionBytes { get; private set; }
-
     public ConcurrentQueue<string> Problems { get; } = new();
 
     /// <summary>Managers that said hello and what they hold on the connection that is there.</summary>
@@ -222,7 +226,10 @@ internal sealed class WorldEndpoint : IDisposable
             using var beating = new Timer(_ => Beat(stream), null, HeartbeatMs, HeartbeatMs);
             while (true)
             {
+                var begun = Stopwatch.GetTimestamp();
                 var frame = StandInListener.Read(stream, out var header);
+                var silence = Stopwatch.GetElapsedTime(begun);
+                LongestSilence = silence > LongestSilence ? silence : LongestSilence;
                 Reads.Wait();
                 lock (_gate)
                 {

@@ -86,7 +86,8 @@ public sealed class WorldFaultTests
         world.Eventually(() => !world.Endpoint.Gone.IsEmpty, "the word that a rank is gone", seconds: 20);
         world.Endpoint.Gone.ShouldBe([3u]);
         File.ReadAllLines(marks).ShouldContain($"lost 2 {Environment.MachineName}");
-        world.Said.ShouldContain("which makes and reaps all processes of this node, died");
+        // Said before the line in the file, but handed on by a launcher in its own time.
+        world.Eventually(() => world.Said.Contains("which makes and reaps all processes of this node, died", StringComparison.Ordinal), "the rank's own words");
         world.Run(2, "echo", "[2]").Value.ShouldBe("2");
     }
 

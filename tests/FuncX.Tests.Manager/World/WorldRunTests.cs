@@ -10,6 +10,9 @@ public sealed class WorldRunTests
 {
     private const int Tasks = 20_000;
 
+    // protocol/README.md: a side that has heard nothing for five heartbeats counts as gone.
+    private const int SilentHeartbeats = 5;
+
     [Theory]
     [LongData(Launcher.OpenMpi, 1)]
     [InlineData(Launcher.OpenMpi, 4)]
@@ -46,7 +49,8 @@ public sealed class WorldRunTests
     [InlineData(Launcher.Mpich)]
     public void Large_arguments_and_results_pass_among_small_ones(Launcher launcher)
     {
-        using var world = new WorldUnderTest(launcher, ranks: 4).Ready();
+        const int HeartbeatMs = 1_000;
+        using var world = new WorldUnderTest(launcher, ranks: 4, heartbeatMs: HeartbeatMs).Ready();
         var arguments = world.Submit(2, "length", $"[\"{new string('z', 9_000_000)}\"]");
         var result = world.Submit(3, "big", "[30000000]");
         var small = Enumerable.Range(0, 400).Select(i => world.Submit((uint)(i % 4) + 1, "echo", $"[{i}]")).ToArray();
@@ -56,6 +60,33 @@ public sealed class WorldRunTests
         world.Result(result).Value.ShouldBe($"\"{new string('y', 30_000_000)}\"");
         world.Endpoint.Gone.ShouldBeEmpty();
         world.Endpoint.Connections.ShouldBe(1);
+        world.Endpoint.LongestSilence.TotalMilliseconds.ShouldBeLessThan(SilentHeartbeats * HeartbeatMs);
+    }
+
+    /// <summary>Heartbeats of half a second: the leader would call a rank gone that it has not heard for five of them, and is not silent for as long itself.</summary>
+    [Theory]
+    [LongData(Launcher.OpenMpi)]
+    [LongData(Launcher.Mpich)]
+    public void A_result_of_100_MB_among_100_000_tiny_ones_costs_no_heartbeat(Launcher launcher)
+    {
+        const int HeartbeatMs = 500;
+        const int Ranks = 4;
+        const int Tiny = 100_000;
+        const int Characters = 100_000_000;
+        using var world = new WorldUnderTest(launcher, Ranks, heartbeatMs: HeartbeatMs).Ready();
+        var large = world.Submit(3, "big", $"[{Characters}]");
+        var ids = Enumerable.Range(0, Tiny).Select(_ => world.NewId()).ToArray();
+        foreach (var (index, chunk) in ids.Chunk(100).Index())
+            world.Endpoint.Submit((uint)(index % Ranks) + 1, chunk.Select(id => (id, $"[{id.Index * 3}]")), "echo");
+        world.Eventually(() => world.Endpoint.Results.Count == Tiny + 1, "all results", seconds: 120);
+
+        foreach (var id in ids)
+            world.Endpoint.Results[id].ShouldHaveSingleItem().Value.ShouldBe($"{id.Index * 3}");
+        world.Endpoint.Results[large].ShouldHaveSingleItem().Value.Length.ShouldBe(Characters + 2);
+        world.Endpoint.Gone.ShouldBeEmpty();
+        world.Endpoint.Connections.ShouldBe(1);
+        world.Endpoint.Managers.Values.ShouldAllBe(static manager => manager.Hellos == 1);
+        world.Endpoint.LongestSilence.TotalMilliseconds.ShouldBeLessThan(SilentHeartbeats * HeartbeatMs);
     }
 
     [Theory]
