@@ -52,13 +52,13 @@ typedef int handle;
 
 static struct { char *bytes; int count, to, tag, lost, failed, receive_failed; } *sent;
 static int sends, received, tagged;
+#ifdef FLIPS
+static int flipped;
+#endif
 
 static void fill(int *status, int source, int tag, int count, int error)
 {
     for (int i = 0; i < STATUS_INTS; i++)
-#ifdef FLIPS
-static int flipped;
-#endif
         status[i] = 0;
     status[0] = count;
     status[SOURCE_AT] = source;
