@@ -106,18 +106,51 @@ public sealed class SlurmWorldsTests : IAsyncLifetime
         await NothingRunsAsync(cluster);
     });
 
+    /// <summary>srun is told to let the others live (<c>--kill-on-bad-exit=0</c>), and does not tell of the one that died.</summary>
+    [Theory]
+    [LongData(OpenMpi)]
+    [LongData(Mpich)]
+    public Task A_rank_that_is_killed_under_srun_costs_its_own_calls_alone_and_its_node_goes_on_as_a_world_of_its_own(string library) => RunAsync(
+        Options(library, MostNodes) with { Transport = "mpi", MoreYaml = "launcher: {type: srun}" }, async (cluster, _) =>
+        {
+            await cluster.WaitOnlineAsync(managers: MostNodes);
+            var ranks = Ranks(cluster);
+            ranks.Select(static rank => NodeOf(rank)).ShouldBe(["n1", "n2", "n3", "n4"], ignoreOrder: true);
+            var killed = ranks.First(static rank => ProcessTable.Variable(rank.Pid, "SLURM_PROCID") == "2");
+            var node = NodeOf(killed);
+            var spared = ranks.Where(rank => rank != killed).Select(static rank => rank.Identity).ToList();
+            var work = await WorldWork.BeginAsync(cluster, "killed", calls: 160, milliseconds: 100);
+            await work.RunsOnAsync([killed.Identity, .. spared]);
+            var at = ServiceApi.NowMicroseconds() * 1000;
+
+            killed.Identity.Kill().ShouldBeTrue();
+
+            work.OthersRanNothingAgain(spared, at, await work.FinishAsync());
+            await Eventually.TrueAsync(async () => await BlockWork.FigureAsync(cluster, "worlds_running") == 2 && await BlockWork.FigureAsync(cluster, "managers") == MostNodes, "a manager is on every node again");
+            spared.ShouldAllBe(static rank => rank.IsAlive, "a rank was to be spared");
+            var now = Ranks(cluster);
+            now.Count.ShouldBe(MostNodes);
+            var back = now.Single(rank => !spared.Contains(rank.Identity));
+            NodeOf(back).ShouldBe(node, "the node that lost its rank was to have another");
+            var more = await WorldWork.BeginAsync(cluster, "after", calls: 160, milliseconds: 20);
+            await more.RunsOnAsync([back.Identity, .. spared]);
+            await more.FinishAsync();
+            await cluster.Endpoint.StopAsync();
+            await NothingRunsAsync(cluster);
+        });
+
     [Theory]
     [LongData(Mpich)]
     public Task Without_a_node_that_died_the_world_comes_back_on_the_others(string library) => RunAsync(Options(library) with { Transport = "mpi" }, async (cluster, _) =>
     {
         await cluster.WaitOnlineAsync(managers: Nodes);
         // The node dies: its daemon, its step's manager and what that runs. The controller is told, which takes minutes by itself.
-        var dead = Ranks("n2").ShouldHaveSingleItem();
+        var dead = RankOn("n2");
         ProcessIdentity.Of(_lab!.PidOf("slurmd.n2")).Kill();
         ProcessIdentity.Of(dead.Parent).Kill();
         dead.Identity.Kill();
         await _lab.RunAsync("scontrol", "update", "nodename=n2", "state=down", "reason=crash");
-        Ranks("n1").ShouldHaveSingleItem().Identity.Kill();
+        RankOn("n1").Identity.Kill();
 
         await Eventually.TrueAsync(() => Log().Contains("Slurm has taken node n2 out of the job", StringComparison.Ordinal), "the agent knows", TimeSpan.FromSeconds(60), Log);
         var square = await cluster.Api.RegisterAsync(Python.Square, "square");
@@ -126,8 +159,7 @@ public sealed class SlurmWorldsTests : IAsyncLifetime
         await cluster.Endpoint.StopAsync();
         await NothingRunsAsync(cluster);
 
-        List<ProcessEntry> Ranks(string node) => [.. ProcessTable.Mentioning(cluster.Endpoint.StateDirectory).Where(entry => entry.Arguments.Contains("--world")
-            && entry.Arguments[0].EndsWith("funcx-manager", StringComparison.Ordinal) && File.ReadAllText($"/proc/{entry.Pid}/environ").Split('\0').Contains($"SLURMD_NODENAME={node}"))];
+        ProcessEntry RankOn(string node) => Ranks(cluster).Where(rank => NodeOf(rank) == node).ShouldHaveSingleItem();
 
         string Log() => string.Join('\n', Directory.EnumerateFiles(cluster.Endpoint.StateDirectory, "agent.log", SearchOption.AllDirectories).Select(File.ReadAllText));
     });
@@ -211,6 +243,11 @@ public sealed class SlurmWorldsTests : IAsyncLifetime
         Provider = $"{{type: slurm, walltime: 10m, nodes_per_block: {nodes}, poll_interval: 1s, init: \"{OnLoopback}{library}\"}}",
         WorkersPerNode = 1,
     };
+
+    private static List<ProcessEntry> Ranks(LocalCluster cluster) => [.. ProcessTable.Mentioning(cluster.Endpoint.StateDirectory)
+        .Where(static entry => entry.Arguments is [var program, ..] && program.EndsWith("funcx-manager", StringComparison.Ordinal) && entry.Arguments.Contains("--world"))];
+
+    private static string? NodeOf(ProcessEntry rank) => ProcessTable.Variable(rank.Pid, "SLURMD_NODENAME");
 
     private async Task NothingRunsAsync(LocalCluster cluster)
     {

@@ -40,11 +40,14 @@ internal sealed class WorldWork(LocalCluster cluster, string function, string gr
     }
 
     /// <summary>Waits until calls have begun on each of these ranks.</summary>
-    public Task RunsOnAsync(IEnumerable<RunningWorld> worlds) => Eventually.TrueAsync(
+    public Task RunsOnAsync(IEnumerable<RunningWorld> worlds) => RunsOnAsync([.. worlds.SelectMany(static world => world.Ranks)]);
+
+    /// <inheritdoc cref="RunsOnAsync(IEnumerable{RunningWorld})"/>
+    public Task RunsOnAsync(IReadOnlyList<ProcessIdentity> ranks) => Eventually.TrueAsync(
         () =>
         {
             var executions = Executions();
-            return worlds.SelectMany(static world => world.Ranks).All(rank => executions.Any(execution => execution.IsBelow(rank)));
+            return ranks.All(rank => executions.Any(execution => execution.IsBelow(rank)));
         },
         $"calls of {group} run on every rank",
         seen: () => $"{Executions().Count} executions");
@@ -58,6 +61,19 @@ internal sealed class WorldWork(LocalCluster cluster, string function, string gr
         foreach (var (task, result) in results)
             (result.Outcome, result.Text).ShouldBe((Outcome.Value, $"{(task.Index * task.Index) + 7}"), $"call {task.Index} of {group}");
         return (await cluster.Api.ListAsync(group)).ToDictionary(static task => TaskId.TryParse(task.TaskId, out var id) ? (int)id.Index : -1, static task => task.Attempts);
+    }
+
+    /// <summary>What ranks that were not hit had begun is not begun anywhere else, and something was lost with the one that was.</summary>
+    /// <param name="others">The ranks that were not hit.</param>
+    /// <param name="at">When another was, in Unix nanoseconds.</param>
+    /// <param name="attempts">How many each call took.</param>
+    public void OthersRanNothingAgain(IReadOnlyList<ProcessIdentity> others, long at, IReadOnlyDictionary<int, uint> attempts)
+    {
+        var there = Executions().Where(execution => others.Any(execution.IsBelow)).ToList();
+        there.CountBy(static execution => execution.Call).ShouldAllBe(static call => call.Value == 1, $"{group}: a call ran twice on a rank that was not hit");
+        foreach (var execution in there.Where(execution => execution.Began < at))
+            attempts[execution.Call].ShouldBe(1u, $"{group}: call {execution.Call} was at work on a rank that was not hit");
+        attempts.Values.ShouldContain(static count => count > 1, $"{group}: nothing was lost, so nothing was shown");
     }
 
     /// <summary>One execution of a call.</summary>
