@@ -59,6 +59,23 @@ public sealed class EndpointCodeTests : IDisposable
             SourceOf(table, i).ShouldContain($"def f{i}()");
     }
 
+    [Fact]
+    public async Task What_an_older_process_may_still_read_is_there_until_that_has_ended()
+    {
+        var older = new CodeTable(_directory, Bound);
+        for (var i = 0; i < Functions; i++)
+            older.NumberOf(Function(i));
+
+        await using (var system = await EndpointSystem.LinkedAsync(configuration => configuration with { StateDirectory = Path.GetDirectoryName(_directory)! }))
+        {
+            for (var i = 0; i < Functions; i++)
+                SourceOf(older, i).ShouldContain($"def f{i}()");
+        }
+
+        CodeTable.Clear(_directory);
+        Directory.Exists(_directory).ShouldBeFalse();
+    }
+
     public void Dispose() => Directory.Delete(Path.GetDirectoryName(_directory)!, recursive: true);
 
     private static LinkFunction Function(int i) =>

@@ -27,9 +27,7 @@ public sealed class Dispatcher : IEndpointEffects
 
     public Dispatcher(EndpointConfiguration configuration, CoreSettings settings, TimeProvider time, BufferPool pool, HopCounter hops, ResultRoom room)
     {
-        var code = Path.Combine(configuration.StateDirectory, "code");
-        CodeTable.Clear(code);
-        _code = new CodeTable(code);
+        _code = new CodeTable(CodeTable.PathIn(configuration.StateDirectory));
         _configuration = configuration;
         _time = time;
         _pool = pool;

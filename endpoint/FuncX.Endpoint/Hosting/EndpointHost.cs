@@ -7,6 +7,7 @@ using FuncX.Endpoint.Control;
 using FuncX.Endpoint.Dispatch;
 using FuncX.Endpoint.Identity;
 using FuncX.Endpoint.Managers;
+using FuncX.Endpoint.ServiceLink;
 using FuncX.Telemetry;
 using FuncX.Wire;
 using Microsoft.AspNetCore.Connections;
@@ -133,6 +134,7 @@ public sealed partial class EndpointHost : IAsyncDisposable
     private async Task<int> RunAsync(CancellationToken interrupted)
     {
         await TakeOverAsync(interrupted);
+        CodeTable.Clear(CodeTable.PathIn(_configuration.StateDirectory));
         _control.Prepare();
         await _supervisor.RecoverAsync(interrupted);
         await _app.StartAsync(interrupted);

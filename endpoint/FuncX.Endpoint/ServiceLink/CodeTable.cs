@@ -28,7 +28,9 @@ internal sealed class CodeTable(string directory, long memoryBytes = CodeTable.M
     private readonly List<string> _ownerNames = [""];
     private readonly Queue<int> _inMemory = new();
 
-    /// <summary>Removes what an earlier process has left.</summary>
+    public static string PathIn(string stateDirectory) => Path.Combine(stateDirectory, "code");
+
+    /// <summary>Removes what an earlier process has left, once it reads it no more.</summary>
     public static void Clear(string directory)
     {
         try

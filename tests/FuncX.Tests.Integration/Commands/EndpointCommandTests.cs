@@ -178,7 +178,11 @@ public sealed class EndpointCommandTests : IDisposable
             var file = cluster.Endpoint.Configuration;
             (await RunAsync("status", "--config", file)).ShouldEnd(0).Output.ShouldContain($"pid {cluster.Endpoint.Identity}");
 
+            var left = Path.Combine(cluster.Endpoint.StateDirectory, "code", "1");
+            Directory.CreateDirectory(Path.GetDirectoryName(left)!);
+            await File.WriteAllTextAsync(left, "code of the older process");
             (await RunAsync("start", "--detach", "--config", file)).ShouldEnd(0).Output.ShouldContain("endpoint 'test' is running: pid ");
+            File.Exists(left).ShouldBeFalse();
             await cluster.Endpoint.WaitForExitAsync();
             cluster.Endpoint.ExitCode.ShouldBe(4);
             cluster.Endpoint.Tail.ShouldContain("superseded: a newer process of this endpoint has started on this machine");
