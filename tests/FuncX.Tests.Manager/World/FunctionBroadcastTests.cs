@@ -82,6 +82,7 @@ public sealed class FunctionBroadcastTests
         world.Signal(above, "CONT");
         world.Result(waits).Value.ShouldBe("3");
         world.Eventually(() => world.Endpoint.Present == 4, "all of them");
+        world.Endpoint.Gone.ShouldBeEmpty();
 
         world.Signal(above, "STOP");
         var drained = world.Submit(4, "big", "[1]");
@@ -89,7 +90,10 @@ public sealed class FunctionBroadcastTests
         world.Eventually(() => world.Endpoint.Returned.Contains(drained), "what waits to come back");
         world.Signal(above, "CONT");
         world.Endpoint.Returned.Count.ShouldBe(2);
-        world.Endpoint.Gone.ShouldBeEmpty();
+
+        // The one that has drained ends, and no other.
+        world.Eventually(() => !world.Endpoint.Gone.IsEmpty, "the word that it is gone");
+        world.Endpoint.Gone.ShouldBe([4u]);
     }
 
     [Theory]
