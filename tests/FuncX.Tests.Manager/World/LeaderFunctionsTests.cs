@@ -66,6 +66,21 @@ public sealed class LeaderFunctionsTests
         Should.Throw<FrameException>(() => Send(Body(600_000), number: 10, skip: 1)).Message.ShouldContain("without a beginning");
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void The_memory_of_one_that_does_not_come_whole_is_given_back(int times)
+    {
+        MpiBuffer[] Rent() => [_pool.Rent(256 << 10), _pool.Rent(256 << 10)];
+        var free = Rent();
+        foreach (var buffer in free)
+            buffer.Dispose();
+        for (var time = 0; time < times; time++)
+            Send(Body(600_000), frames: 1);
+        _functions.Clear();
+        Rent().ShouldBe(free, ignoreOrder: true);
+    }
+
     [Fact]
     public void What_is_no_whole_function_is_refused()
     {

@@ -59,4 +59,12 @@ internal sealed class ArrivingFunction
 
         return _content;
     }
+
+    /// <summary>It will not become whole.</summary>
+    public void Drop()
+    {
+        if (_filled > 0)
+            _messages[^1].Dispose();
+        _content.Drop();
+    }
 }

@@ -22,6 +22,8 @@ internal sealed class LeaderFunctions(MpiBufferPool buffers, Action<FunctionDige
         foreach (var function in _functions.Values)
             forget(function.Digest);
         _functions.Clear();
+        foreach (var function in _arriving.Values)
+            function.Drop();
         _arriving.Clear();
     }
 
@@ -69,6 +71,8 @@ internal sealed class LeaderFunctions(MpiBufferPool buffers, Action<FunctionDige
         }
 
         Forget(header.Function);
+        if (_arriving.Remove(header.Function, out var begun))
+            begun.Drop();
         var arriving = new ArrivingFunction(buffers, header.Function, bytes);
         _arriving[header.Function] = arriving;
         Continue(arriving, body, isWhole);
