@@ -24,8 +24,7 @@ internal sealed class SimulatedManagers
 
     private readonly WorldThread _thread;
     private readonly WorldPeer _leader;
-    private readonly FunctionPart _functions;
-    private readonly HashSet<FunctionDigest> _brought = [];
+    private readonly SimulatedFunctions _functions;
     private readonly SimulatedManager[] _managers;
     private readonly Queue<SimulatedManager> _listed = new();
     private readonly PriorityQueue<(SimulatedManager Manager, int Worker, uint Serial), long> _busy = new();
@@ -45,7 +44,7 @@ internal sealed class SimulatedManagers
     {
         _thread = thread;
         _leader = leader;
-        _functions = functions;
+        _functions = new SimulatedFunctions(functions.Want, problem => Console.Error.WriteLine($"funcx-manager {node}: {problem}"));
         _size = (uint)thread.Mpi.World.Size;
         _period = Math.Max(50, welcome.HeartbeatMs) * 1000L;
         _managers = new SimulatedManager[Math.Clamp(welcome.Workers.ManagersPerRank, 1, (1 << 20) / (int)_size)];
@@ -103,7 +102,8 @@ internal sealed class SimulatedManagers
         SimulatedManager? manager = null;
         while (FrameReader.TryRead(frames, out var header, out var length))
         {
-            var body = frames[FrameHeader.Size..length];
+            var frame = frames[..length];
+            var body = frame[FrameHeader.Size..];
             frames = frames[length..];
             if (manager?.Number != header.Destination)
                 manager = Find(header.Destination);
@@ -122,7 +122,10 @@ internal sealed class SimulatedManagers
                     manager.OnRecall(BinaryPrimitives.ReadUInt32LittleEndian(body));
                     break;
                 case FrameKind.FunctionDigest:
-                    Bring(FunctionNotice.Read(body));
+                    _functions.OnNotice(FunctionNotice.Read(body));
+                    continue;
+                case FrameKind.Function:
+                    _functions.OnFunction(frame);
                     continue;
                 case FrameKind.Ack:
                     manager.OnAck(BinaryPrimitives.ReadUInt64LittleEndian(body));
@@ -184,13 +187,6 @@ internal sealed class SimulatedManagers
         while (_listed.Count > 0 && generation != 0 && _leader.Room >= LeastRoom && SendMessage(generation, now))
             sent = true;
         return sent;
-    }
-
-    // No worker waits for a function that it does not run; its rank takes part in bringing it all the same, once.
-    private void Bring(in FunctionNotice function)
-    {
-        if (function.Bytes > 0 && _brought.Add(function.Digest))
-            _functions.Want(function.Digest, function.Bytes);
     }
 
     private bool SendMessage(uint generation, long now)
