@@ -313,6 +313,7 @@ internal sealed class WorldMember : IWorldPart
                 link.Welcomed = true;
                 _helloAt = long.MaxValue;
                 _refused = "";
+                _backOff.Reset();
                 _hasOutput = true;
                 if (welcome.Workers.Simulate)
                 {

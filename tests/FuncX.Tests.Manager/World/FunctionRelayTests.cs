@@ -1,4 +1,5 @@
 using FuncX.Manager.World.Functions;
+using FuncX.Tests.Integration.Harness;
 using Shouldly;
 using Xunit;
 
@@ -9,6 +10,9 @@ public sealed class FunctionRelayTests
 {
     private const int Pieces = 9;
     private const int Bytes = (Pieces * FunctionContent.PieceBytes) - 1000;
+
+    // Of one such function.
+    private const int Memory = Pieces * (FunctionContent.PieceBytes + FunctionPrefix.Size);
 
     [Theory]
     [InlineData(2, 1_000)]
@@ -56,7 +60,7 @@ public sealed class FunctionRelayTests
     [Fact]
     public void A_rank_that_comes_late_has_it_from_the_one_above_and_that_one_anew_when_it_has_forgotten_it()
     {
-        var world = new PlayedRanks(7, mostKept: Bytes);
+        var world = new PlayedRanks(7, mostKept: Memory);
         var function = world.Keep(Bytes);
         world.Ranks[3].Want(function);
         world.Until(() => world.Ranks[3].Has(function));
@@ -110,7 +114,7 @@ public sealed class FunctionRelayTests
     [Fact]
     public void A_rank_that_does_not_take_what_it_asked_for_holds_up_nobody_and_goes_to_the_leader_when_it_comes_back_late()
     {
-        var world = new PlayedRanks(7, mostKept: Bytes);
+        var world = new PlayedRanks(7, mostKept: Memory);
         var functions = Enumerable.Range(1, 3).Select(seed => world.Keep(Bytes, seed)).ToArray();
         foreach (var rank in world.Ranks)
             rank.Want(functions[0]);
@@ -167,6 +171,23 @@ public sealed class FunctionRelayTests
     }
 
     [Fact]
+    public void What_comes_wrong_from_two_ranks_is_blamed_on_neither_and_the_leader_may_fail_as_often_as_ever()
+    {
+        var world = new PlayedRanks(4);
+        var function = world.Keep(Bytes);
+        var spoilt = 0;
+        world.Spoils = (from, to, about) => to == 3 && about.Offset == 0 && (from == 1 || ++spoilt < FunctionRelay.MostFailures);
+        world.Ranks[3].Want(function);
+        world.Until(() => world.Ranks[3].Counts.BytesReceived > Bytes / 3);
+        world.Ranks[1].Takes = false;
+        world.Until(() => world.Ranks[3].Has(function));
+        var reports = world.Ranks[3].Reports;
+        reports.Count.ShouldBe(1 + FunctionRelay.MostFailures);
+        reports[1].ShouldStartWith($"function {function.Digest} of {Bytes} bytes came from more than one rank with SHA-256 ");
+        reports[2..].ShouldAllBe(static report => report.Contains("came from rank 0 with"));
+    }
+
+    [Fact]
     public void A_function_that_the_leader_sends_wrong_again_and_again_is_given_up()
     {
         var world = new PlayedRanks(2);
@@ -185,7 +206,7 @@ public sealed class FunctionRelayTests
     [Fact]
     public void What_the_leader_has_forgotten_stays_for_a_while_and_is_told_when_it_is_gone()
     {
-        var world = new PlayedRanks(8, mostKept: Bytes);
+        var world = new PlayedRanks(8, mostKept: Memory);
         var function = world.Keep(Bytes);
         world.Leader.Relay.Forget(function.Digest);
         world.Ranks[7].Want(function);
@@ -205,6 +226,39 @@ public sealed class FunctionRelayTests
         world.Until(() => world.Leader.Lost.Count > 0 && world.Ranks[7].Lost.Count > 0);
         world.Leader.Lost.ShouldBe([second.Digest]);
         world.Ranks[7].Lost.ShouldBe([second.Digest]);
+    }
+
+    [Theory]
+    [InlineData(1, 0, 34)]
+    [InlineData(2, 1, 34)]
+    // So many that one on its way for longer than a silence would count as one if later ones went before it.
+    [LongData(8, 7, 80)]
+    public void A_rank_that_asks_long_after_it_was_told_still_gets_what_has_been_forgotten_since(int ranks, int slow, int count)
+    {
+        // More than ranks with others below them keep.
+        const int Each = (int)(FunctionRelay.MostKept / 32);
+        var world = new PlayedRanks(ranks);
+        var functions = Enumerable.Range(1, count).Select(seed => world.Keep(Each, seed)).ToArray();
+        foreach (var function in functions)
+            world.Leader.Relay.Forget(function.Digest);
+        foreach (var function in functions)
+            world.Ranks[slow].Want(function);
+        world.Until(() => functions.All(world.Ranks[slow].Has));
+        world.Ranks.ShouldAllBe(static rank => rank.Lost.Count == 0 && rank.Reports.Count == 0);
+    }
+
+    [Fact]
+    public void What_is_kept_is_bounded_by_the_memory_that_it_takes()
+    {
+        const int Smallest = 4096;
+        var world = new PlayedRanks(3, mostKept: 10 * Smallest);
+        var functions = Enumerable.Range(1, 100).Select(seed => world.Keep(bytes: 100, seed)).ToArray();
+        foreach (var function in functions)
+            world.Leader.Relay.Forget(function.Digest);
+        world.Leader.Relay.Bytes.ShouldBe(10 * 100);
+        world.Ranks[1].Want(functions[^10]);
+        world.Ranks[1].Want(functions[^11]);
+        world.Until(() => world.Ranks[1].Has(functions[^10]) && world.Ranks[1].Lost.Contains(functions[^11].Digest));
     }
 
     [Fact]

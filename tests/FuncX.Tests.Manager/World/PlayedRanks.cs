@@ -18,7 +18,7 @@ internal sealed class PlayedRanks
     private readonly MpiBufferPool _pool = new(1 << 20);
     private readonly Dictionary<(int From, int To), Queue<Message>> _ways = [];
 
-    public PlayedRanks(int ranks, long mostKept = FunctionRelay.MostKept, long mostFetched = FunctionRelay.MostFetched) =>
+    public PlayedRanks(int ranks, long? mostKept = null, long mostFetched = FunctionRelay.MostFetched) =>
         Ranks = [.. Enumerable.Range(0, ranks).Select(rank => new PlayedRank(this, rank, ranks, mostKept, mostFetched))];
 
     public IReadOnlyList<PlayedRank> Ranks { get; }
@@ -110,7 +110,7 @@ internal sealed class PlayedRanks
         private readonly PlayedRanks _world;
         private readonly int _rank;
 
-        public PlayedRank(PlayedRanks world, int rank, int ranks, long mostKept, long mostFetched)
+        public PlayedRank(PlayedRanks world, int rank, int ranks, long? mostKept, long mostFetched)
         {
             (_world, _rank) = (world, rank);
             Relay = new FunctionRelay(rank, ranks, this, Counts, mostKept, mostFetched);

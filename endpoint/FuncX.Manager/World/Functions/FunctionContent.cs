@@ -16,6 +16,9 @@ internal sealed class FunctionContent(long bytes)
     /// <summary>Bytes from its beginning that are there.</summary>
     public long Received { get; private set; }
 
+    /// <summary>What they take of memory.</summary>
+    public long Capacity { get; private set; }
+
     public bool IsWhole => Received == bytes;
 
     /// <summary>Of the next piece: all but the last are full.</summary>
@@ -28,6 +31,7 @@ internal sealed class FunctionContent(long bytes)
         _hash.AppendData(piece.Body);
         _pieces.Add(piece);
         Received += piece.Body.Length;
+        Capacity += piece.Capacity;
     }
 
     /// <summary>The digest of the whole; once.</summary>

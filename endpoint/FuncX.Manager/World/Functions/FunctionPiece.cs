@@ -14,6 +14,9 @@ internal sealed class FunctionPiece(MpiBuffer message) : IDisposable
 
     public ReadOnlySpan<byte> Body => message.Span[FunctionPrefix.Size..];
 
+    /// <summary>What it takes of memory.</summary>
+    public int Capacity => message.Capacity;
+
     /// <summary>For one user more, who disposes it.</summary>
     public FunctionPiece Use()
     {

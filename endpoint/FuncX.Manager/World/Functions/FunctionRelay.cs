@@ -12,8 +12,14 @@ namespace FuncX.Manager.World.Functions;
 /// </summary>
 internal sealed class FunctionRelay
 {
-    /// <summary>Bytes of functions that a rank with others below it keeps for those that ask later; and as much again while somebody has not had all of them.</summary>
+    /// <summary>Bytes of memory for functions that a rank with others below it keeps for those that ask later; and as much again while somebody has not had all of them.</summary>
     public const long MostKept = 32 << 20;
+
+    /// <summary>
+    /// The same at the leader, whoever is below it: the only rank that cannot ask another. The endpoint forgets beyond 64 MiB without knowing whether ranks that were told have asked yet, and
+    /// one that asks too late says hello anew; so much, four times what the endpoint keeps, they may be behind.
+    /// </summary>
+    public const long MostKeptByLeader = 256 << 20;
 
     /// <summary>Bytes of functions that are brought at once, but for a single larger one.</summary>
     public const long MostFetched = 32 << 20;
@@ -36,17 +42,17 @@ internal sealed class FunctionRelay
     private readonly Queue<FunctionDigest> _lost = new();
 
     // Whole ones that nobody has us keep, the one that was used least lately in front.
-    private readonly List<RelayedFunction> _spare = [];
+    private readonly LinkedList<RelayedFunction> _spare = [];
     private long _spareBytes;
     private long _fetchedBytes;
     private int _above;
     private long _lookedAt;
 
-    public FunctionRelay(int rank, int ranks, IRelayEffects effects, FunctionCounts counts, long mostKept = MostKept, long mostFetched = MostFetched)
+    public FunctionRelay(int rank, int ranks, IRelayEffects effects, FunctionCounts counts, long? mostKept = null, long mostFetched = MostFetched)
     {
         (_rank, _effects, _counts, _mostFetched) = (rank, effects, counts, mostFetched);
-        // With nobody below it, it keeps nothing.
-        _mostKept = (2 * rank) + 1 < ranks ? mostKept : 0;
+        // With nobody below it, it keeps nothing; the leader has its own manager, too.
+        _mostKept = rank == 0 ? mostKept ?? MostKeptByLeader : (2 * rank) + 1 < ranks ? mostKept ?? MostKept : 0;
         _above = BroadcastTag.AboveOf(rank);
     }
 
@@ -122,6 +128,8 @@ internal sealed class FunctionRelay
         if (Asked(source, about) is not { } function || about.Offset != function.Content.Received || message.Length - FunctionPrefix.Size != function.Content.NextBytes)
             return false;
         function.HeardAt = now;
+        function.IsMixed |= function.Content.Received > 0 && function.Sender != source;
+        function.Sender = source;
         function.Content.Add(new FunctionPiece(message));
         _counts.BytesReceived += message.Length - FunctionPrefix.Size;
         if (function.Content.IsWhole)
@@ -163,7 +171,8 @@ internal sealed class FunctionRelay
         if (_listed.Count + _words.Count + _lost.Count == 0)
             return false;
         var traffic = false;
-        for (var i = _listed.Count - 1; i >= 0; i--)
+        // In the order in which they were asked for: later ones would keep the first from going, and who waits for it would take that for silence.
+        for (var i = 0; i < _listed.Count;)
         {
             var function = _listed[i];
             if (stopped)
@@ -180,7 +189,11 @@ internal sealed class FunctionRelay
             }
 
             if (function.IsBusy)
+            {
+                i++;
                 continue;
+            }
+
             function.IsListed = false;
             _listed.RemoveAt(i);
         }
@@ -215,8 +228,10 @@ internal sealed class FunctionRelay
         if (!function.IsListed)
             _listed.Add(function);
         function.IsListed = true;
-        if (function is { IsWhole: true, IsKept: false } && _spare.Remove(function))
-            _spare.Add(function);
+        if (function.Spare is not { } spare)
+            return;
+        _spare.Remove(spare);
+        _spare.AddLast(spare);
     }
 
     private void Fetch(RelayedFunction function, long now)
@@ -270,8 +285,10 @@ internal sealed class FunctionRelay
             return;
         }
 
-        _effects.Report($"function {function.Digest} of {function.Bytes} bytes came from rank {function.From} with SHA-256 {digest}; the leader is asked for it again");
-        if (function.From == 0 && ++function.Failures == MostFailures)
+        // Which of several has sent it wrong nobody can tell.
+        var from = function.IsMixed ? "more than one rank" : $"rank {function.From}";
+        _effects.Report($"function {function.Digest} of {function.Bytes} bytes came from {from} with SHA-256 {digest}; the leader is asked for it again");
+        if (function is { IsMixed: false, From: 0 } && ++function.Failures == MostFailures)
             Fail(function, now);
         else
             Restart(function, 0, now);
@@ -281,6 +298,7 @@ internal sealed class FunctionRelay
     {
         function.Content.Drop();
         function.Content = new FunctionContent(function.Bytes);
+        function.IsMixed = false;
         SayBelow(function, FunctionTag.Again);
         Ask(function, from, now);
     }
@@ -361,29 +379,31 @@ internal sealed class FunctionRelay
 
     private void Spare(RelayedFunction function)
     {
-        _spare.Add(function);
-        _spareBytes += function.Bytes;
+        function.Spare = _spare.AddLast(function);
+        _spareBytes += function.Content.Capacity;
     }
 
     private void Unspare(RelayedFunction function)
     {
-        if (_spare.Remove(function))
-            _spareBytes -= function.Bytes;
+        if (function.Spare is not { } spare)
+            return;
+        _spare.Remove(spare);
+        function.Spare = null;
+        _spareBytes -= function.Content.Capacity;
     }
 
     // First what nobody waits for. One that somebody waits for who does not take it goes later, and who does is sent to the leader.
     private void MakeRoom()
     {
-        for (var i = 0; i < _spare.Count && _spareBytes > _mostKept;)
+        for (var spare = _spare.First; spare is not null && _spareBytes > _mostKept;)
         {
-            var function = _spare[i];
-            if (function.IsBusy || (_mostKept > 0 && i == _spare.Count - 1))
-                i++;
-            else
-                Remove(function);
+            var next = spare.Next;
+            if (!spare.Value.IsBusy && (_mostKept == 0 || next is not null))
+                Remove(spare.Value);
+            spare = next;
         }
 
-        while (_spareBytes > 2 * _mostKept && _spare.Count > 1 && !_spare[0].IsWanted)
-            Remove(_spare[0]);
+        while (_spareBytes > 2 * _mostKept && _spare.Count > 1 && !_spare.First!.Value.IsWanted)
+            Remove(_spare.First.Value);
     }
 }

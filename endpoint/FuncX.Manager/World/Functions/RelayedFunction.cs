@@ -34,6 +34,12 @@ internal sealed class RelayedFunction(FunctionDigest digest, long bytes)
     /// <summary>When who was asked has last sent something of it.</summary>
     public long HeardAt { get; set; }
 
+    /// <summary>Who has sent the last piece.</summary>
+    public int Sender { get; set; }
+
+    /// <summary>Pieces of it came from more than one rank.</summary>
+    public bool IsMixed { get; set; }
+
     /// <summary>How often the leader has sent it wrong.</summary>
     public int Failures { get; set; }
 
@@ -43,6 +49,9 @@ internal sealed class RelayedFunction(FunctionDigest digest, long bytes)
     public bool IsListed { get; set; }
 
     public bool IsBusy => IsFetched || Waits || IsWanted || Below.Count > 0;
+
+    /// <summary>Its place among those that are whole and that nobody has the relay keep.</summary>
+    public LinkedListNode<RelayedFunction>? Spare { get; set; }
 
     public FunctionPrefix About(long offset) => new(digest, bytes, offset);
 }
