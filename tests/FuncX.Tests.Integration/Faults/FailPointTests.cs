@@ -14,7 +14,8 @@ public sealed class FailPointTests : FailPointScenarios
     [LongData("after-outcomes")]
     public Task A_client_that_dies_loses_nothing(string point) => Scenario.RunAsync(async cluster =>
     {
-        await using var work = await Workload.StartAsync(cluster, PerBatch, 400, 3, 3, submitterEnvironment: FailAt(point, 12));
+        // Longer tasks than elsewhere here too: on a busy machine the last batch would be back before the client is dead.
+        await using var work = await Workload.StartAsync(cluster, PerBatch, 400, 20, 3, submitterEnvironment: FailAt(point, 12));
         await work.Submitter.WaitAsync(Eventually.Patience);
         work.Submitter.ExitCode.ShouldBe(137, "the client did not die at its fail point");
         work.NoteDeath("client", work.Submitter.Identity.Pid);
