@@ -28,7 +28,9 @@ internal static class SlurmStates
         "FAILED" => JobCondition.Failed,
         "OUT_OF_MEMORY" => JobCondition.OutOfMemory,
         "DEADLINE" => JobCondition.NotStarted,
-        "CANCELLED" or "REVOKED" => JobCondition.Cancelled,
+        "CANCELLED" => JobCondition.Cancelled,
+        // Another cluster of a federation has started the job: where it runs cannot be seen here, and it is no end.
+        "REVOKED" => JobCondition.Unknown,
         "TIMEOUT" => JobCondition.TimedOut,
         "NODE_FAIL" or "BOOT_FAIL" => JobCondition.NodeFailed,
         "PREEMPTED" => JobCondition.Preempted,

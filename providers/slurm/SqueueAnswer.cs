@@ -48,6 +48,8 @@ internal static class SqueueAnswer
         // How it ended accounting knows better; JobLaunchFailure for example stands for a crash, too.
         if (condition.IsEnd())
             return new JobReport(condition, reason is "None" or "JobLaunchFailure" or "NonZeroExitCode" ? "" : reason) { LacksDetail = condition is JobCondition.Failed or JobCondition.Cancelled };
+        if (condition == JobCondition.Unknown)
+            return new JobReport(condition, "another cluster of the federation has started it");
         return new JobReport(condition == JobCondition.Pending ? SlurmStates.OfPending(reason) : condition, reason == "None" ? "" : reason);
     }
 }

@@ -209,6 +209,52 @@ public sealed class SlurmAnswerTests : IDisposable
         (await AskAsync(provider)).State.ShouldBe(expected);
     }
 
+    /// <summary>States without a recording, by the descriptions in squeue(1), JOB STATE CODES.</summary>
+    [Theory]
+    // "Job is being signaled": it has its nodes.
+    [InlineData("SIGNALING", JobCondition.Running, BlockState.Running)]
+    // "Job is staging out files": its script is over, and how that was is not told.
+    [InlineData("STAGE_OUT", JobCondition.Ending, BlockState.Unknown)]
+    // "Sibling was removed from cluster due to other cluster starting the job": it may be running there.
+    [InlineData("REVOKED", JobCondition.Unknown, BlockState.Unknown)]
+    // "Job is being held after requested reservation was deleted".
+    [InlineData("RESV_DEL_HOLD", JobCondition.Held, BlockState.Pending)]
+    // "Job terminated due to launch failure, typically due to a hardware failure (e.g. unable to boot the node or block and the job can not be requeued)".
+    [InlineData("BOOT_FAIL", JobCondition.NodeFailed, BlockState.Failed)]
+    public async Task A_state_that_was_not_recorded_is_what_the_manual_page_says(string state, JobCondition condition, BlockState expected)
+    {
+        _answers["squeue"] = new CommandOutput(0, $"5|{state}|None{Tail}", "");
+        new SlurmScheduler(new SlurmSettings { Walltime = TimeSpan.FromHours(1) }).Queries[0].Read(_answers["squeue"]).Jobs["5"].Condition.ShouldBe(condition);
+        (await AskAsync()).State.ShouldBe(expected);
+    }
+
+    [Fact]
+    public async Task A_job_that_another_cluster_of_the_federation_has_started_is_said_to_be_there()
+    {
+        _answers["squeue"] = new CommandOutput(0, "5|REVOKED|None" + Tail, "");
+        (await AskAsync()).Reason.ShouldContain("another cluster of the federation");
+    }
+
+    [Fact]
+    public async Task Twenty_blocks_that_run_are_one_squeue_at_each_poll()
+    {
+        var blocks = Enumerable.Range(1, 20).Select(number => new SubmittedBlock(_scratch.Block("", id: $"b{number}-1"), $"{100 + number}")).ToList();
+        _answers["squeue"] = new CommandOutput(0, string.Concat(blocks.Select(static block => $"{block.JobId}|RUNNING|None{Tail.Replace("-b1-1|", $"-{block.Block.BlockId}|", StringComparison.Ordinal)}")), "");
+        // Of no other command an answer is known: to give one is an error.
+        var runner = new Told(_answers);
+        var provider = Provider(runner);
+        for (var poll = 1; poll <= 5; poll++)
+        {
+            var statuses = await provider.QueryAsync(blocks, TestContext.Current.CancellationToken);
+            statuses.Count.ShouldBe(20);
+            statuses.ShouldAllBe(static status => status.State == BlockState.Running);
+            runner.Commands.Count.ShouldBe(poll);
+            runner.Commands[^1].Program.ShouldBe("squeue");
+            runner.Commands[^1].Arguments[^1].ShouldBe(string.Join(',', blocks.Select(static block => block.JobId)));
+            _time.Advance(provider.PollInterval);
+        }
+    }
+
     [Fact]
     public async Task A_number_that_was_given_to_a_job_of_another_name_is_not_the_block()
     {
@@ -232,13 +278,20 @@ public sealed class SlurmAnswerTests : IDisposable
 
     public void Dispose() => _scratch.Dispose();
 
-    private BatchProvider Provider() => new(new SlurmScheduler(new SlurmSettings { Walltime = TimeSpan.FromHours(1) }), new Told(_answers), TimeSpan.FromSeconds(10), _time);
+    private BatchProvider Provider(Told? runner = null) => new(new SlurmScheduler(new SlurmSettings { Walltime = TimeSpan.FromHours(1) }), runner ?? new Told(_answers), TimeSpan.FromSeconds(10), _time);
 
     private async Task<BlockStatus> AskAsync(BatchProvider? provider = null, BlockRequest? block = null) =>
         (await (provider ?? Provider()).QueryAsync([new SubmittedBlock(block ?? _scratch.Block("", id: "b1-1"), "5")], TestContext.Current.CancellationToken)).Single();
 
     private sealed class Told(Dictionary<string, CommandOutput> answers) : ICommandRunner
     {
-        public Task<CommandOutput> RunAsync(SchedulerCommand command, string workingDirectory, CancellationToken cancellation) => Task.FromResult(answers[command.Program]);
+        /// <summary>Those that were run, oldest first.</summary>
+        public List<SchedulerCommand> Commands { get; } = [];
+
+        public Task<CommandOutput> RunAsync(SchedulerCommand command, string workingDirectory, CancellationToken cancellation)
+        {
+            Commands.Add(command);
+            return Task.FromResult(answers[command.Program]);
+        }
     }
 }
