@@ -355,6 +355,60 @@ public sealed class EndpointCoreTests
     }
 
     [Fact]
+    public void The_initial_blocks_are_asked_for_once_and_without_demand()
+    {
+        var test = new CoreUnderTest(new CoreSettings { BlocksInit = 2, BlocksMin = 0, BlocksMax = 4, BlockPrefix = "b-" });
+        test.Tick().ShouldBe(["request b-1", "request b-2"]);
+        test.Tick().ShouldBeEmpty();
+        test.Core.OnBlockEnded("b-1", "cancelled", test.Now, test.Effects);
+        test.Core.OnBlockEnded("b-2", "cancelled", test.Now, test.Effects);
+        test.Tick(600_000_000).ShouldBeEmpty("the minimum is none, and nothing waits");
+        test.Task();
+        test.Turn().ShouldBe(["request b-3"]);
+    }
+
+    [Theory]
+    [InlineData(1, 8, 4)]
+    [InlineData(0.5, 8, 2)]
+    [InlineData(0.5, 9, 3)]
+    [InlineData(0.5, 1, 1)]
+    public void Parallelism_is_the_share_of_the_tasks_that_workers_are_asked_for(double parallelism, int tasks, int blocks)
+    {
+        var test = new CoreUnderTest(new CoreSettings { WorkersPerManager = 2, BlocksMax = 10, Parallelism = parallelism });
+        for (var i = 0; i < tasks; i++)
+            test.Task();
+        test.Turn().ShouldBe(Enumerable.Range(1, blocks).Select(static block => $"request b{block}"));
+        test.Tick().ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void A_task_just_before_a_block_has_been_idle_long_enough_saves_it_for_the_whole_time_again()
+    {
+        const int Idle = 10;
+        var test = new CoreUnderTest(new CoreSettings { WorkersPerManager = 1, Prefetch = 0, BlocksMax = 1, BlockIdle = Idle * 1_000_000, HeartbeatTimeout = long.MaxValue });
+        test.Task();
+        test.Turn().ShouldBe(["request b1"]);
+        test.Manager("a", "b1");
+        test.Turn().ShouldBe(["send 0 to 0"]);
+        test.Result(0, 0, 0).ShouldBe(["forget 0"]);
+
+        // From the first tick on it is idle; the task comes a second before the end.
+        StaysFor(Idle);
+        test.Task();
+        test.Turn().ShouldBe(["send 0 to 0"]);
+        StaysFor(2 * Idle);
+        test.Result(0, 0, 1).ShouldBe(["forget 0"]);
+        StaysFor(Idle);
+        test.Tick().ShouldBe(["end block b1"]);
+
+        void StaysFor(int ticks)
+        {
+            for (var tick = 0; tick < ticks; tick++)
+                test.Tick().ShouldBeEmpty($"tick {tick}");
+        }
+    }
+
+    [Fact]
     public void Why_blocks_wait_is_said_for_as_long_as_it_is_why_nothing_runs()
     {
         var test = new CoreUnderTest(new CoreSettings { WorkersPerManager = 1, BlocksMax = 2, BlockPrefix = "b-" });
