@@ -100,20 +100,47 @@ public sealed partial class EndpointRenderTests : IDisposable
     }
 
     [Theory]
-    [InlineData("slurm")]
-    [InlineData("pbs")]
-    [InlineData("cobalt")]
-    public async Task No_path_or_name_becomes_a_command(string kind)
+    [InlineData("slurm", "tcp")]
+    [InlineData("slurm", "mpi")]
+    [InlineData("pbs", "tcp")]
+    [InlineData("pbs", "mpi")]
+    [InlineData("cobalt", "tcp")]
+    [InlineData("cobalt", "mpi")]
+    public async Task No_path_or_name_becomes_a_command(string kind, string transport)
     {
         const string Evil = "/tmp/a b'; touch INJECTED; '\"$(touch INJECTED)\"`touch INJECTED`";
-        var file = EndpointConfigurationFile.Parse("x.yaml", $"name: a\nservice: https://x.org\nstate_dir: ${{EVIL}}\nprovider: {{type: {kind}, walltime: 1h, directives: ['--x $(touch INJECTED); touch INJECTED']}}\nworkers: {{per_node: 1}}",
+        var file = EndpointConfigurationFile.Parse("x.yaml", $"name: a\nservice: https://x.org\nstate_dir: ${{EVIL}}\ntransport: {transport}\nprovider: {{type: {kind}, walltime: 1h, directives: ['--x $(touch INJECTED); touch INJECTED']}}\nworkers: {{per_node: 1}}",
             static name => name == "EVIL" ? Evil : null);
-        var script = Script(file.Value!);
+        file.Errors.ShouldBeEmpty();
+        // Where this program is installed no file says: of all paths in a script that one alone may have a line break.
+        var script = Script(file.Value!, $"{Evil}\ntouch INJECTED\n");
+        script.ShouldContain("touch INJECTED");
         // The commands alone are run, with nothing of a job around them: they find no launcher and no manager, and whatever else they find would be an injection.
         using var bash = Process.Start(new ProcessStartInfo("/bin/bash", ["-c", script]) { UseShellExecute = false, WorkingDirectory = _scratch.Path, RedirectStandardError = true, RedirectStandardOutput = true, Environment = { ["PATH"] = "/usr/bin:/bin" } })!;
         await bash.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await bash.WaitForExitAsync(TestContext.Current.CancellationToken);
         File.Exists(Path.Combine(_scratch.Path, "INJECTED")).ShouldBeFalse();
+    }
+
+    /// <summary>Whether it is written out or comes from a variable.</summary>
+    [Theory]
+    [InlineData("/tmp/a\ntouch INJECTED\n")]
+    [InlineData("/tmp/a\rtouch INJECTED")]
+    [InlineData("/tmp/a\tb")]
+    [InlineData("/tmp/a\u001b[2Jb")]
+    [InlineData("/tmp/a\u0085b")]
+    public void A_path_with_a_line_break_or_another_control_character_is_refused_when_the_file_is_read(string path)
+    {
+        string[] keys = ["state_dir", "workers.python", "containers.binds", "containers.cache.dir", "stage_in"];
+        foreach (var written in (string[])[System.Text.Json.JsonSerializer.Serialize(path), "\"${EVIL}/x\""])
+        {
+            var file = EndpointConfigurationFile.Parse(
+                "x.yaml",
+                $"name: a\nservice: https://x.org\nstate_dir: {written}\nprovider: {{type: slurm, walltime: 1h}}\nworkers: {{per_node: 1, python: {written}}}\ncontainers: {{binds: [{written}], cache: {{dir: {written}}}}}\nstage_in: [{written}]",
+                name => name == "EVIL" ? path : null);
+            file.Value.ShouldBeNull();
+            file.Errors.Select(static error => error.Message).ShouldBe(keys.Select(static key => $"'{key}' must be a path of 1 to 4096 characters on one line"), ignoreOrder: true);
+        }
     }
 
     [Theory]
@@ -134,8 +161,8 @@ public sealed partial class EndpointRenderTests : IDisposable
         return result.Value!;
     }
 
-    private static string Script(EndpointConfiguration configuration) =>
-        BatchSchedulers.Of(configuration)!.Script(new BatchJob(new BlockRequests(configuration, "0123456789", "/opt/funcx/funcx-manager").Of("b1", configuration.Provider.Nodes)));
+    private static string Script(EndpointConfiguration configuration, string manager = "/opt/funcx/funcx-manager") =>
+        BatchSchedulers.Of(configuration)!.Script(new BatchJob(new BlockRequests(configuration, "0123456789", manager).Of("b1", configuration.Provider.Nodes)));
 
     private static async Task<string> CheckAsync(string script)
     {
