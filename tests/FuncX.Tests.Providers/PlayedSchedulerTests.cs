@@ -84,6 +84,23 @@ public sealed class PlayedSchedulerTests : IAsyncDisposable
         refusal.Message.ShouldEndWith("Check provider.queue");
     }
 
+    /// <summary>The fake commands take the options of the manual pages and no others.</summary>
+    [Theory]
+    [InlineData("pbs", "-Z x")]
+    [InlineData("pbs", "--nosuch")]
+    [InlineData("cobalt", "-Z x")]
+    [InlineData("cobalt", "--nosuch")]
+    public async Task An_option_that_no_manual_page_has_is_refused_with_the_key_to_look_at(string kind, string directive)
+    {
+        var played = Played(kind);
+        var block = _scratch.Block(Patient);
+        var refusal = await Should.ThrowAsync<BlockProviderException>(() => SubmitAsync(played, played.Provider(directives: [directive]), block));
+        refusal.ShouldNotBeOfType<BlockSubmissionUnclearException>();
+        refusal.Message.ShouldContain(directive.Split(' ')[0]);
+        refusal.Message.ShouldEndWith("Check provider.directives");
+        (await played.Provider().FindAsync(block, TestContext.Current.CancellationToken)).ShouldBeNull();
+    }
+
     [Theory]
     [MemberData(nameof(Kinds))]
     public async Task An_account_that_may_not_submit_is_refused_with_the_key_to_look_at(string kind)
