@@ -83,6 +83,48 @@ public sealed class LibraryTests
             job.Output.ShouldContain(library.Path);
     }
 
+    /// <summary>By what the libraries of supercomputers say of themselves (MPI_Get_library_version).</summary>
+    [Theory]
+    [InlineData(MpiAbi.Mpich, "MPICH Version:      4.2.3\nMPICH Release date: Thu Oct  3 09:47:59 CDT 2024")]
+    [InlineData(MpiAbi.Mpich, "Intel(R) MPI Library 2021.11 for Linux* OS")]
+    [InlineData(MpiAbi.Mpich, "MPI VERSION    : CRAY MPICH version 8.1.28.29 (ANL base 3.4a2)\nMPI BUILD INFO : Tue Nov 21 21:59 2023")]
+    [InlineData(MpiAbi.Mpich, "MVAPICH2 Version      :\t2.3.7\nMVAPICH2 Release date :\tWed March 02 22:00:00 EST 2022")]
+    [InlineData(MpiAbi.Mpich, "MVAPICH Version      :\t3.0")]
+    [InlineData(MpiAbi.Mpich, "ParaStation MPI 5.11.0-1")]
+    [InlineData(MpiAbi.OpenMpi, "Open MPI v4.1.6, package: Debian OpenMPI, ident: 4.1.6, repo rev: v4.1.6, Sep 30, 2023")]
+    [InlineData(MpiAbi.OpenMpi, "Open MPI v5.0.7, package: Open MPI root@host Distribution, ident: 5.0.7, repo rev: v5.0.7, Feb 14, 2025")]
+    public void The_libraries_of_supercomputers_are_told_apart_by_what_they_say_and_export(MpiAbi expected, string version)
+    {
+        using var library = Saying(version, expected == MpiAbi.OpenMpi ? ["OPEN_MPI=2"] : []);
+        var loaded = LibraryLoader.Load([new(library.Path, "a test names it")]);
+        loaded.Library.ShouldBe(new MpiLibrary(library.Path, expected, version));
+        loaded.Layout.Abi.ShouldBe(expected);
+    }
+
+    [Theory]
+    // What it exports counts, and not its name.
+    [InlineData("MPICH Version: 4.2.3", "it looks like Open MPI (\"MPICH Version: 4.2.3\") and does not export ompi_mpi_comm_self, ompi_mpi_byte, ompi_mpi_errors_return and 1 more", "OPEN_MPI=1")]
+    [InlineData("Open MPI v5.0.7, package: x", "it looks like Open MPI (\"Open MPI v5.0.7, package: x\") and does not export ompi_mpi_comm_self, ompi_mpi_byte, ompi_mpi_errors_return and 1 more", "OPEN_MPI=1")]
+    [InlineData("Open MPI v5.0.7, package: x", "it says it is \"Open MPI v5.0.7, package: x\" and has neither Open MPI's binary interface nor, by that name, MPICH's")]
+    [InlineData("HPE MPT 2.26\nbuilt today", "it says it is \"HPE MPT 2.26\" and has neither Open MPI's binary interface nor, by that name, MPICH's")]
+    public void A_library_of_neither_kind_is_refused_with_what_it_says_and_lacks(string version, string reason, params string[] definitions)
+    {
+        using var library = Saying(version, definitions);
+        Should.Throw<MpiLibraryException>(() => LibraryLoader.Load([new(library.Path, "a test names it")])).Tried.ShouldHaveSingleItem().Reason.ShouldBe(reason);
+    }
+
+    [Fact]
+    public void A_library_with_Open_MPIs_binary_interface_passes_the_test_of_itself_and_is_used()
+    {
+        const string Version = "Open MPI v5.0.7, package: Open MPI root@host Distribution";
+        using var library = Saying(Version, "OPEN_MPI=2");
+        var job = Job.RunAlone(Scenarios.Program, ["identity", "finalize"], ("FUNCX_MPI_LIBRARY", library.Path));
+        job.ExitCode.ShouldBe(0, job.ToString());
+        var said = job.Said("identity", 1).ShouldHaveSingleItem();
+        said.ShouldStartWith("OpenMpi; ");
+        said.ShouldEndWith($"; {Version}");
+    }
+
     [Fact]
     public void A_send_that_fails_later_is_told_with_its_error_and_the_others_are_not_disturbed()
     {
@@ -91,4 +133,7 @@ public sealed class LibraryTests
         job.ExitCode.ShouldBe(0, job.ToString());
         job.Said("failing-send", 1).ShouldBe(["tag 6 0, tag 5 77 \"the fake's text\", tag 4 0, tag 3 0"]);
     }
+
+    private static FakeLibrary Saying(string version, params string[] definitions) =>
+        new([$"VERSION=\"{version.Replace("\n", "\\n", StringComparison.Ordinal).Replace("\t", "\\t", StringComparison.Ordinal)}\"", .. definitions]);
 }

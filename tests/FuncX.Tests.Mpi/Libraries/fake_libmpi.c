@@ -2,13 +2,38 @@
    was sent to. Each other definition makes it wrong in one way:
    VERSION, STANDARD, GRANTED, RANK, SELF_SIZE, SOURCE_AT, TAG_AT, STATUS_INTS, WIDE_HANDLES, NULL_REQUEST, SPOIL, LOSE, INIT_FAILS, FAILING_TAG.
    Sends with FAILING_TAG arrive and fail; with LOSES they do not arrive, with REFUSES MPI_Isend does not take them, and with SPOILS_RECEIVES only those receives fail that MPI_Imrecv
-   began. FAILING_FIRST and FAILING_LAST: of those with the tag, counted from 1. FLIPS: a text that arrives as another, the first time that it is sent. */
+   began. FAILING_FIRST and FAILING_LAST: of those with the tag, counted from 1. FLIPS: a text that arrives as another, the first time that it is sent.
+   OPEN_MPI: it has Open MPI's binary interface instead; 1: but for all handles except the world's. */
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #ifndef VERSION
 #define VERSION "MPICH Version: fake"
+#endif
+#ifdef OPEN_MPI
+char ompi_mpi_comm_world[64];
+#if OPEN_MPI > 1
+char ompi_mpi_comm_self[64], ompi_mpi_byte[64], ompi_mpi_errors_return[64], ompi_request_null[64];
+#define SELF ((int)(long)ompi_mpi_comm_self)
+#define NULL_REQUEST ((long)ompi_request_null)
+#endif
+/* { int MPI_SOURCE, MPI_TAG, MPI_ERROR, _cancelled; size_t _ucount; } */
+#define SOURCE_AT 0
+#define TAG_AT 1
+#define ERROR_AT 2
+#define COUNT_AT 4
+#define STATUS_INTS 6
+#define WIDE_HANDLES
+#endif
+#ifndef SELF
+#define SELF 0x44000001
+#endif
+#ifndef ERROR_AT
+#define ERROR_AT 4
+#endif
+#ifndef COUNT_AT
+#define COUNT_AT 0
 #endif
 #ifndef GRANTED
 #define GRANTED 1
@@ -60,10 +85,10 @@ static void fill(int *status, int source, int tag, int count, int error)
 {
     for (int i = 0; i < STATUS_INTS; i++)
         status[i] = 0;
-    status[0] = count;
+    status[COUNT_AT] = count;
     status[SOURCE_AT] = source;
     status[TAG_AT] = tag;
-    status[4] = error;
+    status[ERROR_AT] = error;
 }
 
 #ifdef STANDARD
@@ -86,8 +111,8 @@ int MPI_Finalize(void) { return 0; }
 int MPI_Abort(int communicator, int code) { return 0; }
 int MPI_Get_library_version(char *text, int *length) { strcpy(text, VERSION); *length = strlen(text); return 0; }
 int MPI_Get_processor_name(char *text, int *length) { strcpy(text, "fake"); *length = 4; return 0; }
-int MPI_Comm_rank(int communicator, int *rank) { *rank = communicator == 0x44000001 ? 0 : RANK; return 0; }
-int MPI_Comm_size(int communicator, int *size) { *size = communicator == 0x44000001 ? SELF_SIZE : SIZE; return 0; }
+int MPI_Comm_rank(int communicator, int *rank) { *rank = communicator == SELF ? 0 : RANK; return 0; }
+int MPI_Comm_size(int communicator, int *size) { *size = communicator == SELF ? SELF_SIZE : SIZE; return 0; }
 int MPI_Comm_set_errhandler(int communicator, int handler) { return 0; }
 int MPI_Error_string(int code, char *text, int *length) { strcpy(text, "the fake's text"); *length = strlen(text); return 0; }
 int MPI_Error_class(int code, int *class) { *class = code; return 0; }
@@ -176,7 +201,7 @@ int MPI_Imrecv(void *body, int count, int type, handle *message, handle *request
     return 0;
 }
 
-int MPI_Get_count(const int *status, int type, int *count) { *count = status[0]; return 0; }
+int MPI_Get_count(const int *status, int type, int *count) { *count = status[COUNT_AT]; return 0; }
 
 int MPI_Test(handle *request, int *flag, int *status)
 {
