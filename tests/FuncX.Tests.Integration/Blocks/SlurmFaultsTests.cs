@@ -103,6 +103,22 @@ public sealed class SlurmFaultsTests : IAsyncLifetime
         (await _lab!.JobsAsync()).ShouldBe([$"{job} RUNNING"], "the block was to go on with the node that is left");
     });
 
+    /// <summary>Made shorter while it runs: managers and endpoint go by the end that they were told of, and do not drain before. Slurm looks at limits every half minute.</summary>
+    [LongFact]
+    public Task A_walltime_that_is_over_while_tasks_run_costs_no_attempt_and_the_job_is_replaced() => RunAsync("", async cluster =>
+    {
+        var job = await BlockWork.JobAsync(cluster);
+        await BlockWork.KeepsItsAttemptsAsync(cluster, async () =>
+        {
+            await _lab!.RunAsync("scontrol", "update", $"JobId={job}", "TimeLimit=1");
+            await Eventually.TrueAsync(async () => !(await _lab.JobsAsync()).Contains($"{job} RUNNING"), "Slurm ends the job", TimeSpan.FromMinutes(2));
+        });
+        var (state, reason) = BlockWork.Written(cluster, job);
+        state.ShouldBe("TimedOut", reason);
+        (await BlockWork.JobAsync(cluster)).ShouldNotBe(job);
+        (await _lab!.RunAsync("scontrol", "show", "job", job)).ShouldContain("JobState=TIMEOUT");
+    });
+
     /// <summary>The commands say at once that they cannot reach it, where those of one that stands still wait; it finds its jobs in what it has saved.</summary>
     [Fact]
     public Task A_controller_that_ends_and_is_started_again_costs_no_task_an_attempt_and_knows_the_job() => RunAsync("", async cluster =>
