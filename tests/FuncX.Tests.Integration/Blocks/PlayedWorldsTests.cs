@@ -1,4 +1,3 @@
-using FuncX.Contracts;
 using FuncX.Tests.Integration.Harness;
 
 namespace FuncX.Tests.Integration.Blocks;
@@ -7,7 +6,7 @@ namespace FuncX.Tests.Integration.Blocks;
 [Trait(Beside.Name, Beside.Scenarios)]
 public sealed class PlayedWorldsTests
 {
-    private const string Mpich = "export FUNCX_MPI_LIBRARY=libmpich.so.12";
+    private const string Mpich = "FUNCX_MPI_LIBRARY=libmpich.so.12";
 
     // Two names of this machine: a launcher reaches both without a remote shell.
     private const string Hosts = "{\"hosts\": [\"localhost\", \"127.0.0.1\"]}";
@@ -21,7 +20,7 @@ public sealed class PlayedWorldsTests
     {
         using var site = new PlayedSite(kind, launches: false);
         site.Configure(Hosts);
-        var options = s_options with { Provider = $"{{type: {kind}, walltime: 10m, nodes_per_block: 2, poll_interval: 1s, init: \"{Mpich}\"}}" };
+        var options = s_options with { Provider = $"{{type: {kind}, walltime: 10m, nodes_per_block: 2, poll_interval: 1s, init: \"export {Mpich}\"}}" };
         await Scenario.RunAsync(options, async cluster =>
         {
             await cluster.WaitOnlineAsync(managers: 2);
@@ -34,36 +33,33 @@ public sealed class PlayedWorldsTests
     }
 
     [Theory]
-    [LongData("pbs", "-l select=2:ncpus=1 -l walltime=00:10:00 -j oe -o job.log")]
-    [LongData("cobalt", "-n 2 -t 10 --mode script -O job")]
-    public Task An_endpoint_in_a_job_works_on_the_jobs_nodes_and_asks_for_none(string kind, string submission) => InJobAsync(kind, submission, managers: 2, s_options);
+    [LongData("pbs", "-l select=2:ncpus=1 -o job.log")]
+    [LongData("cobalt", "-n 2 --mode script -O job")]
+    public Task An_endpoint_in_a_job_works_on_the_jobs_nodes_and_asks_for_none(string kind, string submission) => InJobAsync(kind, submission, managers: 2, "mpi", "mpiexec");
 
     [Theory]
-    [InlineData("pbs", "-l select=1:ncpus=1 -l walltime=00:10:00 -j oe -o job.log", 1)]
-    [LongData("cobalt", "-n 1 -t 10 --mode script -O job", 1)]
-    [LongData("cobalt", "-n 2 -t 10 --mode script -O job", 2)]
+    [InlineData("pbs", "-l select=1:ncpus=1 -o job.log", 1)]
+    [LongData("cobalt", "-n 1 --mode script -O job", 1)]
+    [LongData("cobalt", "-n 2 --mode script -O job", 2)]
     public Task Without_MPI_a_manager_is_started_on_the_jobs_only_node_or_by_what_reaches_the_others(string kind, string submission, int managers) =>
-        InJobAsync(kind, submission, managers, new EndpointOptions { WorkersPerNode = 1 });
+        InJobAsync(kind, submission, managers, "tcp");
 
-    private static async Task InJobAsync(string kind, string submission, int managers, EndpointOptions options)
+    // By the script and the file of configs/; the script has the directives that the submission does not replace.
+    private static async Task InJobAsync(string kind, string submission, int managers, string transport, string launcher = "detect")
     {
         using var site = new PlayedSite(kind, launches: false);
         site.Configure(Hosts);
         await Scenario.RunAsync(await LocalCluster.StartServiceAsync(), async cluster =>
         {
-            var endpoint = cluster.UseEndpoint(options with { Provider = "{type: allocation, walltime: 10m}", IsOneBlock = true });
-            var script = Path.Combine(site.Root, "job.sh");
+            var endpoint = await OwnJob.UseFileAsync(cluster, transport, launcher);
             // A job has little of its submitter's environment.
-            await File.WriteAllTextAsync(script, $"""
-                #!/bin/bash
-                {Mpich}
-                export FUNCX_MANAGER={Programs.Manager}
-                {Programs.Endpoint} start --config {endpoint.Configuration} --token-file {cluster.Service.AdminTokenFile}
-                echo $? >{site.Root}/code
-
-                """);
-            File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            await site.RunAsync("qsub", [.. submission.Split(' ').Select(word => word.StartsWith("job", StringComparison.Ordinal) ? Path.Combine(site.Root, word) : word), script]);
+            string[] variables = [.. OwnJob.Variables(cluster), Mpich];
+            var job = (await site.RunAsync("qsub",
+            [
+                .. submission.Split(' ').Select(word => word.StartsWith("job", StringComparison.Ordinal) ? Path.Combine(site.Root, word) : word),
+                .. kind == "pbs" ? (string[])["-v", string.Join(',', variables)] : ["--env", string.Join(':', variables)],
+                OwnJob.Script(kind),
+            ])).Trim();
             await Eventually.TrueAsync(() => File.Exists(Path.Combine(endpoint.StateDirectory, "identity.json")), "the endpoint in the job has registered");
             await cluster.WaitOnlineAsync(managers);
             await SquaresAsync(cluster);
@@ -72,7 +68,10 @@ public sealed class PlayedWorldsTests
             (await EndpointCommand.RunAsync(cluster.DirectoryPath, "stop", "--config", endpoint.Configuration)).ShouldEnd(0);
             await Eventually.TrueAsync(async () => (await site.QueueAsync()).Length == 0, "the job is over", TimeSpan.FromSeconds(20));
             await site.NothingRunsAsync();
-            (await File.ReadAllTextAsync(Path.Combine(site.Root, "code"))).Trim().ShouldBe("0");
+            if (kind == "pbs")
+                site.Record(job).GetProperty("exit_status").GetInt32().ShouldBe(0);
+            else
+                (await File.ReadAllTextAsync(Path.Combine(site.Root, "job.cobaltlog"))).ShouldContain("completed normally with an exit code of 0");
         });
     }
 

@@ -14,7 +14,7 @@ public sealed class SlurmWorldsTests : IAsyncLifetime
     private const int MostNodes = 4;
 
     // What keeps a job on this machine's loopback: shared memory (vader) fails between ranks that Slurm takes for different nodes. Set as a site would.
-    private const string OnLoopback = "export OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,tcp OMPI_MCA_btl_tcp_if_include=lo OMPI_MCA_oob_tcp_if_include=lo FUNCX_MPI_LIBRARY=";
+    private const string OnLoopback = "OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,tcp OMPI_MCA_btl_tcp_if_include=lo OMPI_MCA_oob_tcp_if_include=lo FUNCX_MPI_LIBRARY=";
 
     private const string Look = """
         import ctypes, os, subprocess
@@ -240,7 +240,7 @@ public sealed class SlurmWorldsTests : IAsyncLifetime
 
     private static EndpointOptions Options(string library, int nodes = Nodes) => new()
     {
-        Provider = $"{{type: slurm, walltime: 10m, nodes_per_block: {nodes}, poll_interval: 1s, init: \"{OnLoopback}{library}\"}}",
+        Provider = $"{{type: slurm, walltime: 10m, nodes_per_block: {nodes}, poll_interval: 1s, init: \"export {OnLoopback}{library}\"}}",
         WorkersPerNode = 1,
     };
 
@@ -272,27 +272,20 @@ public sealed class SlurmWorldsTests : IAsyncLifetime
         });
     }
 
-    // The endpoint is what the job's script runs.
+    // By the script and the file of configs/.
     private async Task InJobAsync(string library, string walltime, Func<LocalCluster, Task> body, string transport = "mpi")
     {
         Assert.SkipWhen(s_missing is not null, s_missing ?? "");
         await Scenario.RunAsync(await LocalCluster.StartServiceAsync(), async cluster =>
         {
-            var options = new EndpointOptions { Provider = "{type: allocation}", Transport = transport, WorkersPerNode = 1, IsOneBlock = true };
-            var endpoint = cluster.UseEndpoint(options);
-            var script = Path.Combine(cluster.DirectoryPath, "job.sh");
-            await File.WriteAllTextAsync(script, $"""
-                #!/bin/bash
-                {OnLoopback}{library}
-                {Programs.Endpoint} start --config {endpoint.Configuration} --token-file {cluster.Service.AdminTokenFile}
-                echo $? >{cluster.DirectoryPath}/code
-                """);
-            await _lab!.RunAsync("sbatch", "--parsable", $"--nodes={Nodes}", "--ntasks-per-node=1", "--exclusive", $"--time={walltime}", $"--output={cluster.DirectoryPath}/job.log", script);
+            var endpoint = await OwnJob.UseFileAsync(cluster, transport);
+            var job = await _lab!.RunAsync(
+                ["env", .. OwnJob.Variables(cluster), .. $"{OnLoopback}{library}".Split(' '), "sbatch", "--parsable", $"--nodes={Nodes}", $"--time={walltime}", $"--output={cluster.DirectoryPath}/job.log", OwnJob.Script("slurm")]);
             await Eventually.TrueAsync(() => File.Exists(Path.Combine(endpoint.StateDirectory, "identity.json")), "the endpoint in the job has registered");
             await cluster.WaitOnlineAsync(managers: Nodes);
             await body(cluster);
             await NothingRunsAsync(cluster);
-            (await File.ReadAllTextAsync(Path.Combine(cluster.DirectoryPath, "code"))).Trim().ShouldBe("0");
+            (await _lab.RunAsync("scontrol", "show", "job", job)).ShouldMatch(@"\bJobState=COMPLETED\b(?s:.*)\bExitCode=0:0\b", "the endpoint was to end the job by itself and well");
         });
     }
 }
