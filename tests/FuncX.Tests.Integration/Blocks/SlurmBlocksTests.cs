@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Text.Json;
 using FuncX.Contracts.V1;
 using FuncX.Tests.Integration.Harness;
 
@@ -20,23 +22,42 @@ public sealed class SlurmBlocksTests : IAsyncLifetime
             await Eventually.TrueAsync(async () => (await cluster.Api.GroupAsync("first")).Done >= 4, "tasks run");
 
             await cluster.Endpoint.KillAsync();
+            var tag = (await _lab.RunAsync("squeue", "-h", "-j", job, "-o", "%j")).Split('-')[1];
+            var (orphan, another) = (await SubmitAsync($"funcx-{tag}-orphan"), await SubmitAsync($"funcx-{(tag[0] == '0' ? '1' : '0')}{tag[1..]}-orphan"));
             await cluster.Endpoint.StartAsync(environment);
 
             (await cluster.Api.WaitAsync("first", 60)).Values.ShouldAllBe(static result => result.Outcome == Outcome.Value);
             await cluster.WaitOnlineAsync(managers: 2);
-            (await _lab.JobsAsync()).ShouldBe([$"{job} RUNNING"], "the next process was to take up the job, and ask for no other");
+            await Eventually.TrueAsync(async () => !(await _lab.JobsAsync()).Any(entry => entry.StartsWith($"{orphan} ", StringComparison.Ordinal)), "a job of this endpoint that no block has is ended");
+            (await _lab.JobsAsync()).ShouldBe([$"{job} RUNNING", $"{another} PENDING"], ignoreOrder: true, "the next process was to take up the job, ask for no other, and leave another endpoint's alone");
+            await _lab.RunAsync("scancel", another);
             using (var status = await cluster.Endpoint.StatusAsync())
                 status!.RootElement.GetProperty("blocks")[0].GetProperty("job").GetString().ShouldBe(job);
 
+            if (Scenario.Full)
+            {
+                var stop = await EndpointCommand.RunAsync(cluster.DirectoryPath, environment, "stop", "--keep", "--config", cluster.Endpoint.Configuration);
+                stop.ShouldEnd(0).Output.ShouldContain("left 1 blocks running");
+                await cluster.Endpoint.StartAsync(environment);
+                await cluster.WaitOnlineAsync(managers: 2);
+                (await _lab.JobsAsync()).ShouldBe([$"{job} RUNNING"], "a block that was kept was to be taken up");
+            }
+
             await cluster.Endpoint.StopAsync();
             await Eventually.TrueAsync(async () => (await _lab.JobsAsync()).Length == 0, "squeue is empty", TimeSpan.FromSeconds(10));
+            var executions = File.ReadLines(Path.Combine(cluster.Endpoint.StateDirectory, "executions.jsonl")).Select(static line => JsonDocument.Parse(line).RootElement).ToList();
+            executions.Count.ShouldBeGreaterThan(1, "each of the two processes was to write");
+            executions.Select(static entry => string.Join(' ', ((string[])["job", "owner", "function", "name"]).Select(name => entry.GetProperty(name).GetString()))).Distinct().ShouldBe([$"{job} admin {nap} nap"]);
+
+            // It waits: the block has the processors.
+            Task<string> SubmitAsync(string name) => _lab.RunAsync("sbatch", "--parsable", $"--job-name={name}", "--time=5", "--output=/dev/null", "--wrap=sleep 300");
         });
 
-    /// <summary>Forty tasks last some seconds, five hundred a minute.</summary>
+    /// <summary>Forty tasks last some seconds, five hundred a minute. The controller stands still until the blocks, idle then, could not be ended.</summary>
     [Theory]
-    [InlineData(40)]
-    [LongData(500)]
-    public Task Blocks_come_with_demand_and_go_and_a_controller_that_stands_still_stops_no_task(int tasks) => RunAsync(
+    [InlineData(40, 0)]
+    [LongData(500, 60)]
+    public Task Blocks_come_with_demand_and_go_and_a_controller_that_stands_still_stops_no_task(int tasks, int seconds) => RunAsync(
         "{type: slurm, walltime: 10m, poll_interval: 1s}", new EndpointOptions { Blocks = 2, BlockIdle = TimeSpan.FromSeconds(2) }, async (cluster, _) =>
         {
             (await _lab!.JobsAsync()).ShouldBeEmpty("no block may be there before there is work");
@@ -46,9 +67,12 @@ public sealed class SlurmBlocksTests : IAsyncLifetime
 
             var controller = ProcessIdentity.Of(_lab.PidOf("slurmctld"));
             controller.Stop().ShouldBeTrue();
+            var stopped = Stopwatch.StartNew();
             try
             {
                 (await cluster.Api.WaitAsync("work", tasks, TimeSpan.FromMinutes(3))).ShouldBeIndexes(tasks);
+                await Eventually.TrueAsync(() => cluster.Endpoint.Tail.Contains("could not be ended", StringComparison.Ordinal), "the endpoint has tried to end them", seen: () => cluster.Endpoint.Tail);
+                stopped.Elapsed.ShouldBeGreaterThan(TimeSpan.FromSeconds(seconds));
             }
             finally
             {
