@@ -4,6 +4,7 @@ using FuncX.Tests.Integration.Harness;
 namespace FuncX.Tests.Integration.Blocks;
 
 /// <summary>Files of <c>stage_in</c>, from the endpoint's YAML to a function that reads them.</summary>
+[Trait(Beside.Name, Beside.Scenarios)]
 public sealed class StagingTests
 {
     private const int Nodes = 2;

@@ -3,6 +3,7 @@ using FuncX.Tests.Integration.Harness;
 namespace FuncX.Tests.Integration.Commands;
 
 /// <summary><c>funcx completion</c> in the shells it is for.</summary>
+[Trait(Beside.Name, Beside.Scenarios)]
 public sealed class CompletionTests : IDisposable
 {
     /// <summary>What the shell does at a tab: calls the registered function with what stands there, which fills COMPREPLY.</summary>
