@@ -2,7 +2,7 @@ namespace FuncX.Tests.Integration.Harness;
 
 /// <summary>
 /// The trait of scenarios that watch no times: <c>tests/run</c> runs them beside others. Those that start and end many processes run beside the other suites,
-/// those that mostly wait, four at a time, beside the remaining scenarios, which run one after the other.
+/// those that mostly wait, some at a time, beside the last classes of the suites and the remaining scenarios, which run one after the other.
 /// </summary>
 public static class Beside
 {
