@@ -353,7 +353,9 @@ public sealed class ServiceHostingTests
 
     private static Process Start(params string[] arguments)
     {
-        var program = Path.Combine(AppContext.BaseDirectory, "funcx-service");
+        // .../bin/CONFIGURATION/net10.0/ is where the tests lie too.
+        var configuration = Path.GetFileName(Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..")));
+        var program = Path.Combine(ConfigurationScratch.Repository("service/FuncX.Service/bin"), configuration, "net10.0", "funcx-service");
         return Process.Start(new ProcessStartInfo(program, arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true })!;
     }
 
