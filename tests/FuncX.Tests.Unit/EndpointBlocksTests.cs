@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using FuncX.Configuration;
 using FuncX.Endpoint.Blocks;
+using FuncX.Providers;
 using Microsoft.Extensions.Time.Testing;
 using Shouldly;
 using Xunit;
@@ -40,6 +41,17 @@ public sealed class EndpointBlocksTests : EndpointBlocksHarness
         supervisor.Current().ShouldBeEmpty();
         File.Exists(Path.Combine(Configuration.StateDirectory, "blocks", "b1", "rendezvous.json")).ShouldBeFalse();
         File.ReadAllText(Path.Combine(Configuration.StateDirectory, "blocks", "b1", "block.json")).ShouldNotContain(secret);
+    }
+
+    /// <summary>A controller that stood still while it was asked is not asked again for nine times as long: a stop would take all of its patience for jobs that are gone.</summary>
+    [Fact]
+    public async Task A_stop_asks_a_scheduler_that_was_slow_about_blocks_that_are_over()
+    {
+        var supervisor = await StartBlockAsync(provider: new SlowProvider());
+        supervisor.End("b1");
+        await EventuallyAsync(() => supervisor.Current().ShouldHaveSingleItem().State == BlockState.Running);
+        await supervisor.EndAllAsync(TimeSpan.FromSeconds(30));
+        supervisor.Current().ShouldBeEmpty();
     }
 
     [Fact]

@@ -151,7 +151,12 @@ public sealed partial class BlockSupervisor : BackgroundService
             _endings.Begin(block);
         var begun = _time.GetTimestamp();
         while (!_blocks.IsEmpty && _time.GetElapsedTime(begun) < patience)
+        {
+            // A scheduler that was slow once is spared for minutes, but not while somebody waits.
+            _provider.Hurry();
             await Task.Delay(TimeSpan.FromMilliseconds(20), _time);
+        }
+
         foreach (var block in _blocks.All)
             Log.BlockLeft(_logger, block.Request.BlockId, block.JobId ?? "not submitted", patience.TotalSeconds);
     }
