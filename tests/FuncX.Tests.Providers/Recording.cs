@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using FuncX.Providers.Batch;
@@ -13,6 +14,22 @@ internal sealed record Recording(string Name, string Command, CommandOutput Outp
     /// <summary>The table of conclusions, by the recording's name.</summary>
     public static IReadOnlyDictionary<string, Row> Rows(string scheduler) =>
         Lines($"{scheduler}.conclusions").Select(static line => line.Split('\t')).ToDictionary(static row => row[0], static row => new Row(row[1], row.ElementAtOrDefault(2) ?? ""), StringComparer.Ordinal);
+
+    /// <summary>Of what was recorded, as pack.py takes it from the recorder's files.</summary>
+    public static (string Name, string Checksum) Checksum(string line)
+    {
+        using var document = JsonDocument.Parse(line);
+        var root = document.RootElement;
+        using var sum = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var part in new[] { "command", "exit", "stdout", "stderr", "submit" })
+        {
+            if (root.TryGetProperty(part, out var content))
+                sum.AppendData(content.ValueKind == JsonValueKind.Number ? Encoding.UTF8.GetBytes(content.GetRawText()) : Bytes(content));
+            sum.AppendData([0]);
+        }
+
+        return (root.GetProperty("name").GetString()!, Convert.ToHexStringLower(sum.GetHashAndReset()));
+    }
 
     private static string[] Lines(string resource)
     {
@@ -35,6 +52,8 @@ internal sealed record Recording(string Name, string Command, CommandOutput Outp
             new CommandOutput(root.GetProperty("exit").GetInt32(), Content(root.GetProperty("stdout")), Content(root.GetProperty("stderr")), TimedOut: root.GetProperty("exit").GetInt32() == 124));
     }
 
-    private static string Content(JsonElement stream) =>
-        stream.ValueKind == JsonValueKind.String ? stream.GetString()! : Encoding.UTF8.GetString(stream.GetProperty("base64").GetBytesFromBase64());
+    private static string Content(JsonElement stream) => Encoding.UTF8.GetString(Bytes(stream));
+
+    private static byte[] Bytes(JsonElement stream) =>
+        stream.ValueKind == JsonValueKind.String ? Encoding.UTF8.GetBytes(stream.GetString()!) : stream.GetProperty("base64").GetBytesFromBase64();
 }

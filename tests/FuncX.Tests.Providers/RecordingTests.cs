@@ -34,6 +34,21 @@ public sealed class RecordingTests
         readme.ShouldContain(Counted("left out", [0, 0, 0]));
     }
 
+    /// <summary>Ten deletions that were taken have one row's words: that two of them took each other's place shows in what was recorded alone. (Those of one checksum are one command that printed the same twice.)</summary>
+    [Theory]
+    [MemberData(nameof(Schedulers))]
+    public void Each_recording_is_what_was_recorded_under_its_name(string scheduler)
+    {
+        foreach (var suite in new[] { "FuncX.Tests.Providers", "FuncX.Tests.Manager" })
+        {
+            var path = Path.Combine(BlockScratch.Repository, "tests", suite, "Recordings", scheduler);
+            var recorded = File.ReadLines($"{path}.sha256").Select(static line => line.Split("  ")).ToDictionary(static row => row[1], static row => row[0], StringComparer.Ordinal);
+            var here = File.ReadLines($"{path}.jsonl").Select(Recording.Checksum).ToDictionary(static row => row.Name, static row => row.Checksum, StringComparer.Ordinal);
+            here.Where(row => recorded.GetValueOrDefault(row.Key) != row.Value).Select(static row => row.Key).ShouldBeEmpty();
+            here.Count.ShouldBe(recorded.Count);
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Schedulers))]
     public void What_is_concluded_is_what_the_table_says(string scheduler)
