@@ -55,7 +55,7 @@ public sealed class SlurmBlocksTests : IAsyncLifetime
 
     /// <summary>Forty tasks last some seconds, five hundred a minute. The controller stands still until the blocks, idle then, could not be ended.</summary>
     [Theory]
-    [InlineData(40, 0)]
+    [LongData(40, 0)]
     [LongData(500, 60)]
     public Task Blocks_come_with_demand_and_go_and_a_controller_that_stands_still_stops_no_task(int tasks, int seconds) => RunAsync(
         "{type: slurm, walltime: 10m, poll_interval: 1s}", new EndpointOptions { Blocks = 2, BlockIdle = TimeSpan.FromSeconds(2) }, async (cluster, _) =>

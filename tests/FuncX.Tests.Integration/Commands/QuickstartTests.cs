@@ -75,7 +75,7 @@ public sealed partial class QuickstartTests
     [Theory]
     [LongData("HUP", 130)]
     [LongData("INT", 130)]
-    [InlineData("TERM", 130)]
+    [LongData("TERM", 130)]
     [InlineData("KILL", 137)]
     public async Task However_a_quickstart_ends_it_leaves_nothing_running(string signal, int exitCode)
     {
@@ -152,7 +152,7 @@ public sealed partial class QuickstartTests
         Directory.Delete(directory, recursive: true);
     }
 
-    [Fact]
+    [LongFact]
     public async Task A_quickstart_for_a_program_prints_its_figures_as_json()
     {
         var directory = LocalCluster.NewDirectory("quickstart-json");

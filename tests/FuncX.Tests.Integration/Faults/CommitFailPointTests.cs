@@ -17,7 +17,7 @@ public sealed class CommitFailPointTests
 
     [Theory]
     [LongData("before-commit-register-function", 1)]
-    [InlineData("after-commit-register-function", 2)]
+    [LongData("after-commit-register-function", 2)]
     public Task A_registration_of_a_function_is_there_or_not(string point, int registered) => ServiceAsync($"{point}:2", async cluster =>
     {
         var square = await cluster.Api.RegisterAsync(Python.Square, "square");
@@ -72,7 +72,7 @@ public sealed class CommitFailPointTests
 
     [Theory]
     [LongData("before-commit-renew-endpoint", 0)]
-    [InlineData("after-commit-renew-endpoint", 1)]
+    [LongData("after-commit-renew-endpoint", 1)]
     public Task A_second_registration_of_an_endpoint_leaves_it_one_live_credential(string point, long revoked) => ServiceAsync(point, async cluster =>
     {
         var first = await RegisterEndpointAsync(cluster, "first");
