@@ -55,7 +55,7 @@ public sealed class PlayedFaultsTests
 
     /// <summary>By a rerun, a suspension or a deletion, as <c>preempt_order</c> has it. One that was suspended has its managers back, whose tasks are run elsewhere meanwhile.</summary>
     [Theory]
-    [InlineData("R", "Q")]
+    [LongData("R", "Q")]
     [LongData("S", "S")]
     [LongData("D", "F")]
     public Task A_job_makes_room_for_an_express_queue(string order, string meanwhile) => RunAsync("pbs", async (cluster, site) =>

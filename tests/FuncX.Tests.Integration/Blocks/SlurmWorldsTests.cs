@@ -186,7 +186,7 @@ public sealed class SlurmWorldsTests : IAsyncLifetime
         (await EndpointCommand.RunAsync(cluster.DirectoryPath, "stop", "--config", cluster.Endpoint.Configuration)).ShouldEnd(0);
     });
 
-    [Fact]
+    [LongFact]
     public Task Without_MPI_a_manager_is_on_each_of_the_jobs_nodes_and_one_that_is_killed_comes_again() => InJobAsync(OpenMpi, "00:10:00", async cluster =>
     {
         var job = (await _lab!.JobsAsync()).ShouldHaveSingleItem().Split(' ')[0];

@@ -96,7 +96,7 @@ public sealed class CliCommandTests(SharedCluster shared)
         }
     }
 
-    [Fact]
+    [LongFact]
     public async Task What_a_function_requires_is_shown_and_kept_to()
     {
         var file = Path.Combine(shared.Cluster.DirectoryPath, "young.py");
@@ -114,7 +114,7 @@ public sealed class CliCommandTests(SharedCluster shared)
         await RunAsync(1, "run", "old", "test");
     }
 
-    [Fact]
+    [LongFact]
     public async Task A_call_whose_function_fails_is_made_again_as_often_as_it_says()
     {
         // Fails twice, and counts in a file.
@@ -217,7 +217,7 @@ public sealed class CliCommandTests(SharedCluster shared)
         }
     }
 
-    [Fact]
+    [LongFact]
     public async Task A_function_of_each_kind_is_called_for_files()
     {
         var folder = Directory.CreateDirectory(Path.Combine(shared.Cluster.DirectoryPath, "files")).FullName;
@@ -280,7 +280,7 @@ public sealed class CliCommandTests(SharedCluster shared)
         await RunAsync(2, "task", "result", "12");
     }
 
-    [Fact]
+    [LongFact]
     public async Task Tasks_are_cancelled_by_their_ids_and_those_that_have_ended_are_not()
     {
         var group = SharedCluster.NewGroup();
@@ -305,7 +305,7 @@ public sealed class CliCommandTests(SharedCluster shared)
         }, ignoreOrder: true);
     }
 
-    [Fact]
+    [LongFact]
     public async Task A_group_is_waited_for_until_its_last_task_has_ended()
     {
         var group = SharedCluster.NewGroup();

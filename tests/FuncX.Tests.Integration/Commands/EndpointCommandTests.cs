@@ -73,7 +73,7 @@ public sealed class EndpointCommandTests : IDisposable
         Directory.Exists(Path.Combine(_home, "state")).ShouldBeFalse();
     }
 
-    [Fact]
+    [LongFact]
     public async Task A_manager_that_is_missing_or_needs_the_runtime_is_refused_by_start()
     {
         var manager = Path.Combine(_home, "funcx-manager");

@@ -94,7 +94,7 @@ public sealed class EndpointAwayTests
             (await File.ReadAllLinesAsync(file)).Length.ShouldBe(2, $"{Path.GetFileName(file)} ran more than once");
     });
 
-    [Fact]
+    [LongFact]
     public Task Of_two_processes_on_one_state_directory_the_newer_link_wins_and_the_older_stops() => Scenario.RunAsync(async cluster =>
     {
         var function = await cluster.Api.RegisterAsync(Python.Square, "square");
@@ -142,7 +142,7 @@ public sealed class EndpointAwayTests
         await cluster.NoteSaysAsync("");
     });
 
-    [Fact]
+    [LongFact]
     public async Task A_proxy_in_the_environment_is_not_asked_for_a_service_on_this_machine() => await Scenario.RunAsync(
         new EndpointOptions(),
         async cluster =>

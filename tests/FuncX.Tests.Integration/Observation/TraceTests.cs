@@ -115,7 +115,7 @@ public sealed class TraceTests
         Directory.Delete(directory, recursive: true);
     }
 
-    [Fact]
+    [LongFact]
     public async Task Nothing_is_sent_by_default_nor_with_a_share_of_zero()
     {
         await using var receiver = await OtlpReceiver.StartAsync();

@@ -67,7 +67,7 @@ public sealed class DotnetFunctionTests
     });
 
     /// <summary>More functions than are kept loaded: those used least lately are unloaded and loaded again.</summary>
-    [Fact]
+    [LongFact]
     public Task Functions_that_were_unloaded_are_loaded_again() => Scenario.RunAsync(new EndpointOptions { Python = "/no/python", WorkersPerNode = 1 }, async cluster =>
     {
         var assembly = Path.Combine(SourceTree.Root, "tests", "FuncX.Tests.Functions", "bin", "Release", "net10.0", "Lab.dll");

@@ -24,7 +24,7 @@ public sealed class ResourceTests
     [Theory]
     [InlineData("fork", "block")]
     [LongData("spawn", "alternating")]
-    [InlineData("per_task", "none")]
+    [LongData("per_task", "none")]
     public Task Workers_have_the_devices_and_CPUs_of_their_places(string isolation, string affinity) => Scenario.RunAsync(
         new EndpointOptions { Isolation = isolation, MoreWorkers = $"accelerators: [0, 1, GPU-2, GPU-3], cpu_affinity: {affinity}" },
         async cluster =>

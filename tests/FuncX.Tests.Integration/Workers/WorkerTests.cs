@@ -5,7 +5,7 @@ namespace FuncX.Tests.Integration.Workers;
 public sealed class WorkerTests
 {
     [Theory]
-    [InlineData(null, 3u)]
+    [LongData(null, 3u)]
     [InlineData(2, 2u)]
     public Task A_task_that_kills_its_worker_every_time_is_lost_after_its_attempts_and_its_neighbours_are_not(int? endpointAllows, uint executions) => Scenario.RunAsync(new EndpointOptions
     {
@@ -104,7 +104,7 @@ public sealed class WorkerTests
     });
 
     [Theory]
-    [InlineData("8MiB", 5_000_000, 5_000_000)]
+    [LongData("8MiB", 5_000_000, 5_000_000)]
     [InlineData("16MiB", 20_000_000, 16 << 20)]
     public Task Much_output_comes_back_up_to_its_limit_and_never_costs_the_value(string limit, int printed, int kept) => Scenario.RunAsync(new EndpointOptions
     {
