@@ -333,7 +333,7 @@ public sealed class PlayedSchedulerTests : IAsyncDisposable
     }
 
     [Theory]
-    [InlineData(true, "qstat -x -f ")]
+    [LongData(true, "qstat -x -f ")]
     [LongData(false, "qstat -f ")]
     public async Task Twenty_jobs_that_PBS_has_forgotten_are_one_question(bool history, string question)
     {
@@ -421,7 +421,8 @@ public sealed class PlayedSchedulerTests : IAsyncDisposable
     }
 
     [Theory]
-    [MemberData(nameof(Kinds))]
+    [InlineData("pbs")]
+    [LongData("cobalt")]
     public async Task Twenty_blocks_are_one_question(string kind)
     {
         var played = Played(kind);

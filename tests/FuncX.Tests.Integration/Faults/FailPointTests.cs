@@ -9,7 +9,7 @@ public sealed class FailPointTests : FailPointScenarios
     [Theory]
     [InlineData("before-send")]
     [LongData("after-send")]
-    [InlineData("after-acknowledgement")]
+    [LongData("after-acknowledgement")]
     [LongData("before-outcomes")]
     [LongData("after-outcomes")]
     public Task A_client_that_dies_loses_nothing(string point) => Scenario.RunAsync(async cluster =>
@@ -32,7 +32,7 @@ public sealed class FailPointTests : FailPointScenarios
     [LongData("before-reply-submit")]
     [LongData("after-reply-submit")]
     [LongData("before-dispatch")]
-    [InlineData("after-dispatch")]
+    [LongData("after-dispatch")]
     [LongData("before-commit-results")]
     [LongData("after-commit-results")]
     [LongData("before-ack")]

@@ -11,7 +11,7 @@ public sealed class FullSpoolStopTests
 
     private static EndpointOptions Small => new() { WorkersPerNode = Tasks, MoreYaml = "limits: {spool: 1MiB}" };
 
-    [Fact]
+    [LongFact]
     public Task A_stop_without_room_for_results_says_so_waits_for_the_service_and_loses_none() => Scenario.RunAsync(Small, async cluster =>
     {
         var files = await FillAsync(cluster);

@@ -23,7 +23,7 @@ public sealed class MapUnderFaultsTests
 
     [Theory]
     [LongData(true)]
-    [InlineData(false)]
+    [LongData(false)]
     public Task A_map_gives_each_value_once_while_service_and_endpoint_are_killed_in_turn(bool ordered) => Scenario.RunAsync(async cluster =>
     {
         var work = new TracedWork(cluster, "map");

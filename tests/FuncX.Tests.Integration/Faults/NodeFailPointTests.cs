@@ -43,7 +43,7 @@ public sealed class NodeFailPointTests : FailPointScenarios
     [LongData("worker", "after-worker-result:40", 0)]
     // Its second worker has not been made, or made and not handed over; the first may be in the middle of a task.
     [LongData("zygote", "before-fork:2", 1)]
-    [InlineData("zygote", "after-fork:2", 1)]
+    [LongData("zygote", "after-fork:2", 1)]
     // Handed over: both may be.
     [LongData("zygote", "after-handover:2", 2)]
     public async Task A_worker_or_a_zygote_that_dies_costs_what_it_was_about_to_hand_over_and_nothing_else(string kind, string point, int mostLost)

@@ -14,7 +14,7 @@ public sealed class PruneFailPointTests : FailPointScenarios
         : ["after-commit-prune", "before-commit-prune-index"];
 
     // The retention passes once, for copies of one data directory.
-    [Fact]
+    [LongFact]
     public async Task A_service_that_dies_while_it_prunes_loses_nothing_that_has_not_ended()
     {
         var directory = LocalCluster.NewDirectory("prune");

@@ -78,7 +78,7 @@ public sealed class MetricsTests
         await SaysAsync(cluster, service: [("links", 0), ("endpoints_online", 0), ("workers", 0), ("blocks", 0), ("managers", 0), ("endpoints_registered", 1)]);
     });
 
-    [Fact]
+    [LongFact]
     public async Task A_page_is_there_only_when_asked_for_and_its_listener_serves_nothing_else() => await Scenario.RunAsync(await LocalCluster.StartServiceWithAsync(ServicePage), async cluster =>
     {
         await cluster.AddEndpointAsync(new EndpointOptions());

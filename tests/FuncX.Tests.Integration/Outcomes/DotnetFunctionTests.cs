@@ -89,7 +89,7 @@ public sealed class DotnetFunctionTests
         }
     });
 
-    [Fact]
+    [LongFact]
     public Task A_package_that_is_no_assembly_is_an_exception_and_the_worker_stays() => Scenario.RunAsync(new EndpointOptions { Python = "/no/python" }, async cluster =>
     {
         var broken = (await cluster.Api.Functions.RegisterAsync(
