@@ -47,10 +47,23 @@ public sealed class EndpointBlocksTests : EndpointBlocksHarness
     [Fact]
     public async Task A_stop_asks_a_scheduler_that_was_slow_about_blocks_that_are_over()
     {
-        var supervisor = await StartBlockAsync(provider: new SlowProvider());
+        var time = new FakeTimeProvider();
+        var provider = new PlayedProvider { PollInterval = TimeSpan.FromMinutes(1), CancelFailures = 1, Sparing = true };
+        var supervisor = await StartBlockAsync(provider: provider, time: time);
         supervisor.End("b1");
-        await EventuallyAsync(() => supervisor.Current().ShouldHaveSingleItem().State == BlockState.Running);
-        await supervisor.EndAllAsync(TimeSpan.FromSeconds(30));
+        await EventuallyAsync(() => provider.Cancels == 1);
+        provider.End("b1", BlockState.Cancelled);
+        // An order that was given a moment ago would have it ask sooner anyway.
+        time.Advance(TimeSpan.FromSeconds(15));
+
+        var ended = supervisor.EndAllAsync(TimeSpan.FromSeconds(30));
+        for (var waited = TimeSpan.Zero; waited < TimeSpan.FromSeconds(10) && !ended.IsCompleted; waited += TimeSpan.FromMilliseconds(100))
+        {
+            time.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Delay(10, TestContext.Current.CancellationToken);
+        }
+
+        ended.IsCompleted.ShouldBeTrue();
         supervisor.Current().ShouldBeEmpty();
     }
 

@@ -17,6 +17,8 @@ public sealed partial class BlockSupervisor : BackgroundService
 
     // A manager whose connection broke is back within a few seconds, or not at all.
     private static readonly TimeSpan s_comesBack = TimeSpan.FromSeconds(5);
+    // Between two looks while the endpoint stops.
+    private static readonly TimeSpan s_stopping = TimeSpan.FromSeconds(1);
 
     private readonly EndpointConfiguration _configuration;
     private readonly IBlockProvider _provider;
@@ -151,12 +153,7 @@ public sealed partial class BlockSupervisor : BackgroundService
             _endings.Begin(block);
         var begun = _time.GetTimestamp();
         while (!_blocks.IsEmpty && _time.GetElapsedTime(begun) < patience)
-        {
-            // A scheduler that was slow once is spared for minutes, but not while somebody waits.
-            _provider.Hurry();
             await Task.Delay(TimeSpan.FromMilliseconds(20), _time);
-        }
-
         foreach (var block in _blocks.All)
             Log.BlockLeft(_logger, block.Request.BlockId, block.JobId ?? "not submitted", patience.TotalSeconds);
     }
@@ -173,6 +170,9 @@ public sealed partial class BlockSupervisor : BackgroundService
                 while (_orders.Reader.TryRead(out var order))
                     await FollowAsync(order, addresses, stoppingToken);
                 _endings.Follow(wished, _blocks);
+                // A scheduler that was slow once is spared for minutes, but not while somebody waits for the stop.
+                if (_endings.All)
+                    _provider.Hurry();
                 await _poll.RunAsync(stoppingToken);
                 WriteAgain(addresses);
                 await WaitAsync(stoppingToken);
@@ -211,7 +211,7 @@ public sealed partial class BlockSupervisor : BackgroundService
         // While something ends it is worth looking sooner: whoever stops the endpoint waits for it.
         if (_blocks.All.Any(_endings.EndsSoon))
             return TimeSpan.FromMilliseconds(50);
-        return _poll.Interval;
+        return _endings.All && _poll.Interval > s_stopping ? s_stopping : _poll.Interval;
     }
 
     private static void EndWait(object? limit)
