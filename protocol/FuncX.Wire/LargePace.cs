@@ -1,8 +1,8 @@
 namespace FuncX.Wire;
 
 /// <summary>
-/// How parts of large bodies share a way with small frames: while small ones pass, whoever sends the parts rests twice as long after each as it took, so that they have a
-/// third of the way, and of the processors behind it, at most. Alone they need not rest. Times are microseconds of a clock that never jumps. Not thread safe.
+/// How parts of large bodies share a way with small frames: while small ones pass, whoever sends the parts rests three times as long after each as it took, so that they have a
+/// quarter of the way, and of the processors behind it, at most. Alone they need not rest. Times are microseconds of a clock that never jumps. Not thread safe.
 /// </summary>
 /// <param name="leastRest">A rest is at least so long; where sending only hands over to others, what it takes says little.</param>
 public sealed class LargePace(long leastRest = 0)
@@ -11,7 +11,7 @@ public sealed class LargePace(long leastRest = 0)
     public const long BesideMicroseconds = 5_000;
 
     /// <summary>So many times as long as a part took its sender rests.</summary>
-    public const int Rests = 2;
+    public const int Rests = 3;
 
     private long _smallAt = long.MinValue / 2;
     private long _restsUntil;

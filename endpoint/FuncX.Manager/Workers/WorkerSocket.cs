@@ -159,7 +159,7 @@ internal sealed unsafe class WorkerSocket : IPollHandler
         _partial = null;
     }
 
-    // While others want the processor, the world's small results among them, reading rests twice as long as it takes, as LargePace has it on the ways behind.
+    // While others want the processor, the world's small results among them, reading rests as LargePace has it on the ways behind.
     private void Rest(long began, bool isFirst)
     {
         if (!_node.Crowding.Look() || isFirst)
