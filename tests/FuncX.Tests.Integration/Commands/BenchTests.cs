@@ -5,6 +5,7 @@ using FuncX.Tests.Integration.Harness;
 namespace FuncX.Tests.Integration.Commands;
 
 /// <summary>The benches run and give every figure that is promised of them; their size is nobody's business here.</summary>
+[Trait(Beside.Name, Beside.Nothing)]
 public sealed class BenchTests
 {
     /// <summary>What is promised without peers (vs_dask, vs_process_pool need other systems).</summary>
@@ -39,10 +40,9 @@ public sealed class BenchTests
         Directory.Delete(directory, recursive: true);
     }
 
-    [Fact]
+    [LongFact]
     public async Task All_benches_together_give_every_figure_within_three_minutes()
     {
-        Assert.SkipUnless(Scenario.Full, "takes most of a minute: tests/run --full");
         var directory = LocalCluster.NewDirectory("bench");
         var (exitCode, output) = await Daemon.RunAsync(
             [SourceTree.Program("perf/FuncX.Bench", "FuncX.Bench"), "all", "--quick", "--json"],

@@ -2,7 +2,8 @@ namespace FuncX.Tests.Integration.Harness;
 
 /// <summary>
 /// The trait of scenarios that watch no times: <c>tests/run</c> runs them beside others. Those that start and end many processes run beside the other suites,
-/// those that mostly wait, some at a time, beside the last classes of the suites and the remaining scenarios, which run one after the other.
+/// those that mostly wait, some at a time, beside the last classes of the suites and the remaining scenarios, which run one after the other. After all of them, with <c>--full</c>, come those that
+/// need the machine alone.
 /// </summary>
 public static class Beside
 {
@@ -11,4 +12,6 @@ public static class Beside
     public const string Suites = "beside-suites";
 
     public const string Scenarios = "beside-scenarios";
+
+    public const string Nothing = "alone";
 }
