@@ -7,20 +7,29 @@ namespace FuncX.Cluster;
 public sealed class LocalCluster : IAsyncDisposable
 {
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-    private readonly bool _ownDirectory;
+    // A service that is shared, as it was when it was taken: it goes back only if it is the same at a clean stop.
+    private readonly ProcessIdentity? _taken;
+    private bool _stopped;
 
-    private LocalCluster(string directory, bool ownDirectory, string? dataDirectory)
+    private LocalCluster(string directory, ServiceProcess service, string user, string tokenFile, ProcessIdentity? taken = null)
     {
         DirectoryPath = directory;
-        _ownDirectory = ownDirectory;
-        Directory.CreateDirectory(directory, Private);
-        Service = new ServiceProcess(dataDirectory ?? Path.Combine(directory, "service"), Path.Combine(directory, "service.log"));
+        Service = service;
+        User = user;
+        TokenFile = tokenFile;
+        _taken = taken;
     }
 
     /// <summary>Everything of this cluster lies under it.</summary>
     public string DirectoryPath { get; }
 
     public ServiceProcess Service { get; }
+
+    /// <summary>The administrator, or a user of its own on a service that is shared.</summary>
+    public string User { get; }
+
+    /// <summary>The file with the user's token.</summary>
+    public string TokenFile { get; }
 
     public EndpointProcess Endpoint { get; private set; } = null!;
 
@@ -46,12 +55,13 @@ public sealed class LocalCluster : IAsyncDisposable
     public static async Task<LocalCluster> StartServiceWithAsync(
         string yaml, IReadOnlyDictionary<string, string?>? environment = null, string? dataDirectory = null, params string[] wrapper)
     {
-        var cluster = new LocalCluster(NewDirectory("cluster"), ownDirectory: true, dataDirectory);
-        cluster.Service.Yaml = yaml;
+        var directory = NewDirectory("cluster");
+        var service = new ServiceProcess(dataDirectory ?? Path.Combine(directory, "service"), Path.Combine(directory, "service.log")) { Yaml = yaml };
+        var cluster = new LocalCluster(directory, service, "admin", service.AdminTokenFile);
         try
         {
             await cluster.Service.StartAsync(environment, wrapper);
-            cluster.Api = new ServiceApi(cluster.Service.Address, (await File.ReadAllTextAsync(cluster.Service.AdminTokenFile)).Trim());
+            cluster.Api = new ServiceApi(cluster.Service.Address, (await File.ReadAllTextAsync(cluster.TokenFile)).Trim());
             return cluster;
         }
         catch
@@ -61,17 +71,34 @@ public sealed class LocalCluster : IAsyncDisposable
         }
     }
 
+    /// <summary>Takes a service that others used before and others will use: for whoever leaves it as it is.</summary>
+    public static async Task<LocalCluster> ShareServiceAsync()
+    {
+        var directory = NewDirectory("cluster");
+        var tokenFile = Path.Combine(directory, "user.token");
+        var (service, user, token) = await SharedServices.Ours.TakeAsync();
+        await File.WriteAllTextAsync(tokenFile, token);
+        File.SetUnixFileMode(tokenFile, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        return new LocalCluster(directory, service, user, tokenFile, service.Identity) { Api = new ServiceApi(service.Address, token) };
+    }
+
     /// <summary>Starts a service and an endpoint, and waits until its workers can be given work.</summary>
     public static async Task<LocalCluster> StartAsync(
         EndpointOptions? options = null,
         IReadOnlyDictionary<string, string?>? serviceEnvironment = null,
         IReadOnlyDictionary<string, string?>? endpointEnvironment = null,
-        string? dataDirectory = null)
+        string? dataDirectory = null) =>
+        await WithEndpointAsync(await StartServiceAsync(serviceEnvironment, dataDirectory), options ?? new EndpointOptions(), endpointEnvironment);
+
+    /// <summary>The same on a service that is shared.</summary>
+    public static async Task<LocalCluster> StartSharingAsync(EndpointOptions options, IReadOnlyDictionary<string, string?>? endpointEnvironment = null) =>
+        await WithEndpointAsync(await ShareServiceAsync(), options, endpointEnvironment);
+
+    private static async Task<LocalCluster> WithEndpointAsync(LocalCluster cluster, EndpointOptions options, IReadOnlyDictionary<string, string?>? environment)
     {
-        var cluster = await StartServiceAsync(serviceEnvironment, dataDirectory);
         try
         {
-            await cluster.AddEndpointAsync(options ?? new EndpointOptions(), endpointEnvironment);
+            await cluster.AddEndpointAsync(options, environment);
             return cluster;
         }
         catch (Exception problem)
@@ -85,13 +112,13 @@ public sealed class LocalCluster : IAsyncDisposable
     /// <summary>Starts an endpoint and waits until it is online with a manager, or as many as is said.</summary>
     public async Task AddEndpointAsync(EndpointOptions options, IReadOnlyDictionary<string, string?>? environment = null, int? managers = null)
     {
-        Endpoint = CreateEndpoint(options, Service.AdminTokenFile);
+        Endpoint = CreateEndpoint(options, TokenFile);
         await Endpoint.StartAsync(environment);
         await WaitOnlineAsync(managers ?? (options.BlockIdle is null ? 1 : 0));
     }
 
     /// <summary>Writes the YAML of this cluster's endpoint, which something else starts: a job.</summary>
-    public EndpointProcess UseEndpoint(EndpointOptions options) => Endpoint = CreateEndpoint(options, Service.AdminTokenFile);
+    public EndpointProcess UseEndpoint(EndpointOptions options) => Endpoint = CreateEndpoint(options, TokenFile);
 
     /// <summary>Writes an endpoint's YAML; it is started by whoever asked.</summary>
     public EndpointProcess CreateEndpoint(EndpointOptions options, string tokenFile)
@@ -169,6 +196,8 @@ public sealed class LocalCluster : IAsyncDisposable
         }
 
         report.Append(TailsOf(DirectoryPath));
+        if (_taken is not null)
+            report.AppendLine("---- the service").AppendLine(Service.Tail);
         return report.ToString();
     }
 
@@ -187,12 +216,12 @@ public sealed class LocalCluster : IAsyncDisposable
         return report.ToString();
     }
 
-    /// <summary>Stops endpoint and service as a user would, and gives what still runs of them: nothing, when all is well.</summary>
+    /// <summary>Stops endpoint and service, unless others use it, as a user would, and gives what still runs of them: nothing, when all is well.</summary>
     public async Task<IReadOnlyList<ProcessEntry>> StopAsync()
     {
         if (Endpoint is { IsAlive: true })
             await Endpoint.StopAsync();
-        if (Service.IsAlive)
+        if (_taken is null && Service.IsAlive)
             await Service.StopAsync();
         var left = Processes();
         // An interpreter whose socket closed needs a moment to see it.
@@ -205,6 +234,7 @@ public sealed class LocalCluster : IAsyncDisposable
             return left;
         }
 
+        _stopped = true;
         return left;
     }
 
@@ -218,12 +248,13 @@ public sealed class LocalCluster : IAsyncDisposable
         Api?.Dispose();
         if (Endpoint is not null)
             await Endpoint.DisposeAsync();
-        await Service.DisposeAsync();
+        if (_stopped && Service.IsAlive && Service.Identity == _taken)
+            SharedServices.Ours.GiveBack(Service);
+        else
+            await Service.DisposeAsync();
         // Killed endpoints leave their blocks running by design: nobody else will end these.
         foreach (var entry in Processes())
             entry.Identity.Kill();
-        if (!_ownDirectory)
-            return;
         try
         {
             Directory.Delete(DirectoryPath, recursive: true);

@@ -36,7 +36,7 @@ internal sealed class LatencyBench : IBench
     private static async Task CallsAsync(BenchSettings settings, Report report, LocalCluster cluster)
     {
         var calls = settings.TasksOr(2_000, 200);
-        var token = (await File.ReadAllTextAsync(cluster.Service.AdminTokenFile)).Trim();
+        var token = (await File.ReadAllTextAsync(cluster.TokenFile)).Trim();
         var function = new FunctionId(await cluster.Api.RegisterAsync(NoOp, "noop"));
         var endpoint = new EndpointId(cluster.EndpointId);
         await using var client = new FuncXClient(new Uri(cluster.Service.Address), token);

@@ -17,7 +17,7 @@ internal static class ServiceRun
         await cluster.AddEndpointAsync(shape.Options());
         await cluster.WaitOnlineAsync(shape.Managers);
         await Processes.DescribeAsync(cluster.Service, cluster.Endpoint, report);
-        var token = (await File.ReadAllTextAsync(cluster.Service.AdminTokenFile)).Trim();
+        var token = (await File.ReadAllTextAsync(cluster.TokenFile)).Trim();
         var function = new FunctionId(await cluster.Api.RegisterAsync(Source, "wait"));
         await using var client = new FuncXClient(new Uri(cluster.Service.Address), token);
         var rates = new List<double>();

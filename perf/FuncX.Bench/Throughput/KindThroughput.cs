@@ -17,7 +17,7 @@ internal static class KindThroughput
     {
         await using var cluster = await LocalCluster.StartAsync(new EndpointOptions { WorkersPerNode = settings.Workers, Python = "/no/python" });
         await Processes.DescribeAsync(cluster.Service, cluster.Endpoint, report);
-        var token = (await File.ReadAllTextAsync(cluster.Service.AdminTokenFile)).Trim();
+        var token = (await File.ReadAllTextAsync(cluster.TokenFile)).Trim();
         var endpoint = new EndpointId(cluster.EndpointId);
         await using var client = new FuncXClient(new Uri(cluster.Service.Address), token);
         if (settings.Kind == "command")

@@ -26,7 +26,7 @@ internal sealed class ThroughputBench : IBench
         await cluster.AddEndpointAsync(new EndpointOptions { WorkersPerNode = settings.Workers, MoreYaml = settings.Watched ? Watcher.EndpointYaml : "" });
         await using var watcher = settings.Watched ? new Watcher(cluster) : null;
         await Processes.DescribeAsync(cluster.Service, cluster.Endpoint, report);
-        var token = (await File.ReadAllTextAsync(cluster.Service.AdminTokenFile)).Trim();
+        var token = (await File.ReadAllTextAsync(cluster.TokenFile)).Trim();
         var function = new FunctionId(await cluster.Api.RegisterAsync(NoOp, "noop"));
         var endpoint = new EndpointId(cluster.EndpointId);
 

@@ -7,7 +7,7 @@ namespace FuncX.Tests.Integration.Access;
 public sealed class AccessTests
 {
     [Fact]
-    public Task Nobody_sees_uses_or_cancels_what_belongs_to_another() => Scenario.RunAsync(async cluster =>
+    public Task Nobody_sees_uses_or_cancels_what_belongs_to_another() => Scenario.SharingAsync(async cluster =>
     {
         var function = await cluster.Api.RegisterAsync(Python.Square, "square");
         var batches = await cluster.SubmitRangeAsync(function, "mine", 10);
@@ -48,7 +48,7 @@ public sealed class AccessTests
     });
 
     [Fact]
-    public Task A_second_users_endpoint_runs_their_tasks_and_cancels_them() => Scenario.RunAsync(async cluster =>
+    public Task A_second_users_endpoint_runs_their_tasks_and_cancels_them() => Scenario.SharingAsync(async cluster =>
     {
         var token = await cluster.Service.CreateTokenAsync("second");
         var tokenFile = Path.Combine(cluster.DirectoryPath, "second.token");
@@ -70,7 +70,7 @@ public sealed class AccessTests
     });
 
     [Fact]
-    public Task Missing_wrong_and_misused_tokens_are_refused() => Scenario.RunAsync(async cluster =>
+    public Task Missing_wrong_and_misused_tokens_are_refused() => Scenario.SharingAsync(async cluster =>
     {
         foreach (var token in new[] { "", "fxt_wrong", new string('x', 5_000), "fxe_wrong" })
         {
@@ -100,7 +100,7 @@ public sealed class AccessTests
     });
 
     [Fact]
-    public Task A_deleted_endpoint_takes_no_tasks_and_those_it_had_end_as_cancelled() => Scenario.RunAsync(async cluster =>
+    public Task A_deleted_endpoint_takes_no_tasks_and_those_it_had_end_as_cancelled() => Scenario.SharingAsync(async cluster =>
     {
         var nap = await cluster.Api.RegisterAsync(Python.Nap, "nap");
         var endpoint = cluster.EndpointId;
@@ -121,7 +121,7 @@ public sealed class AccessTests
         var function = await cluster.Api.RegisterAsync("import os\ndef env():\n    return dict(os.environ)\n", "env");
         await cluster.Api.SubmitAsync(ServiceApi.Request(function, cluster.EndpointId, "env", ["[]"]));
         var environment = (await cluster.Api.WaitAsync("env", 1)).Values.Single().Text;
-        var secrets = new List<string> { (await File.ReadAllTextAsync(cluster.Service.AdminTokenFile)).Trim() };
+        var secrets = new List<string> { (await File.ReadAllTextAsync(cluster.TokenFile)).Trim() };
         foreach (var file in new[] { "identity.json" }.Concat(Directory.GetFiles(cluster.Endpoint.StateDirectory, "rendezvous.json", SearchOption.AllDirectories)))
         {
             using var json = System.Text.Json.JsonDocument.Parse(await File.ReadAllBytesAsync(Path.Combine(cluster.Endpoint.StateDirectory, file)));

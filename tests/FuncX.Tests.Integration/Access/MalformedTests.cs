@@ -78,7 +78,7 @@ public sealed class MalformedTests
     });
 
     [Fact]
-    public Task One_wrong_thing_in_a_submission_is_refused_in_words_of_its_own_and_no_part_of_it_is_taken() => Scenario.RunAsync(async cluster =>
+    public Task One_wrong_thing_in_a_submission_is_refused_in_words_of_its_own_and_no_part_of_it_is_taken() => Scenario.SharingAsync(async cluster =>
     {
         var function = await cluster.Api.RegisterAsync(Python.Square, "square");
         SubmitRequest Good() => ServiceApi.Request(function, cluster.EndpointId, "one-wrong-thing", ["[1]", "[2]"], new TaskOptions { Priority = 255, MaxAttempts = 1000, Deadline = 4_000_000_000_000_000 });
@@ -105,7 +105,7 @@ public sealed class MalformedTests
     });
 
     [Fact]
-    public Task Malformed_frames_cost_their_connection_and_leave_the_endpoint_as_it_was() => Scenario.RunAsync(async cluster =>
+    public Task Malformed_frames_cost_their_connection_and_leave_the_endpoint_as_it_was() => Scenario.SharingAsync(async cluster =>
     {
         var clock = Stopwatch.StartNew();
         var process = cluster.Endpoint.Identity;

@@ -34,6 +34,6 @@ internal static class OwnJob
     /// <summary>What the script takes from its environment.</summary>
     public static string[] Variables(LocalCluster cluster) =>
     [
-        $"ENDPOINT_FILE={cluster.Endpoint.Configuration}", $"TOKEN_FILE={cluster.Service.AdminTokenFile}", $"FUNCX_ENDPOINT={Programs.Endpoint}", $"FUNCX_MANAGER={Programs.Manager}",
+        $"ENDPOINT_FILE={cluster.Endpoint.Configuration}", $"TOKEN_FILE={cluster.TokenFile}", $"FUNCX_ENDPOINT={Programs.Endpoint}", $"FUNCX_MANAGER={Programs.Manager}",
     ];
 }

@@ -15,7 +15,7 @@ public sealed class PlayedBlocksTests
         // PBS's launcher is found from its configuration, Cobalt has none of its own.
         var init = kind == "cobalt" ? $", init: \"PATH={site.Commands}:$PATH\"" : "";
         var options = new EndpointOptions { Provider = $"{{type: {kind}, walltime: 10m, nodes_per_block: 2, poll_interval: 1s{init}}}" };
-        await Scenario.RunAsync(options, async cluster =>
+        await Scenario.SharingAsync(options, async cluster =>
         {
             await cluster.WaitOnlineAsync(managers: 2);
             var job = await BlockWork.JobAsync(cluster);

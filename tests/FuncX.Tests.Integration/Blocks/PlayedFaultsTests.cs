@@ -232,7 +232,7 @@ public sealed class PlayedFaultsTests
     {
         using var site = new PlayedSite(kind);
         site.Configure(configuration);
-        await Scenario.RunAsync((options ?? s_options) with { Provider = $"{{type: {kind}, walltime: {walltime}, poll_interval: 1s{more}}}" }, async cluster =>
+        await Scenario.SharingAsync((options ?? s_options) with { Provider = $"{{type: {kind}, walltime: {walltime}, poll_interval: 1s{more}}}" }, async cluster =>
         {
             await body(cluster, site);
             await cluster.Endpoint.StopAsync();

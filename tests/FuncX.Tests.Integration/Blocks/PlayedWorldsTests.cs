@@ -21,7 +21,7 @@ public sealed class PlayedWorldsTests
         using var site = new PlayedSite(kind, launches: false);
         site.Configure(Hosts);
         var options = s_options with { Provider = $"{{type: {kind}, walltime: 10m, nodes_per_block: 2, poll_interval: 1s, init: \"export {Mpich}\"}}" };
-        await Scenario.RunAsync(options, async cluster =>
+        await Scenario.SharingAsync(options, async cluster =>
         {
             await cluster.WaitOnlineAsync(managers: 2);
             await SquaresAsync(cluster);
@@ -49,7 +49,7 @@ public sealed class PlayedWorldsTests
     {
         using var site = new PlayedSite(kind, launches: false);
         site.Configure(Hosts);
-        await Scenario.RunAsync(await LocalCluster.StartServiceAsync(), async cluster =>
+        await Scenario.RunAsync(await LocalCluster.ShareServiceAsync(), async cluster =>
         {
             var endpoint = await OwnJob.UseFileAsync(cluster, transport, launcher);
             // A job has little of its submitter's environment.

@@ -8,7 +8,7 @@ public sealed class ScalingTests
     private const int Most = 2;
 
     [Fact]
-    public Task Blocks_come_with_demand_from_none_to_the_most_end_when_idle_and_come_again() => Scenario.RunAsync(
+    public Task Blocks_come_with_demand_from_none_to_the_most_end_when_idle_and_come_again() => Scenario.SharingAsync(
         new EndpointOptions { Blocks = Most, BlockIdle = TimeSpan.FromSeconds(1) },
         async cluster =>
         {
@@ -22,7 +22,7 @@ public sealed class ScalingTests
         });
 
     [Fact]
-    public Task One_task_is_worth_one_block() => Scenario.RunAsync(
+    public Task One_task_is_worth_one_block() => Scenario.SharingAsync(
         new EndpointOptions { Blocks = Most, BlockIdle = TimeSpan.FromSeconds(1) },
         async cluster =>
         {

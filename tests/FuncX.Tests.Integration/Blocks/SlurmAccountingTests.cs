@@ -119,7 +119,7 @@ public sealed class SlurmAccountingTests(SlurmAccounting accounting) : IClassFix
     private async Task RunAsync(EndpointOptions options, string more, Func<LocalCluster, IReadOnlyDictionary<string, string?>, Task> body)
     {
         var environment = new Dictionary<string, string?>(StringComparer.Ordinal) { ["SLURM_CONF"] = accounting.Lab.Configuration };
-        await Scenario.RunAsync(options with { Provider = $"{{type: slurm, walltime: 10m, poll_interval: 1s{more}}}" }, async cluster =>
+        await Scenario.SharingAsync(options with { Provider = $"{{type: slurm, walltime: 10m, poll_interval: 1s{more}}}" }, async cluster =>
         {
             await body(cluster, environment);
             await cluster.Endpoint.StopAsync();

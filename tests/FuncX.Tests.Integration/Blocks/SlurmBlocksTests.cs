@@ -47,7 +47,7 @@ public sealed class SlurmBlocksTests : IAsyncLifetime
             await Eventually.TrueAsync(async () => (await _lab.JobsAsync()).Length == 0, "squeue is empty", TimeSpan.FromSeconds(10));
             var executions = File.ReadLines(Path.Combine(cluster.Endpoint.StateDirectory, "executions.jsonl")).Select(static line => JsonDocument.Parse(line).RootElement).ToList();
             executions.Count.ShouldBeGreaterThan(1, "each of the two processes was to write");
-            executions.Select(static entry => string.Join(' ', ((string[])["job", "owner", "function", "name"]).Select(name => entry.GetProperty(name).GetString()))).Distinct().ShouldBe([$"{job} admin {nap} nap"]);
+            executions.Select(static entry => string.Join(' ', ((string[])["job", "owner", "function", "name"]).Select(name => entry.GetProperty(name).GetString()))).Distinct().ShouldBe([$"{job} {cluster.User} {nap} nap"]);
 
             // It waits: the block has the processors.
             Task<string> SubmitAsync(string name) => _lab.RunAsync("sbatch", "--parsable", $"--job-name={name}", "--time=5", "--output=/dev/null", "--wrap=sleep 300");
@@ -216,6 +216,6 @@ public sealed class SlurmBlocksTests : IAsyncLifetime
     {
         Assert.SkipWhen(SlurmLab.Missing is not null, SlurmLab.Missing ?? "");
         var environment = new Dictionary<string, string?>(StringComparer.Ordinal) { ["SLURM_CONF"] = _lab!.Configuration };
-        await Scenario.RunAsync(options with { Provider = provider }, cluster => body(cluster, environment), endpointEnvironment: environment);
+        await Scenario.SharingAsync(options with { Provider = provider }, cluster => body(cluster, environment), endpointEnvironment: environment);
     }
 }

@@ -70,7 +70,7 @@ public sealed class SlurmDoctorTests(SlurmDoctorLab lab) : IClassFixture<SlurmDo
     public async Task A_job_that_is_interrupted_is_cancelled_at_once()
     {
         Assert.SkipWhen(SlurmLab.Missing is not null, SlurmLab.Missing ?? "");
-        await using var doctor = Daemon.Start([Contracts.Programs.Endpoint, "doctor", "--job", Configuration(", directives: ['--hold']"), "--token-file", lab.Cluster.Service.AdminTokenFile],
+        await using var doctor = Daemon.Start([Contracts.Programs.Endpoint, "doctor", "--job", Configuration(", directives: ['--hold']"), "--token-file", lab.Cluster.TokenFile],
             Path.Combine(lab.Cluster.DirectoryPath, "doctor.log"), Environment());
         await Eventually.TrueAsync(() => doctor.Tail.Contains("was submitted", StringComparison.Ordinal), "the job is submitted", seen: () => doctor.Tail);
         (await doctor.StopAsync()).ShouldBe(1, doctor.Tail);
@@ -90,7 +90,7 @@ public sealed class SlurmDoctorTests(SlurmDoctorLab lab) : IClassFixture<SlurmDo
     }
 
     private string Configuration(string provider) => lab.Cluster.CreateEndpoint(
-        new EndpointOptions { Provider = $"{{type: slurm, walltime: 10m, nodes_per_block: 2, poll_interval: 1s{provider}}}" }, lab.Cluster.Service.AdminTokenFile).Configuration;
+        new EndpointOptions { Provider = $"{{type: slurm, walltime: 10m, nodes_per_block: 2, poll_interval: 1s{provider}}}" }, lab.Cluster.TokenFile).Configuration;
 
     private Task<EndpointCommand> DoctorAsync(string provider, params string[] options)
     {
@@ -99,7 +99,7 @@ public sealed class SlurmDoctorTests(SlurmDoctorLab lab) : IClassFixture<SlurmDo
     }
 
     private Task<EndpointCommand> DoctorAsync(string provider, Dictionary<string, string?> environment, params string[] options) =>
-        EndpointCommand.RunAsync(lab.Cluster.DirectoryPath, environment, ["doctor", Configuration(provider), "--token-file", lab.Cluster.Service.AdminTokenFile, .. options]);
+        EndpointCommand.RunAsync(lab.Cluster.DirectoryPath, environment, ["doctor", Configuration(provider), "--token-file", lab.Cluster.TokenFile, .. options]);
 
     private async Task NothingIsLeftAsync()
     {

@@ -187,7 +187,7 @@ public sealed class SlurmFaultsTests : IAsyncLifetime
         Assert.SkipUnless(Scenario.Full, "the like with PBS and Cobalt is in the short run: tests/run --full");
         Assert.SkipWhen(SlurmLab.Missing is not null, SlurmLab.Missing ?? "");
         var environment = new Dictionary<string, string?>(StringComparer.Ordinal) { ["SLURM_CONF"] = _lab!.Configuration };
-        await Scenario.RunAsync(new EndpointOptions { Provider = $"{{type: slurm, walltime: 10m, poll_interval: 1s{more}}}" }, async cluster =>
+        await Scenario.SharingAsync(new EndpointOptions { Provider = $"{{type: slurm, walltime: 10m, poll_interval: 1s{more}}}" }, async cluster =>
         {
             await body(cluster);
             await cluster.Endpoint.StopAsync();

@@ -15,7 +15,7 @@ public sealed class SpoiltStagingTests
     {
         var folder = LocalCluster.NewDirectory("spoilt");
         var file = Path.Combine(folder, "model.bin");
-        await Scenario.RunAsync(await LocalCluster.StartServiceAsync(), async cluster =>
+        await Scenario.RunAsync(await LocalCluster.ShareServiceAsync(), async cluster =>
         {
             await cluster.AddEndpointAsync(new EndpointOptions { Nodes = Ranks, WorkersPerNode = 1, Transport = "mpi", MoreYaml = $"stage_in: [{file}]" }, managers: 0);
             await cluster.NoteSaysAsync($"{file} is not there on node");

@@ -27,7 +27,7 @@ public sealed class StagingTests
     {
         var folder = LocalCluster.NewDirectory("staged");
         var file = Path.Combine(folder, "words.txt");
-        await Scenario.RunAsync(await LocalCluster.StartServiceAsync(), async cluster =>
+        await Scenario.RunAsync(await LocalCluster.ShareServiceAsync(), async cluster =>
         {
             await cluster.AddEndpointAsync(
                 new EndpointOptions { Nodes = Nodes, WorkersPerNode = 1, Transport = transport, MoreYaml = $"stage_in: [{file}]" }, managers: 0);
@@ -75,7 +75,7 @@ public sealed class StagingTests
         var file = Path.Combine(folder, "data.bin");
         await File.WriteAllBytesAsync(file, new byte[4 << 20]);
         disk.Fill(leaveBytes: 1 << 20);
-        await Scenario.RunAsync(await LocalCluster.StartServiceAsync(), async cluster =>
+        await Scenario.RunAsync(await LocalCluster.ShareServiceAsync(), async cluster =>
         {
             await cluster.AddEndpointAsync(
                 new EndpointOptions { Nodes = Nodes, WorkersPerNode = 1, Transport = transport, MoreYaml = $"stage_in: [{file}]\ncontainers: {{cache: {{dir: {disk.Path}}}}}" }, managers: 0);

@@ -172,7 +172,7 @@ public sealed class EndpointCommandTests : IDisposable
     // Its state directory has a path too long for a Unix socket: a home directory of a cluster.
     [Fact]
     public async Task A_running_endpoint_is_superseded_asked_while_it_hangs_and_stopped() =>
-        await Scenario.RunAsync(await LocalCluster.StartServiceAsync(), async cluster =>
+        await Scenario.RunAsync(await LocalCluster.ShareServiceAsync(), async cluster =>
         {
             await cluster.AddEndpointAsync(new EndpointOptions { StateDirectory = Path.Combine(cluster.DirectoryPath, new string('x', 120)) });
             var file = cluster.Endpoint.Configuration;

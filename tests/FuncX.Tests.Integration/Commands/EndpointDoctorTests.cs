@@ -11,7 +11,7 @@ public sealed class EndpointDoctorTests
     public async Task A_local_machine_that_is_well_is_told_so_and_each_thing_that_is_broken_is_found_with_its_cure() =>
         await Scenario.RunAsync(await LocalCluster.StartServiceAsync(), async cluster =>
         {
-            var (home, token) = (cluster.DirectoryPath, cluster.Service.AdminTokenFile);
+            var (home, token) = (cluster.DirectoryPath, cluster.TokenFile);
             var file = cluster.CreateEndpoint(new EndpointOptions { MoreYaml = "limits: {spool: 100MiB}" }, token).Configuration;
             var state = Path.Combine(home, "test");
             var well = (await EndpointCommand.RunAsync(home, "doctor", file, "--token-file", token)).ShouldEnd(0);
@@ -50,7 +50,7 @@ public sealed class EndpointDoctorTests
         await using var disk = await SmallDisk.MountAsync(8);
         await Scenario.RunAsync(await LocalCluster.StartServiceAsync(), async cluster =>
         {
-            var token = cluster.Service.AdminTokenFile;
+            var token = cluster.TokenFile;
             var file = cluster.CreateEndpoint(new EndpointOptions { StateDirectory = Path.Combine(disk.Path, "state") }, token).Configuration;
             var output = (await EndpointCommand.RunAsync(cluster.DirectoryPath, "doctor", file, "--token-file", token)).ShouldEnd(1).Output;
             output.Split('\n').Where(static line => line.Contains("  problem  ", StringComparison.Ordinal)).ShouldHaveSingleItem()

@@ -13,7 +13,7 @@ public sealed class EndpointLifeTests : IDisposable
 
     [Fact]
     public async Task A_restart_leaves_blocks_and_tasks_running_and_one_with_blocks_starts_them_anew() =>
-        await Scenario.RunAsync(await LocalCluster.StartServiceAsync(), async cluster =>
+        await Scenario.RunAsync(await LocalCluster.ShareServiceAsync(), async cluster =>
         {
             await cluster.AddEndpointAsync(new EndpointOptions());
             var file = cluster.Endpoint.Configuration;
@@ -43,7 +43,7 @@ public sealed class EndpointLifeTests : IDisposable
 
     [Fact]
     public async Task Logs_shows_the_last_lines_goes_on_with_new_ones_and_knows_the_blocks() =>
-        await Scenario.RunAsync(await LocalCluster.StartServiceAsync(), async cluster =>
+        await Scenario.RunAsync(await LocalCluster.ShareServiceAsync(), async cluster =>
         {
             await cluster.AddEndpointAsync(new EndpointOptions());
             var file = cluster.Endpoint.Configuration;
@@ -98,11 +98,11 @@ public sealed class EndpointLifeTests : IDisposable
 
     [Fact]
     public async Task Delete_refuses_what_runs_or_would_lose_something_and_then_leaves_nothing() =>
-        await Scenario.RunAsync(await LocalCluster.StartServiceAsync(), async cluster =>
+        await Scenario.RunAsync(await LocalCluster.ShareServiceAsync(), async cluster =>
         {
             await cluster.AddEndpointAsync(new EndpointOptions());
             var (file, state, id) = (cluster.Endpoint.Configuration, cluster.Endpoint.StateDirectory, cluster.EndpointId);
-            var token = Path.Combine(cluster.Service.DataDirectory, "admin.token");
+            var token = cluster.TokenFile;
             string[] delete = ["delete", "--config", file, "--token-file", token];
             var nap = await cluster.Api.RegisterAsync(Python.Nap, "nap");
             await cluster.Api.SubmitAsync(ServiceApi.Request(nap, id, "nap", ["[60, 0]"]));

@@ -10,7 +10,7 @@ public sealed class StatusWatchTests
     private const int Workers = 2;
 
     [Fact]
-    public async Task It_follows_the_tasks_in_lines_in_JSON_and_in_place_on_a_terminal() => await Scenario.RunAsync(new EndpointOptions { WorkersPerNode = Workers }, async cluster =>
+    public async Task It_follows_the_tasks_in_lines_in_JSON_and_in_place_on_a_terminal() => await Scenario.SharingAsync(new EndpointOptions { WorkersPerNode = Workers }, async cluster =>
     {
         string[] command = [FuncX.Contracts.Programs.Endpoint, "status", "--watch", "--interval", "0.2", "--config", cluster.Endpoint.Configuration];
         await using var lines = Daemon.Start(command, Path.Combine(cluster.DirectoryPath, "lines.out"));

@@ -66,7 +66,7 @@ public sealed class MillionCallsTests(SharedCluster shared)
     {
         var start = new ProcessStartInfo(
             SourceTree.Program("sdk/FuncX.Cli", "funcx"),
-            ["map", "million", shared.Cluster.EndpointId, "--group", "million", "--service", shared.Cluster.Service.Address, "--token-file", shared.Cluster.Service.AdminTokenFile])
+            ["map", "million", shared.Cluster.EndpointId, "--group", "million", "--service", shared.Cluster.Service.Address, "--token-file", shared.Cluster.TokenFile])
         {
             UseShellExecute = false,
             RedirectStandardInput = true,

@@ -7,7 +7,7 @@ namespace FuncX.Tests.Integration.Faults;
 public sealed class EndpointAwayTests
 {
     [Fact]
-    public Task Tasks_wait_for_an_endpoint_that_is_offline_and_run_when_it_is_back() => Scenario.RunAsync(async cluster =>
+    public Task Tasks_wait_for_an_endpoint_that_is_offline_and_run_when_it_is_back() => Scenario.SharingAsync(async cluster =>
     {
         var function = await cluster.Api.RegisterAsync(Python.Square, "square");
         var endpoint = cluster.EndpointId;
@@ -23,7 +23,7 @@ public sealed class EndpointAwayTests
     });
 
     [Fact]
-    public Task A_killed_endpoint_gets_its_running_blocks_back_on_another_port_and_nothing_finished_runs_again() => Scenario.RunAsync(async cluster =>
+    public Task A_killed_endpoint_gets_its_running_blocks_back_on_another_port_and_nothing_finished_runs_again() => Scenario.SharingAsync(async cluster =>
     {
         var function = await cluster.Api.RegisterAsync(Python.Touch, "touch");
         var files = Path.Combine(cluster.DirectoryPath, "files");
@@ -47,7 +47,7 @@ public sealed class EndpointAwayTests
     });
 
     [LongFact]
-    public Task An_endpoint_killed_five_times_costs_queued_tasks_nothing() => Scenario.RunAsync(async cluster =>
+    public Task An_endpoint_killed_five_times_costs_queued_tasks_nothing() => Scenario.SharingAsync(async cluster =>
     {
         var function = await cluster.Api.RegisterAsync(Python.Touch, "touch");
         var files = Path.Combine(cluster.DirectoryPath, "files");
@@ -95,12 +95,12 @@ public sealed class EndpointAwayTests
     });
 
     [LongFact]
-    public Task Of_two_processes_on_one_state_directory_the_newer_link_wins_and_the_older_stops() => Scenario.RunAsync(async cluster =>
+    public Task Of_two_processes_on_one_state_directory_the_newer_link_wins_and_the_older_stops() => Scenario.SharingAsync(async cluster =>
     {
         var function = await cluster.Api.RegisterAsync(Python.Square, "square");
         var older = cluster.Endpoint;
         await using var newer = new EndpointProcess(
-            older.Configuration, older.StateDirectory, cluster.Service.AdminTokenFile, Path.Combine(cluster.DirectoryPath, "newer.log"));
+            older.Configuration, older.StateDirectory, cluster.TokenFile, Path.Combine(cluster.DirectoryPath, "newer.log"));
 
         await newer.BeginAsync();
         var clock = Stopwatch.StartNew();
@@ -143,7 +143,7 @@ public sealed class EndpointAwayTests
     });
 
     [LongFact]
-    public async Task A_proxy_in_the_environment_is_not_asked_for_a_service_on_this_machine() => await Scenario.RunAsync(
+    public async Task A_proxy_in_the_environment_is_not_asked_for_a_service_on_this_machine() => await Scenario.SharingAsync(
         new EndpointOptions(),
         async cluster =>
         {

@@ -13,7 +13,7 @@ public sealed class EndpointFailPointTests : FailPointScenarios
     [LongData("after-link-send")]
     [LongData("before-manager-ack")]
     [LongData("after-manager-ack")]
-    public Task An_endpoint_that_dies_loses_nothing(string point) => Scenario.RunAsync(
+    public Task An_endpoint_that_dies_loses_nothing(string point) => Scenario.SharingAsync(
         new EndpointOptions(),
         async cluster =>
         {

@@ -9,7 +9,7 @@ public sealed class EndpointStopTests
     private const int Seconds = 10;
 
     [LongFact]
-    public Task A_task_that_clean_stops_interrupt_twice_still_ends_with_its_value() => Scenario.RunAsync(async cluster =>
+    public Task A_task_that_clean_stops_interrupt_twice_still_ends_with_its_value() => Scenario.SharingAsync(async cluster =>
     {
         var function = await cluster.Api.RegisterAsync(Python.Touch, "touch");
         var files = Path.Combine(cluster.DirectoryPath, "files");
@@ -32,7 +32,7 @@ public sealed class EndpointStopTests
     });
 
     [Fact]
-    public Task Tasks_that_wait_at_a_clean_stop_run_once_after_the_next_start_though_they_may_run_once_only() => Scenario.RunAsync(async cluster =>
+    public Task Tasks_that_wait_at_a_clean_stop_run_once_after_the_next_start_though_they_may_run_once_only() => Scenario.SharingAsync(async cluster =>
     {
         var function = await cluster.Api.RegisterAsync(Python.Touch, "touch");
         var files = Path.Combine(cluster.DirectoryPath, "files");

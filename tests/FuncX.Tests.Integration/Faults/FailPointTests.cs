@@ -12,7 +12,7 @@ public sealed class FailPointTests : FailPointScenarios
     [LongData("after-acknowledgement")]
     [LongData("before-outcomes")]
     [LongData("after-outcomes")]
-    public Task A_client_that_dies_loses_nothing(string point) => Scenario.RunAsync(async cluster =>
+    public Task A_client_that_dies_loses_nothing(string point) => Scenario.SharingAsync(async cluster =>
     {
         // Longer tasks than elsewhere here too: on a busy machine the last batch would be back before the client is dead.
         await using var work = await Workload.StartAsync(cluster, PerBatch, 400, 20, 3, submitterEnvironment: FailAt(point, 12));

@@ -5,7 +5,7 @@ namespace FuncX.Tests.Integration.Faults;
 public sealed class ManagerLostTests
 {
     [Fact]
-    public Task A_killed_manager_of_a_block_of_two_nodes_is_replaced_while_the_other_goes_on() => Scenario.RunAsync(new EndpointOptions { Nodes = 2 }, async cluster =>
+    public Task A_killed_manager_of_a_block_of_two_nodes_is_replaced_while_the_other_goes_on() => Scenario.SharingAsync(new EndpointOptions { Nodes = 2 }, async cluster =>
     {
         await cluster.WaitOnlineAsync(managers: 2);
         var function = await cluster.Api.RegisterAsync(Python.Touch, "touch");

@@ -30,7 +30,7 @@ public sealed class MapUnderFaultsTests
         var function = new FunctionId(await cluster.Api.RegisterAsync(Python.Work, "work"));
         var endpoint = new EndpointId(cluster.EndpointId);
         var options = new MapOptions { Ordered = ordered, Window = Window, Group = SharedCluster.NewGroup() };
-        await using var client = new FuncXClient(new Uri(cluster.Service.Address), (await File.ReadAllTextAsync(cluster.Service.AdminTokenFile)).Trim());
+        await using var client = new FuncXClient(new Uri(cluster.Service.Address), (await File.ReadAllTextAsync(cluster.TokenFile)).Trim());
         var values = new List<long>(Calls);
         var received = 0;
         var numbers = Channel.CreateUnbounded<int>();

@@ -21,7 +21,7 @@ public sealed class NodeFailPointTests : FailPointScenarios
             [ -e '{{once}}' ] || { : >'{{once}}'; export FUNCX_FAILPOINT={{point}}:6; }
             exec '{{FuncX.Contracts.Programs.Manager}}' "$@"
             """);
-        await Scenario.RunAsync(
+        await Scenario.SharingAsync(
             new EndpointOptions(),
             async cluster =>
             {
@@ -54,7 +54,7 @@ public sealed class NodeFailPointTests : FailPointScenarios
             export FUNCX_FAILPOINT={point} FUNCX_FAILPOINT_ONCE='{once}'
             exec /usr/bin/python3 "$@"
             """);
-        await Scenario.RunAsync(new EndpointOptions { Python = python }, async cluster =>
+        await Scenario.SharingAsync(new EndpointOptions { Python = python }, async cluster =>
         {
             await using var work = await Workload.StartAsync(cluster, PerBatch, 400, 3, 3);
             var pid = 0;

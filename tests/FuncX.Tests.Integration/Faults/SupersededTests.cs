@@ -8,13 +8,13 @@ public sealed class SupersededTests
     private const int Window = 400;
 
     [Fact]
-    public Task A_second_process_on_the_same_state_directory_gets_the_blocks_with_the_tasks_they_run() => Scenario.RunAsync(async cluster =>
+    public Task A_second_process_on_the_same_state_directory_gets_the_blocks_with_the_tasks_they_run() => Scenario.SharingAsync(async cluster =>
     {
         await using var work = await StartWorkAsync(cluster);
         var older = cluster.Endpoint;
         var managers = older.Managers().Select(static entry => entry.Identity).ToList();
         await using var newer = new EndpointProcess(
-            older.Configuration, older.StateDirectory, cluster.Service.AdminTokenFile, Path.Combine(cluster.DirectoryPath, "newer.log"));
+            older.Configuration, older.StateDirectory, cluster.TokenFile, Path.Combine(cluster.DirectoryPath, "newer.log"));
 
         await newer.StartAsync();
         await older.WaitForExitAsync();
@@ -29,7 +29,7 @@ public sealed class SupersededTests
     });
 
     [Fact]
-    public Task A_second_process_on_another_host_gets_the_link_the_blocks_and_the_tasks_they_run() => Scenario.RunAsync(async cluster =>
+    public Task A_second_process_on_another_host_gets_the_link_the_blocks_and_the_tasks_they_run() => Scenario.SharingAsync(async cluster =>
     {
         // What the older one spools at its end is sent once it has been quiet for a minute.
         Assert.SkipUnless(Scenario.Full, "takes two minutes: tests/run --full");
@@ -39,7 +39,7 @@ public sealed class SupersededTests
         // Two hosts share the state directory and not the socket in it: the newer process cannot ask the older one to go.
         File.Delete(Path.Combine(older.StateDirectory, "control.sock"));
         await using var newer = new EndpointProcess(
-            older.Configuration, older.StateDirectory, cluster.Service.AdminTokenFile, Path.Combine(cluster.DirectoryPath, "newer.log"));
+            older.Configuration, older.StateDirectory, cluster.TokenFile, Path.Combine(cluster.DirectoryPath, "newer.log"));
 
         await newer.StartAsync();
         await older.WaitForExitAsync();

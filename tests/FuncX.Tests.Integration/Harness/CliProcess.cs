@@ -46,7 +46,7 @@ public sealed class CliProcess : IAsyncDisposable
     /// <summary>The same with <see cref="Input"/> open.</summary>
     public static CliProcess StartWithInput(LocalCluster cluster, params string[] arguments)
     {
-        string[] token = arguments.Contains("--token-file") ? [] : ["--token-file", cluster.Service.AdminTokenFile];
+        string[] token = arguments.Contains("--token-file") ? [] : ["--token-file", cluster.TokenFile];
         // Behind -- everything belongs to a command.
         var end = Array.IndexOf(arguments, "--") is var dashes and >= 0 ? dashes : arguments.Length;
         var start = new ProcessStartInfo(SourceTree.Program("sdk/FuncX.Cli", "funcx"), [.. arguments[..end], "--service", cluster.Service.Address, .. token, .. arguments[end..]])

@@ -15,6 +15,13 @@ public static class Scenario
         string? dataDirectory = null) =>
         await RunAsync(await LocalCluster.StartAsync(options, serviceEnvironment, endpointEnvironment, dataDirectory), body);
 
+    /// <summary>Runs on a service that others share: for scenarios that leave it as it is and look at nothing that others change.</summary>
+    public static Task SharingAsync(Func<LocalCluster, Task> body) => SharingAsync(new EndpointOptions(), body);
+
+    public static async Task SharingAsync(
+        EndpointOptions options, Func<LocalCluster, Task> body, IReadOnlyDictionary<string, string?>? endpointEnvironment = null) =>
+        await RunAsync(await LocalCluster.StartSharingAsync(options, endpointEnvironment), body);
+
     /// <summary>Runs on a cluster that was started already, and ends it.</summary>
     public static async Task RunAsync(LocalCluster cluster, Func<LocalCluster, Task> body)
     {

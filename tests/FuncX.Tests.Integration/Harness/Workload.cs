@@ -45,7 +45,7 @@ public sealed class Workload : IAsyncDisposable
         var workload = new Workload(cluster, name);
         var function = await cluster.Api.RegisterAsync(Python.Work, "work");
         new SubmitterSettings(
-            cluster.Service.Address, cluster.Service.AdminTokenFile, function, cluster.EndpointId, workload._group, workload._tasks, perBatch, window, milliseconds, maxAttempts)
+            cluster.Service.Address, cluster.TokenFile, function, cluster.EndpointId, workload._group, workload._tasks, perBatch, window, milliseconds, maxAttempts)
             .Write(Path.Combine(workload._journal, "submitter.json"));
         await workload.StartSubmitterAsync(submitterEnvironment);
         return workload;

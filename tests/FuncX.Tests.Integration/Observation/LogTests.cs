@@ -102,7 +102,7 @@ public sealed class LogTests : IDisposable
     private static async Task<string[]> SecretsAsync(LocalCluster cluster)
     {
         using var identity = JsonDocument.Parse(await File.ReadAllBytesAsync(Path.Combine(cluster.Endpoint.StateDirectory, "identity.json")));
-        return [(await File.ReadAllTextAsync(cluster.Service.AdminTokenFile)).Trim(), identity.RootElement.GetProperty("credential").GetString()!];
+        return [(await File.ReadAllTextAsync(cluster.TokenFile)).Trim(), identity.RootElement.GetProperty("credential").GetString()!];
     }
 
     private static void Fill(string log, int turn)

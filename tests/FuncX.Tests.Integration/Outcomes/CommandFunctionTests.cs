@@ -10,7 +10,7 @@ public sealed class CommandFunctionTests
     private static readonly EndpointOptions s_noPython = new() { Python = "/no/python", MoreYaml = "limits: {output: 64KiB}" };
 
     [Fact]
-    public Task Commands_get_what_their_definition_says_and_give_back_what_they_made() => Scenario.RunAsync(s_noPython, async cluster =>
+    public Task Commands_get_what_their_definition_says_and_give_back_what_they_made() => Scenario.SharingAsync(s_noPython, async cluster =>
     {
         // Environment, standard input, files in and out, the task's own directory.
         var all = await ValueAsync(cluster, """
@@ -71,7 +71,7 @@ public sealed class CommandFunctionTests
     });
 
     [Fact]
-    public Task The_whole_output_stays_as_files_when_asked() => Scenario.RunAsync(s_noPython, async cluster =>
+    public Task The_whole_output_stays_as_files_when_asked() => Scenario.SharingAsync(s_noPython, async cluster =>
     {
         var value = await ValueAsync(cluster, """{"command": "yes | head -c 1000000; echo oops >&2", "shell": true, "keep_output": true}""", "[]");
         value.GetProperty("stdout").GetString()!.Length.ShouldBe(64 * 1024);
@@ -84,7 +84,7 @@ public sealed class CommandFunctionTests
     });
 
     [Fact]
-    public Task A_command_that_is_cancelled_or_will_not_end_leaves_nothing_running() => Scenario.RunAsync(s_noPython, async cluster =>
+    public Task A_command_that_is_cancelled_or_will_not_end_leaves_nothing_running() => Scenario.SharingAsync(s_noPython, async cluster =>
     {
         var mark = $"61{Random.Shared.Next(1_000_000):D6}";
         var stubborn = await cluster.Api.RegisterCommandAsync("stubborn", $$"""{"command": "trap '' TERM; setsid sh -c 'trap \"\" TERM; sleep {{mark}}' & while :; do sleep 0.05; done", "shell": true}""");

@@ -9,7 +9,7 @@ namespace FuncX.Tests.Integration.Outcomes;
 public sealed class DotnetFunctionTests
 {
     [Fact]
-    public Task Methods_get_JSON_arguments_and_give_JSON_values() => Scenario.RunAsync(new EndpointOptions { Python = "/no/python" }, async cluster =>
+    public Task Methods_get_JSON_arguments_and_give_JSON_values() => Scenario.SharingAsync(new EndpointOptions { Python = "/no/python" }, async cluster =>
     {
         await ShouldGiveAsync("Square", "[7]", "56");
         await ShouldGiveAsync("Square", """{"kwargs": {"x": -1}}""", "8");
@@ -68,7 +68,7 @@ public sealed class DotnetFunctionTests
 
     /// <summary>More functions than are kept loaded: those used least lately are unloaded and loaded again.</summary>
     [LongFact]
-    public Task Functions_that_were_unloaded_are_loaded_again() => Scenario.RunAsync(new EndpointOptions { Python = "/no/python", WorkersPerNode = 1 }, async cluster =>
+    public Task Functions_that_were_unloaded_are_loaded_again() => Scenario.SharingAsync(new EndpointOptions { Python = "/no/python", WorkersPerNode = 1 }, async cluster =>
     {
         var assembly = Path.Combine(SourceTree.Root, "tests", "FuncX.Tests.Functions", "bin", "Release", "net10.0", "Lab.dll");
         var functions = new List<string>();
@@ -90,7 +90,7 @@ public sealed class DotnetFunctionTests
     });
 
     [LongFact]
-    public Task A_package_that_is_no_assembly_is_an_exception_and_the_worker_stays() => Scenario.RunAsync(new EndpointOptions { Python = "/no/python" }, async cluster =>
+    public Task A_package_that_is_no_assembly_is_an_exception_and_the_worker_stays() => Scenario.SharingAsync(new EndpointOptions { Python = "/no/python" }, async cluster =>
     {
         var broken = (await cluster.Api.Functions.RegisterAsync(
             new RegisterFunctionRequest { Kind = FunctionKind.Dotnet, Name = "broken", Entry = "Lab::A::B", Code = ByteString.CopyFrom("MZ but no assembly"u8) }, cluster.Api.Headers)).FunctionId;

@@ -80,7 +80,7 @@ public sealed class LargeResultTests
     });
 
     private static async Task<FuncXClient> ConnectAsync(LocalCluster cluster) =>
-        new(new Uri(cluster.Service.Address), (await File.ReadAllTextAsync(cluster.Service.AdminTokenFile)).Trim());
+        new(new Uri(cluster.Service.Address), (await File.ReadAllTextAsync(cluster.TokenFile)).Trim());
 
     private static void ShouldBeAllX(string text)
     {

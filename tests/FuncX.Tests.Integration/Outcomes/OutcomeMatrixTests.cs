@@ -8,7 +8,7 @@ namespace FuncX.Tests.Integration.Outcomes;
 public sealed class OutcomeMatrixTests
 {
     [Fact]
-    public Task Every_kind_of_function_ends_in_each_way_as_the_table_says() => Scenario.RunAsync(
+    public Task Every_kind_of_function_ends_in_each_way_as_the_table_says() => Scenario.SharingAsync(
         new EndpointOptions { MoreWorkers = "memory_per_worker: 1GiB", MoreYaml = "limits: {output: 64KiB, result: 110MiB}" },
         async cluster =>
         {

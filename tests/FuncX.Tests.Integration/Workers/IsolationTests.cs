@@ -22,7 +22,7 @@ public sealed class IsolationTests
     [InlineData("fork", 2, true)]
     [LongData("spawn", 2, false)]
     [InlineData("per_task", 30, true)]
-    public Task Tasks_run_in_processes_as_the_endpoints_file_says(string isolation, int processes, bool ofAZygote) => Scenario.RunAsync(
+    public Task Tasks_run_in_processes_as_the_endpoints_file_says(string isolation, int processes, bool ofAZygote) => Scenario.SharingAsync(
         new EndpointOptions { Isolation = isolation, MoreWorkers = "preload: [wave]" },
         async cluster =>
         {
@@ -47,7 +47,7 @@ public sealed class IsolationTests
     [InlineData("fork")]
     [LongData("spawn")]
     [LongData("per_task")]
-    public Task PyPy_runs_functions_too(string isolation) => Scenario.RunAsync(
+    public Task PyPy_runs_functions_too(string isolation) => Scenario.SharingAsync(
         new EndpointOptions { Isolation = isolation, Python = "/usr/bin/pypy3", MoreWorkers = "preload: [wave]" },
         async cluster =>
         {
@@ -71,7 +71,7 @@ public sealed class IsolationTests
         });
 
     [Fact]
-    public Task A_worker_written_from_the_protocols_page_alone_serves_beside_the_rest() => Scenario.RunAsync(
+    public Task A_worker_written_from_the_protocols_page_alone_serves_beside_the_rest() => Scenario.SharingAsync(
         new EndpointOptions { Isolation = "spawn", Python = Path.Combine(SourceTree.Root, "tests", "python", "plain_worker.py") },
         async cluster =>
         {

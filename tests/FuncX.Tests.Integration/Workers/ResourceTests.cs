@@ -25,7 +25,7 @@ public sealed class ResourceTests
     [InlineData("fork", "block")]
     [LongData("spawn", "alternating")]
     [LongData("per_task", "none")]
-    public Task Workers_have_the_devices_and_CPUs_of_their_places(string isolation, string affinity) => Scenario.RunAsync(
+    public Task Workers_have_the_devices_and_CPUs_of_their_places(string isolation, string affinity) => Scenario.SharingAsync(
         new EndpointOptions { Isolation = isolation, MoreWorkers = $"accelerators: [0, 1, GPU-2, GPU-3], cpu_affinity: {affinity}" },
         async cluster =>
         {
@@ -73,7 +73,7 @@ public sealed class ResourceTests
             environment["FUNCX_MANAGER"] = wrapper;
         }
 
-        await Scenario.RunAsync(
+        await Scenario.SharingAsync(
             new EndpointOptions { MoreWorkers = "memory_per_worker: 300MiB", WorkersPerNode = 1 },
             async cluster =>
             {
@@ -120,7 +120,7 @@ public sealed class ResourceTests
     }
 
     [Fact]
-    public Task Commands_and_NET_functions_have_them_too() => Scenario.RunAsync(
+    public Task Commands_and_NET_functions_have_them_too() => Scenario.SharingAsync(
         new EndpointOptions { Python = "/no/python", WorkersPerNode = 1, MoreWorkers = "accelerators: [5, 6], cpu_affinity: block" },
         async cluster =>
         {

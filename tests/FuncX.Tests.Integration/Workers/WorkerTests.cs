@@ -7,7 +7,7 @@ public sealed class WorkerTests
     [Theory]
     [LongData(null, 3u)]
     [InlineData(2, 2u)]
-    public Task A_task_that_kills_its_worker_every_time_is_lost_after_its_attempts_and_its_neighbours_are_not(int? endpointAllows, uint executions) => Scenario.RunAsync(new EndpointOptions
+    public Task A_task_that_kills_its_worker_every_time_is_lost_after_its_attempts_and_its_neighbours_are_not(int? endpointAllows, uint executions) => Scenario.SharingAsync(new EndpointOptions
     {
         MoreYaml = endpointAllows is { } most ? $"limits: {{max_attempts: {most}}}" : "",
     }, async cluster =>
@@ -27,7 +27,7 @@ public sealed class WorkerTests
     });
 
     [Fact]
-    public Task The_endpoints_limit_of_walltime_ends_tasks_without_one_of_their_own_and_those_that_want_more() => Scenario.RunAsync(
+    public Task The_endpoints_limit_of_walltime_ends_tasks_without_one_of_their_own_and_those_that_want_more() => Scenario.SharingAsync(
         new EndpointOptions { WorkersPerNode = 4, MoreYaml = "limits: {task_walltime: 1s}" },
         async cluster =>
         {
@@ -49,7 +49,7 @@ public sealed class WorkerTests
         });
 
     [Fact]
-    public Task Results_of_short_tasks_do_not_wait_for_a_long_one_behind_them() => Scenario.RunAsync(new EndpointOptions { WorkersPerNode = 1 }, async cluster =>
+    public Task Results_of_short_tasks_do_not_wait_for_a_long_one_behind_them() => Scenario.SharingAsync(new EndpointOptions { WorkersPerNode = 1 }, async cluster =>
     {
         var function = await cluster.Api.RegisterAsync(Python.WaitFor, "wait_for");
         await cluster.Api.SubmitAsync(ServiceApi.Request(function, cluster.EndpointId, "warm", Enumerable.Repeat("[\"\", 1]", 500)));
@@ -70,7 +70,7 @@ public sealed class WorkerTests
     });
 
     [Fact]
-    public Task Durations_that_change_from_microseconds_to_seconds_keep_both_workers_busy() => Scenario.RunAsync(async cluster =>
+    public Task Durations_that_change_from_microseconds_to_seconds_keep_both_workers_busy() => Scenario.SharingAsync(async cluster =>
     {
         var where = await cluster.Api.RegisterAsync("import os, time\ndef where(seconds):\n    time.sleep(seconds)\n    return os.getpid()\n", "where");
         var calls = Enumerable.Repeat("[0]", 5_000).Concat(Enumerable.Repeat("[1]", 6));
@@ -86,7 +86,7 @@ public sealed class WorkerTests
     });
 
     [Fact]
-    public Task What_a_task_prints_comes_back_with_it_and_with_no_other() => Scenario.RunAsync(async cluster =>
+    public Task What_a_task_prints_comes_back_with_it_and_with_no_other() => Scenario.SharingAsync(async cluster =>
     {
         var function = await cluster.Api.RegisterAsync(
             "import sys\ndef say(i):\n    print('out', i)\n    print('err', i, file=sys.stderr)\n    return i\n", "say");
@@ -106,7 +106,7 @@ public sealed class WorkerTests
     [Theory]
     [LongData("8MiB", 5_000_000, 5_000_000)]
     [InlineData("16MiB", 20_000_000, 16 << 20)]
-    public Task Much_output_comes_back_up_to_its_limit_and_never_costs_the_value(string limit, int printed, int kept) => Scenario.RunAsync(new EndpointOptions
+    public Task Much_output_comes_back_up_to_its_limit_and_never_costs_the_value(string limit, int printed, int kept) => Scenario.SharingAsync(new EndpointOptions
     {
         MoreYaml = $"limits: {{output: {limit}}}",
     }, async cluster =>
@@ -128,7 +128,7 @@ public sealed class WorkerTests
     });
 
     [Fact]
-    public Task A_file_that_a_function_writes_has_the_mode_that_the_users_umask_gives() => Scenario.RunAsync(async cluster =>
+    public Task A_file_that_a_function_writes_has_the_mode_that_the_users_umask_gives() => Scenario.SharingAsync(async cluster =>
     {
         var path = Path.Combine(cluster.DirectoryPath, "written");
         var function = await cluster.Api.RegisterAsync("def write(path):\n    open(path, 'w').close()\n", "write");
@@ -140,7 +140,7 @@ public sealed class WorkerTests
     });
 
     [Fact]
-    public Task A_killed_manager_leaves_no_worker_behind_and_is_replaced() => Scenario.RunAsync(async cluster =>
+    public Task A_killed_manager_leaves_no_worker_behind_and_is_replaced() => Scenario.SharingAsync(async cluster =>
     {
         var nap = await cluster.Api.RegisterAsync(Python.Nap, "nap");
         await cluster.Api.SubmitAsync(ServiceApi.Request(nap, cluster.EndpointId, "long", ["[2, 1]", "[2, 2]"]));
