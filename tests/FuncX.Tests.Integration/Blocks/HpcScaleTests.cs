@@ -70,10 +70,11 @@ public sealed class HpcScaleTests
             File.GetUnixFileMode(Path.Combine(directory, "scale", "environment")).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite, "it has whatever the shell has");
     }
 
-    [Fact]
-    public async Task The_study_runs_in_a_job_of_Slurm_and_writes_points_and_plots()
+    [Theory]
+    [LongData("0", 128, "simulated", 4)]
+    [LongData("1", 2, "python", 2)]
+    public async Task The_study_runs_in_a_job_of_Slurm_and_writes_points_and_plots(string real, int workersPerNode, string kind, int managers)
     {
-        Assert.SkipUnless(Scenario.Full, "takes half a minute: tests/run --full");
         Assert.SkipWhen(SlurmLab.Missing is not null, SlurmLab.Missing ?? "");
         await using var lab = await SlurmLab.StartAsync(SourceTree.Root, nodes: 2);
         var directory = LocalCluster.NewDirectory("study");
@@ -81,7 +82,7 @@ public sealed class HpcScaleTests
         await File.WriteAllTextAsync(job, $"""
             #!/bin/bash
             export FUNCX_HOME={directory} FUNCX_BENCH={Path.GetDirectoryName(SourceTree.Program("perf/FuncX.Bench", "FuncX.Bench"))} SCALE_DIRECTORY={directory} SCALE_SCRIPTS={SourceTree.Root}/perf/hpc
-            export FUNCX_ENDPOINT={Programs.Endpoint} FUNCX_MANAGER={Programs.Manager} FUNCX_MPI_LIBRARY=libmpich.so.12 WORKERS_PER_NODE=128 CURVES=weak-noop
+            export FUNCX_ENDPOINT={Programs.Endpoint} FUNCX_MANAGER={Programs.Manager} FUNCX_MPI_LIBRARY=libmpich.so.12 WORKERS_PER_NODE={workersPerNode} REAL={real} CURVES=weak-noop
             bash {SourceTree.Root}/perf/hpc/scale.slurm
             echo $? >{directory}/code
             """);
@@ -90,15 +91,15 @@ public sealed class HpcScaleTests
 
         var log = await File.ReadAllTextAsync(Path.Combine(directory, "job.log"));
         (await File.ReadAllTextAsync(Path.Combine(directory, "code"))).Trim().ShouldBe("0", log);
-        var point = (await File.ReadAllLinesAsync(Path.Combine(directory, "scale-job-simulated.csv")))[1].Split(',');
-        (point[0], point[2], point[3]).ShouldBe(("weak-noop", "256", "2560"));
+        var point = (await File.ReadAllLinesAsync(Path.Combine(directory, $"scale-job-{kind}.csv")))[1].Split(',');
+        (point[0], point[2], point[3]).ShouldBe(("weak-noop", $"{2 * workersPerNode}", $"{20 * workersPerNode}"));
         double.Parse(point[5], System.Globalization.CultureInfo.InvariantCulture).ShouldBeGreaterThan(0);
-        new FileInfo(Path.Combine(directory, "scale-job-simulated-weak.png")).Length.ShouldBeGreaterThan(1_000);
-        log.ShouldContain("4 managers on 2 nodes");
+        new FileInfo(Path.Combine(directory, $"scale-job-{kind}-weak.png")).Length.ShouldBeGreaterThan(1_000);
+        log.ShouldContain($"{managers} managers on 2 nodes");
         // Two ranks have done the warm-up and the curve, half of it each; the leader and the agent dial in.
         log.ShouldContain(" frames of tasks and results over MPI per rank; 2 connections at the endpoint's port");
         point[8].ShouldMatch("^(srun|mpirun|mpiexec) with MPICH Version");
-        Directory.EnumerateFiles(directory, "scale-job-simulated-*.csv").ShouldHaveSingleItem("the job's own file stays for the next job");
+        Directory.EnumerateFiles(directory, $"scale-job-{kind}-*.csv").ShouldHaveSingleItem("the job's own file stays for the next job");
         ProcessTable.Mentioning(directory).ShouldBeEmpty();
         Directory.Delete(directory, recursive: true);
     }

@@ -1,4 +1,7 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
 using FuncX.Tests.Integration.Harness;
+using FuncX.Tests.Integration.Outcomes;
 
 namespace FuncX.Tests.Integration.Blocks;
 
@@ -12,9 +15,9 @@ public sealed class PlayedLaunchersTests
     private const int Ranks = 2;
 
     [Theory]
-    [InlineData("cobalt", "aprun", "fake_aprun", "nid00008 nid00009")]
-    [InlineData("pbs", "mpiexec", "fake_pals_mpiexec", "x1000c0s0b0n0 x1000c0s0b0n1")]
-    public async Task A_world_does_its_tasks_is_back_when_a_rank_was_killed_and_leaves_nothing(string scheduler, string launcher, string script, string hosts)
+    [InlineData("cobalt", "aprun", "fake_aprun", "nid00008 nid00009", "COBALT_JOBID COBALT_NODEFILE")]
+    [InlineData("pbs", "mpiexec", "fake_pals_mpiexec", "x1000c0s0b0n0 x1000c0s0b0n1", "PBS_JOBID PBS_NODEFILE")]
+    public async Task A_world_does_its_tasks_is_back_when_a_rank_was_killed_and_leaves_nothing(string scheduler, string launcher, string script, string hosts, string jobs)
     {
         using var site = new PlayedSite(scheduler, launches: false);
         site.Install(launcher, script);
@@ -26,11 +29,12 @@ public sealed class PlayedLaunchersTests
             Transport = "mpi",
             WorkersPerNode = 1,
         };
-        await Scenario.RunAsync(options, async cluster =>
+        await Scenario.SharingAsync(options, async cluster =>
         {
             await cluster.WaitOnlineAsync(managers: Ranks);
             var world = RunningWorld.Of(cluster, Ranks).ShouldHaveSingleItem();
             File.ReadAllText($"/proc/{world.Ranks[1].Pid}/environ").Split('\0').ShouldContain(launcher == "aprun" ? "ALPS_APP_PE=1" : "PALS_RANKID=1");
+            await SeesTheJobAlone(cluster, world, jobs.Split(' '));
             var work = await WorldWork.BeginAsync(cluster, "killed", calls: 40, milliseconds: 100);
             await work.RunsOnAsync([world]);
 
@@ -44,5 +48,26 @@ public sealed class PlayedLaunchersTests
             await cluster.Endpoint.StopAsync();
             await site.NothingRunsAsync();
         }, endpointEnvironment: site.Environment);
+    }
+
+    // What says which job this is, as its script has it, and none of what the launcher says to each rank; on every processor that the job may use.
+    private static async Task SeesTheJobAlone(LocalCluster cluster, RunningWorld world, string[] jobs)
+    {
+        const string Own = "^(PMI|PMIX|OMPI_|MPI_LOCAL|ALPS_APP_|PALS_|HYDI_)";
+        var rank = File.ReadAllText($"/proc/{world.Ranks[1].Pid}/environ").Split('\0').Select(static entry => entry.Split('=', 2)).Where(static entry => entry.Length == 2).ToDictionary(static entry => entry[0], static entry => entry[1]);
+        rank.Keys.Count(static name => Regex.IsMatch(name, Own)).ShouldBeGreaterThan(2, "the launcher says nothing to hide");
+        var python = await cluster.Api.RegisterAsync("import os\ndef look():\n    return [dict(os.environ), sorted(os.sched_getaffinity(0))]\n", "look");
+        var command = await cluster.Api.RegisterCommandAsync("env", """{"command": ["env", "-0"]}""");
+        var seen = JsonDocument.Parse((await cluster.CallAsync(python, "[]")).Text).RootElement;
+        seen[1].EnumerateArray().Select(static processor => processor.GetInt32()).ShouldBe(Processors.Ours);
+        var ofPython = seen[0].EnumerateObject().ToDictionary(static entry => entry.Name, static entry => entry.Value.GetString()!);
+        var ofCommand = JsonDocument.Parse((await cluster.CallAsync(command, "[]")).Text).RootElement.GetProperty("stdout").GetString()!
+            .Split('\0', StringSplitOptions.RemoveEmptyEntries).Select(static entry => entry.Split('=', 2)).ToDictionary(static entry => entry[0], static entry => entry[1]);
+        foreach (var environment in (Dictionary<string, string>[])[ofPython, ofCommand])
+        {
+            environment.Keys.ShouldNotContain(static name => Regex.IsMatch(name, Own));
+            foreach (var name in jobs)
+                environment.GetValueOrDefault(name, "").ShouldBe(rank.GetValueOrDefault(name, "none"), name);
+        }
     }
 }

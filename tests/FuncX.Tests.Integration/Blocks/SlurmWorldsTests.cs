@@ -27,7 +27,7 @@ public sealed class SlurmWorldsTests : IAsyncLifetime
             size = ctypes.c_int(0)
             mpi.MPI_Comm_size(world, ctypes.byref(size))
             mpi.MPI_Finalize()
-            return {"seen": seen, "job": os.environ.get("SLURM_JOB_ID"), "nodes": os.environ.get("SLURM_JOB_NODELIST"), "inner": inner.stdout.strip() or inner.stderr, "size": size.value}
+            return {"seen": seen, "job": os.environ.get("SLURM_JOB_ID"), "nodes": os.environ.get("SLURM_JOB_NODELIST"), "inner": inner.stdout.strip() or inner.stderr, "size": size.value, "cores": sorted(os.sched_getaffinity(0))}
         """;
 
     private const string Where = """
@@ -73,6 +73,7 @@ public sealed class SlurmWorldsTests : IAsyncLifetime
             seen.GetProperty("nodes").GetString().ShouldBe($"n[1-{nodes}]");
             seen.GetProperty("inner").GetString().ShouldBe("inner");
             seen.GetProperty("size").GetInt32().ShouldBe(1);
+            seen.GetProperty("cores").EnumerateArray().Select(static core => core.GetInt32()).ShouldBe(Processors.Ours, "a rank was to have all the cores of its node");
 
             await cluster.Endpoint.StopAsync();
             await NothingRunsAsync(cluster);
@@ -261,11 +262,11 @@ public sealed class SlurmWorldsTests : IAsyncLifetime
         var environment = new Dictionary<string, string?>(StringComparer.Ordinal) { ["SLURM_CONF"] = _lab!.Configuration };
         if (waits)
         {
-            await Scenario.RunAsync(options, cluster => body(cluster, environment), endpointEnvironment: environment);
+            await Scenario.SharingAsync(options, cluster => body(cluster, environment), endpointEnvironment: environment);
             return;
         }
 
-        await Scenario.RunAsync(await LocalCluster.StartServiceAsync(), async cluster =>
+        await Scenario.RunAsync(await LocalCluster.ShareServiceAsync(), async cluster =>
         {
             await cluster.UseEndpoint(options).StartAsync(environment);
             await body(cluster, environment);
@@ -276,7 +277,7 @@ public sealed class SlurmWorldsTests : IAsyncLifetime
     private async Task InJobAsync(string library, string walltime, Func<LocalCluster, Task> body, string transport = "mpi")
     {
         Assert.SkipWhen(s_missing is not null, s_missing ?? "");
-        await Scenario.RunAsync(await LocalCluster.StartServiceAsync(), async cluster =>
+        await Scenario.RunAsync(await LocalCluster.ShareServiceAsync(), async cluster =>
         {
             var endpoint = await OwnJob.UseFileAsync(cluster, transport);
             var job = await _lab!.RunAsync(

@@ -10,7 +10,7 @@ public sealed class WorldBlocksTests
     [Theory]
     [InlineData("mpirun")]
     [LongData("mpiexec")]
-    public Task Functions_run_on_ranks_of_two_worlds_and_a_world_that_dies_comes_back(string launcher) => Scenario.RunAsync(
+    public Task Functions_run_on_ranks_of_two_worlds_and_a_world_that_dies_comes_back(string launcher) => Scenario.SharingAsync(
         new EndpointOptions
         {
             Nodes = Ranks,
@@ -29,6 +29,9 @@ public sealed class WorldBlocksTests
             worlds.Count.ShouldBe(Ranks);
             await SaysAsync(cluster, static status => status.GetProperty("worlds_running").GetInt32() == 2, "two worlds run");
 
+            // An agent and a leader that know everything but the secret are told so, and change nothing.
+            await StrangersAsync(cluster);
+
             // The leader of one is killed while calls run: its world comes back, the other goes on, and every call has its value.
             var leader = worlds.First(static rank => rank.Arguments.Any(static word => word.EndsWith("world-1", StringComparison.Ordinal)));
             await cluster.SubmitRangeAsync(square, "second", 2_000);
@@ -40,7 +43,7 @@ public sealed class WorldBlocksTests
         });
 
     [Fact]
-    public Task Simulated_workers_wait_as_long_as_a_call_says_and_one_rank_is_many_managers() => Scenario.RunAsync(
+    public Task Simulated_workers_wait_as_long_as_a_call_says_and_one_rank_is_many_managers() => Scenario.SharingAsync(
         new EndpointOptions
         {
             Nodes = 2,
@@ -67,7 +70,7 @@ public sealed class WorldBlocksTests
         });
 
     [LongFact]
-    public Task A_leader_that_is_to_keep_no_workers_is_no_manager_and_none_is_waited_for() => Scenario.RunAsync(
+    public Task A_leader_that_is_to_keep_no_workers_is_no_manager_and_none_is_waited_for() => Scenario.SharingAsync(
         new EndpointOptions
         {
             Nodes = 3,
@@ -88,6 +91,31 @@ public sealed class WorldBlocksTests
             using var block = System.Text.Json.JsonDocument.Parse(await File.ReadAllBytesAsync(file));
             block.RootElement.GetProperty("missing").GetInt32().ShouldBe(1);
         });
+
+    // The programs themselves, with the rendezvous file of the one block but for a digit of its secret.
+    private static async Task StrangersAsync(LocalCluster cluster)
+    {
+        var file = Directory.EnumerateFiles(cluster.Endpoint.StateDirectory, "rendezvous.json", SearchOption.AllDirectories).ShouldHaveSingleItem();
+        var text = await File.ReadAllTextAsync(file);
+        var secret = System.Text.Json.Nodes.JsonNode.Parse(text)!["secret"]!.GetValue<string>();
+        var wrong = Path.Combine(cluster.DirectoryPath, "wrong.json");
+        await File.WriteAllTextAsync(wrong, text.Replace(secret, secret[..^1] + (secret[^1] == '0' ? '1' : '0'), StringComparison.Ordinal));
+        File.SetUnixFileMode(wrong, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        foreach (var role in (string[][])[["--block", "--hosts", "localhost"], ["--world", "--ranks", "1"]])
+        {
+            var directory = Directory.CreateDirectory(Path.Combine(cluster.DirectoryPath, $"stranger{role[0]}")).FullName;
+            await using var stranger = Daemon.Start(
+                [Contracts.Programs.Manager, .. role, "--rendezvous", wrong, "--directory", directory], directory + ".log",
+                new Dictionary<string, string?>(StringComparer.Ordinal) { ["FUNCX_MPI_LIBRARY"] = "libmpich.so.12" });
+            await Eventually.TrueAsync(() => Said().Contains("the secret is not that of block", StringComparison.Ordinal), $"a stranger with {role[0]} is refused", seen: Said);
+            await stranger.StopAsync();
+
+            string Said() => stranger.Tail + string.Concat(Directory.EnumerateFiles(directory, "*.log", SearchOption.AllDirectories).Select(File.ReadAllText));
+        }
+
+        await SaysAsync(cluster, static status => status.GetProperty("worlds_running").GetInt32() == 2, "two worlds run");
+        (await cluster.Api.EndpointAsync(cluster.EndpointId)).Status.Managers.ShouldBe(Ranks);
+    }
 
     private static List<ProcessEntry> Worlds(LocalCluster cluster) =>
         [.. ProcessTable.Mentioning(cluster.Endpoint.StateDirectory).Where(static entry => entry.Arguments.Contains("--world") && entry.Arguments[0].EndsWith("funcx-manager", StringComparison.Ordinal))];
