@@ -74,12 +74,20 @@ public sealed class LocalCluster : IAsyncDisposable
     /// <summary>Takes a service that others used before and others will use: for whoever leaves it as it is.</summary>
     public static async Task<LocalCluster> ShareServiceAsync()
     {
-        var directory = NewDirectory("cluster");
-        var tokenFile = Path.Combine(directory, "user.token");
         var (service, user, token) = await SharedServices.Ours.TakeAsync();
-        await File.WriteAllTextAsync(tokenFile, token);
-        File.SetUnixFileMode(tokenFile, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        return new LocalCluster(directory, service, user, tokenFile, service.Identity) { Api = new ServiceApi(service.Address, token) };
+        var directory = NewDirectory("cluster");
+        var cluster = new LocalCluster(directory, service, user, Path.Combine(directory, "user.token"), service.Identity) { Api = new ServiceApi(service.Address, token) };
+        try
+        {
+            await File.WriteAllTextAsync(cluster.TokenFile, token);
+            File.SetUnixFileMode(cluster.TokenFile, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Starts a service and an endpoint, and waits until its workers can be given work.</summary>

@@ -19,15 +19,20 @@ public sealed class SharedServices : IAsyncDisposable
     /// <summary>Gives a service that nobody uses, and a user that nobody was, with the token.</summary>
     internal async Task<(ServiceProcess Service, string User, string Token)> TakeAsync()
     {
-        if (!_free.TryTake(out var service))
+        var isNew = !_free.TryTake(out var service);
+        service ??= New();
+        try
         {
-            var name = $"service{Interlocked.Increment(ref _services)}";
-            service = new ServiceProcess(Path.Combine(_directory.Value, name), Path.Combine(_directory.Value, $"{name}.log"));
-            await service.StartAsync();
+            if (isNew)
+                await service.StartAsync();
+            var user = $"user{Interlocked.Increment(ref _users)}";
+            return (service, user, await service.CreateTokenAsync(user));
         }
-
-        var user = $"user{Interlocked.Increment(ref _users)}";
-        return (service, user, await service.CreateTokenAsync(user));
+        catch
+        {
+            await service.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Takes one back that is as it was.</summary>
@@ -42,8 +47,15 @@ public sealed class SharedServices : IAsyncDisposable
         {
             await using (service)
             {
-                if (await service.StopAsync() is var exitCode and not 0)
-                    problems.Add($"funcx-service on {service.DataDirectory} ended with {exitCode}:\n{service.Tail}");
+                try
+                {
+                    if (await service.StopAsync() is var exitCode and not 0)
+                        problems.Add($"funcx-service on {service.DataDirectory} ended with {exitCode}:\n{service.Tail}");
+                }
+                catch (TimeoutException late)
+                {
+                    problems.Add(late.Message);
+                }
             }
         }
 
@@ -51,5 +63,11 @@ public sealed class SharedServices : IAsyncDisposable
             Directory.Delete(_directory.Value, recursive: true);
         if (problems.Count > 0)
             throw new InvalidOperationException(string.Join('\n', problems));
+    }
+
+    private ServiceProcess New()
+    {
+        var name = $"service{Interlocked.Increment(ref _services)}";
+        return new ServiceProcess(Path.Combine(_directory.Value, name), Path.Combine(_directory.Value, $"{name}.log"));
     }
 }

@@ -11,8 +11,8 @@ Line = collections.namedtuple("Line", "suite area name outcome reason seconds")
 
 
 def area_of(suite, type_name):
-    """FuncX.Tests.Unit.Configuration.YamlTests -> Unit/Configuration; a type right in the root -> Unit/YamlTests. A suite may run in two parts."""
-    suite = suite.split("-beside-")[0]
+    """FuncX.Tests.Unit.Configuration.YamlTests -> Unit/Configuration; a type right in the root -> Unit/YamlTests. A suite may run in parts."""
+    suite = suite.split("-beside-")[0].removesuffix("-alone")
     parts = type_name.removeprefix("FuncX.Tests.").split("+")[0].split(".")
     if parts[0] == suite.removeprefix("FuncX.Tests.") and len(parts) > 1:
         return f"{parts[0]}/{parts[1]}"

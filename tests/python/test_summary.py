@@ -64,9 +64,9 @@ class SummaryTests(unittest.TestCase):
             self.assertEqual(status, 1, lines)
             self.assertIn("a run without tests proves nothing", "\n".join(lines))
 
-    def test_both_parts_of_a_suite_count_for_its_areas(self):
+    def test_all_parts_of_a_suite_count_for_its_areas(self):
         summary = importlib.machinery.SourceFileLoader("summary", SUMMARY).load_module()
-        for part in ("", "-beside-suites", "-beside-scenarios"):
+        for part in ("", "-beside-suites", "-beside-scenarios", "-alone"):
             self.assertEqual(summary.area_of("FuncX.Tests.Integration" + part, "FuncX.Tests.Integration.Faults.KillTests"), "Integration/Faults")
             self.assertEqual(summary.area_of("FuncX.Tests.Mpi" + part, "FuncX.Tests.Mpi.AbortTests"), "Mpi/AbortTests")
 

@@ -34,7 +34,7 @@ public sealed class PlayedLaunchersTests
             await cluster.WaitOnlineAsync(managers: Ranks);
             var world = RunningWorld.Of(cluster, Ranks).ShouldHaveSingleItem();
             File.ReadAllText($"/proc/{world.Ranks[1].Pid}/environ").Split('\0').ShouldContain(launcher == "aprun" ? "ALPS_APP_PE=1" : "PALS_RANKID=1");
-            await SeesTheJobAlone(cluster, world, jobs.Split(' '));
+            await SeesTheJobAloneAsync(cluster, world, jobs.Split(' '));
             var work = await WorldWork.BeginAsync(cluster, "killed", calls: 40, milliseconds: 100);
             await work.RunsOnAsync([world]);
 
@@ -51,9 +51,9 @@ public sealed class PlayedLaunchersTests
     }
 
     // What says which job this is, as its script has it, and none of what the launcher says to each rank; on every processor that the job may use.
-    private static async Task SeesTheJobAlone(LocalCluster cluster, RunningWorld world, string[] jobs)
+    private static async Task SeesTheJobAloneAsync(LocalCluster cluster, RunningWorld world, string[] jobs)
     {
-        const string Own = "^(PMI|PMIX|OMPI_|MPI_LOCAL|ALPS_APP_|PALS_|HYDI_)";
+        const string Own = "^(PMI|OMPI_|PRTE_|MPI_LOCAL|ALPS_APP_|PALS_|HYDI_|HYDRA_)";
         var rank = File.ReadAllText($"/proc/{world.Ranks[1].Pid}/environ").Split('\0').Select(static entry => entry.Split('=', 2)).Where(static entry => entry.Length == 2).ToDictionary(static entry => entry[0], static entry => entry[1]);
         rank.Keys.Count(static name => Regex.IsMatch(name, Own)).ShouldBeGreaterThan(2, "the launcher says nothing to hide");
         var python = await cluster.Api.RegisterAsync("import os\ndef look():\n    return [dict(os.environ), sorted(os.sched_getaffinity(0))]\n", "look");

@@ -95,6 +95,7 @@ public sealed class WorldBlocksTests
     // The programs themselves, with the rendezvous file of the one block but for a digit of its secret.
     private static async Task StrangersAsync(LocalCluster cluster)
     {
+        var worlds = Pids(cluster);
         var file = Directory.EnumerateFiles(cluster.Endpoint.StateDirectory, "rendezvous.json", SearchOption.AllDirectories).ShouldHaveSingleItem();
         var text = await File.ReadAllTextAsync(file);
         var secret = System.Text.Json.Nodes.JsonNode.Parse(text)!["secret"]!.GetValue<string>();
@@ -107,15 +108,15 @@ public sealed class WorldBlocksTests
             await using var stranger = Daemon.Start(
                 [Contracts.Programs.Manager, .. role, "--rendezvous", wrong, "--directory", directory], directory + ".log",
                 new Dictionary<string, string?>(StringComparer.Ordinal) { ["FUNCX_MPI_LIBRARY"] = "libmpich.so.12" });
-            await Eventually.TrueAsync(() => Said().Contains("the secret is not that of block", StringComparison.Ordinal), $"a stranger with {role[0]} is refused", seen: Said);
+            await Eventually.TrueAsync(() => stranger.Tail.Contains("the secret is not that of block", StringComparison.Ordinal), $"a stranger with {role[0]} is refused", seen: () => stranger.Tail);
             await stranger.StopAsync();
-
-            string Said() => stranger.Tail + string.Concat(Directory.EnumerateFiles(directory, "*.log", SearchOption.AllDirectories).Select(File.ReadAllText));
         }
 
-        await SaysAsync(cluster, static status => status.GetProperty("worlds_running").GetInt32() == 2, "two worlds run");
-        (await cluster.Api.EndpointAsync(cluster.EndpointId)).Status.Managers.ShouldBe(Ranks);
+        await SaysAsync(cluster, static status => (status.GetProperty("worlds_running").GetInt32(), status.GetProperty("managers").GetInt32()) == (2, Ranks), "two worlds run");
+        Pids(cluster).ShouldBe(worlds);
     }
+
+    private static IEnumerable<int> Pids(LocalCluster cluster) => Worlds(cluster).Select(static rank => rank.Pid).Order().ToList();
 
     private static List<ProcessEntry> Worlds(LocalCluster cluster) =>
         [.. ProcessTable.Mentioning(cluster.Endpoint.StateDirectory).Where(static entry => entry.Arguments.Contains("--world") && entry.Arguments[0].EndsWith("funcx-manager", StringComparison.Ordinal))];

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace FuncX.Tests.Integration.Harness;
 
-/// <summary>A test on a cluster of its own. On failure its logs are in the message; at the end nothing of it may run any more.</summary>
+/// <summary>A test on a cluster of its own, or on an endpoint of its own at a service that is shared. On failure its logs are in the message; at the end nothing of it may run any more.</summary>
 public static class Scenario
 {
     public static Task RunAsync(Func<LocalCluster, Task> body) => RunAsync(new EndpointOptions(), body);
