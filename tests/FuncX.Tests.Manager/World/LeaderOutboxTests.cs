@@ -59,14 +59,14 @@ public sealed class LeaderOutboxTests
     }
 
     [Fact]
-    public void Large_messages_rest_three_times_their_own_time_while_small_ones_pass_and_not_at_all_alone()
+    public void Large_messages_rest_six_times_their_own_time_while_small_ones_pass_and_not_at_all_alone()
     {
         var pace = new LargePace();
         pace.OnLarge(now: 1_000, took: 300);
         pace.Due.ShouldBeLessThan(1_000);
         pace.OnSmall(2_000);
         pace.OnLarge(now: 2_300, took: 300);
-        pace.Due.ShouldBe(3_200);
+        pace.Due.ShouldBe(4_100);
         pace.OnLarge(now: 3_000, took: 100_000);
         pace.Due.ShouldBe(2_000 + LargePace.BesideMicroseconds);
     }
