@@ -32,7 +32,7 @@ public class RelayBenchmarks : IRoutedFrames
 
     /// <summary>Tasks for one manager that stand one after another.</summary>
     [Params(1, 64)]
-    public int Run { get; set; }
+    public int RunLength { get; set; }
 
     [GlobalSetup]
     public void Setup()
@@ -42,7 +42,7 @@ public class RelayBenchmarks : IRoutedFrames
         _outbox = new LeaderOutbox(Ranks);
         var tasks = new ArrayBufferWriter<byte>();
         for (var i = 0; i < Frames; i++)
-            FrameWriter.Write(tasks, new FrameHeader { Kind = FrameKind.Task, Destination = (uint)(1 + (i / Run % Ranks)), Ticket = (uint)i }, new byte[BodyBytes]);
+            FrameWriter.Write(tasks, new FrameHeader { Kind = FrameKind.Task, Destination = (uint)(1 + (i / RunLength % Ranks)), Ticket = (uint)i }, new byte[BodyBytes]);
         _tasks = new ReadOnlySequence<byte>(tasks.WrittenMemory);
         _results = tasks.WrittenMemory[..(FramesOfMessage * (FrameHeader.Size + BodyBytes))].ToArray();
         const int FrameBytes = FrameHeader.Size + BodyBytes;
@@ -51,7 +51,7 @@ public class RelayBenchmarks : IRoutedFrames
         Check(up <= FrameBytes, "no byte of a result is copied more than once");
         // A comment in the log of a run, one for each case.
         Console.WriteLine(string.Create(
-            CultureInfo.InvariantCulture, $"// Ranks={Ranks}, Run={Run}: bytes copied per frame of {FrameBytes}: {nameof(TasksDown)} {down:0.##}, {nameof(ResultsUp)} {up:0.##}"));
+            CultureInfo.InvariantCulture, $"// Ranks={Ranks}, RunLength={RunLength}: bytes copied per frame of {FrameBytes}: {nameof(TasksDown)} {down:0.##}, {nameof(ResultsUp)} {up:0.##}"));
     }
 
     /// <summary>Returns the bytes that were copied per frame.</summary>

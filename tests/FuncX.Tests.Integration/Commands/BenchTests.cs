@@ -65,6 +65,22 @@ public sealed class BenchTests
     }
 
     [LongFact]
+    public async Task The_benchmark_of_the_relay_runs_every_case_and_says_what_it_copies()
+    {
+        var directory = LocalCluster.NewDirectory("microbenchmark");
+        var (exitCode, output) = await Daemon.RunAsync(
+            [SourceTree.Program("perf/FuncX.Microbenchmarks", "FuncX.Microbenchmarks"), "--filter", "*RelayBenchmarks*", "--job", "dry", "--artifacts", directory],
+            Path.Combine(directory, "benchmark.log"), TimeSpan.FromMinutes(4));
+        exitCode.ShouldBe(0, output);
+        // 16 and 128 ranks, tasks one by one and 64 in a row, both ways; a case that did not run has NA for its time.
+        var rows = output.Split('\n').Where(static line => line.StartsWith("| TasksDown ", StringComparison.Ordinal) || line.StartsWith("| ResultsUp ", StringComparison.Ordinal)).ToList();
+        rows.Count.ShouldBe(8, output);
+        rows.ShouldAllBe(static row => !row.Contains(" NA ", StringComparison.Ordinal));
+        output.ShouldContain(": bytes copied per frame of ");
+        Directory.Delete(directory, recursive: true);
+    }
+
+    [LongFact]
     public async Task The_trace_of_bursts_takes_all_blocks_and_is_drawn()
     {
         Assert.SkipWhen(SlurmLab.Missing is not null, SlurmLab.Missing ?? "");
