@@ -33,10 +33,11 @@ public sealed partial class QuickstartFiguresTests
         output.ShouldContain($"online with {workers} workers of Python ");
     }
 
-    [Fact]
+    // It compares two rates.
+    [LongFact]
+    [Trait(Beside.Name, Beside.Nothing)]
     public async Task A_manager_that_stands_still_is_seen_in_the_time_and_in_the_rate()
     {
-        Assert.SkipUnless(Scenario.Full, "compares two rates, and wants a machine that does nothing else: tests/run --full");
         const int Calls = 200_000;
         string[] arguments = ["--calls", $"{Calls}"];
         var moving = Number((await RunAsync(arguments, static _ => Task.CompletedTask)).Figures, "seconds");
