@@ -12,27 +12,28 @@ namespace FuncX.Tests.Integration.Blocks;
 [Trait(Beside.Name, Beside.Scenarios)]
 public sealed class PlayedLaunchersTests
 {
-    private const int Ranks = 2;
-
     [Theory]
     [InlineData("cobalt", "aprun", "fake_aprun", "nid00008 nid00009", "COBALT_JOBID COBALT_NODEFILE")]
     [InlineData("pbs", "mpiexec", "fake_pals_mpiexec", "x1000c0s0b0n0 x1000c0s0b0n1", "PBS_JOBID PBS_NODEFILE")]
+    [LongData("cobalt", "aprun", "fake_aprun", "nid00008 nid00009 nid00010 nid00011", "COBALT_JOBID COBALT_NODEFILE")]
+    [LongData("pbs", "mpiexec", "fake_pals_mpiexec", "x1000c0s0b0n0 x1000c0s0b0n1 x1000c0s1b0n0 x1000c0s1b0n1", "PBS_JOBID PBS_NODEFILE")]
     public async Task A_world_does_its_tasks_is_back_when_a_rank_was_killed_and_leaves_nothing(string scheduler, string launcher, string script, string hosts, string jobs)
     {
+        var ranks = hosts.Split(' ').Length;
         using var site = new PlayedSite(scheduler, launches: false);
         site.Install(launcher, script);
         site.Configure($$"""{"hosts": ["{{hosts.Replace(" ", "\", \"", StringComparison.Ordinal)}}"]}""");
         var options = new EndpointOptions
         {
             // In front of what this machine has of that name, as the site's module does.
-            Provider = $"{{type: {scheduler}, walltime: 10m, nodes_per_block: {Ranks}, poll_interval: 1s, init: \"export PATH={site.Commands}:$PATH FUNCX_MPI_LIBRARY=libmpich.so.12\"}}",
+            Provider = $"{{type: {scheduler}, walltime: 10m, nodes_per_block: {ranks}, poll_interval: 1s, init: \"export PATH={site.Commands}:$PATH FUNCX_MPI_LIBRARY=libmpich.so.12\"}}",
             Transport = "mpi",
             WorkersPerNode = 1,
         };
         await Scenario.SharingAsync(options, async cluster =>
         {
-            await cluster.WaitOnlineAsync(managers: Ranks);
-            var world = RunningWorld.Of(cluster, Ranks).ShouldHaveSingleItem();
+            await cluster.WaitOnlineAsync(managers: ranks);
+            var world = RunningWorld.Of(cluster, ranks).ShouldHaveSingleItem();
             File.ReadAllText($"/proc/{world.Ranks[1].Pid}/environ").Split('\0').ShouldContain(launcher == "aprun" ? "ALPS_APP_PE=1" : "PALS_RANKID=1");
             await SeesTheJobAloneAsync(cluster, world, jobs.Split(' '));
             var work = await WorldWork.BeginAsync(cluster, "killed", calls: 40, milliseconds: 100);
@@ -41,7 +42,7 @@ public sealed class PlayedLaunchersTests
             world.Ranks[1].Kill().ShouldBeTrue();
 
             (await work.FinishAsync()).Values.ShouldContain(static attempts => attempts > 1, "nothing was lost: nothing was shown");
-            await Eventually.TrueAsync(async () => (await cluster.Api.EndpointAsync(cluster.EndpointId)).Status.Managers == Ranks && !world.Ranks[1].IsAlive, "a manager is on each node again");
+            await Eventually.TrueAsync(async () => (await cluster.Api.EndpointAsync(cluster.EndpointId)).Status.Managers == ranks && !world.Ranks[1].IsAlive, "a manager is on each node again");
             var more = await WorldWork.BeginAsync(cluster, "more", calls: 10, milliseconds: 50);
             await more.FinishAsync();
 
