@@ -1,0 +1,182 @@
+"""What travels with every function that is registered from a live object, and runs on the worker beside it (Python 3.8 or later, standard library).
+
+The client uses the same code for what it sends and reads. JSON cannot tell a tuple from a list and has no bytes; what is not exactly a JSON value is an
+object with one key that begins with "$":
+
+    $tuple [...]   $set [...]   $frozenset [...]   $bytes base64   $float "nan" | "inf" | "-inf"   $complex [real, imaginary]
+    $dict [[key, value], ...]   $pickle base64
+
+A call may have the keyword "$funcx": {"args": packed, "kwargs": packed} in JSON, or, in a pickle, None or what `check_pickle` takes.
+"""
+import base64
+import importlib
+import math
+import pickle
+import sys
+
+EXACT = frozenset((int, str, bool, type(None)))
+_CONTAINERS = {"$tuple": tuple, "$set": set, "$frozenset": frozenset}
+_TAGS = {kind: tag for tag, kind in _CONTAINERS.items()}
+PICKLERS = ("cloudpickle", "dill")
+CALL = "$funcx"
+PROTOCOL = 5
+
+
+def is_exact(value):
+    """Whether JSON gives back the same value, of the same types."""
+    kind = type(value)
+    if kind in EXACT:
+        return True
+    if kind is float:
+        return math.isfinite(value)
+    if kind is list:
+        return _all_exact(value)
+    if kind is dict:
+        return {str}.issuperset(map(type, value)) and not (len(value) == 1 and next(iter(value)).startswith("$")) and _all_exact(value.values())
+    return False
+
+
+def _all_exact(values):
+    if EXACT.issuperset(map(type, values)):
+        return True
+    for value in values:
+        if not is_exact(value):
+            return False
+    return True
+
+
+def pack(value, dumps):
+    """The value as what JSON can carry. `dumps` makes a pickle of what has no form of its own."""
+    kind = type(value)
+    if kind in EXACT:
+        return value
+    if kind is float:
+        return value if math.isfinite(value) else {"$float": str(value)}
+    if kind is list:
+        return value if _all_exact(value) else [pack(item, dumps) for item in value]
+    if kind in _TAGS:
+        return {_TAGS[kind]: [pack(item, dumps) for item in value]}
+    if kind is dict:
+        if is_exact(value):
+            return value
+        if {str}.issuperset(map(type, value)) and not (len(value) == 1 and next(iter(value)).startswith("$")):
+            return {key: pack(item, dumps) for key, item in value.items()}
+        return {"$dict": [[pack(key, dumps), pack(item, dumps)] for key, item in value.items()]}
+    if kind is bytes:
+        return {"$bytes": base64.b64encode(value).decode()}
+    if kind is complex and math.isfinite(value.real) and math.isfinite(value.imag):
+        return {"$complex": [value.real, value.imag]}
+    return {"$pickle": base64.b64encode(dumps(value)).decode()}
+
+
+def unpack(value, loads):
+    """The reverse of `pack`; `loads` reads a pickle, or refuses to."""
+    kind = type(value)
+    if kind is list:
+        return value if EXACT.issuperset(map(type, value)) else [unpack(item, loads) for item in value]
+    if kind is not dict:
+        return value
+    if len(value) == 1:
+        (tag, held), = value.items()
+        if tag.startswith("$"):
+            return _unpack_tagged(tag, held, loads)
+    return {key: unpack(item, loads) for key, item in value.items()}
+
+
+def _unpack_tagged(tag, held, loads):
+    if tag in _CONTAINERS:
+        return _CONTAINERS[tag](unpack(item, loads) for item in held)
+    if tag == "$dict":
+        return {unpack(key, loads): unpack(item, loads) for key, item in held}
+    if tag == "$bytes":
+        return base64.b64decode(held)
+    if tag == "$float":
+        return float(held)
+    if tag == "$complex":
+        return complex(*held)
+    if tag == "$pickle":
+        return loads(base64.b64decode(held))
+    raise ValueError("'%s' is no tag of a packed value; it was written by a later release" % tag)
+
+
+def dump(value):
+    """A pickle, made with cloudpickle or dill where Python's own cannot and they are installed."""
+    try:
+        return pickle.dumps(value, PROTOCOL)
+    except Exception as error:
+        reasons, cause = ["%s: %s" % (type(error).__name__, error)], error
+    for name in PICKLERS:
+        try:
+            return importlib.import_module(name).dumps(value, protocol=PROTOCOL)
+        except Exception as error:
+            reasons.append("%s is not there" % name if isinstance(error, ModuleNotFoundError) else "%s: %s" % (name, error))
+    raise TypeError("the result (of type %s) is not JSON and cannot be pickled: %s" % (type(value).__name__, "; ".join(reasons))) from cause
+
+
+def check_pickle(what, pickler, version, python):
+    """Refuses what this interpreter would misread: byte code of another Python, or a pickle that needs a package which is not here or is older."""
+    here = list(sys.version_info[:2])
+    if here != list(python):
+        raise RuntimeError("%s: pickled by value under Python %d.%d, and this worker has Python %d.%d, which cannot read its byte code. What would work: an endpoint "
+                           "whose workers.python is Python %d.%d, or a function that is registered from its source"
+                           % ((what,) + tuple(python) + tuple(here) + tuple(python)))
+    try:
+        module = importlib.import_module(pickler)
+    except ImportError:
+        raise RuntimeError("%s: pickled with %s %s, which this worker's Python does not have. What would work: %s on the endpoint, or a function that is "
+                           "registered from its source" % (what, pickler, version, pickler)) from None
+    seen = getattr(module, "__version__", "")
+    if _numbers(seen)[:2] < _numbers(version)[:2]:
+        raise RuntimeError("%s: pickled with %s %s, and this worker has %s %s, which is older. What would work: %s %s or later on the endpoint"
+                           % (what, pickler, version, pickler, seen, pickler, version))
+    return module
+
+
+def _numbers(version):
+    return [int(part) for part in version.split(".") if part.isdigit()]
+
+
+def wrap(function, is_coroutine=False):
+    """The function as a worker calls it."""
+    if is_coroutine:
+        import asyncio
+        coroutine = function
+
+        def function(*args, **kwargs):
+            return asyncio.run(coroutine(*args, **kwargs))
+
+    def call(*args, **kwargs):
+        if kwargs and CALL in kwargs:
+            how = kwargs.pop(CALL)
+            if how is None:
+                return function(*args, **kwargs)
+            if "pickle" in how:
+                check_pickle("the arguments", how["pickler"], how["version"], how["python"])
+                args, kwargs = pickle.loads(how["pickle"])
+                return function(*args, **kwargs)
+            args, kwargs = unpack(how["args"], pickle.loads), unpack(how["kwargs"], pickle.loads)
+        value = function(*args, **kwargs)
+        if type(value) in EXACT or is_exact(value):
+            return value
+        return pack(value, dump)
+
+    return call
+
+
+class _Reader(pickle.Unpickler):
+    def __init__(self, file, names):
+        super().__init__(file)
+        self._names = names
+
+    def persistent_load(self, name):
+        return self._names[name]
+
+
+def load(data, names):
+    """A value that the function's code needs; what it refers to by name is in `names`."""
+    import io
+    return _Reader(io.BytesIO(base64.b64decode(data)), names).load()
+
+
+def load_function(data, what, pickler, version, python):
+    return check_pickle(what, pickler, version, python).loads(base64.b64decode(data))

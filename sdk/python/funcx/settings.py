@@ -1,0 +1,90 @@
+"""What may be said about calls beyond function, endpoint and arguments."""
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Mapping, Optional, Sequence, Union
+
+from .v1 import tasks_pb2
+
+Seconds = Union[int, float, datetime.timedelta]
+
+
+def seconds(value: Seconds, what: str, least: float, most: float) -> float:
+    number = value.total_seconds() if isinstance(value, datetime.timedelta) else float(value)
+    if not least <= number <= most:
+        raise ValueError("%s is %s s; it is %g to %g s" % (what, number, least, most))
+    return number
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Makes a call again when its function fails."""
+
+    #: How often at most, 1 or more.
+    times: int
+    #: Classes of exceptions, or their names; "*" is any, "TimedOut" a walltime that was too short. Empty: any exception.
+    on: Sequence[Union[str, type]] = ()
+    #: Before the first time, and twice as long before each further one, up to an hour.
+    backoff: Seconds = 0
+
+    def __post_init__(self) -> None:
+        if self.times < 1:
+            raise ValueError("retry.times is %d; it is 1 or more" % self.times)
+
+    def to_message(self) -> tasks_pb2.RetryOptions:
+        return tasks_pb2.RetryOptions(
+            times=self.times, on=[name if isinstance(name, str) else name.__name__ for name in self.on],
+            backoff_ms=int(1000 * seconds(self.backoff, "retry.backoff", 0, 3600)))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Of one call, or of all calls of an executor."""
+
+    #: Longest run of one attempt in seconds, 1 ms to 49 days; None: the endpoint's limit.
+    walltime: Optional[Seconds] = None
+    #: When a call must have started: a datetime with its time zone, or Unix seconds. Later it ends as expired.
+    deadline: Optional[Union[datetime.datetime, float]] = None
+    #: 0 to 255; higher runs first among one user's calls.
+    priority: int = 0
+    #: A call is lost when so many of its executions were; 0: the service's default (3), 1: at most once.
+    max_attempts: int = 0
+    #: A Retry, or how often.
+    retry: Optional[Union[Retry, int]] = None
+    #: Tasks (futures, or ids as text) of the same group, accepted before, that must have ended with a value first.
+    after: Sequence[Any] = ()
+    #: Labels that the calls bring to their group; up to 32.
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def changed(self, changes: Mapping[str, Any]) -> "Settings":
+        known = {item.name for item in fields(self)}
+        unknown = sorted(set(changes) - known)
+        if unknown:
+            hint = ". What a task gets (cores, memory, accelerators) is its endpoint's: workers in its YAML" if {"cores", "memory", "gpus", "resources"} & set(unknown) else ""
+            raise TypeError("'%s' is no setting of a call; there are %s%s" % ("', '".join(unknown), ", ".join(sorted(known)), hint))
+        return replace(self, **changes)
+
+    def to_message(self) -> tasks_pb2.TaskOptions:
+        if not 0 <= self.priority <= 255:
+            raise ValueError("priority is %d; it is 0 to 255" % self.priority)
+        if self.max_attempts < 0:
+            raise ValueError("max_attempts is %d; it is 0 or more" % self.max_attempts)
+        message = tasks_pb2.TaskOptions(priority=self.priority, max_attempts=self.max_attempts)
+        if self.walltime is not None:
+            message.walltime_ms = int(1000 * seconds(self.walltime, "walltime", 0.001, 4294967.295))
+        if self.deadline is not None:
+            deadline = self.deadline
+            if isinstance(deadline, datetime.datetime):
+                if deadline.tzinfo is None:
+                    raise ValueError("deadline %s has no time zone" % deadline)
+                deadline = deadline.timestamp()
+            message.deadline = int(deadline * 1_000_000)
+        if self.retry is not None:
+            message.retry.CopyFrom((self.retry if isinstance(self.retry, Retry) else Retry(self.retry)).to_message())
+        for task in self.after:
+            name = task if isinstance(task, str) else task.task_id
+            if name is None:
+                raise ValueError("a task that others run after was not sent yet; wait until it has a task_id")
+            message.after.append(name)
+        return message
