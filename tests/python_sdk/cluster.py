@@ -30,6 +30,14 @@ except ImportError as problem:
 
 #: The long run: everything at its full size.
 FULL = os.environ.get("FUNCX_TESTS_FULL") == "1"
+
+
+def only_in_the_long_run():
+    """Modules that take most of the processor: for their beginning."""
+    if not FULL:
+        raise unittest.SkipTest("takes processor time that the short run has not: tests/run --full")
+
+
 tempfile.tempdir = os.environ.get("FUNCX_TESTS_DIRECTORY")
 PROGRAMS = pathlib.Path(os.environ.get("FUNCX_TESTS_PROGRAMS", str(REPOSITORY / "artifacts" / "programs")))
 SERVICE = os.environ.get("FUNCX_SERVICE", str(PROGRAMS / "FuncX.Service" / "funcx-service"))

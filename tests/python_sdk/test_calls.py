@@ -6,6 +6,8 @@ import cluster
 import captured_helpers
 import funcx
 
+cluster.only_in_the_long_run()
+
 NUMBER = 5
 SAMPLES = cluster.PROGRAMS / "FuncX.Cli" / "FuncX.Samples.dll"
 
