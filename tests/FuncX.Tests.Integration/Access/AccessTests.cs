@@ -47,7 +47,7 @@ public sealed class AccessTests
         (await cluster.Api.GroupAsync("mine")).Done.ShouldBe(10);
     });
 
-    [Fact]
+    [LongFact]
     public Task A_second_users_endpoint_runs_their_tasks_and_cancels_them() => Scenario.SharingAsync(async cluster =>
     {
         var token = await cluster.Service.CreateTokenAsync("second");

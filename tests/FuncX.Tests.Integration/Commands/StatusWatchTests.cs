@@ -42,7 +42,7 @@ public sealed class StatusWatchTests
         terminal.Tail.ShouldContain("\x1b[");
         told.ShouldNotContain("\x1b");
         await Eventually.TrueAsync(
-            () => json.Tail.Split('\n')[1..^1].Any(static line => IsSaid(line, $"\"completed\":{Workers + 1},") && IsSaid(line, "\"results_failed\":1,") && JsonDocument.Parse(line) is not null),
+            () => json.Tail.Split('\n') is { Length: > 2 } seen && seen[1..^1].Any(static line => IsSaid(line, $"\"completed\":{Workers + 1},") && IsSaid(line, "\"results_failed\":1,") && JsonDocument.Parse(line) is not null),
             "JSON says it too",
             seen: () => json.Tail);
 

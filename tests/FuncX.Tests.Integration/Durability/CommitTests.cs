@@ -228,7 +228,7 @@ public sealed class CommitTests
         log.ShouldContain("registry.db: journal_mode WAL, synchronous FULL");
     });
 
-    [Fact]
+    [LongFact]
     public async Task A_hundred_thousand_queued_tasks_survive_a_kill_of_the_service_and_run()
     {
         const int Tasks = 100_000;

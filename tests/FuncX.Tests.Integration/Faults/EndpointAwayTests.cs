@@ -6,7 +6,7 @@ namespace FuncX.Tests.Integration.Faults;
 [Trait(Beside.Name, Beside.Scenarios)]
 public sealed class EndpointAwayTests
 {
-    [Fact]
+    [LongFact]
     public Task Tasks_wait_for_an_endpoint_that_is_offline_and_run_when_it_is_back() => Scenario.SharingAsync(async cluster =>
     {
         var function = await cluster.Api.RegisterAsync(Python.Square, "square");

@@ -28,7 +28,7 @@ public sealed class FailPointTests : FailPointScenarios
 
     [Theory]
     [LongData("before-commit-submit")]
-    [InlineData("after-commit-submit")]
+    [LongData("after-commit-submit")]
     [LongData("before-reply-submit")]
     [LongData("after-reply-submit")]
     [LongData("before-dispatch")]

@@ -21,7 +21,7 @@ public sealed class IsolationTests
     [Theory]
     [InlineData("fork", 2, true)]
     [LongData("spawn", 2, false)]
-    [InlineData("per_task", 30, true)]
+    [LongData("per_task", 30, true)]
     public Task Tasks_run_in_processes_as_the_endpoints_file_says(string isolation, int processes, bool ofAZygote) => Scenario.SharingAsync(
         new EndpointOptions { Isolation = isolation, MoreWorkers = "preload: [wave]" },
         async cluster =>
