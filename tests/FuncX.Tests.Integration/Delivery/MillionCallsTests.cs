@@ -4,18 +4,18 @@ using FuncX.Tests.Integration.Harness;
 
 namespace FuncX.Tests.Integration.Delivery;
 
-/// <summary>A million calls (400,000 in the short run) through the real programs by a client of its own that makes its arguments as they are wanted.</summary>
+/// <summary>A million calls (200,000 in the short run) through the real programs by a client of its own that makes its arguments as they are wanted.</summary>
 [Collection(SharedClusterCollection.Name)]
 [Trait(Beside.Name, Beside.Suites)]
 public sealed class MillionCallsTests(SharedCluster shared)
 {
-    private static readonly int Calls = Scenario.Full ? 1_000_000 : 400_000;
+    private static readonly int Calls = Scenario.Full ? 1_000_000 : 200_000;
 
     /// <summary>Between two looks at the client's memory.</summary>
     private static readonly int Step = Calls / 10;
 
     /// <summary>Less than 50 bytes for each call of a million between the third look and the last; 120 of the shorter run.</summary>
-    private const long Growth = 32L << 20;
+    private static readonly long Growth = Scenario.Full ? 32L << 20 : 16L << 20;
 
     /// <summary>What the runtime gives the client in all: with 150 bytes for each call it would not come to the end.</summary>
     private const long HeapBytes = 192L << 20;

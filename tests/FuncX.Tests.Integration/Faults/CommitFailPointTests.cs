@@ -32,7 +32,7 @@ public sealed class CommitFailPointTests
 
     [Theory]
     [LongData("before-commit-delete-function", false)]
-    [InlineData("after-commit-delete-function", true)]
+    [LongData("after-commit-delete-function", true)]
     public Task A_deletion_of_a_function_is_made_or_not(string point, bool deleted) => ServiceAsync(point, async cluster =>
     {
         var square = await cluster.Api.RegisterAsync(Python.Square, "square");
