@@ -81,9 +81,17 @@ public static class ProcessTable
     }
 
     /// <summary>A variable of the environment that a process was started with; null when it has none of that name, or has ended.</summary>
-    public static string? Variable(int pid, string name) => Encoding.UTF8.GetString(ReadBytes($"/proc/{pid}/environ"))
-        .Split('\0')
-        .FirstOrDefault(variable => variable.StartsWith(name + "=", StringComparison.Ordinal))?[(name.Length + 1)..];
+    public static string? Variable(int pid, string name) => Variables(pid).GetValueOrDefault(name);
+
+    /// <summary>The environment that a process was started with; empty when it has ended.</summary>
+    public static IReadOnlyDictionary<string, string> Variables(int pid) => Variables(Encoding.UTF8.GetString(ReadBytes($"/proc/{pid}/environ")));
+
+    /// <summary>The same of a text that has each as <c>NAME=VALUE</c>, ended by a zero.</summary>
+    public static IReadOnlyDictionary<string, string> Variables(string text) => text.Split('\0')
+        .Select(static variable => variable.Split('=', 2))
+        .Where(static variable => variable.Length == 2)
+        .DistinctBy(static variable => variable[0])
+        .ToDictionary(static variable => variable[0], static variable => variable[1], StringComparer.Ordinal);
 
     internal static byte[] ReadBytes(string path)
     {

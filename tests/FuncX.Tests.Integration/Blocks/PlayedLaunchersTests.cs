@@ -34,7 +34,7 @@ public sealed class PlayedLaunchersTests
         {
             await cluster.WaitOnlineAsync(managers: ranks);
             var world = RunningWorld.Of(cluster, ranks).ShouldHaveSingleItem();
-            File.ReadAllText($"/proc/{world.Ranks[1].Pid}/environ").Split('\0').ShouldContain(launcher == "aprun" ? "ALPS_APP_PE=1" : "PALS_RANKID=1");
+            ProcessTable.Variable(world.Ranks[1].Pid, launcher == "aprun" ? "ALPS_APP_PE" : "PALS_RANKID").ShouldBe("1");
             await SeesTheJobAloneAsync(cluster, world, jobs.Split(' '));
             var work = await WorldWork.BeginAsync(cluster, "killed", calls: 40, milliseconds: 100);
             await work.RunsOnAsync([world]);
@@ -55,16 +55,15 @@ public sealed class PlayedLaunchersTests
     private static async Task SeesTheJobAloneAsync(LocalCluster cluster, RunningWorld world, string[] jobs)
     {
         const string Own = "^(PMI|OMPI_|PRTE_|MPI_LOCAL|ALPS_APP_|PALS_|HYDI_|HYDRA_)";
-        var rank = File.ReadAllText($"/proc/{world.Ranks[1].Pid}/environ").Split('\0').Select(static entry => entry.Split('=', 2)).Where(static entry => entry.Length == 2).ToDictionary(static entry => entry[0], static entry => entry[1]);
+        var rank = ProcessTable.Variables(world.Ranks[1].Pid);
         rank.Keys.Count(static name => Regex.IsMatch(name, Own)).ShouldBeGreaterThan(2, "the launcher says nothing to hide");
         var python = await cluster.Api.RegisterAsync("import os\ndef look():\n    return [dict(os.environ), sorted(os.sched_getaffinity(0))]\n", "look");
         var command = await cluster.Api.RegisterCommandAsync("env", """{"command": ["env", "-0"]}""");
         var seen = JsonDocument.Parse((await cluster.CallAsync(python, "[]")).Text).RootElement;
         seen[1].EnumerateArray().Select(static processor => processor.GetInt32()).ShouldBe(Processors.Ours);
         var ofPython = seen[0].EnumerateObject().ToDictionary(static entry => entry.Name, static entry => entry.Value.GetString()!);
-        var ofCommand = JsonDocument.Parse((await cluster.CallAsync(command, "[]")).Text).RootElement.GetProperty("stdout").GetString()!
-            .Split('\0', StringSplitOptions.RemoveEmptyEntries).Select(static entry => entry.Split('=', 2)).ToDictionary(static entry => entry[0], static entry => entry[1]);
-        foreach (var environment in (Dictionary<string, string>[])[ofPython, ofCommand])
+        var ofCommand = ProcessTable.Variables(JsonDocument.Parse((await cluster.CallAsync(command, "[]")).Text).RootElement.GetProperty("stdout").GetString()!);
+        foreach (var environment in (IReadOnlyDictionary<string, string>[])[ofPython, ofCommand])
         {
             environment.Keys.ShouldNotContain(static name => Regex.IsMatch(name, Own));
             foreach (var name in jobs)

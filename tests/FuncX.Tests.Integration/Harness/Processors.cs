@@ -8,6 +8,7 @@ internal static class Processors
     public static IReadOnlyList<int> Ours { get; } =
     [
         .. File.ReadLines("/proc/self/status").Single(static line => line.StartsWith("Cpus_allowed_list:", StringComparison.Ordinal)).Split(':')[1].Trim().Split(',')
+            // As the kernel writes them: 0-3,8.
             .Select(static range => range.Split('-').Select(static number => int.Parse(number, CultureInfo.InvariantCulture)).ToArray())
             .SelectMany(static range => Enumerable.Range(range[0], range[^1] - range[0] + 1)),
     ];

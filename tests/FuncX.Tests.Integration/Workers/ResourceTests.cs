@@ -19,8 +19,6 @@ public sealed class ResourceTests
             return [sorted(os.sched_getaffinity(0)), [os.environ.get(name) for name in names], os.getpid()]
         """;
 
-    private static readonly int[] s_own = [.. Cpus(File.ReadLines("/proc/self/status").Single(static line => line.StartsWith("Cpus_allowed_list:", StringComparison.Ordinal)).Split('\t')[1])];
-
     [Theory]
     [InlineData("fork", "block")]
     [LongData("spawn", "alternating")]
@@ -47,7 +45,7 @@ public sealed class ResourceTests
                 foreach (var value in values)
                 {
                     var slot = int.Parse(value[1][0].GetString()!, System.Globalization.CultureInfo.InvariantCulture);
-                    var expected = affinity == "none" ? s_own : [s_own[slot % s_own.Length]];
+                    var expected = affinity == "none" ? Processors.Ours : [Processors.Ours[slot % Processors.Ours.Count]];
                     value[0].EnumerateArray().Select(static cpu => cpu.GetInt32()).ShouldBe(expected);
                 }
             }
@@ -125,19 +123,8 @@ public sealed class ResourceTests
         async cluster =>
         {
             var command = await cluster.Api.RegisterCommandAsync("seen", """{"command": "echo $CUDA_VISIBLE_DEVICES $FUNCX_WORKER_SLOT; grep Cpus_allowed_list /proc/self/status", "shell": true}""");
-            (await cluster.CallAsync(command, "[]")).Text.ShouldContain($"5,6 0\\nCpus_allowed_list:\\t{s_own[0]}\\n");
+            (await cluster.CallAsync(command, "[]")).Text.ShouldContain($"5,6 0\\nCpus_allowed_list:\\t{Processors.Ours[0]}\\n");
             var variable = await cluster.Api.RegisterDotnetAsync("Variable");
             (await cluster.CallAsync(variable, "[\"ZE_AFFINITY_MASK\"]")).ShouldHaveValue("\"5,6\"");
         });
-
-    // As the kernel writes them: 0-3,8.
-    private static IEnumerable<int> Cpus(string list)
-    {
-        foreach (var range in list.Trim().Split(','))
-        {
-            var ends = range.Split('-').Select(static end => int.Parse(end, System.Globalization.CultureInfo.InvariantCulture)).ToArray();
-            for (var cpu = ends[0]; cpu <= ends[^1]; cpu++)
-                yield return cpu;
-        }
-    }
 }
