@@ -12,6 +12,7 @@ import grpc
 
 from . import ids
 from .batches import Batch, Failure, FutureBatch, Target
+from .chunks import Columns, check_chunk
 from .connection import MESSAGE_BYTES, Connection, Outage, is_full, is_transient, may_be_stopping
 from .errors import FuncXError, Refused
 from .failures import VALUE
@@ -345,11 +346,11 @@ class Session:
         count = len(index)
         counts = list(chunk.counts) or [count]
         batch_ids = chunk.batch_ids
-        _check(chunk, count, counts)
+        check_chunk(chunk, count, counts)
         ends = list(accumulate(chunk.lengths, initial=0))
         bodies = chunk.bodies
         rows = [bodies[start:end] for start, end in zip(ends, ends[1:])]
-        columns = _Columns(chunk, ends[-1])
+        columns = Columns(chunk, ends[-1])
         first = 0
         done = 0
         for number, size in enumerate(counts):
@@ -360,7 +361,7 @@ class Session:
             first = last
         self._ended(done)
 
-    def _take_rows(self, batch: Batch, index: List[int], rows: List[bytes], columns: "_Columns", first: int) -> int:
+    def _take_rows(self, batch: Batch, index: List[int], rows: List[bytes], columns: Columns, first: int) -> int:
         codec = batch.target.codec
         batch.came(len(rows), sum(map(len, rows)))
         if columns.is_plain:
@@ -379,7 +380,7 @@ class Session:
             values.append(self._value(batch, number, body, columns, row))
         return self._give(batch, taken, values)
 
-    def _value(self, batch: Batch, number: int, body: bytes, columns: "_Columns", row: int) -> Any:
+    def _value(self, batch: Batch, number: int, body: bytes, columns: Columns, row: int) -> Any:
         outcome = columns.outcome(row)
         if outcome == VALUE:
             return _decoded(batch.target.codec, columns.content_type(row), body)
@@ -404,7 +405,7 @@ class Session:
 
     # -- values too large for a message
 
-    def _fetch(self, batch: Batch, number: int, columns: "_Columns", row: int) -> None:
+    def _fetch(self, batch: Batch, number: int, columns: Columns, row: int) -> None:
         if self._large is None:
             self._large = queue.SimpleQueue()
             threading.Thread(target=self._fetch_all, name="funcx-values", args=(self._large,), daemon=True).start()
@@ -583,54 +584,3 @@ def read_value(connection: Connection, task: str) -> bytes:
             if delay is None or connection.closed.is_set():
                 raise connection.translate(problem, "Reading the value of task %s" % task) from None
             connection.closed.wait(delay)
-
-
-class _Columns:
-    """The columns of a chunk that most chunks do not have."""
-
-    def __init__(self, chunk: Any, output_start: int) -> None:
-        self._chunk = chunk
-        self._types = chunk.content_types
-        self._outputs: Optional[List[Tuple[int, int, int]]] = None
-        self._output_start = output_start
-        self.large = frozenset(chunk.large)
-        self.is_plain = not self.large and (not chunk.outcomes or all(outcome == VALUE for outcome in chunk.outcomes)) and all(kind == JSON for kind in self._types)
-
-    def outcome(self, row: int) -> int:
-        return self._chunk.outcomes[row] if self._chunk.outcomes else VALUE
-
-    def content_type(self, row: int) -> int:
-        return self._types[0 if len(self._types) == 1 else row]
-
-    def code(self, row: int) -> int:
-        return self._chunk.codes[row] if self._chunk.codes else 0
-
-    def output(self, row: int) -> Tuple[bytes, bytes]:
-        chunk = self._chunk
-        if not chunk.stdout_lengths:
-            return b"", b""
-        if self._outputs is None:
-            at, self._outputs = self._output_start, []
-            for out, err in zip(chunk.stdout_lengths, chunk.stderr_lengths):
-                self._outputs.append((at, at + out, at + out + err))
-                at += out + err
-        start, middle, end = self._outputs[row]
-        return chunk.bodies[start:middle], chunk.bodies[middle:end]
-
-
-def _check(chunk: Any, count: int, counts: List[int]) -> None:
-    """The columns must fit each other before anything of them is used."""
-    def wrong(seen: str) -> FuncXError:
-        return FuncXError("The service sent a result message that cannot be right: %s." % seen)
-
-    if len(chunk.batch_ids) != 12 * len(counts) or sum(counts) != count:
-        raise wrong("%d bytes of batch ids and counts of %d for %d results" % (len(chunk.batch_ids), sum(counts), count))
-    for name, may_be_empty in (("lengths", False), ("outcomes", True), ("stdout_lengths", True), ("stderr_lengths", True), ("codes", True)):
-        size = len(getattr(chunk, name))
-        if size != count and not (may_be_empty and size == 0):
-            raise wrong("column %s has %d entries for %d results" % (name, size, count))
-    if len(chunk.content_types) not in (1, count):
-        raise wrong("column content_types has %d entries for %d results" % (len(chunk.content_types), count))
-    size = sum(chunk.lengths) + sum(chunk.stdout_lengths) + sum(chunk.stderr_lengths)
-    if size != len(chunk.bodies):
-        raise wrong("its lengths add up to %d bytes, but it carries %d" % (size, len(chunk.bodies)))
