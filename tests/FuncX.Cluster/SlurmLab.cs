@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
 using System.Net.Sockets;
+using System.Net;
+using System.Text.RegularExpressions;
 
 namespace FuncX.Cluster;
 
@@ -73,6 +74,10 @@ public sealed class SlurmLab : IAsyncDisposable
     /// </summary>
     public Task RunIsOverAsync(string job) => Eventually.TrueAsync(
         async () => !Steps(job).Any() && (await JobsAsync()).Contains($"{job} PENDING"), $"the run of job {job} is over", seen: () => $"steps {string.Join(", ", Steps(job))}");
+
+    /// <summary>What controller and nodes have written of a job, for the message of a failure.</summary>
+    public string LogsOf(string job) => string.Join('\n', Directory.EnumerateFiles(Path.Combine(DirectoryPath, "log"), "*.log")
+        .SelectMany(log => File.ReadLines(log).Where(line => Regex.IsMatch(line, $@"\b(JobId=|job |StepId=|_)0*{Regex.Escape(job)}\b", RegexOptions.IgnoreCase)).Select(line => $"{Path.GetFileName(log)}: {line}")));
 
     /// <summary>The daemon's process id; <c>slurmctld</c>, <c>slurmdbd</c> or <c>slurmd.n1</c>.</summary>
     public int PidOf(string daemon) => int.Parse(File.ReadAllText(Path.Combine(DirectoryPath, "run", $"{daemon}.pid")), CultureInfo.InvariantCulture);

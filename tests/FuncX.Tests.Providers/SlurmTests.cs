@@ -218,5 +218,6 @@ public sealed class SlurmTests(SlurmFixture fixture) : IClassFixture<SlurmFixtur
         await Eventually.TrueAsync(() => BlockScratch.Arguments(block.Block, "node-0").Length == 8, "its first manager runs", seen: () => Report(block));
     }
 
-    private static string Report(SubmittedBlock block) => $"job {block.JobId}; {string.Join("; ", Directory.EnumerateFiles(block.Block.Directory, "*.log").Select(log => $"{Path.GetFileName(log)}: {File.ReadAllText(log)}"))}";
+    private string Report(SubmittedBlock block) =>
+        $"job {block.JobId}; {string.Join("; ", Directory.EnumerateFiles(block.Block.Directory, "*.log").Select(log => $"{Path.GetFileName(log)}: {File.ReadAllText(log)}"))}\n{fixture.Lab.LogsOf(block.JobId)}";
 }
