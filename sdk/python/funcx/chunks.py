@@ -16,6 +16,8 @@ class Columns:
         self._types = chunk.content_types
         self._outputs: Optional[List[Tuple[int, int, int]]] = None
         self._output_start = output_start
+        # Read once: each time the field is read its bytes are copied.
+        self._bodies = b""
         self.large = frozenset(chunk.large)
         self.is_plain = not self.large and (not chunk.outcomes or all(outcome == VALUE for outcome in chunk.outcomes)) and all(kind == JSON for kind in self._types)
 
@@ -33,12 +35,12 @@ class Columns:
         if not chunk.stdout_lengths:
             return b"", b""
         if self._outputs is None:
-            at, self._outputs = self._output_start, []
+            at, self._outputs, self._bodies = self._output_start, [], chunk.bodies
             for out, err in zip(chunk.stdout_lengths, chunk.stderr_lengths):
                 self._outputs.append((at, at + out, at + out + err))
                 at += out + err
         start, middle, end = self._outputs[row]
-        return chunk.bodies[start:middle], chunk.bodies[middle:end]
+        return self._bodies[start:middle], self._bodies[middle:end]
 
 
 def check_chunk(chunk: Any, count: int, counts: List[int]) -> None:

@@ -159,9 +159,14 @@ class Session:
             return
         try:
             call = self.connection.tasks.Submit.future(request, metadata=self.connection.metadata)
-        except ValueError:
-            # What gRPC raises for a call on a closed channel.
-            self._refuse(batch, FuncXError("The client was closed before the call was sent: the service does not have it."))
+        except Exception as problem:
+            # ValueError is what gRPC raises for a call on a closed channel; others have other reasons, as that no thread can be started.
+            if self.connection.closed.is_set():
+                error = FuncXError("The client was closed before the call was sent: the service does not have it.")
+            else:
+                error = FuncXError("Submitting %d call(s) of function %s failed before anything was sent: %r" % (batch.count, batch.target.name, problem))
+                error.__cause__ = problem
+            self._refuse(batch, error)
             return
         call.add_done_callback(lambda done: self._answered(batch, done))
 
@@ -272,10 +277,12 @@ class Session:
                 return
         try:
             started = self.connection.tasks.Cancel.future(tasks_pb2.CancelRequest(task_ids=tasks), metadata=self.connection.metadata, timeout=30)
-        except ValueError:
+        except Exception:
+            # The channel is closed, or the call cannot be made: whoever waits until the service knows does not wait for ever.
             with self.gate:
                 self._is_cancelling = False
                 self._to_cancel.clear()
+                self._room.notify_all()
             return
         started.add_done_callback(self._send_cancellations)
 
