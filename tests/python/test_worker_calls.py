@@ -252,6 +252,14 @@ def f(which):
         self.assertIn("characters cut", failure["message"])
         self.assertLess(len(failure["traceback"]), 66000)
 
+    def test_what_the_function_gives_of_its_exception_goes_along_when_it_is_text_of_a_bounded_size(self):
+        worker = self.worker("kept = ValueError('kept')\ndef f(value, again=False):\n    if not again: kept.__dict__['__funcx_carried__'] = value\n    raise kept")
+        self.assertEqual({"type", "message", "traceback", "exception"}, set(worker.call(["abc"]).value))
+        self.assertEqual("abc", worker.call(["abc"]).value["exception"])
+        # It was of that task, not of the next one that raises the same object.
+        for arguments in (["", True], [5], [["abc"]], ["\u20ac"], ["x" * 200000]):
+            self.assertEqual("kept", self.failure(worker, arguments)["message"])
+
     def test_calling_with_the_wrong_arguments_is_a_type_error(self):
         worker = self.worker("def f(a):\n    return a")
         self.assertEqual("TypeError", self.failure(worker, [1, 2])["type"])

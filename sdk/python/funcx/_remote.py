@@ -20,6 +20,10 @@ _TAGS = {kind: tag for tag, kind in _CONTAINERS.items()}
 PICKLERS = ("cloudpickle", "dill")
 CALL = "$funcx"
 PROTOCOL = 5
+#: Where a worker finds what `carry` made of an exception.
+CARRIED = "__funcx_carried__"
+_MOST_CARRIED_BYTES = 64 * 1024
+_MOST_CARRIED = 100
 
 
 def is_exact(value):
@@ -146,21 +150,122 @@ def wrap(function, is_coroutine=False):
             return asyncio.run(coroutine(*args, **kwargs))
 
     def call(*args, **kwargs):
-        if kwargs and CALL in kwargs:
-            how = kwargs.pop(CALL)
-            if how is None:
-                return function(*args, **kwargs)
-            if "pickle" in how:
-                check_pickle("the arguments", how["pickler"], how["version"], how["python"])
-                args, kwargs = pickle.loads(how["pickle"])
-                return function(*args, **kwargs)
-            args, kwargs = unpack(how["args"], pickle.loads), unpack(how["kwargs"], pickle.loads)
-        value = function(*args, **kwargs)
-        if type(value) in EXACT or is_exact(value):
-            return value
-        return pack(value, dump)
+        try:
+            if kwargs and CALL in kwargs:
+                how = kwargs.pop(CALL)
+                if how is None:
+                    return function(*args, **kwargs)
+                if "pickle" in how:
+                    check_pickle("the arguments", how["pickler"], how["version"], how["python"])
+                    args, kwargs = pickle.loads(how["pickle"])
+                    return function(*args, **kwargs)
+                args, kwargs = unpack(how["args"], pickle.loads), unpack(how["kwargs"], pickle.loads)
+            value = function(*args, **kwargs)
+            if type(value) in EXACT or is_exact(value):
+                return value
+            return pack(value, dump)
+        except BaseException as error:
+            try:
+                BaseException.__setattr__(error, CARRIED, carry(error))
+            except BaseException:
+                # User code runs here too (how a value is pickled). The worker tells the exception's text in any case.
+                pass
+            raise
 
     return call
+
+
+def carry(error):
+    """What an exception holds, and those that it came from or is made of: base64 of a pickle of a list of tuples, its own the first:
+
+        module and qualified name of the class, text, pickled args or None, pickled attributes by name, pickled members that are not in __dict__
+        by name, number of __cause__, number of __context__, __suppress_context__, why what is missing is missing by name
+
+    A value is pickled by itself, so that one which cannot be takes none of the others along; an exception within is its number.
+    """
+    found, numbers, room = [error], {id(error): 0}, [_MOST_CARRIED_BYTES]
+
+    def number_of(other):
+        if other is None:
+            return None
+        number = numbers.get(id(other))
+        if number is None and len(found) < _MOST_CARRIED:
+            number = numbers[id(other)] = len(found)
+            found.append(other)
+        return number
+
+    entries = []
+    for other in found:
+        kind, missing = type(other), {}
+
+        def pickled(name, value):
+            output = _Bounded(room[0])
+            try:
+                _CarryingPickler(output, number_of).dump(value)
+                data = b"".join(output.parts)
+                room[0] -= len(data)
+                return data
+            except Exception as problem:
+                missing[name] = ("%s: %s" % (type(problem).__name__, problem))[:200]
+                return None
+
+        def all_pickled(values):
+            made = ((name, pickled(name, value)) for name, value in values if name != CARRIED)
+            return {name: data for name, data in made if data is not None}
+
+        # Before its parts: of two exceptions the nearer one is kept.
+        cause, context = number_of(other.__cause__), number_of(other.__context__)
+        text = "" if other is error else _text(other)[:1000]
+        # The arguments of an OSError lack the names of files that it was made with.
+        args = OSError.__reduce__(other)[1] if isinstance(other, OSError) else other.args
+        entries.append((kind.__module__, kind.__qualname__, text, pickled("args", args), all_pickled(list(vars(other).items())),
+                        all_pickled(_members(other)), cause, context, other.__suppress_context__, missing))
+        room[0] -= 200 + len(text)
+        if room[0] <= 0:
+            break
+    return base64.b64encode(pickle.dumps(entries, PROTOCOL)).decode()
+
+
+def _members(error):
+    names = [name for kind in type(error).__mro__ for name in _slots(kind)]
+    if isinstance(error, (ImportError, AttributeError, NameError)):
+        names += ["name", "path"]
+    return [(name, getattr(error, name)) for name in names if hasattr(error, name)]
+
+
+def _slots(kind):
+    slots = vars(kind).get("__slots__", ())
+    return [name for name in ((slots,) if isinstance(slots, str) else slots) if not name.startswith("__")]
+
+
+def _text(error):
+    try:
+        return str(error)
+    except Exception as problem:
+        return "<its __str__ raised %s>" % type(problem).__name__
+
+
+class _Bounded:
+    """A pickle's file that is full at some point: what is too large is given up before it is all there."""
+
+    def __init__(self, size):
+        self.parts = []
+        self._left = size
+
+    def write(self, data):
+        self._left -= len(data)
+        if self._left < 0:
+            raise ValueError("too large: what an exception holds may have %d bytes, pickled" % _MOST_CARRIED_BYTES)
+        self.parts.append(bytes(data))
+
+
+class _CarryingPickler(pickle.Pickler):
+    def __init__(self, file, number_of):
+        super().__init__(file, PROTOCOL)
+        self._number_of = number_of
+
+    def persistent_id(self, value):
+        return self._number_of(value) if isinstance(value, BaseException) else None
 
 
 class _Reader(pickle.Unpickler):

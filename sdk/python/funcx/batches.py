@@ -52,7 +52,7 @@ class Target:
         hint = ""
         if function.pickled:
             hint = ". The function was pickled under %s. What would work: an endpoint whose workers.python is that, or strategy='source'" % function.pickled
-        return failure(task_id, outcome, body, stdout, stderr, code, scope, hint)
+        return failure(task_id, outcome, body, stdout, stderr, code, scope, hint, self.codec)
 
 
 class Batch:

@@ -84,7 +84,8 @@ class RemoteError(TaskError):
 
 
 class RemoteTraceback(Exception):
-    """Cause of an exception that a function raised elsewhere: the traceback there, as its worker printed it."""
+    """Cause of an exception that a function raised elsewhere: the traceback there, as its worker printed it. Its own `__cause__` is the one that the
+    exception had there, as far as that is known here."""
 
     def __init__(self, text: str, task_id: str = "", stdout: str = "", stderr: str = "") -> None:
         super().__init__(text)

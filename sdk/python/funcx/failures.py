@@ -9,7 +9,9 @@ import sys
 from typing import Any, Dict, Mapping, Optional, Type
 
 from . import errors
+from .carried import Carried
 from .errors import RemoteTraceback, TaskError
+from .values import Codec
 
 VALUE, EXCEPTION, TIMED_OUT, CANCELLED, LOST, TOO_LARGE, REJECTED, EXPIRED = 1, 2, 3, 4, 5, 7, 8, 9
 
@@ -26,13 +28,14 @@ _TEXTS = {
     EXPIRED: "Task %s did not start before its deadline: %s"}
 
 # Frames of what travels with the function; the user did not write them.
-_OWN_FRAME = re.compile(r'  File "<funcx runtime>", line \d+, in \w+\n(?:    [^\n]*\n)*')
+_OWN_FRAME = re.compile(r'^([ |]*)  File "<funcx runtime>", line \d+, in \w+\n(?:\1    [^\n]*\n)*', re.M)
 
 
 def failure(task_id: str, outcome: int, body: bytes, stdout: bytes = b"", stderr: bytes = b"", code: int = 0,
-            scope: Optional[Mapping[str, Any]] = None, hint: str = "") -> BaseException:
+            scope: Optional[Mapping[str, Any]] = None, hint: str = "", codec: Optional[Codec] = None) -> BaseException:
     """The exception of a task. One that the function raised is of its own class when that is known here: built in, among what the function refers to
-    (`scope`), or in a module that this program has imported. `hint` ends the text of one that could not run."""
+    (`scope`), or in a module that this program has imported; from an endpoint that `codec` trusts, wherever it can be imported from, and with what it
+    held there. `hint` ends the text of one that could not run."""
     found = _read(outcome, body)
     kind, message, trace = found["type"], found["message"], found.get("traceback")
     details = {"task_id": task_id, "outcome": OUTCOMES.get(outcome, str(outcome)), "type": kind, "message": message, "traceback": trace,
@@ -41,14 +44,38 @@ def failure(task_id: str, outcome: int, body: bytes, stdout: bytes = b"", stderr
         text = "Task %s did not run: %s" if kind == "DependencyFailed" else _TEXTS.get(outcome, "Task %%s ended as %s: %%s" % details["outcome"])
         return _KINDS.get(outcome, TaskError)(text % (task_id, message) + (hint if outcome == REJECTED and kind != "DependencyFailed" else ""), **details)
     trace = _OWN_FRAME.sub("", trace or "")
-    cls = _class(kind, trace, scope or {})
-    if cls is None:
-        error: BaseException = errors.RemoteError("Task %s raised %s: %s" % (task_id, kind, message), **details)
+
+    def unknown(kind: str, message: str) -> BaseException:
+        return errors.RemoteError("Task %s raised %s: %s" % (task_id, kind.rpartition(".")[2], message), **{**details, "type": kind, "message": message})
+
+    def from_text(cls: Optional[Type[BaseException]], message: str) -> BaseException:
+        return unknown(kind, message) if cls is None else _rebuild(cls, message) or unknown(cls.__name__, message)
+
+    carried = _carried(found.get("exception"), codec, scope or {}, message, from_text, unknown)
+    if carried is None or not carried.is_known:
+        error = from_text(_class(kind, trace, scope or {}), message)
     else:
-        error = _rebuild(cls, message)
+        error = carried.error
+        _ensure_text(error, message)
+    if carried is not None:
+        trace += "".join("[funcx: it lacks %s]\n" % what for what in carried.missing)
+        BaseException.__setattr__(error, "__context__", carried.context)
     if trace:
-        error.__cause__ = RemoteTraceback(trace, task_id, details["stdout"], details["stderr"])
+        cause = RemoteTraceback(trace, task_id, details["stdout"], details["stderr"])
+        cause.__cause__ = None if carried is None else carried.cause
+        # Not by the class's own way: it may be one that refuses changes.
+        BaseException.__setattr__(error, "__cause__", cause)
     return error
+
+
+def _carried(text: Any, codec: Optional[Codec], scope: Mapping[str, Any], message: str, from_text: Any, unknown: Any) -> Optional[Carried]:
+    """What came of the exception itself; None where nothing did, or nothing that may and can be read."""
+    if not isinstance(text, str) or codec is None or not (codec.wrapped and codec.trusted):
+        return None
+    try:
+        return Carried(text, codec, scope, message, from_text, unknown)
+    except (Exception, SystemExit):
+        return None
 
 
 def _read(outcome: int, body: bytes) -> Dict[str, Any]:
@@ -76,8 +103,8 @@ def _class(name: str, trace: str, scope: Mapping[str, Any]) -> Optional[Type[Bas
     return None
 
 
-def _rebuild(cls: Type[BaseException], message: str) -> BaseException:
-    """What is known of it is its text. Where the class cannot be made from that, it is made without its constructor."""
+def _rebuild(cls: Type[BaseException], message: str) -> Optional[BaseException]:
+    """What is known of it is its text. Where the class cannot be made from that, it is made without its constructor, or not at all."""
     try:
         if issubclass(cls, KeyError) and cls.__str__ is KeyError.__str__:
             return cls(_literal(message))
@@ -100,15 +127,28 @@ def _rebuild(cls: Type[BaseException], message: str) -> BaseException:
             return error
     except Exception:
         pass
-    return _with_text(cls, message)
+    try:
+        sub = _with_text(cls, message)
+        return sub.__new__(sub, message)
+    except Exception:
+        return None
 
 
-def _with_text(cls: Type[BaseException], message: str) -> BaseException:
-    """Of a class that makes its text from what is not here: of a subclass of the same name that keeps the text."""
-    sub = type(cls.__name__, (cls,), {"__str__": lambda self: message, "__init__": lambda self, *_: None,
-                                      "__module__": cls.__module__, "__qualname__": cls.__qualname__})
-    error = sub.__new__(sub, message)
-    return error
+def _with_text(cls: Type[BaseException], message: str) -> Type[BaseException]:
+    """For a class that makes its text from what is not here: a subclass of the same name that keeps the text."""
+    return type(cls.__name__, (cls,), {"__str__": lambda self: message, "__init__": lambda self, *_: None,
+                                       "__module__": cls.__module__, "__qualname__": cls.__qualname__})
+
+
+def _ensure_text(error: BaseException, message: str) -> None:
+    try:
+        str(error)
+    except Exception:
+        try:
+            error.__class__ = _with_text(type(error), message)  # type: ignore[assignment]
+        except TypeError:
+            # It keeps its class as it is; the traceback has the text.
+            pass
 
 
 def _literal(text: str) -> Any:

@@ -1,9 +1,12 @@
-"""What a task's caller is told when there is no value: JSON {"type", "message", "traceback"}."""
+"""What a task's caller is told when there is no value: JSON {"type", "message", "traceback"}, and "exception" where the function itself gives that."""
 import json
 import os
 import traceback
 
 LARGEST_TEXT = 64 * 1024
+# A function may give its caller more of an exception than these texts: ASCII that means something to the two of them only.
+CARRIED = "__funcx_carried__"
+LARGEST_CARRIED = 128 * 1024
 _OWN_FILES = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
@@ -15,9 +18,11 @@ class Refusal(Exception):
         self.outcome, self.kind, self.message = outcome, kind, message
 
 
-def failure_body(kind, message, trace=None):
-    trace = None if trace is None else bounded(trace)
-    return json.dumps({"type": kind, "message": bounded(message), "traceback": trace}).encode()
+def failure_body(kind, message, trace=None, carried=None):
+    body = {"type": kind, "message": bounded(message), "traceback": None if trace is None else bounded(trace)}
+    if carried is not None:
+        body["exception"] = carried
+    return json.dumps(body).encode()
 
 
 def bounded(text):
@@ -43,7 +48,16 @@ def describe(error, note=""):
         trace = _user_traceback(error)
     except BaseException as second:
         trace = "<the traceback could not be formatted: %s>" % type(second).__name__
-    return failure_body(kind, message + note, trace)
+    # A note of the worker's would be missing in it.
+    return failure_body(kind, message + note, trace, None if note else _carried(error))
+
+
+def _carried(error):
+    try:
+        found = vars(error).pop(CARRIED, None)
+        return found if type(found) is str and found.isascii() and len(found) <= LARGEST_CARRIED else None
+    except BaseException:  # an own __dict__ is user code too
+        return None
 
 
 def _user_traceback(error):
