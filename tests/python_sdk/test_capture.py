@@ -47,6 +47,11 @@ def is_odd(n):
     return n != 0 and is_even(n - 1)
 
 
+@functools.lru_cache(maxsize=None)
+def fibonacci(n):
+    return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)
+
+
 def joined(a, b):
     return os.path.join(a, b)
 
@@ -91,6 +96,15 @@ class Sources(unittest.TestCase):
 
     def test_a_function_may_call_itself(self):
         self.assertEqual(elsewhere(factorial, 20), math.factorial(20))
+
+    def test_a_cached_function_is_cached_there(self):
+        self.assertEqual(elsewhere(fibonacci, 90), fibonacci(90))
+        tables = {"f": fibonacci}
+        bounded = functools.lru_cache(maxsize=3)(scaled)
+
+        def seen():
+            return fibonacci(80), tables["f"] is fibonacci, bounded(2), bounded(2), bounded.cache_info().hits, bounded.cache_info().maxsize
+        self.assertEqual(elsewhere(seen), {"$tuple": [fibonacci(80), True, 17, 17, 1, 3]})
 
     def test_two_functions_may_call_each_other(self):
         self.assertEqual([elsewhere(is_even, n) for n in (0, 7, 10)], [True, False, True])

@@ -22,6 +22,8 @@ from .texts import NotCapturable, class_text, find_code, function_text, written_
 # Longer values are pickled: a module of megabytes of digits takes seconds to compile.
 _LONGEST_LITERAL = 4096
 _FUTURE = "from __future__ import annotations\n"
+#: What functools.lru_cache and functools.cache make. Python pickles it by its name, which a worker does not have.
+_Cached: type = type(functools.lru_cache(maxsize=None)(len))
 
 
 class SourceCapture:
@@ -45,6 +47,8 @@ class SourceCapture:
             return self._define(value, self._define_function)
         if isinstance(value, type) and _is_users(value):
             return self._define(value, self._define_class)
+        if isinstance(value, _Cached) and _is_users(value):
+            return self._define(value, self._define_cached)
         if isinstance(value, (FunctionType, BuiltinFunctionType, type)) and _is_reachable(value):
             return self._import_from(value)
         if isinstance(value, ModuleType):
@@ -80,7 +84,7 @@ class SourceCapture:
             if self._bound[name] is not value:
                 raise NotCapturable("it and what it refers to use the name '%s' for two different things (in %s)" % (name, needed_by))
             return
-        if not (isinstance(value, (FunctionType, type)) and _is_users(value) and value.__name__ == name):
+        if not (isinstance(value, (FunctionType, type, _Cached)) and _is_users(value) and value.__name__ == name):
             self._reserve(name, value)
         try:
             expression = self.expression(value)
@@ -127,6 +131,20 @@ class SourceCapture:
         if changes_defaults:
             self._blocks.append("%s.__defaults__ = %s" % (name, self.expression(function.__defaults__)))
             self._blocks.append("%s.__kwdefaults__ = %s" % (name, self.expression(function.__kwdefaults__)))
+
+    def _define_cached(self, name: str, cached: Any) -> None:
+        """With an empty cache, under the name of what it wraps: a function that calls itself calls the cached one."""
+        function = cached.__wrapped__
+        if not isinstance(function, FunctionType):
+            raise NotCapturable("what '%s' keeps the results of is of type %s" % (name, type(function).__name__))
+        known = self._names.get(id(function))
+        self._names[id(function)] = name
+        self._define_function(name, function)
+        if known is None:
+            del self._names[id(function)]
+        else:
+            self._names[id(function)] = known
+        self._blocks.append("%s = __import__('functools').lru_cache(**%r)(%s)" % (name, cached.cache_parameters(), name))
 
     def _bind_own(self, own: str, function: FunctionType, needed_by: str) -> None:
         meant = _unwrapped(function.__globals__[own])
@@ -216,7 +234,7 @@ class SourceCapture:
     def refer(self, value: Any) -> Any:
         """For a pickle: the name of what is in the module; None for what a pickle can hold itself."""
         value = _unwrapped(value)
-        if isinstance(value, ModuleType) or isinstance(value, (FunctionType, type)) and _is_users(value):
+        if isinstance(value, ModuleType) or isinstance(value, (FunctionType, type, _Cached)) and _is_users(value):
             name = self.expression(value)
             if id(value) in self._unfinished:
                 raise NotCapturable("a value refers to '%s', which needs the value" % getattr(value, "__name__", name))
