@@ -1,7 +1,10 @@
 """What is installed, and where the generated code comes from."""
 import importlib.util
+import inspect
 import os
 import pathlib
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,6 +14,7 @@ import zipfile
 import cluster
 
 TOOL = cluster.SDK / "tools" / "regenerate_stubs.py"
+REFERENCE_TOOL = cluster.SDK / "tools" / "make_reference.py"
 
 
 class Stubs(unittest.TestCase):
@@ -24,6 +28,37 @@ class Stubs(unittest.TestCase):
         kept = {path.name: path.read_bytes() for path in (cluster.SDK / "funcx" / "v1").iterdir() if path.is_file()}
         self.assertEqual(sorted(made), sorted(kept))
         self.assertEqual([name for name in made if made[name] != kept[name]], [], "run sdk/python/tools/regenerate_stubs.py")
+
+
+class Reference(unittest.TestCase):
+    """docs/reference.md, and what it is made of."""
+
+    def test_it_is_what_the_package_says(self):
+        with tempfile.TemporaryDirectory() as output:
+            made = pathlib.Path(output) / "reference.md"
+            done = subprocess.run([sys.executable, str(REFERENCE_TOOL), "--output", str(made)], capture_output=True, text=True)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            kept = cluster.SDK / "docs" / "reference.md"
+            self.assertEqual(kept.read_text(encoding="utf-8"), made.read_text(encoding="utf-8"), "run sdk/python/tools/make_reference.py")
+        self.assertEqual([name for name in cluster.funcx.__all__ if "`funcx.%s`" % name not in kept.read_text(encoding="utf-8")], [])
+
+    def test_every_public_name_says_what_it_is(self):
+        from funcx import registry
+        silent = []
+        public = {name: getattr(cluster.funcx, name) for name in cluster.funcx.__all__}
+        public.update((name, getattr(registry, name)) for name in ("Functions", "Endpoints", "Groups"))
+        for name, value in public.items():
+            if isinstance(value, str):
+                continue
+            if not value.__doc__:
+                silent.append(name)
+            if not isinstance(value, type) or not value.__module__.startswith("funcx"):
+                continue
+            for member, held in vars(value).items():
+                target = held.fget if isinstance(held, property) else getattr(held, "__func__", held)
+                if not member.startswith("_") and inspect.isfunction(target) and not target.__doc__:
+                    silent.append("%s.%s" % (name, member))
+        self.assertEqual(silent, [])
 
 
 class Build(unittest.TestCase):
@@ -67,6 +102,87 @@ class Build(unittest.TestCase):
                                   env={**os.environ, "PYTHONPATH": target}, cwd=target)
             self.assertEqual((seen.stdout.split(), seen.stderr), ([os.path.join(target, "funcx", "__init__.py"), "Executor"], ""))
         self.assertFalse([path for path in cluster.SDK.iterdir() if path.name in ("build", "dist") or path.suffix == ".egg-info"])
+
+
+#: A user's program. The type checker finds fault with the lines that say so, and with no other.
+PROGRAM = """
+import asyncio
+import concurrent.futures
+from typing import List
+
+import funcx
+
+
+@funcx.function(endpoint="laptop", walltime=60)
+def cube(x: int) -> int:
+    return x ** 3
+
+
+def square(x: int) -> int:
+    return x * x
+
+
+def calls(executor: funcx.Executor) -> List[int]:
+    future = executor.submit(square, 12)
+    print(future.task_id or "not sent", future.group.upper(), future.cancel())
+    base: concurrent.futures.Executor = executor
+    concurrent.futures.wait([future, base.submit(square, 1)])
+    try:
+        return [future.result(timeout=5.0), *executor.map(square, range(10), ordered=False), cube.run(3)]
+    except funcx.TaskError as error:
+        print(error.task_id.upper(), error.code + 1, error.traceback or "")
+    return []
+
+
+def shell(client: funcx.Client) -> str:
+    with funcx.Executor(client.endpoint("laptop"), client=client) as executor:
+        retrying = executor.with_settings(walltime=60, retry=funcx.Retry(3, on=[OSError]))
+        result: funcx.ShellResult = retrying.submit(funcx.ShellFunction(["wc", "{file}"]), file="/etc/hosts").result()
+        return result.stdout + str(result.returncode)
+
+
+async def later() -> None:
+    async with funcx.AsyncExecutor("laptop") as executor:
+        async for value in executor.map(square, range(3)):
+            print(value)
+
+
+def look(client: funcx.Client) -> None:
+    for endpoint in client.endpoints.list():
+        print(endpoint.name.upper(), endpoint.workers + 1)
+    print(client.status("a-task").is_done, client.groups.get("g").failed + 1, client.function(square).id.upper())
+
+
+def wrong(client: funcx.Client, executor: funcx.Executor) -> None:
+    funcx.Client(trust=5)  # wrong
+    funcx.Executor(5)  # wrong
+    executor.submit()  # wrong
+    executor.map(square, range(3), ordered="no", unknown=1)  # wrong
+    client.status(5)  # wrong
+    client.status("a-task").id + 1  # wrong
+    funcx.Retry("3")  # wrong
+    funcx.Settings(walltime="a minute")  # wrong
+    client.submit(square, "laptop").task_id + 1  # wrong
+    asyncio.run(later)  # wrong
+    client.endpoints.list().colour  # wrong
+"""
+
+
+class Types(unittest.TestCase):
+    def test_the_package_and_its_use_are_typed(self):
+        mypy = shutil.which("mypy")
+        if mypy is None:
+            self.skipTest("mypy is not installed")
+        with tempfile.TemporaryDirectory() as directory:
+            program = pathlib.Path(directory) / "program.py"
+            program.write_text(PROGRAM)
+            done = subprocess.run([mypy, "--config-file", "pyproject.toml", "--cache-dir", os.devnull, "--no-error-summary", "--no-color-output", "--no-pretty",
+                                   "funcx", str(program)], capture_output=True, text=True, cwd=cluster.SDK)
+        self.assertEqual(done.stderr, "")
+        found = [line for line in done.stdout.splitlines() if ": error: " in line]
+        self.assertEqual([line for line in found if not line.startswith(str(program))], [])
+        lines = {int(re.match(r":(\d+): error: ", line[len(str(program)):]).group(1)) for line in found}
+        self.assertEqual(lines, {number for number, line in enumerate(PROGRAM.splitlines(), 1) if line.endswith("# wrong")}, done.stdout)
 
 
 if __name__ == "__main__":

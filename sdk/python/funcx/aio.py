@@ -19,19 +19,25 @@ async def _aside(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 
 class AsyncClient:
-    """`Client` for asyncio. Its methods are those of Client, awaited; `client` is the one below."""
+    """`Client` for asyncio: the same options, and its methods awaited. A `client` that is given is used, and not closed with this one.
+
+    `submit` and `batch` give asyncio futures; cancelling one cancels its call.
+    """
 
     def __init__(self, service: Optional[str] = None, *, client: Optional[Client] = None, **options: Any) -> None:
         if client is not None and (service is not None or options):
             raise TypeError("client is given: its service and options are its own")
         self._owns = client is None
+        #: The Client below.
         self.client = client if client is not None else Client(service, **options)
 
     @property
     def group(self) -> str:
+        """The task group of its calls."""
         return self.client.group
 
     async def register_function(self, function: Callable[..., Any], **options: Any) -> Function:
+        """As Client.register_function."""
         return await _aside(self.client.register_function, function, **options)
 
     async def run(self, function: Callee, endpoint: Union[str, Endpoint], *args: Any, **kwargs: Any) -> Any:
@@ -40,32 +46,41 @@ class AsyncClient:
 
     async def submit(self, function: Callee, endpoint: Union[str, Endpoint], args: Sequence[Any] = (), kwargs: Optional[Mapping[str, Any]] = None,
                      settings: Optional[Settings] = None) -> "asyncio.Future[Any]":
+        """One call. Awaited, it is on its way; its future, awaited, is its value."""
         return asyncio.wrap_future(await _aside(self.client.submit, function, endpoint, args, kwargs, settings))
 
     async def batch(self, function: Callee, endpoint: Union[str, Endpoint], arguments: Iterable[Sequence[Any]],
                     settings: Optional[Settings] = None) -> "List[asyncio.Future[Any]]":
+        """Many calls of one function, each with a tuple of its arguments; their futures in order."""
         futures = await _aside(self.client.batch, function, endpoint, arguments, settings)
         return [asyncio.wrap_future(future) for future in futures]
 
     async def result(self, task: Union[str, TaskFuture], timeout: Optional[float] = None) -> Any:
+        """A task's value, as Client.result."""
         return await _aside(self.client.result, task, timeout)
 
     async def status(self, task: Union[str, TaskFuture]) -> TaskStatus:
+        """What the service knows of a task."""
         return await _aside(self.client.status, task)
 
     async def cancel(self, tasks: Any = None, *, group: Optional[str] = None) -> int:
+        """Cancels tasks, or a group; gives how many were still alive."""
         return await _aside(self.client.cancel, tasks, group=group)
 
     async def endpoints(self) -> List[Endpoint]:
+        """Your endpoints, as they are now."""
         return await _aside(self.client.endpoints.list)
 
     async def functions(self, limit: int = 100) -> List[Function]:
+        """The functions that you have registered, the newest first."""
         return await _aside(self.client.functions.list, limit)
 
     async def groups(self, limit: int = 20) -> List[Group]:
+        """Your task groups that were active last."""
         return await _aside(self.client.groups.recent, limit)
 
     async def close(self) -> None:
+        """As Client.close."""
         if self._owns:
             await _aside(self.client.close)
 
@@ -77,13 +92,18 @@ class AsyncClient:
 
 
 class AsyncExecutor:
-    """`Executor` for asyncio: `await executor.submit(f, 1)` gives an asyncio future, `async for value in executor.map(f, items)` the values."""
+    """`Executor` for asyncio: `await executor.submit(f, 1)` gives an asyncio future, `async for value in executor.map(f, items)` the values.
+
+    The options are those of Executor. Nothing blocks the event loop; at the end of `async with` it waits for the calls that were made.
+    """
 
     def __init__(self, endpoint: Union[str, Endpoint], *, client: Union[Client, AsyncClient, None] = None, **options: Any) -> None:
+        #: The Executor below.
         self.executor = Executor(endpoint, client=client.client if isinstance(client, AsyncClient) else client, **options)
 
     @property
     def group(self) -> str:
+        """The task group of its calls."""
         return self.executor.group
 
     async def submit(self, fn: Callee, /, *args: Any, **kwargs: Any) -> "asyncio.Future[Any]":
@@ -93,6 +113,7 @@ class AsyncExecutor:
         return asyncio.wrap_future(await _aside(self.executor.submit, fn, *args, **kwargs))
 
     async def run(self, fn: Callee, /, *args: Any, **kwargs: Any) -> Any:
+        """One call, and its value. Cancelling the asyncio task cancels it."""
         return await (await self.submit(fn, *args, **kwargs))
 
     async def map(self, fn: Callee, *iterables: Iterable[Any], ordered: bool = True, window: Optional[int] = None) -> AsyncIterator[Any]:
@@ -121,9 +142,11 @@ class AsyncExecutor:
             yield await ended.get()
 
     async def reload(self, group: Optional[str] = None) -> "List[asyncio.Future[Any]]":
+        """Futures of all tasks of a group, as Executor.reload."""
         return [asyncio.wrap_future(future) for future in await _aside(self.executor.reload, group)]
 
     async def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """As Executor.shutdown."""
         await _aside(self.executor.shutdown, wait, cancel_futures=cancel_futures)
 
     async def __aenter__(self) -> "AsyncExecutor":

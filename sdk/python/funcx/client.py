@@ -33,8 +33,15 @@ _DEFAULT_WINDOW_BYTES = 64 * 1024 * 1024
 class Client:
     """Registers functions, calls them on endpoints, and brings the results back. Safe for any number of threads; make one and keep it.
 
-    Service and token are those of `funcx login` unless they are named. `trust` names endpoints, by name or id, that are not your own and whose
-    pickled results you will read. It reconnects by itself: a call that the service has accepted is not lost by a restart, and none is made twice.
+    Service and token are those of `funcx login` unless they are named: `service` is an address, `token` the token or `token_file` a file with it.
+    It reconnects by itself: a call that the service has accepted is not lost by a restart, and none is made twice.
+
+    `group`: the task group of `run`, `submit` and `batch`; a new one unless it is named.
+    `trust`: endpoints, by name or id, that are not your own and whose pickled results you will read.
+    `connect_timeout`: seconds until a service that never answered is Unreachable.
+    `retry_for`: seconds for which a service that answered before may be away, 2.5 at least; None: for ever.
+    `batch_size`: the most calls of one message, 1 to 10,000.
+    `window`: so many calls may be without a result, and `window_bytes` of arguments without an acknowledgement; then submitting waits.
     """
 
     def __init__(self, service: Optional[str] = None, *, token: Optional[str] = None, token_file: Optional[str] = None, group: Optional[str] = None,
@@ -58,8 +65,11 @@ class Client:
         # By (id,), and by (name, source) of captured ones.
         self._known: Dict[Tuple[str, ...], Function] = {}
         self._resolved: Dict[str, Endpoint] = {}
+        #: The functions that you have registered: see Functions.
         self.functions = Functions(self)
+        #: Your endpoints: see Endpoints.
         self.endpoints = Endpoints(self)
+        #: Your task groups: see Groups.
         self.groups = Groups(self)
 
     def __repr__(self) -> str:
@@ -70,11 +80,12 @@ class Client:
 
     @property
     def address(self) -> str:
+        """The address of its service."""
         return self._connection.address
 
     @property
     def group(self) -> str:
-        """Of the calls that are made with the client itself; an Executor has its own."""
+        """The task group of the calls that are made with the client itself; an Executor has its own."""
         return self._group
 
     # -- functions
@@ -83,8 +94,9 @@ class Client:
                           strategy: str = "auto") -> Function:
         """Registers a live function, lambda, closure, method or other callable, as it is now.
 
-        Its source travels with all that it refers to; where that cannot be had (`auto`), a pickle by cloudpickle or dill. `requires` says what a
-        node must have, as "python>=3.10".
+        Its source travels with all that it refers to; where that cannot be had, a pickle by cloudpickle or dill: `strategy` is "auto", or "source" or
+        "pickle" for one of the two. `requires` says what a node must have, as "python>=3.10". Raises NotSerialisable, with the reason of each way
+        that was tried. The same code is the same function, with the name and description that it was registered with last.
         """
         if isinstance(function, ShellFunction):
             return self.register_shell(function)
@@ -120,7 +132,7 @@ class Client:
         return function_of(self._connection.call(self._connection.functions.Register, request, "Registering function '%s'" % request.name))
 
     def forget(self, function_id: str) -> None:
-        """A function was deleted: a live one is registered again when it is used again."""
+        """For the SDK itself: a function was deleted, and a live one is registered again when it is used again."""
         self._registered.forget(function_id)
         for key in [key for key, known in list(self._known.items()) if known.id == function_id]:
             del self._known[key]
@@ -165,7 +177,7 @@ class Client:
     # -- calls
 
     def run(self, function: Callee, endpoint: Union[str, Endpoint], *args: Any, **kwargs: Any) -> Any:
-        """One call, and its value. An interrupt (Ctrl-C) cancels it."""
+        """One call, and its value: waits for it. An interrupt (Ctrl-C) cancels it."""
         future = self.submit(function, endpoint, args, kwargs)
         try:
             return future.result()
@@ -175,7 +187,7 @@ class Client:
 
     def submit(self, function: Callee, endpoint: Union[str, Endpoint], args: Sequence[Any] = (), kwargs: Optional[Mapping[str, Any]] = None,
                settings: Optional[Settings] = None) -> TaskFuture:
-        """One call, and its future."""
+        """One call with positional and keyword arguments, and its future. Waits while too many calls are on their way."""
         own = self._own_session()
         lane = lane_of(self, own, function, endpoint, settings or _DEFAULT_SETTINGS)
         return own.submit(lane, *lane.target.codec.encode(args, kwargs))
@@ -187,7 +199,7 @@ class Client:
         return [own.submit(lane, *lane.target.codec.encode(_tuple(args))) for args in arguments]
 
     def status(self, task: Union[str, TaskFuture]) -> TaskStatus:
-        """What the service knows of a task, with the time of each hop."""
+        """What the service knows of a task, with the time of each hop. Raises NotFound for another user's, and for one that is no longer kept."""
         return status_of(self._get(_task_id(task)))
 
     def result(self, task: Union[str, TaskFuture], timeout: Optional[float] = None) -> Any:
@@ -207,7 +219,7 @@ class Client:
             delay = min(1.0, 2 * delay)
 
     def cancel(self, tasks: Union[str, TaskFuture, Iterable[Union[str, TaskFuture]], None] = None, *, group: Optional[str] = None) -> int:
-        """Cancels tasks, or all of a group, that have not ended; gives how many were still alive."""
+        """Cancels tasks (futures, or ids as text), or all of a group, that have not ended, also those that run; gives how many were still alive."""
         if (tasks is None) == (group is None):
             raise ValueError("either tasks or a group are to be cancelled")
         if group is not None:
@@ -233,15 +245,17 @@ class Client:
     # -- what calls are made of
 
     def codec(self, function: Function, endpoint: Endpoint, serialiser: str) -> Codec:
+        """For the SDK itself: how values of these calls travel."""
         trusted = endpoint.is_own or endpoint.name in self._trust or endpoint.id in self._trust
         return Codec(function.id, function.is_live, trusted, endpoint.name, function.classes, serialiser,
                      ShellResult.read if function.kind == "command" else None)
 
     def target(self, function: Function, endpoint: Endpoint, group: str, settings: Settings, serialiser: str = "auto") -> Target:
+        """For the SDK itself: what all of these calls have in common."""
         return Target(self.codec(function, endpoint, serialiser), endpoint.id, group, settings.to_message(), dict(settings.labels), function)
 
     def target_of(self, function_id: str, endpoint_id: str, group: str) -> Target:
-        """Of tasks that were submitted before; their function or endpoint may be gone from the registry."""
+        """For the SDK itself: of tasks that were submitted before; their function or endpoint may be gone from the registry."""
         try:
             function = self.function(function_id)
         except NotFound:
@@ -253,6 +267,7 @@ class Client:
         return self.target(function, endpoint, group, _DEFAULT_SETTINGS)
 
     def new_session(self, group: str, window: Optional[int] = None) -> Session:
+        """For the SDK itself: the calls of a group."""
         limit, window_bytes, batch_size = self._limits
         made = Session(self._connection, group, window or limit, window_bytes, batch_size)
         with self._gate:
@@ -271,16 +286,18 @@ class Client:
         return found
 
     def check_process(self, what: str) -> None:
+        """For the SDK itself: raises ForkedProcess in a child of the process that made the client."""
         self._connection.process.check(what)
 
     @property
     def connection(self) -> Connection:
+        """For the SDK itself."""
         return self._connection
 
     # -- the end
 
     def close(self) -> None:
-        """Ends the connection. Calls that the service has accepted go on there; those of the program that wait for them fail."""
+        """Ends the connection. Calls that the service has accepted go on there; whatever in this program waits for them fails with FuncXError."""
         if self._connection.closed.is_set():
             return
         for session in list(self._sessions):

@@ -26,7 +26,7 @@ def default_client() -> Client:
 
 
 class RemoteFunction:
-    """A decorated function: called, it runs here; `submit`, `run` and `map` run it on its endpoint."""
+    """A decorated function, as `function` makes it: called, it runs here; `submit`, `run` and `map` run it on its endpoint."""
 
     def __init__(self, function: Callable[..., Any], endpoint: Union[str, Endpoint], client: Optional[Client], strategy: str, settings: Settings) -> None:
         functools.update_wrapper(self, function)
@@ -44,10 +44,11 @@ class RemoteFunction:
         return _same, (self.__funcx_function__,)
 
     def submit(self, *args: Any, **kwargs: Any) -> TaskFuture:
+        """One call on the endpoint, and its future."""
         return self.executor.submit(self.__funcx_function__, *args, **kwargs)
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
-        """One call on the endpoint, and its value."""
+        """One call on the endpoint, and its value: waits for it. An interrupt (Ctrl-C) cancels it."""
         future = self.submit(*args, **kwargs)
         try:
             return future.result()
@@ -56,7 +57,7 @@ class RemoteFunction:
             raise
 
     def map(self, *iterables: Iterable[Any], **options: Any) -> Iterator[Any]:
-        """As `Executor.map`."""
+        """Values of the function for each item, with the options of Executor.map."""
         return self.executor.map(self.__funcx_function__, *iterables, **options)
 
     def on(self, endpoint: Union[str, Endpoint], **settings: Any) -> "RemoteFunction":
@@ -80,7 +81,11 @@ def _same(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def function(function: Optional[Callable[..., Any]] = None, *, endpoint: Union[str, Endpoint], container: Optional[str] = None, client: Optional[Client] = None,
              strategy: str = "auto", **settings: Any) -> Any:
-    """Decorator: @funcx.function(endpoint="laptop", walltime=60). The settings are those of Settings."""
+    """Decorator: @funcx.function(endpoint="laptop", walltime=60) makes a RemoteFunction. The settings are those of Settings.
+
+    Nothing is sent before the first call; without a `client` it goes through default_client(). `container` is refused with NotImplementedError:
+    no release runs functions in containers yet.
+    """
     if container is not None:
         raise NotImplementedError("container '%s': the service of this release runs functions without containers; what its workers find is the endpoint's "
                                   "business (workers.init and workers.python in its YAML)" % container)

@@ -27,7 +27,13 @@ class Executor(concurrent.futures.Executor):
 
     `submit`, `map`, `shutdown` and the context manager are those of `concurrent.futures`; a call is a task of its own. Settings of every call
     (`walltime=20, retry=2, ...`, see Settings) may be given here, or for some calls by `with_settings`. A client that is not given is made from
-    the stored login, and closed with the executor.
+    the stored login, and closed with the executor. Safe for any number of threads.
+
+    `endpoint`: its name, its id, or an Endpoint.
+    `group`: the name of the task group, 1 to 64 characters, by which `reload` finds the calls again; a new one unless it is named.
+    `window`: so many calls may be without a result; then `submit` waits, and a map reads no further.
+    `serialiser`: "auto": JSON where that gives back the same value, a pickle elsewhere; "json": an error elsewhere; "pickle": always.
+    `strategy`: how functions are registered, see Client.register_function.
     """
 
     def __init__(self, endpoint: Union[str, Endpoint], *, client: Optional[Client] = None, group: Optional[str] = None, window: Optional[int] = None,
@@ -52,6 +58,7 @@ class Executor(concurrent.futures.Executor):
 
     @property
     def client(self) -> Client:
+        """Through which the calls go."""
         return self._client
 
     @property
@@ -60,7 +67,9 @@ class Executor(concurrent.futures.Executor):
         return self._session.group
 
     def with_settings(self, **settings: Any) -> "Executor":
-        """The same executor, and the same group, for calls with other settings: executor.with_settings(walltime=60).submit(f, 1)."""
+        """The same executor, and the same group, for calls with other settings: executor.with_settings(walltime=60).submit(f, 1).
+
+        What is not named stays as it is. The settings are those of Settings; others are refused with TypeError."""
         view = object.__new__(type(self))
         view.__dict__.update(self.__dict__)
         view._settings = self._settings.changed(settings)
@@ -87,7 +96,7 @@ class Executor(concurrent.futures.Executor):
         return session.submit(lane, content_type, body)
 
     def is_ready(self, fn: Callee) -> bool:
-        """Whether `submit` would wait for nothing now: the function is registered, and there is room."""
+        """For the SDK itself: whether `submit` would wait for nothing now; the function is registered, and there is room."""
         try:
             return fn in self._lanes and self._session.has_room
         except TypeError:
@@ -102,8 +111,9 @@ class Executor(concurrent.futures.Executor):
         """Values of fn for each item, in the order of the items, or as they come (`ordered=False`).
 
         The items are read by a thread of its own, from now on and as far as `window` reaches beyond what was taken (65,536 calls): a generator of any
-        length will do. `chunksize` is as good as 1: each call is a task, and many travel together anyway. What was not taken when the iterator is
-        closed, or raises, is cancelled.
+        length will do. `chunksize` is as good as 1: each call is a task, and many travel together anyway; `batch_size` limits how many (1 to 10,000).
+        `timeout`: seconds from now until TimeoutError. `progress`: shows a bar on standard error. The first call that fails ends it with its exception.
+        What was not taken when the iterator is closed, or raises, is cancelled.
         """
         if chunksize < 1:
             raise ValueError("chunksize must be >= 1.")
@@ -112,7 +122,7 @@ class Executor(concurrent.futures.Executor):
         return track(values, _length(iterables), self._name(fn)) if progress else values
 
     def map_run(self, fn: Callee, iterables: Tuple[Iterable[Any], ...], ordered: bool = True, window: Optional[int] = None, batch_size: Optional[int] = None) -> MapRun:
-        """The machinery of a map, for those who take its results in another way."""
+        """For the SDK itself: a map whose results are taken in another way."""
         self._client.check_process("This executor")
         if batch_size is not None and not 1 <= batch_size <= 10_000:
             raise ValueError("batch_size is %d; it is 1 to 10,000" % batch_size)
@@ -123,7 +133,7 @@ class Executor(concurrent.futures.Executor):
         return MapRun(self._session, self._target(fn), zip(*iterables), window or self._window or _MAP_WINDOW, _MAP_WINDOW_BYTES, batch_size, ordered)
 
     def batch(self, fn: Callee, arguments: Iterable[Any]) -> List[TaskFuture]:
-        """Futures of many calls, each with a tuple of its arguments."""
+        """Futures of many calls, each with a tuple of its arguments; in order."""
         return [self.submit(fn, *args) for args in arguments]
 
     def reload(self, group: Optional[str] = None) -> List[TaskFuture]:
@@ -140,7 +150,7 @@ class Executor(concurrent.futures.Executor):
         return futures
 
     def status(self) -> Any:
-        """Counts of the group."""
+        """Counts of the group's tasks: a Group. Raises NotFound before its first call."""
         return self._client.groups.get(self.group)
 
     def cancel_all(self) -> int:

@@ -14,11 +14,15 @@ KINDS = {1: "python", 2: "command", 3: "dotnet", 4: "mpi"}
 class Function:
     """A registered function. Pass it, its id or its name wherever a function is due."""
 
+    #: Follows from what was registered: the same code has the same id.
     id: str
     name: str
+    #: python, command or dotnet.
     kind: str = "python"
     description: str = ""
+    #: What a node must have, as "python>=3.10".
     requires: Tuple[str, ...] = ()
+    #: Unix seconds.
     registered_at: float = 0.0
     #: It was registered from a live Python object: arguments and results may be anything that can be pickled.
     is_live: bool = False

@@ -32,23 +32,28 @@ class TaskFuture(concurrent.futures.Future):  # type: ignore[type-arg]
 
     @property
     def group(self) -> str:
+        """Its task group."""
         return self._session.group
 
     @property
     def function_name(self) -> str:
+        """Of what is called."""
         return self._name
 
     def result(self, timeout: Optional[float] = None) -> Any:
+        """Its value; waits for it, `timeout` seconds at most. Raises what the function raised, a TaskError, or CancelledError."""
         if not self.done():
             self._session.connection.process.check("This future")
         return super().result(timeout)
 
     def exception(self, timeout: Optional[float] = None) -> Optional[BaseException]:
+        """What `result` would raise, or None; waits for it, `timeout` seconds at most."""
         if not self.done():
             self._session.connection.process.check("This future")
         return super().exception(timeout)
 
     def cancel(self) -> bool:
+        """Cancels it here and there, also when it runs; False when it has ended."""
         if not self.done():
             self._session.connection.process.check("This future")
         if not super().cancel():

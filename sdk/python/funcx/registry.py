@@ -18,17 +18,22 @@ _HOPS = [field.name for field in tasks_pb2.HopTimes.DESCRIPTOR.fields]
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A machine or cluster that executes, as it was when it was asked for."""
+    """A machine or cluster that executes, as it was when it was asked for. A notebook shows it as a table."""
 
     id: str
     name: str
     description: str = ""
+    #: Its process is connected to the service.
     online: bool = False
+    #: Unix seconds.
     last_seen: float = 0.0
     version: str = ""
+    #: Workers that it has now, and of them those at work.
     workers: int = 0
     workers_busy: int = 0
+    #: Processes that keep workers: one a node, as a rule.
     managers: int = 0
+    #: Tasks that wait, at the service and there.
     queued: int = 0
     running: int = 0
     #: Why it runs nothing, when it does not.
@@ -43,16 +48,21 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Group:
-    """Counts of the tasks that are waited for together."""
+    """Counts of the tasks of a group, as they were when they were asked for. A notebook shows them as a table."""
 
     name: str
     tasks: int = 0
+    #: At the service.
     queued: int = 0
+    #: At the endpoint, waiting or running.
     dispatched: int = 0
+    #: Ended, with a value or without; `failed` are those without.
     done: int = 0
     failed: int = 0
+    #: Of the queued, those that run after others.
     waiting: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
+    #: Unix seconds.
     last_active: float = 0.0
 
     def _repr_html_(self) -> str:
@@ -62,7 +72,7 @@ class Group:
 
 @dataclass(frozen=True)
 class TaskStatus:
-    """A task as the service knows it; `times` has Unix seconds of each hop that is known."""
+    """A task as the service knew it when it was asked for."""
 
     id: str
     function_id: str
@@ -70,18 +80,22 @@ class TaskStatus:
     group: str
     #: queued, dispatched or done.
     state: str
-    #: None until it is done.
+    #: value, exception, timed out, cancelled, lost, too large, rejected or expired; None until it is done.
     outcome: Optional[str]
+    #: How often it was begun, and how many of these were lost with a worker, manager or block.
     attempts: int
     losses: int
+    #: Unix seconds of each hop that is known.
     times: Mapping[str, float]
     stdout: str = ""
     stderr: str = ""
+    #: Exit status, or minus the signal, of a worker that died; else 0.
     code: int = 0
     waiting_reason: str = ""
 
     @property
     def is_done(self) -> bool:
+        """Whether it has its outcome."""
         return self.state == "done"
 
     def _repr_html_(self) -> str:
@@ -98,6 +112,8 @@ class Tabled(List[Any]):
 
 
 class Functions:
+    """The functions that a user has registered: `client.functions`."""
+
     def __init__(self, client: "Client") -> None:
         self._client = client
 
@@ -107,7 +123,7 @@ class Functions:
         return function_of(connection.call(connection.functions.Get, functions_pb2.GetFunctionRequest(function=function), "Function '%s'" % function))
 
     def code(self, function: str) -> bytes:
-        """What was registered."""
+        """What was registered: a module's text, a command's definition, a package."""
         connection = self._client.connection
         return bytes(connection.call(connection.functions.Get, functions_pb2.GetFunctionRequest(function=function, include_code=True),
                                      "Function '%s'" % function).code)
@@ -127,6 +143,8 @@ class Functions:
 
 
 class Endpoints:
+    """A user's endpoints: `client.endpoints`."""
+
     def __init__(self, client: "Client") -> None:
         self._client = client
 
@@ -152,15 +170,18 @@ class Endpoints:
 
 
 class Groups:
+    """A user's task groups: `client.groups`."""
+
     def __init__(self, client: "Client") -> None:
         self._client = client
 
     def get(self, group: str) -> Group:
+        """By name, as it is now."""
         connection = self._client.connection
         return group_of(connection.call(connection.tasks.GetGroup, tasks_pb2.GetGroupRequest(group=group), "Group %s" % group))
 
     def list(self, labels: Sequence[str] = (), prefix: str = "", unfinished: bool = False) -> Iterator[Group]:
-        """By name. `labels` are KEY or KEY=VALUE; a group has all of them."""
+        """All, in the order of their names; or those that have all of the labels (KEY or KEY=VALUE), begin with `prefix`, or have unfinished tasks."""
         connection = self._client.connection
         request = tasks_pb2.ListGroupsRequest(labels=labels, prefix=prefix, unfinished=unfinished, limit=1_000)
         while True:

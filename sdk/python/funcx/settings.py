@@ -19,7 +19,7 @@ def seconds(value: Seconds, what: str, least: float, most: float) -> float:
 
 @dataclass(frozen=True)
 class Retry:
-    """Makes a call again when its function fails."""
+    """Makes a call again when its function fails: Retry(3, on=[OSError], backoff=2)."""
 
     #: How often at most, 1 or more.
     times: int
@@ -33,6 +33,7 @@ class Retry:
             raise ValueError("retry.times is %d; it is 1 or more" % self.times)
 
     def to_message(self) -> tasks_pb2.RetryOptions:
+        """For the SDK itself."""
         return tasks_pb2.RetryOptions(
             times=self.times, on=[name if isinstance(name, str) else name.__name__ for name in self.on],
             backoff_ms=int(1000 * seconds(self.backoff, "retry.backoff", 0, 3600)))
@@ -40,7 +41,7 @@ class Retry:
 
 @dataclass(frozen=True)
 class Settings:
-    """Of one call, or of all calls of an executor."""
+    """Settings of one call, or of all calls of an executor. Cores, memory and devices are none: what a task gets is its endpoint's (`workers` in its YAML)."""
 
     #: Longest run of one attempt in seconds, 1 ms to 49 days; None: the endpoint's limit.
     walltime: Optional[Seconds] = None
@@ -58,6 +59,7 @@ class Settings:
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def changed(self, changes: Mapping[str, Any]) -> "Settings":
+        """The same with these changes; TypeError for what is no setting."""
         known = {item.name for item in fields(self)}
         unknown = sorted(set(changes) - known)
         if unknown:
@@ -66,6 +68,7 @@ class Settings:
         return replace(self, **changes)
 
     def to_message(self) -> tasks_pb2.TaskOptions:
+        """For the SDK itself; ValueError for what is out of range."""
         if not 0 <= self.priority <= 255:
             raise ValueError("priority is %d; it is 0 to 255" % self.priority)
         if self.max_attempts < 0:

@@ -11,12 +11,14 @@ _PLACE = re.compile(r"\{\{|\}\}|\{([a-z_][A-Za-z0-9_]*)(\.\.\.)?\}")
 
 @dataclass(frozen=True)
 class ShellResult:
-    """What a command gave."""
+    """What a command gave; the value of a ShellFunction's call."""
 
     #: Exit status, or minus the signal that ended it; 124 when its walltime was over.
     returncode: int
+    #: What it wrote, up to the endpoint's limit; `more` has `stdout_bytes` when there was more.
     stdout: str
     stderr: str
+    #: Its own walltime was over.
     timed_out: bool = False
     #: Contents of the files that `outputs` names: text, or bytes where they are no text.
     files: Mapping[str, Union[str, bytes]] = field(default_factory=dict)
@@ -27,11 +29,12 @@ class ShellResult:
 
     @property
     def ok(self) -> bool:
+        """Whether it ended with exit status 0."""
         return self.returncode == 0
 
     @classmethod
     def read(cls, value: Any) -> Any:
-        """From a command's value; other values stay as they are."""
+        """For the SDK itself: from a command's value; other values stay as they are."""
         if not isinstance(value, dict) or "returncode" not in value:
             return value
         rest = dict(value)
@@ -41,7 +44,17 @@ class ShellResult:
 
 class ShellFunction:
     """A command with places for arguments: ShellFunction(["wc", "-l", "{file}"]), or one text for /bin/sh with `shell=True`, where parameters are
-    variables of the shell. What an argument holds is never parsed. Submit it like a function; its value is a ShellResult."""
+    variables of the shell. What an argument holds is never parsed. Submit it like a function, with its arguments by position or by name; its value is a
+    ShellResult. Every call has a directory of its own.
+
+    `parameters`: names in the order of positional arguments; unless they are named, the places in their order (with `shell=True` there are none).
+    `defaults`: values of parameters that a call may leave out.
+    `environment`, `inputs` (files that are there before it begins), `stdin`: texts, which may have places too.
+    `outputs`: files whose content is in the result.
+    `walltime`: seconds; what runs longer is ended, and its return code is 124.
+    `check`: a return code that is not 0 is an exception. `keep_output`: all that it wrote stays on the endpoint.
+    `requires`: what a node must have.
+    """
 
     def __init__(self, command: Union[str, Sequence[str]], *, name: Optional[str] = None, shell: Optional[bool] = None, parameters: Optional[Sequence[str]] = None,
                  defaults: Optional[Mapping[str, Any]] = None, environment: Optional[Mapping[str, str]] = None, inputs: Optional[Mapping[str, str]] = None,
@@ -74,7 +87,7 @@ class ShellFunction:
         return self.name
 
     def definition(self) -> Dict[str, Any]:
-        """As the service takes it."""
+        """What is registered, as the service takes it."""
         return dict(self._definition)
 
     def __repr__(self) -> str:
