@@ -16,25 +16,32 @@ internal sealed class MessageTable
     public void RequireRoom()
     {
         if (Count == Capacity)
-            throw new InvalidOperationException($"{Capacity} messages are matched and not received; receive them before probing for more");
+            throw Full();
     }
 
-    public MpiMessage Add(nint handle, MpiEnvelope envelope)
+    /// <returns>The message's slot.</returns>
+    public int Add(nint handle, out uint generation)
     {
         var slot = _free[Count++];
         _handles[slot] = handle;
         // 0 is what a default value has.
-        return new MpiMessage(envelope, slot, ++_generations[slot]);
+        generation = ++_generations[slot];
+        return slot;
     }
 
     /// <summary>The handle; the message is received with this call, whatever MPI says next.</summary>
-    public nint Take(MpiMessage message)
+    public nint Take(in MpiMessage message)
     {
         if (message.Generation == 0 || _handles[message.Slot] == 0 || _generations[message.Slot] != message.Generation)
-            throw new InvalidOperationException($"the message of {message.Bytes} bytes with tag {message.Tag} from rank {message.Source} was received already");
+            throw AlreadyReceived(message);
         var handle = _handles[message.Slot];
         _handles[message.Slot] = 0;
         _free[--Count] = message.Slot;
         return handle;
     }
+
+    private static InvalidOperationException Full() => new($"{Capacity} messages are matched and not received; receive them before probing for more");
+
+    private static InvalidOperationException AlreadyReceived(in MpiMessage message) =>
+        new($"the message of {message.Bytes} bytes with tag {message.Tag} from rank {message.Source} was received already");
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using FuncX.Mpi.Interop;
 
 namespace FuncX.Mpi;
@@ -80,14 +81,14 @@ public sealed unsafe class MpiCommunicator
         nint handle = 0;
         var code = _mpi.Calls.Improbe(_mpi.Source(source), tag, _handle, &found, &handle, _mpi.Status);
         if (code != 0)
-            throw _mpi.Failure("MPI_Improbe", code, About(source, tag));
+            throw ProbeFailure("MPI_Improbe", code, source, tag);
         if (found == 0)
         {
             message = default;
             return false;
         }
 
-        message = _matched.Add(handle, _mpi.Envelope());
+        message = Matched(handle);
         return true;
     }
 
@@ -100,12 +101,12 @@ public sealed unsafe class MpiCommunicator
         nint handle = 0;
         var code = _mpi.Calls.Mprobe(_mpi.Source(source), tag, _handle, &handle, _mpi.Status);
         if (code != 0)
-            throw _mpi.Failure("MPI_Mprobe", code, About(source, tag));
-        return _matched.Add(handle, _mpi.Envelope());
+            throw ProbeFailure("MPI_Mprobe", code, source, tag);
+        return Matched(handle);
     }
 
     /// <summary>Receives a matched message into pooled memory, which is the caller's to dispose. Waits for what has not arrived yet of a large one.</summary>
-    public MpiBuffer Receive(MpiMessage message)
+    public MpiBuffer Receive(in MpiMessage message)
     {
         var buffer = _buffers.Rent(message.Bytes);
         try
@@ -123,17 +124,17 @@ public sealed unsafe class MpiCommunicator
     /// <summary>Receives a matched message into the caller's memory; returns its length.</summary>
     /// <exception cref="ArgumentException"><paramref name="body"/> is shorter than the message, which stays to be received.</exception>
     /// <exception cref="InvalidOperationException">The message was received already.</exception>
-    public int Receive(MpiMessage message, Span<byte> body)
+    public int Receive(in MpiMessage message, Span<byte> body)
     {
         _mpi.Enter();
         if (body.Length < message.Bytes)
-            throw new ArgumentException($"the message from rank {message.Source} with tag {message.Tag} has {message.Bytes} bytes, the memory for it {body.Length}", nameof(body));
+            throw WrongLength(message, body.Length, nameof(body));
         var handle = _matched.Take(message);
         int code;
         fixed (byte* start = body)
             code = _mpi.Calls.Mrecv(start, message.Bytes, _mpi.Layout.Byte, &handle, _mpi.Status);
         if (code != 0)
-            throw _mpi.Failure("MPI_Mrecv", code, $"of {message.Bytes} bytes with tag {message.Tag} from rank {message.Source}");
+            throw ReceiveFailure(code, message);
         return message.Bytes;
     }
 
@@ -147,12 +148,12 @@ public sealed unsafe class MpiCommunicator
     /// <param name="owner">Disposed on this thread when it is finished. It stays the caller's when this returns false or throws.</param>
     /// <returns>False when <see cref="MpiSends.Capacity"/> sends and receives are unfinished; the message stays to be received.</returns>
     /// <exception cref="ArgumentException"><paramref name="body"/> has another length than the message.</exception>
-    public bool TryStartReceive(MpiMessage message, Memory<byte> body, out MpiSendId id, IDisposable? owner = null)
+    public bool TryStartReceive(in MpiMessage message, Memory<byte> body, out MpiSendId id, IDisposable? owner = null)
     {
         _mpi.Enter();
         id = default;
         if (body.Length != message.Bytes)
-            throw new ArgumentException($"the message from rank {message.Source} with tag {message.Tag} has {message.Bytes} bytes, the memory for it {body.Length}", nameof(body));
+            throw WrongLength(message, body.Length, nameof(body));
         if (_sends.Outstanding == _sends.Capacity)
             return false;
         id = _sends.StartReceive(_matched.Take(message), body, owner);
@@ -223,6 +224,23 @@ public sealed unsafe class MpiCommunicator
         ArgumentOutOfRangeException.ThrowIfLessThan(source, AnySource);
         ArgumentOutOfRangeException.ThrowIfLessThan(tag, AnyTag);
     }
+
+    // Made in place: a value that is put together elsewhere and copied is read before its parts have left the processor's store buffer.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private MpiMessage Matched(nint handle)
+    {
+        var slot = _matched.Add(handle, out var generation);
+        return new MpiMessage(_mpi.StatusSource, _mpi.StatusTag, _mpi.StatusCount, slot, generation);
+    }
+
+    // Texts are made away from the calls themselves, which would have to clear the room for them each time.
+    private MpiException ProbeFailure(string call, int code, int source, int tag) => _mpi.Failure(call, code, About(source, tag));
+
+    private MpiException ReceiveFailure(int code, in MpiMessage message) =>
+        _mpi.Failure("MPI_Mrecv", code, $"of {message.Bytes} bytes with tag {message.Tag} from rank {message.Source}");
+
+    private static ArgumentException WrongLength(in MpiMessage message, int length, string name) =>
+        new($"the message from rank {message.Source} with tag {message.Tag} has {message.Bytes} bytes, the memory for it {length}", name);
 
     private static string About(int source, int tag) =>
         $"from {(source == AnySource ? "any rank" : $"rank {source}")} with {(tag == AnyTag ? "any tag" : $"tag {tag}")}";

@@ -6,19 +6,26 @@ namespace FuncX.Mpi;
 /// </summary>
 public readonly record struct MpiMessage
 {
-    internal MpiMessage(MpiEnvelope envelope, int slot, uint generation) => (Envelope, Slot, Generation) = (envelope, slot, generation);
+    internal MpiMessage(int source, int tag, int bytes, int slot, uint generation)
+    {
+        Source = source;
+        Tag = tag;
+        Bytes = bytes;
+        Slot = slot;
+        Generation = generation;
+    }
 
     /// <summary>Source, tag and length.</summary>
-    public MpiEnvelope Envelope { get; }
+    public MpiEnvelope Envelope => new(Source, Tag, Bytes);
 
     /// <summary>The rank that sent it.</summary>
-    public int Source => Envelope.Source;
+    public int Source { get; }
 
     /// <summary>The sender's tag.</summary>
-    public int Tag => Envelope.Tag;
+    public int Tag { get; }
 
     /// <summary>Its length.</summary>
-    public int Bytes => Envelope.Bytes;
+    public int Bytes { get; }
 
     internal int Slot { get; }
 

@@ -75,7 +75,7 @@ public sealed unsafe class MpiSends
     {
         _mpi.Enter();
         if ((uint)id.Slot >= (uint)Capacity)
-            throw new ArgumentOutOfRangeException(nameof(id), id, $"slots of sends are 0 to {Capacity - 1}");
+            throw NoSuchSlot(id, nameof(id));
         ref var slot = ref _slots[id.Slot];
         if (!slot.Used || slot.Generation != id.Generation)
             return true;
@@ -86,7 +86,7 @@ public sealed unsafe class MpiSends
             return false;
         Remove(position)?.Dispose();
         if (code != 0)
-            throw _mpi.Failure("MPI_Test", code, $"of send {id.Slot}");
+            throw TestFailure(code, id);
         return true;
     }
 
@@ -105,7 +105,7 @@ public sealed unsafe class MpiSends
         if (code != 0)
         {
             pin.Dispose();
-            throw _mpi.Failure("MPI_Isend", code, $"of {body.Length} bytes with tag {tag} to rank {destination}");
+            throw SendFailure(code, body.Length, destination, tag);
         }
 
         id = Add(pin, owner);
@@ -126,7 +126,7 @@ public sealed unsafe class MpiSends
         return Add(pin, owner);
     }
 
-    private MpiSendId Add(MemoryHandle pin, IDisposable? owner)
+    private MpiSendId Add(in MemoryHandle pin, IDisposable? owner)
     {
         var position = Outstanding++;
         var number = _free[position];
@@ -178,6 +178,14 @@ public sealed unsafe class MpiSends
 
         return count;
     }
+
+    // Texts are made away from the calls themselves, which would have to clear the room for them each time.
+    private MpiException SendFailure(int code, int bytes, int destination, int tag) =>
+        _mpi.Failure("MPI_Isend", code, $"of {bytes} bytes with tag {tag} to rank {destination}");
+
+    private MpiException TestFailure(int code, MpiSendId id) => _mpi.Failure("MPI_Test", code, $"of send {id.Slot}");
+
+    private ArgumentOutOfRangeException NoSuchSlot(MpiSendId id, string name) => new(name, id, $"slots of sends are 0 to {Capacity - 1}");
 
     private byte* Request(int position) => _requests + (position * _mpi.Layout.HandleBytes);
 

@@ -23,6 +23,9 @@ internal sealed class AbiLayout
     public readonly int TagAt;
     public readonly int ErrorAt;
 
+    /// <summary>The length in bytes, as far as a message can have one: the lower 32 bits, which both kinds of library keep in one place.</summary>
+    public readonly int CountAt;
+
     private AbiLayout(MpiAbi abi, Func<string, nint> symbol)
     {
         Abi = abi;
@@ -30,7 +33,7 @@ internal sealed class AbiLayout
         {
             // typedef struct { int MPI_SOURCE, MPI_TAG, MPI_ERROR, _cancelled; size_t _ucount; } MPI_Status;
             (HandleBytes, AnySource, ErrorInStatus) = (8, -1, 18);
-            (StatusBytes, SourceAt, TagAt, ErrorAt) = (24, 0, 4, 8);
+            (StatusBytes, SourceAt, TagAt, ErrorAt, CountAt) = (24, 0, 4, 8, 16);
             World = symbol("ompi_mpi_comm_world");
             Self = symbol("ompi_mpi_comm_self");
             Byte = symbol("ompi_mpi_byte");
@@ -41,7 +44,7 @@ internal sealed class AbiLayout
         {
             // typedef struct { int count_lo, count_hi_and_cancelled, MPI_SOURCE, MPI_TAG, MPI_ERROR; } MPI_Status;
             (HandleBytes, AnySource, ErrorInStatus) = (4, -2, 17);
-            (StatusBytes, SourceAt, TagAt, ErrorAt) = (20, 8, 12, 16);
+            (StatusBytes, SourceAt, TagAt, ErrorAt, CountAt) = (20, 8, 12, 16, 0);
             World = 0x44000000;
             Self = 0x44000001;
             Byte = 0x4c00010d;

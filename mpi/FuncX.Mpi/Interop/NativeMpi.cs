@@ -46,14 +46,16 @@ internal sealed unsafe class NativeMpi
             Refuse();
     }
 
-    public MpiEnvelope Envelope()
-    {
-        int bytes;
-        var code = Calls.GetCount(Status, Layout.Byte, &bytes);
-        if (code != 0)
-            throw Failure("MPI_Get_count", code, "of a received message");
-        return new MpiEnvelope(*(int*)(Status + Layout.SourceAt), *(int*)(Status + Layout.TagAt), bytes);
-    }
+    /// <summary>Of the status of the last call.</summary>
+    public int StatusSource => *(int*)(Status + Layout.SourceAt);
+
+    /// <summary>Of the status of the last call.</summary>
+    public int StatusTag => *(int*)(Status + Layout.TagAt);
+
+    /// <summary>Of the status of the last call, in bytes.</summary>
+    public int StatusCount => *(int*)(Status + Layout.CountAt);
+
+    public MpiEnvelope Envelope() => new(StatusSource, StatusTag, StatusCount);
 
     /// <summary>Our wildcard is -1 under both libraries; MPICH's own is -2, and its -1 is something else.</summary>
     public int Source(int source) => source >= 0 ? source : Layout.AnySource;

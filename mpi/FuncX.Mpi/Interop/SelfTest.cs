@@ -99,12 +99,14 @@ internal sealed unsafe class SelfTest
         var layout = _mpi.Layout;
         if (!IsUntouched(status, layout.StatusBytes))
             return $"the status after {when} is longer than {layout.StatusBytes} bytes";
-        var (source, tag) = (*(int*)(status + layout.SourceAt), *(int*)(status + layout.TagAt));
+        var (source, tag, length) = (*(int*)(status + layout.SourceAt), *(int*)(status + layout.TagAt), *(int*)(status + layout.CountAt));
         int count;
         _mpi.Require("MPI_Get_count", _mpi.Calls.GetCount(status, layout.Byte, &count), $"after {when}");
-        return (source, tag, count) == (0, Tag, Bytes)
+        if (count != Bytes)
+            return $"MPI_Get_count says {count} bytes after {when}, expected {Bytes}";
+        return (source, tag, length) == (0, Tag, Bytes)
             ? null
-            : $"the status after {when} says source {source}, tag {tag}, {count} bytes; expected 0, {Tag}, {Bytes}";
+            : $"the status after {when} says source {source}, tag {tag}, {length} bytes; expected 0, {Tag}, {Bytes}";
     }
 
     private static bool IsUntouched(byte* start, int from) => !new ReadOnlySpan<byte>(start + from, 64 - from).ContainsAnyExcept(Untouched);

@@ -56,7 +56,7 @@ internal sealed class MpiBench : IBench
     {
         var batches = settings.Quick ? 5 : 100;
         var runs = new List<SizeComparison>();
-        for (var run = 0; run < settings.RunsOr(7); run++)
+        for (var run = 0; run < settings.RunsOr(11); run++)
         {
             var c = await PingPong.RunAsync(mpi, program, mode, batches);
             var sharp = await PingPong.RunAsync(mpi, PingPong.Program, mode, batches);
