@@ -70,10 +70,10 @@ public sealed class SlurmLab : IAsyncDisposable
 
     /// <summary>
     /// Waits until a run of a job that was put back into the queue is over for the controller, too: told to begin the next one before, it takes that run's end for the next one's. Each step's manager tells it of
-    /// the end, has its answer, and only then removes its socket, NODE_JOB.STEP among what its node keeps.
+    /// the end and has its answer before it ends; the socket by which others ask it may be gone while it still tells.
     /// </summary>
     public Task RunIsOverAsync(string job) => Eventually.TrueAsync(
-        async () => !Steps(job).Any() && (await JobsAsync()).Contains($"{job} PENDING"), $"the run of job {job} is over", seen: () => $"steps {string.Join(", ", Steps(job))}");
+        async () => !StepManagers(job).Any() && (await JobsAsync()).Contains($"{job} PENDING"), $"the run of job {job} is over", seen: () => $"steps {string.Join(", ", StepManagers(job))}");
 
     /// <summary>What controller and nodes have written of a job, for the message of a failure.</summary>
     public string LogsOf(string job) => string.Join('\n', Directory.EnumerateFiles(Path.Combine(DirectoryPath, "log"), "*.log")
@@ -96,8 +96,10 @@ public sealed class SlurmLab : IAsyncDisposable
         }
     }
 
-    // Beside a step's socket there may be what its manager knows of the machine.
-    private IEnumerable<string> Steps(string job) => Directory.EnumerateFiles(Path.Combine(DirectoryPath, "spool"), $"*_{job}.*", SearchOption.AllDirectories).Where(static file => !file.EndsWith(".xml", StringComparison.Ordinal));
+    // Each names its step in its title and works in the directory of its node's daemon.
+    private IEnumerable<string> StepManagers(string job) => ProcessTable.Mentioning(DirectoryPath)
+        .Select(static process => process.Arguments is [var title, ..] ? title : "")
+        .Where(title => title.StartsWith($"slurmstepd: [{job}.", StringComparison.Ordinal));
 
     private static string? MissingOf(string[] files)
     {
