@@ -5,6 +5,7 @@ import concurrent.futures
 from typing import TYPE_CHECKING, Any, Optional
 
 from . import ids
+from .errors import NotSerialisable
 
 if TYPE_CHECKING:
     from .batches import FutureBatch
@@ -24,6 +25,9 @@ class TaskFuture(concurrent.futures.Future):  # type: ignore[type-arg]
         self._batch: Optional["FutureBatch"] = None
         self._index = 0
         self._ended = False
+
+    def __reduce__(self) -> Any:
+        raise NotSerialisable("a future cannot travel: pass its result(), or have the call run after it (after=[future])")
 
     @property
     def task_id(self) -> Optional[str]:

@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 
-_PLACE = re.compile(r"\{\{|\}\}|\{([a-z_][A-Za-z0-9_]*)(\.\.\.)?\}")
-
 
 @dataclass(frozen=True)
 class ShellResult:
@@ -47,7 +45,7 @@ class ShellFunction:
     variables of the shell. What an argument holds is never parsed. Submit it like a function, with its arguments by position or by name; its value is a
     ShellResult. Every call has a directory of its own.
 
-    `parameters`: names in the order of positional arguments; unless they are named, the places in their order (with `shell=True` there are none).
+    `parameters`: names in the order of positional arguments; unless they are named, all places in their order (with `shell=True` there are none).
     `defaults`: values of parameters that a call may leave out.
     `environment`, `inputs` (files that are there before it begins), `stdin`: texts, which may have places too.
     `outputs`: files whose content is in the result.
@@ -72,8 +70,7 @@ class ShellFunction:
         definition: Dict[str, Any] = {"command": command if self._shell else words}
         if self._shell:
             definition["shell"] = True
-        if parameters is None and not self._shell:
-            parameters = list(dict.fromkeys(match.group(1) for word in words for match in _PLACE.finditer(word) if match.group(1)))
+        # Without parameters they are the places of all texts, in their order: the service finds them.
         more = (("parameters", list(parameters or ())), ("defaults", dict(defaults or {})), ("environment", dict(environment or {})), ("inputs", dict(inputs or {})),
                 ("stdin", stdin), ("outputs", list(outputs)), ("walltime", walltime), ("check", check), ("keep_output", keep_output))
         definition.update((key, value) for key, value in more if value)
