@@ -108,7 +108,7 @@ def _made_of(cls: Type[BaseException], args: Tuple[Any, ...]) -> BaseException:
     except TypeError:
         error = cls.__new__(cls, *args)
     try:
-        base.__init__(error, *args)
+        base.__init__(error, *args)  # type: ignore[misc]
     except (TypeError, ValueError):
         # It was changed after it was made.
         error.args = args

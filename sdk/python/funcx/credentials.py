@@ -5,7 +5,7 @@ import json
 import os
 import pathlib
 import stat
-from typing import Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 from urllib.parse import urlsplit
 
 from .errors import FuncXError, NotAuthorised
@@ -58,7 +58,7 @@ def find(service: Optional[str] = None, token: Optional[str] = None, token_file:
     return address, found
 
 
-def _read(path: pathlib.Path) -> dict:
+def _read(path: pathlib.Path) -> Dict[str, Any]:
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
     except FileNotFoundError:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from typing import Any, Callable, Iterable, Iterator, Optional, Union
+from typing import Any, Callable, Iterable, Iterator, Optional, Union, overload
 
 from .client import Client
 from .executor import Executor
@@ -79,8 +79,18 @@ def _same(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+@overload
+def function(function: Callable[..., Any], *, endpoint: Union[str, Endpoint], container: Optional[str] = None, client: Optional[Client] = None,
+             strategy: str = "auto", **settings: Any) -> RemoteFunction: ...
+
+
+@overload
+def function(function: None = None, *, endpoint: Union[str, Endpoint], container: Optional[str] = None, client: Optional[Client] = None,
+             strategy: str = "auto", **settings: Any) -> Callable[[Callable[..., Any]], RemoteFunction]: ...
+
+
 def function(function: Optional[Callable[..., Any]] = None, *, endpoint: Union[str, Endpoint], container: Optional[str] = None, client: Optional[Client] = None,
-             strategy: str = "auto", **settings: Any) -> Any:
+             strategy: str = "auto", **settings: Any) -> Union[RemoteFunction, Callable[[Callable[..., Any]], RemoteFunction]]:
     """Decorator: @funcx.function(endpoint="laptop", walltime=60) makes a RemoteFunction. The settings are those of Settings.
 
     Nothing is sent before the first call; without a `client` it goes through default_client(). `container` is refused with NotImplementedError:

@@ -38,7 +38,7 @@ def failure(task_id: str, outcome: int, body: bytes, stdout: bytes = b"", stderr
     held there. `hint` ends the text of one that could not run."""
     found = _read(outcome, body)
     kind, message, trace = found["type"], found["message"], found.get("traceback")
-    details = {"task_id": task_id, "outcome": OUTCOMES.get(outcome, str(outcome)), "type": kind, "message": message, "traceback": trace,
+    details: Dict[str, Any] = {"task_id": task_id, "outcome": OUTCOMES.get(outcome, str(outcome)), "type": kind, "message": message, "traceback": trace,
                "stdout": stdout.decode(errors="replace"), "stderr": stderr.decode(errors="replace"), "code": code}
     if outcome != EXCEPTION:
         text = "Task %s did not run: %s" if kind == "DependencyFailed" else _TEXTS.get(outcome, "Task %%s ended as %s: %%s" % details["outcome"])
@@ -46,7 +46,7 @@ def failure(task_id: str, outcome: int, body: bytes, stdout: bytes = b"", stderr
     trace = _OWN_FRAME.sub("", trace or "")
 
     def unknown(kind: str, message: str) -> BaseException:
-        return errors.RemoteError("Task %s raised %s: %s" % (task_id, kind.rpartition(".")[2], message), **{**details, "type": kind, "message": message})
+        return errors.RemoteError("Task %s raised %s: %s" % (task_id, kind.rpartition(".")[2], message), **dict(details, type=kind, message=message))
 
     def from_text(cls: Optional[Type[BaseException]], message: str) -> BaseException:
         return unknown(kind, message) if cls is None else _rebuild(cls, message) or unknown(cls.__name__, message)
@@ -121,7 +121,7 @@ def _rebuild(cls: Type[BaseException], message: str) -> Optional[BaseException]:
     except Exception:
         pass
     try:
-        error = cls.__new__(cls, message)
+        error = cls.__new__(cls, message)  # type: ignore[call-arg]
         error.args = (message,)
         if str(error) == message:
             return error
@@ -129,7 +129,7 @@ def _rebuild(cls: Type[BaseException], message: str) -> Optional[BaseException]:
         pass
     try:
         sub = _with_text(cls, message)
-        return sub.__new__(sub, message)
+        return sub.__new__(sub, message)  # type: ignore[call-arg]
     except Exception:
         return None
 

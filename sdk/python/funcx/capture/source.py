@@ -84,7 +84,7 @@ class SourceCapture:
             if self._bound[name] is not value:
                 raise NotCapturable("it and what it refers to use the name '%s' for two different things (in %s)" % (name, needed_by))
             return
-        if not (isinstance(value, (FunctionType, type, _Cached)) and _is_users(value) and value.__name__ == name):
+        if not (isinstance(value, (FunctionType, type, _Cached)) and _is_users(value) and getattr(value, "__name__", "") == name):
             self._reserve(name, value)
         try:
             expression = self.expression(value)

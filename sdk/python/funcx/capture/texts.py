@@ -8,7 +8,7 @@ import linecache
 import sys
 import textwrap
 from types import CodeType, FunctionType
-from typing import Iterator, List, Optional, Tuple, Union
+from typing import Any, Iterator, List, Optional, Tuple, Union
 
 FunctionNode = Union[ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda]
 
@@ -100,7 +100,7 @@ def _files_of(cls: type) -> Iterator[str]:
         yield filename
     # Cells of a notebook: the youngest first.
     for filename, entry in reversed(list(linecache.cache.items())):
-        if filename not in seen and len(entry) == 4 and entry[1] is None and cls.__module__ == "__main__":
+        if filename not in seen and isinstance(entry, tuple) and len(entry) == 4 and entry[1] is None and cls.__module__ == "__main__":
             yield filename
 
 
@@ -128,7 +128,7 @@ def _is_of(node: ast.AST, code: CodeType) -> bool:
     return isinstance(node, ast.Lambda) and code.co_name == "<lambda>" and node.lineno == code.co_firstlineno
 
 
-def _has_positions_of(node: FunctionNode, code: CodeType) -> bool:
+def _has_positions_of(node: Any, code: CodeType) -> bool:
     if hasattr(code, "co_positions") and isinstance(node, ast.Lambda):
         seen = [(line, column) for line, _, column, _ in code.co_positions() if line is not None and column is not None]
         start, end = (node.body.lineno, node.body.col_offset), (node.body.end_lineno, node.body.end_col_offset)
