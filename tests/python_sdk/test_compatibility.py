@@ -1,10 +1,13 @@
 """Python 3.9 for the package and 3.8 for what runs on workers, by what can be told without these interpreters; PyPy is one of 3.9."""
 import ast
 import collections
-import importlib
+import importlib.util
+import os
+import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
 import cluster
@@ -90,6 +93,25 @@ class Language(unittest.TestCase):
             newer_than((3, 9), "match 1:\n    case 1:\n        pass\n")
 
 
+class Requirements(unittest.TestCase):
+    def test_a_source_requires_the_python_that_can_read_it(self):
+        from funcx.capture import capture
+
+        def requirements(text):
+            with tempfile.TemporaryDirectory() as directory:
+                path = pathlib.Path(directory) / "written.py"
+                path.write_text(text)
+                specification = importlib.util.spec_from_file_location("written", path)
+                module = importlib.util.module_from_spec(specification)
+                specification.loader.exec_module(module)
+                return capture(module.f, "source").requires
+        self.assertEqual(requirements("def f(x):\n    return x if (y := x) else y\n"), ())
+        if sys.version_info >= (3, 10):
+            self.assertEqual(requirements("def g(x):\n    match x:\n        case 1:\n            return 2\n\ndef f(x):\n    return g(x)\n"), ("python>=3.10",))
+        if sys.version_info >= (3, 11):
+            self.assertEqual(requirements("def f(x):\n    try:\n        x()\n    except* ValueError:\n        pass\n"), ("python>=3.11",))
+
+
 #: All modules, without grpcio and protobuf, and without symtable, which PyPy has not; then what travels, there and back.
 ON_39 = """
 import importlib, json, pkgutil, sys
@@ -124,7 +146,28 @@ print("done")
 """
 
 
+#: A message there and back as a client makes it, with the slowest kind of protobuf, which has nothing but what is documented.
+MESSAGES = """
+import sys
+from google.protobuf.internal import api_implementation
+assert api_implementation.Type() == "python", api_implementation.Type()
+import funcx
+from funcx.batches import Target
+from funcx.v1 import tasks_pb2
+from funcx.values import JSON, Codec
+target = Target(Codec("ab" * 32, True, True, "e"), "e", "g", funcx.Settings(walltime=5).to_message(), {"k": "v"}, funcx.Function("ab" * 32, "f"))
+sent = tasks_pb2.SubmitRequest.FromString(target.request(b"x" * 12, JSON, ["[1]", "[22]"]).SerializeToString(deterministic=True))
+assert (list(sent.lengths), sent.bodies, dict(sent.labels), sent.options.walltime_ms, sent.function_id) == ([3, 4], b"[1][22]", {"k": "v"}, 5000, "ab" * 32), sent
+print("done")
+"""
+
+
 class Interpreter(unittest.TestCase):
+    def test_messages_need_nothing_of_one_kind_of_protobuf(self):
+        done = subprocess.run([sys.executable, "-B", "-W", "error::DeprecationWarning:funcx", "-c", MESSAGES], capture_output=True, text=True, cwd=cluster.SDK,
+                              env={**os.environ, "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python"})
+        self.assertEqual((done.stdout, done.returncode), ("done\n", 0), done.stderr)
+
     def test_a_python_39_imports_all_of_it_and_reads_what_it_writes(self):
         pypy = shutil.which("pypy3")
         if pypy is None:

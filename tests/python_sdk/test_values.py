@@ -72,7 +72,7 @@ class Travel(unittest.TestCase):
         content, body = codec().encode((1,), {"a": [2]})
         self.assertEqual((content, body), (JSON, '{"args":[1],"kwargs":{"a":[2]}}'))
         content, body = codec().encode((), {"a": (2,)})
-        self.assertEqual((content, pickle.loads(body)), (PICKLE, ((), {"$funcx": None, "a": (2,)})))
+        self.assertEqual((content, pickle.loads(body)), (PICKLE, ((), {"$funcx": list(sys.version_info[:2]), "a": (2,)})))
 
     def test_many_values_are_read_at_once_and_tags_are_seen(self):
         coder = codec()
@@ -147,6 +147,33 @@ class OwnClasses(unittest.TestCase):
             self.assertRegex(str(problem), "Install cloudpickle, or mention the class in the function")
         else:
             self.assertEqual((content, set(pickle.loads(body)[1]["$funcx"])), (PICKLE, {"pickle", "pickler", "version", "python"}))
+
+    def test_a_result_by_value_is_read_by_its_own_python_only_and_the_other_is_named(self):
+        def function():
+            return 5
+        function.__module__ = "__main__"
+        function.__qualname__ = "not_there"
+        packed = _remote.pack([function], _remote.dump)[0]
+        if "$by_value" not in packed:
+            self.skipTest("neither cloudpickle nor dill is installed")
+        import json
+        self.assertEqual(codec().decode(JSON, json.dumps(packed).encode())(), 5)
+        with self.assertRaises(UntrustedResult):
+            codec(trusted=False).decode(JSON, json.dumps(packed).encode())
+        name, version, python, data = packed["$by_value"]
+        for held, said in (([name, version, [3, 7], data], r"pickled by value on its worker, with %s %s under Python 3\.7, and this is Python 3\.\d+, which cannot read its "
+                            r"byte code\. What would work: .* a client under Python 3\.7, or an endpoint whose workers.python is Python 3\.\d+" % (name, version)),
+                           (["no_such_pickler", "1", python, data], "no_such_pickler is not installed here. What would work: to install it")):
+            with self.assertRaisesRegex(FuncXError, said):
+                codec().decode(JSON, json.dumps({"$by_value": held}).encode())
+
+    def test_a_worker_of_another_python_gives_no_result_that_only_its_own_could_read(self):
+        entry = _remote.wrap(lambda: (lambda: 5))
+        self.assertEqual(entry(**{"$funcx": list(sys.version_info[:2])})(), 5)
+        with self.assertRaisesRegex(TypeError, r"result \(of type function\) could only be pickled by value.*client's Python 3\.7 cannot read.*What would work: an endpoint whose "
+                                               r"workers.python is Python 3\.7"):
+            entry(**{"$funcx": [3, 7]})
+        self.assertEqual(_remote.wrap(lambda: (1, 2))(**{"$funcx": [3, 7]}), (1, 2))
 
     def test_a_class_that_is_not_here_is_named(self):
         data = b"\x80\x04\x8c\x46funcx_" + b"cd" * 32 + b"\x8c\x05Ghost\x93."

@@ -4,9 +4,9 @@ The client uses the same code for what it sends and reads. JSON cannot tell a tu
 object with one key that begins with "$":
 
     $tuple [...]   $set [...]   $frozenset [...]   $bytes base64   $float "nan" | "inf" | "-inf"   $complex [real, imaginary]
-    $dict [[key, value], ...]   $pickle base64
+    $dict [[key, value], ...]   $pickle base64   $by_value [pickler, its version, [3, minor], base64]
 
-A call may have the keyword "$funcx": {"args": packed, "kwargs": packed} in JSON, or, in a pickle, None or what `check_pickle` takes.
+A call may have the keyword "$funcx": {"args": packed, "kwargs": packed} in JSON, or, in a pickle, the client's Python or what `check_pickle` takes.
 """
 import base64
 import importlib
@@ -50,7 +50,7 @@ def _all_exact(values):
 
 
 def pack(value, dumps):
-    """The value as what JSON can carry. `dumps` makes a pickle of what has no form of its own."""
+    """The value as what JSON can carry. `dumps` makes a pickle of what has no form of its own, or what stands for it."""
     kind = type(value)
     if kind in EXACT:
         return value
@@ -59,7 +59,7 @@ def pack(value, dumps):
     if kind is list:
         return value if _all_exact(value) else [pack(item, dumps) for item in value]
     if kind in _TAGS:
-        return {_TAGS[kind]: [pack(item, dumps) for item in value]}
+        return {_TAGS[kind]: [pack(item, dumps) for item in value]}  # type: ignore[index]
     if kind is dict:
         if is_exact(value):
             return value
@@ -70,11 +70,12 @@ def pack(value, dumps):
         return {"$bytes": base64.b64encode(value).decode()}
     if kind is complex and math.isfinite(value.real) and math.isfinite(value.imag):
         return {"$complex": [value.real, value.imag]}
-    return {"$pickle": base64.b64encode(dumps(value)).decode()}
+    made = dumps(value)
+    return made if type(made) is dict else {"$pickle": base64.b64encode(made).decode()}
 
 
 def unpack(value, loads):
-    """The reverse of `pack`; `loads` reads a pickle, or refuses to."""
+    """The reverse of `pack`; `loads` reads a pickle, or refuses to. It is told with what one by value was made: its byte code is for one Python only."""
     kind = type(value)
     if kind is list:
         return value if EXACT.issuperset(map(type, value)) else [unpack(item, loads) for item in value]
@@ -100,40 +101,57 @@ def _unpack_tagged(tag, held, loads):
         return complex(*held)
     if tag == "$pickle":
         return loads(base64.b64decode(held))
+    if tag == "$by_value":
+        return loads(base64.b64decode(held[3]), held[:3])
     raise ValueError("'%s' is no tag of a packed value; it was written by a later release" % tag)
 
 
 def dump(value):
-    """A pickle, made with cloudpickle or dill where Python's own cannot and they are installed."""
+    """A pickle, or one by value, made with cloudpickle or dill, where Python's own cannot and they are installed."""
     try:
         return pickle.dumps(value, PROTOCOL)
     except Exception as error:
         reasons, cause = ["%s: %s" % (type(error).__name__, error)], error
     for name in PICKLERS:
         try:
-            return importlib.import_module(name).dumps(value, protocol=PROTOCOL)
+            module = importlib.import_module(name)
+            data = module.dumps(value, protocol=PROTOCOL)
+            return {"$by_value": [name, str(getattr(module, "__version__", "0")), list(sys.version_info[:2]), base64.b64encode(data).decode()]}
         except Exception as error:
             reasons.append("%s is not there" % name if isinstance(error, ModuleNotFoundError) else "%s: %s" % (name, error))
     raise TypeError("the result (of type %s) is not JSON and cannot be pickled: %s" % (type(value).__name__, "; ".join(reasons))) from cause
 
 
-def check_pickle(what, pickler, version, python):
+def check_pickle(what, pickler, version, python, otherwise="a function that is registered from its source"):
     """Refuses what this interpreter would misread: byte code of another Python, or a pickle that needs a package which is not here or is older."""
     here = list(sys.version_info[:2])
     if here != list(python):
         raise RuntimeError("%s: pickled by value under Python %d.%d, and this worker has Python %d.%d, which cannot read its byte code. What would work: an endpoint "
-                           "whose workers.python is Python %d.%d, or a function that is registered from its source"
-                           % ((what,) + tuple(python) + tuple(here) + tuple(python)))
+                           "whose workers.python is Python %d.%d, or %s"
+                           % ((what,) + tuple(python) + tuple(here) + tuple(python) + (otherwise,)))
     try:
         module = importlib.import_module(pickler)
     except ImportError:
-        raise RuntimeError("%s: pickled with %s %s, which this worker's Python does not have. What would work: %s on the endpoint, or a function that is "
-                           "registered from its source" % (what, pickler, version, pickler)) from None
+        raise RuntimeError("%s: pickled with %s %s, which this worker's Python does not have. What would work: %s on the endpoint, or %s"
+                           % (what, pickler, version, pickler, otherwise)) from None
     seen = getattr(module, "__version__", "")
     if _numbers(seen)[:2] < _numbers(version)[:2]:
         raise RuntimeError("%s: pickled with %s %s, and this worker has %s %s, which is older. What would work: %s %s or later on the endpoint"
                            % (what, pickler, version, pickler, seen, pickler, version))
     return module
+
+
+def _check_result(value, python):
+    """Refuses a result that the client's Python would misread: functions and classes of the user's own are pickled as byte code."""
+    here = list(sys.version_info[:2])
+    if here != python and type(value) not in EXACT:
+        try:
+            pickle.dumps(value, PROTOCOL)
+        except Exception as problem:
+            raise TypeError("the result (of type %s) could only be pickled by value, as byte code of this worker's Python %d.%d, which the client's Python %d.%d cannot read "
+                            "(%s: %s). What would work: an endpoint whose workers.python is Python %d.%d, or a function that returns no functions and no instances of "
+                            "classes of its own" % ((type(value).__name__,) + tuple(here) + tuple(python) + (type(problem).__name__, problem) + tuple(python))) from problem
+    return value
 
 
 def _numbers(version):
@@ -153,10 +171,11 @@ def wrap(function, is_coroutine=False):
         try:
             if kwargs and CALL in kwargs:
                 how = kwargs.pop(CALL)
-                if how is None:
-                    return function(*args, **kwargs)
+                if type(how) is list:
+                    return _check_result(function(*args, **kwargs), how)
                 if "pickle" in how:
-                    check_pickle("the arguments", how["pickler"], how["version"], how["python"])
+                    check_pickle("the arguments", how["pickler"], how["version"], how["python"],
+                                 "to mention their classes in the function, which brings them along then")
                     args, kwargs = pickle.loads(how["pickle"])
                     return function(*args, **kwargs)
                 args, kwargs = unpack(how["args"], pickle.loads), unpack(how["kwargs"], pickle.loads)
@@ -196,7 +215,8 @@ def carry(error):
 
     entries = []
     for other in found:
-        kind, missing = type(other), {}
+        kind = type(other)
+        missing = {}  # type: ignore[var-annotated]
 
         def pickled(name, value):
             output = _Bounded(room[0])

@@ -7,7 +7,7 @@ import json
 import json.encoder
 import pickle
 import sys
-from json.encoder import encode_basestring_ascii as _quote
+from json.encoder import encode_basestring_ascii as _quote  # type: ignore[attr-defined]
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ._remote import CALL, EXACT, PROTOCOL, is_exact, pack, unpack
@@ -17,6 +17,7 @@ from .capture.texts import NotCapturable
 from .errors import FuncXError, NotSerialisable, UntrustedResult
 
 NO_CONTENT, JSON, PICKLE, OCTETS = 0, 1, 2, 3
+_PYTHON = list(sys.version_info[:2])
 SERIALISERS = ("auto", "json", "pickle")
 
 Body = Union[str, bytes]
@@ -34,7 +35,7 @@ if _make_encoder is not None:
     def to_json(value: Any) -> str:
         return "".join(_pieces(value, 0))
 else:
-    to_json = json.JSONEncoder(default=_default, separators=(",", ":"), check_circular=False).encode
+    to_json = json.JSONEncoder(default=_default, separators=(",", ":"), check_circular=False).encode  # type: ignore[assignment]
 
 from_json = json.loads
 
@@ -102,7 +103,7 @@ class Codec:
             dumps = refuse if self.serialiser == "json" else self._dump
             return JSON, to_json({"kwargs": {CALL: {"args": pack(args, dumps), "kwargs": pack(kwargs, dumps)}}})
         try:
-            return PICKLE, self._dump((args, {CALL: None, **kwargs}))
+            return PICKLE, self._dump((args, {CALL: _PYTHON, **kwargs}))
         except NotSerialisable as problem:
             return PICKLE, self._dump_by_value(args, kwargs, problem)
 
@@ -161,15 +162,30 @@ class Codec:
         """A pickle within what is known of an exception; `exception` gives those that it refers to."""
         return _Reader(io.BytesIO(data), self._module, self.classes, exception).load()
 
-    def _load(self, data: bytes) -> Any:
+    def _load(self, data: bytes, by_value: Optional[Sequence[Any]] = None) -> Any:
         if not self.trusted:
             raise UntrustedResult("The result is a pickle from endpoint '%s', which is not yours: reading it could run anybody's code. If you trust whoever runs it, "
                                   "pass trust=['%s']; or have the function return plain values." % (self.endpoint, self.endpoint))
+        if by_value is not None:
+            _check_by_value(*by_value)
         try:
             return _Reader(io.BytesIO(data), self._module, self.classes).load()
         except Exception as problem:
             raise FuncXError("The result cannot be unpickled here: %s: %s. Its worker may have other versions of Python's packages, or the class of the value is not "
                              "known in this program." % (type(problem).__name__, problem)) from problem
+
+
+def _check_by_value(pickler_name: str, version: str, python: Sequence[int]) -> None:
+    """Whether this interpreter can read what a worker pickled by value."""
+    what = "The result was pickled by value on its worker, with %s %s under Python %d.%d" % (pickler_name, version, python[0], python[1])
+    if list(python) != _PYTHON:
+        raise FuncXError("%s, and this is Python %d.%d, which cannot read its byte code. What would work: a function that returns no functions and no instances of "
+                         "classes of its own, a client under Python %d.%d, or an endpoint whose workers.python is Python %d.%d"
+                         % (what, _PYTHON[0], _PYTHON[1], python[0], python[1], _PYTHON[0], _PYTHON[1]))
+    try:
+        importlib.import_module(pickler_name)
+    except ImportError:
+        raise FuncXError("%s, and %s is not installed here. What would work: to install it, or a function that returns plain values" % (what, pickler_name)) from None
 
 
 class _ModuleOf:

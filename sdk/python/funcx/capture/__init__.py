@@ -1,6 +1,7 @@
 """A live function as code that a worker can run."""
 from __future__ import annotations
 
+import ast
 import base64
 import functools
 import importlib
@@ -14,7 +15,8 @@ from typing import Any, Callable, Dict, List, Tuple
 
 from .. import _remote
 from ..errors import NotSerialisable
-from .source import NotCapturable, SourceCapture, is_installed
+from .source import SourceCapture, is_installed
+from .texts import NotCapturable
 
 #: The name that a module written here is called by; a registered function with another one was not written here.
 ENTRY = "_funcx_entry"
@@ -101,7 +103,19 @@ def _from_source(function: Callable[..., Any], name: str) -> Captured:
         expression = captured.expression(function)
     except RecursionError:
         raise NotCapturable("what it refers to is nested too deeply") from None
-    return Captured(_module(name, captured.finish(), expression, _is_coroutine(function)), classes=captured.classes)
+    body = captured.finish()
+    return Captured(_module(name, body, expression, _is_coroutine(function)), _syntax_of("\n".join(body)), classes=captured.classes)
+
+
+def _syntax_of(text: str) -> Tuple[str, ...]:
+    """What a node must have to read the text: the endpoint refuses before anything runs where no node has it."""
+    for minor in range(8, sys.version_info[1] + 1):
+        try:
+            ast.parse(text, feature_version=(3, minor))
+            return ("python>=3.%d" % minor,) if minor > 8 else ()
+        except SyntaxError:
+            continue
+    return ()
 
 
 def pickler() -> Tuple[str, Any]:
@@ -161,4 +175,4 @@ def _from_pickle(function: Callable[..., Any], name: str) -> Captured:
         base64.b64encode(data).decode(), "function '%s'" % name, pickler_name, version, python)
     # Byte code is for one minor version of Python: the endpoint refuses before anything runs where no node has it.
     requires = "python>=%d.%d,<%d.%d" % (python[0], python[1], python[0], python[1] + 1)
-    return Captured(_module(name, [], expression, _is_coroutine(function)), (requires,), "Python %d.%d with %s %s" % (*python, pickler_name, version))
+    return Captured(_module(name, [], expression, _is_coroutine(function)), (requires,), "Python %d.%d with %s %s" % (python[0], python[1], pickler_name, version))
