@@ -1,4 +1,4 @@
-"""What a new user does first: the tour's commands in a fresh virtual environment without a network, and a call through what is installed."""
+"""What a new user does first: the tour's commands, without a network, and the tour itself in the virtual environment that they make."""
 import importlib.util
 import os
 import pathlib
@@ -8,27 +8,16 @@ import tempfile
 import unittest
 
 import cluster
-from test_tour import DOCS, blocks_of
+from test_tour import DOCS, SMALLER, as_run, blocks_of, log_in, run_page
 
 cluster.only_in_the_long_run()
 
-PROGRAM = """
-import sys
-import funcx
-
-def where(name):
-    import os
-    return name, os.getpid()
-
-with funcx.Executor("test", client=funcx.Client(sys.argv[1], token_file=sys.argv[2])) as executor:
-    name, process = executor.submit(where, "there").result()
-print(funcx.__file__)
-print(name)
-"""
+# Each run of the tour has a group and a label of its own.
+CHANGES = (*SMALLER, ("spring-sweep", "installed-sweep"), ("campaign", "installation"))
 
 
 class Install(unittest.TestCase):
-    def test_the_commands_of_the_tour_work_without_a_network(self):
+    def test_the_tour_in_a_fresh_virtual_environment_without_a_network(self):
         for module, package in (("ensurepip", "python3-venv"), ("venv", "python3-venv")):
             if importlib.util.find_spec(module) is None:
                 self.skipTest("%s is not installed" % package)
@@ -42,15 +31,12 @@ class Install(unittest.TestCase):
                                   stderr=subprocess.STDOUT, text=True, timeout=5 * cluster.PATIENCE)
             self.assertEqual(done.returncode, 0, done.stdout)
             self.assertNotIn("WARNING", done.stdout)
-            program = pathlib.Path(home) / "program.py"
-            program.write_text(PROGRAM)
-            shared = cluster.shared()
-            done = subprocess.run([os.path.join(home, "funcx-env", "bin", "python3"), str(program), shared.address, str(shared.token_file)], cwd=home, env=environment,
-                                  capture_output=True, text=True, timeout=cluster.PATIENCE)
-            self.assertEqual((done.returncode, done.stderr), (0, ""))
-            installed, name = done.stdout.split()
-            self.assertTrue(installed.startswith(os.path.realpath(home) + os.sep), installed)
-            self.assertEqual(name, "there")
+            environment.update(PYTHONUNBUFFERED="1", DOTNET_ROOT=cluster._environment().get("DOTNET_ROOT", ""))
+            interpreter = os.path.join(home, "funcx-env", "bin", "python3")
+            found = subprocess.run([interpreter, "-c", "import funcx; print(funcx.__file__)"], cwd=home, env=environment, capture_output=True, text=True)
+            self.assertTrue(found.stdout.startswith(os.path.join(home, "funcx-env")), found.stdout + found.stderr)
+            log_in(cluster.shared(), environment)
+            run_page(self, DOCS / "tour.md", pathlib.Path(home), environment, interpreter, lambda text: as_run(text, CHANGES))
         left = [path.name for path in cluster.SDK.iterdir() if path.name in ("build", "dist") or path.suffix == ".egg-info"]
         self.assertEqual(left, [], "the installation leaves nothing in the source tree")
 

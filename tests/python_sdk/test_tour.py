@@ -64,9 +64,8 @@ def script_of(blocks):
     return "\n".join(lines) + "\n"
 
 
-def as_run(text):
-    text = text.replace("laptop", "test")
-    for full, small in () if cluster.FULL else SMALLER:
+def as_run(text, changes=() if cluster.FULL else SMALLER):
+    for full, small in (("laptop", "test"), *changes):
         text = text.replace(full, small)
     return text
 
@@ -75,6 +74,32 @@ def is_as_said(expected, seen):
     """`...` stands for anything."""
     pattern = ".*?".join(map(re.escape, expected.rstrip().split("...")))
     return re.fullmatch(pattern, seen.rstrip(), re.S) is not None
+
+
+def log_in(shared, environment):
+    """As a user does."""
+    subprocess.run([str(CLI), "login", shared.address, "--token-file", str(shared.token_file)], env=environment, check=True, timeout=cluster.PATIENCE,
+                   stdout=subprocess.DEVNULL)
+
+
+def run_page(test, page, directory, environment, interpreter=sys.executable, as_run=as_run):
+    """Each program of the page in a process of its own, in a directory where FuncX.Samples.dll lies."""
+    shutil.copy(SAMPLES, directory)
+    blocks = [block for block in blocks_of(page) if block.info == "python"]
+    test.assertTrue(blocks)
+    for program in sorted({block.program for block in blocks}):
+        of_program = [block for block in blocks if block.program == program]
+        script = directory / ("%s_%d.py" % (page.stem.replace("-", "_"), program))
+        script.write_text(as_run(script_of(of_program)), encoding="utf-8")
+        done = subprocess.run([interpreter, str(script)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              env=environment, cwd=directory, timeout=10 * cluster.PATIENCE)
+        *printed, rest = re.split("%s\\d+%s\n" % (MARK, MARK), done.stdout)
+        if len(printed) < len(of_program):
+            test.fail("%s: the program ended with %d in the block of line %d:\n%s" % (page.name, done.returncode, of_program[len(printed)].line, rest))
+        for block, seen in zip(of_program, printed):
+            with test.subTest(page=page.name, line=block.line):
+                test.assertTrue(is_as_said(as_run(block.expected), seen), "the page says\n%s\nand it printed\n%s" % (block.expected, seen))
+        test.assertEqual((done.returncode, rest), (0, ""), page.name)
 
 
 class Pages(unittest.TestCase):
@@ -86,29 +111,12 @@ class Pages(unittest.TestCase):
         shared = cluster.shared()
         cls.environment = {name: value for name, value in cluster._environment().items() if name != "FUNCX_MANAGER"}
         cls.environment.update(FUNCX_CONFIG_DIR=str(cls.directory / "login"), PYTHONPATH=str(cluster.SDK), PYTHONUNBUFFERED="1")
-        subprocess.run([str(CLI), "login", shared.address, "--token-file", str(shared.token_file)], env=cls.environment, check=True, timeout=cluster.PATIENCE,
-                       stdout=subprocess.DEVNULL)
+        log_in(shared, cls.environment)
 
     def run_page(self, page):
-        """Each program of the page in a process of its own, in a directory where FuncX.Samples.dll lies."""
         directory = self.directory / page.stem
         directory.mkdir()
-        shutil.copy(SAMPLES, directory)
-        blocks = [block for block in blocks_of(page) if block.info == "python"]
-        self.assertTrue(blocks)
-        for program in sorted({block.program for block in blocks}):
-            of_program = [block for block in blocks if block.program == program]
-            script = directory / ("%s_%d.py" % (page.stem.replace("-", "_"), program))
-            script.write_text(as_run(script_of(of_program)), encoding="utf-8")
-            done = subprocess.run([sys.executable, str(script)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                  env=self.environment, cwd=directory, timeout=10 * cluster.PATIENCE)
-            printed = re.split("%s\\d+%s\n" % (MARK, MARK), done.stdout)
-            for block, seen in zip(of_program, printed):
-                if len(printed) <= len(of_program) and seen is printed[-1]:
-                    self.fail("%s: the program ended with %d in the block of line %d:\n%s" % (page.name, done.returncode, block.line, seen))
-                with self.subTest(page=page.name, line=block.line):
-                    self.assertTrue(is_as_said(as_run(block.expected), seen), "the page says\n%s\nand it printed\n%s" % (block.expected, seen))
-            self.assertEqual((done.returncode, printed[-1]), (0, ""), page.name)
+        run_page(self, page, directory, self.environment)
 
     def test_the_tour(self):
         self.run_page(DOCS / "tour.md")
