@@ -4,6 +4,7 @@ import builtins
 import dataclasses
 import json
 import pickle
+import subprocess
 import sys
 import threading
 import traceback
@@ -338,6 +339,25 @@ class OnAnEndpoint(unittest.TestCase):
             with self.assertRaisesRegex(captured_helpers.Overdrawn, "account you lacks 6") as caught:
                 client.run(captured_helpers.withdraw, dataclasses.replace(own, is_own=False), "you", 6)
             self.assertFalse(hasattr(caught.exception, "account"))
+
+    def test_the_command_shows_the_texts_only(self):
+        cli = cluster.PROGRAMS / "FuncX.Cli" / "funcx"
+        if not cluster.FULL:
+            self.skipTest("with --full")
+        if not cli.exists():
+            self.skipTest("%s is not built" % cli)
+        own = cluster.shared()
+        with own.client() as client:
+            future = client.submit(captured_helpers.withdraw, "test", ("me", 5))
+            self.assertEqual(future.exception(cluster.PATIENCE).account, "me")
+            for how in ([], ["--json"]):
+                done = subprocess.run([str(cli), "task", "result", future.task_id, "--service", own.address, "--token-file", str(own.token_file), *how],
+                                      capture_output=True, text=True, env=cluster._environment())
+                said = done.stdout + done.stderr
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn("Overdrawn", said)
+                self.assertIn("account me lacks 5", said)
+                self.assertNotIn(json.loads(fail_there(captured_helpers.withdraw, "me", 5)[0])["exception"][:12], said)
 
 
 if __name__ == "__main__":
