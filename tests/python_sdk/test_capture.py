@@ -4,10 +4,13 @@ import linecache
 import math
 import os.path
 import pickle
+import random
 import sys
 import types
 import unittest
+import warnings
 from dataclasses import dataclass
+from random import gauss
 
 import cluster  # noqa: F401  (puts the package on the path)
 import captured_helpers
@@ -207,6 +210,65 @@ b""", marker)
 
     def test_the_same_function_gives_the_same_source(self):
         self.assertEqual(capture(scaled, "source"), capture(scaled, "source"))
+
+
+class RandomNumbers(unittest.TestCase):
+    """A state that travels is one that all workers have in common."""
+
+    def test_functions_of_a_module_have_the_state_of_the_workers_module(self):
+        state = random.getstate()
+        methods = {"shuffled": random.shuffle}
+        drawn = random.random
+        expected = drawn()
+
+        def draws(seed):
+            random.seed(seed)
+            methods["shuffled"]([1, 2])
+            return [drawn(), gauss(0, 1), random.random()]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            captured = capture(draws, "source")
+            random.setstate(state)
+            self.assertEqual(capture(draws, "source"), captured)
+        # Here the module is the same: what is drawn there goes on from the state that is here, and not from a copy.
+        self.assertEqual(_remote.unpack(load(captured)(5), None), draws(5))
+        random.setstate(state)
+        self.assertEqual(elsewhere(lambda: drawn()), expected)
+
+    def test_those_of_numpy_too(self):
+        try:
+            import numpy
+            from numpy.random import rand
+        except ImportError:
+            self.skipTest("numpy is not installed")
+
+        def draws():
+            numpy.random.seed(7)
+            return [float(rand()), float(numpy.random.rand())]
+        captured = capture(draws, "source")
+        self.assertTrue("from numpy.random.mtrand import rand" in captured.source)
+        self.assertEqual(load(captured)(), draws())
+
+    def test_a_generator_that_would_be_the_same_in_every_worker_is_warned_of(self):
+        generator = random.Random(1)
+
+        def direct():
+            return generator.random()
+
+        def within_a_method():
+            return bound(1, 2)
+        bound = generator.uniform
+        generators = [direct, within_a_method]
+        try:
+            import numpy
+        except ImportError:
+            pass
+        else:
+            new, old = numpy.random.default_rng(1), numpy.random.RandomState(1)
+            generators += [lambda: new.random(), lambda: old.rand()]
+        for function in generators:
+            with self.subTest(function=function), self.assertWarnsRegex(UserWarning, "generator of random numbers .*(Random|Generator|RandomState).*all draw the same numbers"):
+                capture(function, "source")
 
 
 class Refusals(unittest.TestCase):

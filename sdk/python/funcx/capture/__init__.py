@@ -10,6 +10,7 @@ import pkgutil
 import re
 import sys
 import threading
+import warnings
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, List, Tuple
 
@@ -103,6 +104,9 @@ def _from_source(function: Callable[..., Any], name: str) -> Captured:
         expression = captured.expression(function)
     except RecursionError:
         raise NotCapturable("what it refers to is nested too deeply") from None
+    if captured.generators:
+        warnings.warn("Function '%s' refers to a generator of random numbers (%s): each worker begins with a copy of it in its present state, and all draw the same "
+                      "numbers. Make one in the function, from a seed that each call is given." % (name, ", ".join(sorted(captured.generators))))
     body = captured.finish()
     return Captured(_module(name, body, expression, _is_coroutine(function)), _syntax_of("\n".join(body)), classes=captured.classes)
 

@@ -7,13 +7,14 @@ import builtins
 import functools
 import io
 import pickle
+import random
 import re
 import site
 import symtable
 import sys
 import sysconfig
 import textwrap
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, Dict, Iterable, List, Set, Tuple
 
 from .._remote import PROTOCOL
@@ -39,6 +40,8 @@ class SourceCapture:
         self._unfinished: Set[int] = set()
         self._counter = 0
         self.classes: Dict[str, type] = {}
+        #: Kinds of generators of random numbers of which every worker gets a copy in the same state.
+        self.generators: Set[str] = set()
 
     def expression(self, value: Any) -> str:
         """What stands for the value in the module."""
@@ -50,9 +53,12 @@ class SourceCapture:
         if isinstance(value, _Cached) and _is_users(value):
             return self._define(value, self._define_cached)
         if isinstance(value, (FunctionType, BuiltinFunctionType, type)) and _is_reachable(value):
-            return self._import_from(value)
+            return self._import_from(value, value.__module__, value.__qualname__)
         if isinstance(value, ModuleType):
             return self._define(value, self._define_module)
+        keeper = _keeper(value)
+        if keeper:
+            return self._import_from(value, keeper, value.__name__)
         text = _literal(value)
         return text if text is not None else self._pickled(value)
 
@@ -206,8 +212,7 @@ class SourceCapture:
         self._blocks.append("import %s" % module.__name__)
         self._blocks.append("%s = __import__('sys').modules[%r]" % (name, module.__name__))
 
-    def _import_from(self, value: Any) -> str:
-        module = value.__module__
+    def _import_from(self, value: Any, module: str, path: str) -> str:
         if module == "builtins" and getattr(builtins, value.__name__, None) is value:
             return str(value.__name__)
         name = self._names.get(id(value))
@@ -215,7 +220,7 @@ class SourceCapture:
             self._counter += 1
             name = self._names[id(value)] = "_funcx_%d" % self._counter
             self._kept.append(value)
-            head, _, rest = value.__qualname__.partition(".")
+            head, _, rest = path.partition(".")
             self._blocks.append("from %s import %s as %s" % (module, head, name))
             if rest:
                 self._blocks.append("%s = %s.%s" % (name, name, rest))
@@ -234,7 +239,9 @@ class SourceCapture:
     def refer(self, value: Any) -> Any:
         """For a pickle: the name of what is in the module; None for what a pickle can hold itself."""
         value = _unwrapped(value)
-        if isinstance(value, ModuleType) or isinstance(value, (FunctionType, type, _Cached)) and _is_users(value):
+        if _is_generator_of_random_numbers(value):
+            self.generators.add("%s.%s" % (type(value).__module__, type(value).__qualname__))
+        if isinstance(value, ModuleType) or isinstance(value, (FunctionType, type, _Cached)) and _is_users(value) or _keeper(value):
             name = self.expression(value)
             if id(value) in self._unfinished:
                 raise NotCapturable("a value refers to '%s', which needs the value" % getattr(value, "__name__", name))
@@ -340,6 +347,23 @@ def _is_reachable(value: Any) -> bool:
         return functools.reduce(getattr, value.__qualname__.split("."), module) is value
     except AttributeError:
         return False
+
+
+def _keeper(value: Any) -> str:
+    """The installed module that has this method of an object of its own among its names, as `random` has `gauss`: a worker's module has an object of its own,
+    with a state of its own. Empty for any other value."""
+    owner = getattr(value, "__self__", None) if isinstance(value, (BuiltinFunctionType, MethodType)) else None
+    if owner is None or isinstance(owner, (ModuleType, type)):
+        return ""
+    name = type(owner).__module__
+    return name if is_installed(name) and getattr(sys.modules.get(name), value.__name__, None) is value else ""
+
+
+def _is_generator_of_random_numbers(value: Any) -> bool:
+    kind = type(value)
+    if str(kind.__module__).startswith("numpy.random."):
+        return kind.__name__ in ("Generator", "RandomState")
+    return isinstance(value, random.Random) and not isinstance(value, random.SystemRandom)
 
 
 def _is_users(value: Any) -> bool:
