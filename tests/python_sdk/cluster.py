@@ -3,6 +3,7 @@ import atexit
 import concurrent.futures
 import contextlib
 import ctypes
+import importlib.util
 import json
 import os
 import pathlib
@@ -38,11 +39,57 @@ def only_in_the_long_run():
         raise unittest.SkipTest("takes processor time that the short run has not: tests/run --full")
 
 
+def in_the_long_run(test):
+    """A test, or a class of them, whose kind the short run has a cheaper case of."""
+    test.is_long = True
+    return test
+
+
+class _LeftOut(unittest.TestCase):
+    """In the short run: one line for what a module leaves out."""
+
+    def __init__(self, module, count):
+        super().__init__("runTest")
+        self._module, self._count = module, count
+
+    def id(self):
+        return "%s.long_run" % self._module
+
+    def runTest(self):
+        self.skipTest("%d tests take processor time that the short run has not: tests/run --full" % self._count)
+
+
+def chosen(loader, tests, pattern):
+    """`load_tests` of modules with tests of the long run."""
+    if FULL:
+        return tests
+    suite, left_out = unittest.TestSuite(), []
+    for test in _each(tests):
+        is_long = getattr(type(test), "is_long", False) or getattr(getattr(test, test._testMethodName), "is_long", False)
+        if is_long:
+            left_out.append(test)
+        else:
+            suite.addTest(test)
+    if left_out:
+        suite.addTest(_LeftOut(type(left_out[0]).__module__, len(left_out)))
+    return suite
+
+
+def _each(tests):
+    for test in tests:
+        if isinstance(test, unittest.TestSuite):
+            yield from _each(test)
+        else:
+            yield test
+
+
 tempfile.tempdir = os.environ.get("FUNCX_TESTS_DIRECTORY")
 PROGRAMS = pathlib.Path(os.environ.get("FUNCX_TESTS_PROGRAMS", str(REPOSITORY / "artifacts" / "programs")))
 SERVICE = os.environ.get("FUNCX_SERVICE", str(PROGRAMS / "FuncX.Service" / "funcx-service"))
 ENDPOINT = os.environ.get("FUNCX_ENDPOINT", str(PROGRAMS / "FuncX.Endpoint" / "funcx-endpoint"))
 MANAGER = os.environ.get("FUNCX_MANAGER", str(REPOSITORY / "endpoint/FuncX.Manager/bin/Release/net10.0/linux-x64/publish/funcx-manager"))
+# Workers are then forks of an interpreter that has it: what all of them would have in common is what it keeps.
+PRELOAD = "numpy" if importlib.util.find_spec("numpy") else ""
 PATIENCE = 60.0
 
 
@@ -172,7 +219,7 @@ class Cluster:
         configuration.write_text("\n".join([
             "name: test", "service: %s" % self.address, "state_dir: %s" % (self.directory / "test"), "provider: {type: local, nodes: 1}",
             "blocks: {min: 1, init: 1, max: 1}", "transport: tcp",
-            "workers: {per_node: %d, python: %s, isolation: fork}" % (self.workers, "/usr/bin/python3"), ""]))
+            "workers: {per_node: %d, python: %s, isolation: fork, preload: [%s]}" % (self.workers, "/usr/bin/python3", PRELOAD), ""]))
         configuration.chmod(0o600)
         self.endpoint = Program([ENDPOINT, "start", "--config", str(configuration), "--token-file", str(self.token_file)], self.directory / "test.log")
         with self.client() as client:

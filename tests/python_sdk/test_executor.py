@@ -16,7 +16,7 @@ import cluster
 import captured_helpers
 import funcx
 
-cluster.only_in_the_long_run()
+load_tests = cluster.chosen
 
 
 def double(x):
@@ -122,8 +122,21 @@ class Futures(ExecutorCase):
         self.assertEqual((done, rest), ({failing}, {endless}))
         with self.assertRaises(concurrent.futures.TimeoutError):
             list(funcx.as_completed([endless], timeout=0.05))
+        self.assertEqual(funcx.wait([fast, endless], timeout=0.05), ({fast}, {endless}))
         self.assertTrue(endless.cancel())
         self.assertEqual(funcx.wait([endless], timeout=10).done, {endless})
+        # Those of other executors go along; one that is given twice comes once.
+        with concurrent.futures.ThreadPoolExecutor() as threads:
+            here = threads.submit(double, 1)
+            self.assertCountEqual(funcx.as_completed([fast, here, fast, endless]), [fast, here, endless])
+
+    def test_callbacks_of_a_cancelled_call_are_called(self):
+        future = self.executor().submit(snooze, 60)
+        called = []
+        future.add_done_callback(lambda done: called.append(("before", done.cancelled())))
+        self.assertTrue(future.cancel())
+        future.add_done_callback(lambda done: called.append(("after", done.cancelled())))
+        self.assertEqual(called, [("before", True), ("after", True)])
 
     def test_cancelling_takes_effect_here_at_once_and_ends_what_runs(self):
         executor = self.executor()
@@ -141,6 +154,7 @@ class Futures(ExecutorCase):
         cluster.eventually(lambda: self.client.status(future).outcome == "cancelled", "the service has cancelled it")
         self.assertFalse(os.path.exists(path + ".ended"))
 
+    @cluster.in_the_long_run
     def test_a_call_that_was_cancelled_before_it_was_sent_never_leaves(self):
         executor = self.executor()
         executor.submit(double, 0).result()
@@ -214,11 +228,18 @@ class Shutdown(ExecutorCase):
         self.assertEqual(done.result(), 2)
         self.assertTrue(all(future.cancelled() for future in futures))
         cluster.eventually(lambda: executor.status().done == executor.status().tasks, "nothing runs there any more")
+        # Without waiting, too.
+        executor = self.executor()
+        future = executor.submit(snooze, 60)
+        executor.shutdown(wait=False, cancel_futures=True)
+        self.assertTrue(future.cancelled())
+        with self.assertRaisesRegex(RuntimeError, "after shutdown"):
+            executor.submit(double, 1)
 
     def test_a_map_that_was_begun_is_finished_by_the_end_of_the_with_block(self):
         with self.executor() as executor:
-            values = executor.map(double, range(3_000), window=100)
-        self.assertEqual(list(values), [2 * number for number in range(3_000)])
+            values = executor.map(double, range(1_000), window=100)
+        self.assertEqual(list(values), [2 * number for number in range(1_000)])
 
     def test_an_exception_leaves_the_with_block_as_it_is(self):
         with self.assertRaises(ZeroDivisionError):
@@ -231,12 +252,12 @@ class Shutdown(ExecutorCase):
 
 class Several(ExecutorCase):
     def test_fifty_threads_submit_through_one_executor(self):
-        executor = self.executor()
+        executor, items = self.executor(), 40 if cluster.FULL else 5
         seen, problems = {}, []
 
         def work(number):
             try:
-                seen[number] = [future.result() for future in [executor.submit(double, 1_000 * number + item) for item in range(40)]]
+                seen[number] = [future.result() for future in [executor.submit(double, 1_000 * number + item) for item in range(items)]]
             except BaseException as problem:
                 problems.append(problem)
         threads = [threading.Thread(target=work, args=(number,)) for number in range(50)]
@@ -245,9 +266,10 @@ class Several(ExecutorCase):
         for thread in threads:
             thread.join()
         self.assertEqual(problems, [])
-        self.assertEqual(seen, {number: [2 * (1_000 * number + item) for item in range(40)] for number in range(50)})
-        self.assertEqual(executor.status().tasks, 2_000)
+        self.assertEqual(seen, {number: [2 * (1_000 * number + item) for item in range(items)] for number in range(50)})
+        self.assertEqual(executor.status().tasks, 50 * items)
 
+    @cluster.in_the_long_run
     def test_executors_of_one_client_do_not_mix(self):
         executors = [self.executor() for _ in range(5)]
         futures = [[executor.submit(double, 10 * number + item) for item in range(20)] for number, executor in enumerate(executors)]
@@ -256,6 +278,7 @@ class Several(ExecutorCase):
         self.assertEqual(len({executor.group for executor in executors}), 5)
         self.assertTrue(all(executor.status().tasks == 20 for executor in executors))
 
+    @cluster.in_the_long_run
     def test_calls_travel_together_behind_an_unfinished_send(self):
         executor = self.executor()
         executor.submit(double, 0).result()
@@ -264,6 +287,7 @@ class Several(ExecutorCase):
         batches = {future.task_id.split("-")[0] for future in futures}
         self.assertLess(len(batches), 400)
 
+    @cluster.in_the_long_run
     def test_submission_waits_when_too_many_calls_are_on_their_way(self):
         executor = self.executor(window=4)
         begun = time.monotonic()
@@ -283,6 +307,7 @@ class Several(ExecutorCase):
 
 
 class Reload(ExecutorCase):
+    @cluster.in_the_long_run
     def test_a_group_is_had_again_with_values_and_exceptions(self):
         group = "again-%d" % time.time_ns()
         with self.executor(group=group) as executor:
@@ -399,6 +424,7 @@ class Processes(ExecutorCase):
         self.assertEqual([future.result(cluster.PATIENCE) for future in futures], [2 * number for number in range(len(futures))])
         self.assertEqual(executor.submit(double, 3).result(cluster.PATIENCE), 6)
 
+    @cluster.in_the_long_run
     def test_a_program_that_ends_without_shutdown_has_submitted_all(self):
         group = "ended-%d" % time.time_ns()
         script = "\n".join([
@@ -409,6 +435,16 @@ class Processes(ExecutorCase):
         done = subprocess.run([sys.executable, "-c", script], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertEqual(self.client.groups.get(group).tasks, 3_000)
+
+    def test_a_program_that_fails_in_the_middle_of_a_map_ends(self):
+        script = "\n".join([
+            "import sys", "sys.path.insert(0, %r)" % str(cluster.SDK), "import funcx",
+            "client = funcx.Client(%r, token_file=%r)" % (self.cluster.address, str(self.cluster.token_file)),
+            "def main():", "    with funcx.Executor('test', client=client) as executor:", "        for value in executor.map(abs, [-1, -2, -3]):",
+            "            print(1 // (value - 2))", "main()"])
+        done = subprocess.run([sys.executable, "-c", script], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stdout), (1, "-1\n"))
+        self.assertRegex(done.stderr, r"^Traceback[^\x00]*ZeroDivisionError: integer division or modulo by zero\n$")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import cluster
 import funcx
 from funcx import mapping
 
-cluster.only_in_the_long_run()
+load_tests = cluster.chosen
 
 
 def same(x):
@@ -43,7 +43,8 @@ class Map(unittest.TestCase):
         self.addCleanup(self.executor.shutdown, cancel_futures=True)
 
     def test_values_come_in_the_order_of_the_items(self):
-        self.assertEqual(list(self.executor.map(same, range(5_000))), list(range(5_000)))
+        count = 5_000 if cluster.FULL else 1_500
+        self.assertEqual(list(self.executor.map(same, range(count))), list(range(count)))
         self.assertEqual(list(self.executor.map(slowly, [["a", 0.3], ["b", 0], ["c", 0]])), ["a", "b", "c"])
 
     def test_without_order_they_come_as_they_are_computed(self):
@@ -76,6 +77,28 @@ class Map(unittest.TestCase):
             answers.append(value)
         self.assertEqual(answers, list(range(5)))
 
+    def test_a_source_is_read_as_far_as_the_window_reaches(self):
+        furthest = [0]
+
+        def source():
+            for number in range(5_000):
+                furthest[0] = number
+                yield number
+        values = self.executor.map(same, source(), window=300)
+        self.assertEqual(next(values), 0)
+
+        def stands_still():
+            before = furthest[0]
+            time.sleep(0.3)
+            return furthest[0] == before
+        cluster.eventually(stands_still, "no more is read")
+        # Results are taken in runs, each no longer than the window.
+        self.assertLess(furthest[0], 900)
+        self.assertEqual([next(values) for _ in range(1_200)], list(range(1, 1_201)))
+        self.assertGreater(furthest[0], 1_200)
+        values.close()
+
+    @cluster.in_the_long_run
     def test_a_long_generator_takes_constant_memory(self):
         furthest, count, first = [0], *((1_000_000, 100_000) if cluster.FULL else (25_000, 8_000))
 
@@ -93,6 +116,7 @@ class Map(unittest.TestCase):
         self.assertEqual(sum(1 for _ in values), count - first - 1)
         self.assertLess(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, 20 * 1024)
 
+    @cluster.in_the_long_run
     def test_large_results_bound_how_far_the_source_is_read(self):
         reach = mapping._FIRST_REACH if cluster.FULL else 512
         furthest, count = [0], 7 * reach
@@ -146,7 +170,7 @@ class Map(unittest.TestCase):
             next(self.executor.map(slowly, [["never", 60]], timeout=0))
 
     def test_what_nobody_takes_is_cancelled(self):
-        values = self.executor.map(slowly, ([number, 30 if number else 0] for number in range(10_000)))
+        values = self.executor.map(slowly, ([number, 30 if number else 0] for number in range(10_000 if cluster.FULL else 500)))
         self.assertEqual(next(values), 0)
         values.close()
         self.assert_nothing_runs()
@@ -171,11 +195,13 @@ class Map(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "window is 0"):
             self.executor.map(same, [1], window=0)
 
+    @cluster.in_the_long_run
     def test_two_maps_at_once_do_not_mix(self):
         first, second = self.executor.map(same, range(3_000)), self.executor.map(str, range(3_000))
         pairs = list(zip(first, second))
         self.assertEqual(pairs, [(number, str(number)) for number in range(3_000)])
 
+    @cluster.in_the_long_run
     def test_commands_over_many_arguments(self):
         echo = funcx.ShellFunction(["printf", "%s", "{word}"])
         self.assertEqual([result.stdout for result in self.executor.map(echo, ["a b", "$HOME", "c"])], ["a b", "$HOME", "c"])

@@ -7,7 +7,7 @@ import unittest
 import cluster
 import funcx
 
-cluster.only_in_the_long_run()
+load_tests = cluster.chosen
 
 
 def note(path, number):
@@ -31,7 +31,7 @@ class Outages(unittest.TestCase):
 
     def test_a_service_that_is_killed_in_the_middle_of_a_map_loses_and_doubles_nothing(self):
         with self.own.client() as client, funcx.Executor("test", client=client) as executor:
-            count, chosen = (30_000, [8_000, 20_000]) if cluster.FULL else (9_000, [6_000])
+            count, chosen = (30_000, [8_000, 20_000]) if cluster.FULL else (2_000, [1_200])
             kills = []
 
             def source():
@@ -43,11 +43,12 @@ class Outages(unittest.TestCase):
                         self.addCleanup(timer.join)
                         timer.start()
                     yield number
-            values = list(executor.map(identity, source(), window=4_000))
+            values = list(executor.map(identity, source(), window=4_000 if cluster.FULL else 1_000))
             self.assertEqual(values, list(range(count)))
             self.assertEqual(kills, chosen)
             self.assertEqual(executor.status().tasks, count)
 
+    @cluster.in_the_long_run
     def test_while_it_is_away_calls_wait_and_run_once_and_it_is_named_when_patience_ends(self):
         path = str(self.own.directory / "notes")
         with self.own.client() as client, self.own.client(retry_for=0.5) as impatient, funcx.Executor("test", client=client) as executor:

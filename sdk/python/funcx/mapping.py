@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import sys
 import threading
 import time
 from collections import deque
@@ -252,8 +253,10 @@ class MapRun:
                     yield value
             self.stop()
         except GeneratorExit:
-            # The collector closes generators too, in the middle of anything: what takes locks has a thread of its own.
-            threading.Thread(target=self.stop, name="funcx-map-end", daemon=True).start()
+            # The collector closes generators too, in the middle of anything: what takes locks has a thread of its own. At the interpreter's end no thread starts
+            # any more, and whoever waited for one would wait for ever.
+            if not sys.is_finalizing():
+                threading.Thread(target=self.stop, name="funcx-map-end", daemon=True).start()
             raise
         except BaseException:
             self.stop()
