@@ -52,7 +52,7 @@ internal sealed class WorldThread(MpiRuntime mpi)
     }
 
     /// <summary>Serves the parts until one of them says that it is over.</summary>
-    public WorldEnd Run(IReadOnlyList<IWorldPart> parts)
+    public WorldEnd Run(IWorldPart[] parts)
     {
         while (true)
         {
@@ -113,7 +113,7 @@ internal sealed class WorldThread(MpiRuntime mpi)
         }
     }
 
-    private bool Receive(IReadOnlyList<IWorldPart> parts)
+    private bool Receive(IWorldPart[] parts)
     {
         var traffic = false;
         for (var i = 0; i < MostMessages && mpi.World.TryProbe(MpiCommunicator.AnySource, MpiCommunicator.AnyTag, out var message); i++)
@@ -162,7 +162,7 @@ internal sealed class WorldThread(MpiRuntime mpi)
         return true;
     }
 
-    private bool Test(IReadOnlyList<IWorldPart> parts)
+    private bool Test(IWorldPart[] parts)
     {
         if (mpi.Sends.Outstanding == 0)
             return false;
@@ -214,14 +214,14 @@ internal sealed class WorldThread(MpiRuntime mpi)
         return traffic;
     }
 
-    private static void TellFailed(IReadOnlyList<IWorldPart> parts, WorldPeer peer, string why)
+    private static void TellFailed(IWorldPart[] parts, WorldPeer peer, string why)
     {
         foreach (var part in parts)
             part.OnSendFailed(peer, why);
     }
 
     // The last words are on their way; what is for ranks that are gone never finishes.
-    private WorldEnd LetFinish(WorldEnd end, IReadOnlyList<IWorldPart> parts)
+    private WorldEnd LetFinish(WorldEnd end, IWorldPart[] parts)
     {
         var until = NodeTimer.Now + LastSendsMicroseconds;
         while (mpi.Sends.Outstanding > 0 && NodeTimer.Now < until)

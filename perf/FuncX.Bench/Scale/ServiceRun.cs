@@ -22,17 +22,19 @@ internal static class ServiceRun
         await using var client = new FuncXClient(new Uri(cluster.Service.Address), token);
         var rates = new List<double>();
         var runs = settings.RunsOr(3);
-        for (var run = 0; run <= runs; run++)
+        // The first two are not counted: until then three runtimes compile, beside everything else on the same processors.
+        var warm = settings.Quick ? 1 : 2;
+        for (var run = 0; run < warm + runs; run++)
         {
             var before = Processes.Cpu(cluster.Service, cluster.Endpoint);
             var rate = await MapAsync(client, function, new EndpointId(cluster.EndpointId), tasks);
             var (cost, each) = Processes.PerTask(before, Processes.Cpu(cluster.Service, cluster.Endpoint), tasks);
             report.Print(string.Create(CultureInfo.InvariantCulture, $"through the service, run {run}: {tasks:#,0} no-ops, {rate:#,0}/s, {cost:0.00} us of processor each ({each})"));
-            if (run > 0)
+            if (run >= warm)
                 rates.Add(rate);
         }
 
-        report.Note($"through the service, {shape}: {await ScaleTraffic.DescribeAsync(cluster.Endpoint, (runs + 1L) * tasks)}");
+        report.Note($"through the service, {shape}: {await ScaleTraffic.DescribeAsync(cluster.Endpoint, (long)(warm + runs) * tasks)}");
         return Median.Of(rates);
     }
 

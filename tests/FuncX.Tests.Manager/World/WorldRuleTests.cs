@@ -62,7 +62,7 @@ public sealed class WorldRuleTests
         // Where others wait for the processor it looks for less long and sleeps longer.
         backOff.Crowded = true;
         backOff.OnTraffic(10_000_000);
-        for (var look = 0; look < WorldBackOff.LooksCrowded; look++)
+        for (var look = 0; look < WorldBackOff.LooksShort; look++)
             backOff.Next(10_000_000 + look).ShouldBe(0);
         Pause(10_000_050).ShouldBe(WorldBackOff.ShortestCrowdedMicroseconds);
         Pause(10_080_000).ShouldBe(10_000);
@@ -72,6 +72,66 @@ public sealed class WorldRuleTests
             for (var look = 1; look < WorldBackOff.LooksAwake; look++)
                 backOff.Next(now).ShouldBe(0);
             return backOff.Next(now);
+        }
+    }
+
+    [Fact]
+    public void The_thread_does_not_look_for_what_usually_comes_later_and_does_so_again_when_it_comes_sooner()
+    {
+        var backOff = new WorldBackOff();
+        var now = 1_000_000L;
+        backOff.OnTraffic(now);
+        Traffic(pause: 2_000);
+        Looks().ShouldBe(WorldBackOff.LooksShort);
+        // Sleeps of an eighth of the usual pause, which is between the last two.
+        Sleep().ShouldBeInRange(2_000 / 8 * 7 / 8, 2_000 / 8 * 9 / 8);
+
+        Traffic(pause: 100_000);
+        Sleep().ShouldBeInRange(WorldBackOff.LongestUsualMicroseconds / 10, WorldBackOff.LongestUsualMicroseconds / 8);
+
+        Traffic(pause: 100);
+        Looks().ShouldBe(WorldBackOff.Looks);
+        Sleep().ShouldBe(WorldBackOff.ShortestMicroseconds);
+
+        // What comes before a short look is over says nothing.
+        Traffic(pause: 2_000);
+        for (var i = 0; i < 100; i++)
+        {
+            backOff.Next(now).ShouldBe(0);
+            backOff.OnTraffic(++now);
+        }
+
+        Looks().ShouldBe(WorldBackOff.LooksShort);
+
+        void Traffic(long pause)
+        {
+            for (var i = 0; i < 100; i++)
+            {
+                for (var look = 0; look < WorldBackOff.Looks; look++)
+                    backOff.Next(now + Math.Min(look, pause));
+                backOff.OnTraffic(now += pause);
+            }
+        }
+
+        // How often it looks before it sleeps, without those that follow each sleep.
+        int Looks()
+        {
+            var looks = 0;
+            while (backOff.Next(now) == 0)
+                looks++;
+            backOff.OnTraffic(now);
+            return looks + 1 - WorldBackOff.LooksAwake;
+        }
+
+        long Sleep()
+        {
+            long pause;
+            while ((pause = backOff.Next(now)) == 0)
+            {
+            }
+
+            backOff.OnTraffic(now);
+            return pause;
         }
     }
 
