@@ -440,8 +440,8 @@ class Processes(ExecutorCase):
         script = "\n".join([
             "import sys", "sys.path.insert(0, %r)" % str(cluster.SDK), "import funcx",
             "client = funcx.Client(%r, token_file=%r)" % (self.cluster.address, str(self.cluster.token_file)),
-            "def main():", "    with funcx.Executor('test', client=client) as executor:", "        for value in executor.map(abs, [-1, -2, -3]):",
-            "            print(1 // (value - 2))", "main()"])
+            "def main():", "    with funcx.Executor('test', client=client) as executor:", "        values = executor.map(abs, [-1, -2, -3])",
+            "        for value in values:", "            print(1 // (value - 2))", "main()"])
         done = subprocess.run([sys.executable, "-c", script], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
         self.assertEqual((done.returncode, done.stdout), (1, "-1\n"))
         self.assertRegex(done.stderr, r"^Traceback[^\x00]*ZeroDivisionError: integer division or modulo by zero\n$")
