@@ -13,6 +13,8 @@ import zipfile
 
 import cluster
 
+load_tests = cluster.chosen
+
 TOOL = cluster.SDK / "tools" / "regenerate_stubs.py"
 REFERENCE_TOOL = cluster.SDK / "tools" / "make_reference.py"
 
@@ -168,6 +170,7 @@ def wrong(client: funcx.Client, executor: funcx.Executor) -> None:
 """
 
 
+@cluster.in_the_long_run
 class Types(unittest.TestCase):
     def test_the_package_and_its_use_are_typed(self):
         mypy = shutil.which("mypy")

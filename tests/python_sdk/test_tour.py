@@ -10,6 +10,8 @@ import unittest
 
 import cluster
 
+load_tests = cluster.chosen
+
 DOCS = cluster.SDK / "docs"
 PAGES = [cluster.SDK / "README.md", DOCS / "tour.md", DOCS / "migration-globus-compute.md", DOCS / "migration-parsl.md", DOCS / "migration-dask.md"]
 CLI = cluster.PROGRAMS / "FuncX.Cli" / "funcx"
@@ -124,12 +126,15 @@ class Pages(unittest.TestCase):
     def test_the_readme(self):
         self.run_page(cluster.SDK / "README.md")
 
+    @cluster.in_the_long_run
     def test_from_globus_compute(self):
         self.run_page(DOCS / "migration-globus-compute.md")
 
+    @cluster.in_the_long_run
     def test_from_parsl(self):
         self.run_page(DOCS / "migration-parsl.md")
 
+    @cluster.in_the_long_run
     def test_from_dask(self):
         self.run_page(DOCS / "migration-dask.md")
 
