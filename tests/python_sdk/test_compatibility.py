@@ -156,7 +156,7 @@ from funcx.batches import Target
 from funcx.v1 import tasks_pb2
 from funcx.values import JSON, Codec
 target = Target(Codec("ab" * 32, True, True, "e"), "e", "g", funcx.Settings(walltime=5).to_message(), {"k": "v"}, funcx.Function("ab" * 32, "f"))
-sent = tasks_pb2.SubmitRequest.FromString(target.request(b"x" * 12, JSON, ["[1]", "[22]"]).SerializeToString(deterministic=True))
+sent = tasks_pb2.SubmitRequest.FromString(target.request(b"x" * 12, JSON, ["[1]", "[22]"]))
 assert (list(sent.lengths), sent.bodies, dict(sent.labels), sent.options.walltime_ms, sent.function_id) == ([3, 4], b"[1][22]", {"k": "v"}, 5000, "ab" * 32), sent
 print("done")
 """

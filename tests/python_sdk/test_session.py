@@ -19,7 +19,7 @@ class CannotBegin(unittest.TestCase):
     def test_a_call_that_cannot_be_sent_fails_with_the_reason(self):
         for problem in (RuntimeError("can't start new thread"), ValueError("odd"), grpc.RpcError("no")):
             with self.subTest(problem=problem):
-                self.client.connection.tasks.Submit = mock.Mock(**{"future.side_effect": problem})
+                self.client.connection.submit = mock.Mock(**{"future.side_effect": problem})
                 with funcx.Executor(ENDPOINT, client=self.client) as executor:
                     error = executor.submit(FUNCTION, 1).exception(cluster.PATIENCE)
                     self.assertIsInstance(error, funcx.FuncXError)

@@ -32,18 +32,15 @@ class Target:
         self.codec = codec
         self.name = function.name
         self._function = function
-        self._request = tasks_pb2.SubmitRequest(function_id=codec.function_id, endpoint_id=endpoint_id, group=group, options=options)
-        self._request.labels.update(labels)
+        common = tasks_pb2.SubmitRequest(function_id=codec.function_id, endpoint_id=endpoint_id, group=group, options=options)
+        common.labels.update(labels)
+        self._common = common.SerializeToString()
 
-    def request(self, batch: bytes, content_type: int, bodies: Sequence[Body]) -> tasks_pb2.SubmitRequest:
-        request = tasks_pb2.SubmitRequest()
-        request.CopyFrom(self._request)
-        request.batch_id = batch
-        request.content_type = content_type
-        request.lengths.extend(map(len, bodies))
-        request.bodies = b"".join(bodies) if isinstance(bodies[0], bytes) else "".join(bodies).encode("ascii")  # type: ignore[arg-type]
-        request.client_sent = time.time_ns() // 1000
-        return request
+    def request(self, batch: bytes, content_type: int, bodies: Sequence[Body]) -> bytes:
+        """A SubmitRequest. Messages one behind the other are one message: what all have in common is encoded once."""
+        joined = b"".join(bodies) if isinstance(bodies[0], bytes) else "".join(bodies).encode("ascii")  # type: ignore[arg-type]
+        return self._common + tasks_pb2.SubmitRequest(batch_id=batch, content_type=content_type, lengths=map(len, bodies), bodies=joined,
+                                                      client_sent=time.time_ns() // 1000).SerializeToString()
 
     def failure(self, task_id: str, outcome: int, body: bytes, stdout: bytes, stderr: bytes, code: int) -> BaseException:
         """The exception of one of these calls."""
@@ -65,7 +62,7 @@ class Batch:
         self.count = count
         self.left = count
         self.bytes = 0
-        self.request: Optional[tasks_pb2.SubmitRequest] = None
+        self.request: Optional[bytes] = None
         self.outage: Optional[Outage] = None
         #: Why it cannot be sent, when it cannot.
         self.unsendable: Optional[BaseException] = None

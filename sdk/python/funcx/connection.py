@@ -14,7 +14,7 @@ import grpc
 
 from .errors import FuncXError, NotAuthorised, NotFound, Refused, Unreachable
 from .process import Process
-from .v1 import endpoints_pb2_grpc, functions_pb2_grpc, tasks_pb2_grpc
+from .v1 import endpoints_pb2_grpc, functions_pb2_grpc, tasks_pb2, tasks_pb2_grpc
 
 MESSAGE_BYTES = 64 * 1024 * 1024
 _WINDOW_BYTES = 16 * 1024 * 1024
@@ -99,6 +99,8 @@ class Connection:
         self.functions = functions_pb2_grpc.FunctionsStub(self._channel)
         self.endpoints = endpoints_pb2_grpc.EndpointsStub(self._channel)
         self.tasks = tasks_pb2_grpc.TasksStub(self._channel)
+        #: Takes a request's bytes. Of its reply only the status matters.
+        self.submit = self._channel.unary_unary("/%s/Submit" % tasks_pb2.DESCRIPTOR.services_by_name["Tasks"].full_name)
 
     def call(self, method: Callable[..., Any], request: Any, what: str) -> Any:
         """One call that may be repeated; `what` begins the message of its errors."""
@@ -214,8 +216,8 @@ def _open(address: str) -> grpc.Channel:
         ("grpc.use_local_subchannel_pool", 1),
         ("grpc.enable_http_proxy", 0 if is_local else 1),
         ("grpc.primary_user_agent", "funcx-python"),
-        # The thread that reads a stream waits for it itself: a hop less between a result and who waits for it.
-        ("SingleThreadedUnaryStream", 1),
+        # The window is as large as it should be: gRPC would send a ping behind what comes to learn that, and both sides would wake up for it.
+        ("grpc.http2.bdp_probe", 0),
     ]
     target = "%s:%d" % (parts.netloc.rsplit(":", 1)[0] if parts.port else parts.netloc, parts.port or (80 if is_local else 443))
     if is_local:

@@ -46,7 +46,7 @@ class TaskFuture(concurrent.futures.Future):  # type: ignore[type-arg]
 
     def result(self, timeout: Optional[float] = None) -> Any:
         """Its value; waits for it, `timeout` seconds at most. Raises what the function raised, a TaskError, or CancelledError."""
-        if not self.done():
+        if self._session.connection.process.is_other and not self.done():
             self._session.connection.process.check("This future")
         return super().result(timeout)
 

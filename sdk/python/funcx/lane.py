@@ -43,21 +43,21 @@ class Lane:
             if wants_open:
                 session.check_open()
             leaves_sending = is_interruptible()
-            if leaves_sending and not self._is_due and self._may_send(1, len(body)):
+            if leaves_sending and not self._is_due and self.may_send(1, len(body)):
                 # Before anything else: wherever an interrupt falls, what is in the lane will be sent.
                 session.connection.outbox.put(functools.partial(session.send, self))
                 self._is_due = True
             session.entered(len(body))
             self._waiting.append((content_type, body, slot))
             self._waiting_bytes += len(body)
-            if leaves_sending or not self._may_send():
+            if leaves_sending or not self.may_send():
                 return
         session.send(self)
 
     def next(self) -> Optional[Batch]:
         """The next message, when one may go out."""
         self._is_due = False
-        while self._may_send():
+        while self.may_send():
             batch = self._take()
             if batch is not None:
                 return batch
@@ -75,8 +75,8 @@ class Lane:
     def waiting(self) -> List[Entry]:
         return list(self._waiting)
 
-    def _may_send(self, more: int = 0, more_bytes: int = 0) -> bool:
-        """With so many more calls than there are now."""
+    def may_send(self, more: int = 0, more_bytes: int = 0) -> bool:
+        """Whether a message may go out, with so many more calls than there are now."""
         waiting = len(self._waiting) + more
         if not waiting:
             return False
@@ -103,12 +103,13 @@ class Lane:
                 self._session.left(len(taken) - len(kept), sum(len(entry[1]) for entry in taken) - size)
             if not kept:
                 return None
-            batch = self._make(self, [slot for _, _, slot in kept])
+            _, bodies, slots = zip(*kept)
+            batch = self._make(self, list(slots))
             batch.bytes = size
             if content_type == UNSENDABLE:
-                batch.unsendable = kept[0][2]
+                batch.unsendable = slots[0]
             else:
-                batch.request = self.target.request(batch.id, content_type, [body for _, body, _ in kept])
+                batch.request = self.target.request(batch.id, content_type, bodies)
             self._flying.add(batch)
             return batch
         except BaseException:

@@ -5,14 +5,13 @@ import queue
 import threading
 import time
 import weakref
-from itertools import accumulate
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import grpc
 
 from . import ids
 from .batches import Batch, Failure, FutureBatch, Target
-from .chunks import Columns, check_chunk
+from .chunks import Columns
 from .connection import MESSAGE_BYTES, Connection, Outage, is_full, is_transient, may_be_stopping
 from .errors import FuncXError, Refused
 from .failures import VALUE
@@ -139,11 +138,14 @@ class Session:
                     return
                 if batch.request is not None:
                     self._batches[batch.id] = batch
+                is_last = not lane.may_send()
             if batch.request is None:
                 self._end_unsent(batch, lane)
-                continue
-            batch.outage = Outage(self.connection)
-            self._start(batch)
+            else:
+                batch.outage = Outage(self.connection)
+                self._start(batch)
+            if is_last:
+                return
 
     def _end_unsent(self, batch: Batch, lane: Lane) -> None:
         """Calls whose arguments could not be encoded, in their place among those of a map."""
@@ -158,7 +160,7 @@ class Session:
         if request is None:
             return
         try:
-            call = self.connection.tasks.Submit.future(request, metadata=self.connection.metadata)
+            call = self.connection.submit.future(request, metadata=self.connection.metadata)
         except Exception as problem:
             # ValueError is what gRPC raises for a call on a closed channel; others have other reasons, as that no thread can be started.
             if self.connection.closed.is_set():
@@ -200,12 +202,15 @@ class Session:
             self.left(0, batch.bytes)
             if batch.lane is not None:
                 batch.lane.answered(batch)
+            cancels = bool(batch.to_cancel)
             self._to_cancel.extend(ids.format_task(batch.id, index) for index in batch.to_cancel)
             batch.to_cancel = []
             self._want_results()
-        self.cancel_tasks(())
-        if batch.lane is not None:
-            self.send(batch.lane)
+            may_send = batch.lane is not None and batch.lane.may_send()
+        if cancels:
+            self.cancel_tasks(())
+        if may_send:
+            self.send(batch.lane)  # type: ignore[arg-type]
         if self._is_closed:
             self._ended(0)
 
@@ -308,6 +313,7 @@ class Session:
             opened = call = None
             try:
                 request = tasks_pb2.ResultsRequest(group=self.group, cursor=self._cursor, follow=True)
+                # As long as such a stream is open, gRPC keeps the thread that serves the channel: without one each submission on its own would start and end a thread.
                 call = self._call = self.connection.tasks.Results(request, metadata=self.connection.metadata)
                 if self._is_stopped:
                     call.cancel()
@@ -349,24 +355,30 @@ class Session:
                 self.connection.closed.wait(delay)
 
     def _take(self, chunk: Any) -> None:
-        index = list(chunk.index)
-        count = len(index)
-        counts = list(chunk.counts) or [count]
-        batch_ids = chunk.batch_ids
-        check_chunk(chunk, count, counts)
-        ends = list(accumulate(chunk.lengths, initial=0))
-        bodies = chunk.bodies
-        rows = [bodies[start:end] for start, end in zip(ends, ends[1:])]
-        columns = Columns(chunk, ends[-1])
+        columns = Columns(chunk)
+        index, rows, batch_ids = columns.index, columns.rows, columns.batch_ids
+        taken: List[Tuple[Batch, int]] = []
         first = 0
-        done = 0
-        for number, size in enumerate(counts):
+        for number, size in enumerate(columns.counts):
             batch = self._batches.get(batch_ids[12 * number:12 * number + 12])
             last = first + size
             if batch is not None:
-                done += self._take_rows(batch, index[first:last], rows[first:last], columns, first)
+                taken.append((batch, self._take_rows(batch, index[first:last], rows[first:last], columns, first)))
             first = last
-        self._ended(done)
+        self._took(taken)
+
+    def _took(self, taken: Sequence[Tuple[Batch, int]]) -> None:
+        """So many calls of these batches have their outcome now."""
+        done = 0
+        with self.gate:
+            for batch, new in taken:
+                batch.left -= new
+                done += new
+                if batch.left <= 0:
+                    self._batches.pop(batch.id, None)
+            self.left(done, 0)
+            if self._is_closed and self._has_finished():
+                self._stop()
 
     def _take_rows(self, batch: Batch, index: List[int], rows: List[bytes], columns: Columns, first: int) -> int:
         codec = batch.target.codec
@@ -376,7 +388,7 @@ class Session:
                 values = codec.decode_all(rows)
             except Exception:
                 values = [_decoded(codec, JSON, row) for row in rows]
-            return self._give(batch, index, values)
+            return batch.take(index, values)
         taken, values = [], []
         for offset, (number, body) in enumerate(zip(index, rows)):
             row = first + offset
@@ -385,7 +397,7 @@ class Session:
                 continue
             taken.append(number)
             values.append(self._value(batch, number, body, columns, row))
-        return self._give(batch, taken, values)
+        return batch.take(taken, values)
 
     def _value(self, batch: Batch, number: int, body: bytes, columns: Columns, row: int) -> Any:
         outcome = columns.outcome(row)
@@ -393,14 +405,6 @@ class Session:
             return _decoded(batch.target.codec, columns.content_type(row), body)
         stdout, stderr = columns.output(row)
         return Failure(batch.target.failure(ids.format_task(batch.id, number), outcome, body, stdout, stderr, columns.code(row)))
-
-    def _give(self, batch: Batch, index: Sequence[int], values: Sequence[Any]) -> int:
-        new = batch.take(index, values)
-        with self.gate:
-            batch.left -= new
-            if batch.left <= 0:
-                self._batches.pop(batch.id, None)
-        return new
 
     def _fail_all(self, error: BaseException) -> None:
         with self.gate:
@@ -433,7 +437,7 @@ class Session:
                 # The outcome of this task and of no other.
                 value = Failure(error)
             del item
-            self._ended(self._give(batch, [number], [value]))
+            self._took([(batch, batch.take([number], [value]))])
 
     # -- reload
 

@@ -38,6 +38,7 @@ else:
     to_json = json.JSONEncoder(default=_default, separators=(",", ":"), check_circular=False).encode  # type: ignore[assignment]
 
 from_json = json.loads
+_read_first = json.JSONDecoder().raw_decode
 
 
 class Codec:
@@ -145,10 +146,10 @@ class Codec:
 
     def decode_all(self, bodies: List[bytes]) -> List[Any]:
         """JSON values, in one go: a call of the reader for each would cost more than the reading."""
-        text = b"[" + b",".join(bodies) + b"]"
         try:
-            values = from_json(text)
-            if len(values) == len(bodies) and not (self.wrapped and b'"$' in text):
+            text = (b"[" + b",".join(bodies) + b"]").decode()
+            values, end = _read_first(text)
+            if end == len(text) and len(values) == len(bodies) and not (self.wrapped and '"$' in text):
                 return values if self._read is None else [self._read(value) for value in values]
         except ValueError:
             pass
