@@ -15,7 +15,7 @@ internal sealed record BenchSettings
 
     public int Workers { get; init; }
 
-    /// <summary>The beginning of a figure's name; others are left out. Null: all. Throughput and mpi only: they have several parts.</summary>
+    /// <summary>The beginning of a figure's name; others are left out. Null: all. For benches that have several parts.</summary>
     public string? Only { get; init; }
 
     /// <summary>The kind of function that throughput calls.</summary>

@@ -5,6 +5,7 @@ using FuncX.Bench.Engine;
 using FuncX.Bench.Footprint;
 using FuncX.Bench.Latency;
 using FuncX.Bench.Mpi;
+using FuncX.Bench.PythonSdk;
 using FuncX.Bench.Scale;
 using FuncX.Bench.Schedulers;
 using FuncX.Bench.Store;
@@ -13,7 +14,7 @@ using FuncX.Configuration;
 
 // As sdk/README.md advises a program with hundreds of unary calls on their way. What is started does not inherit it.
 RuntimeEnvironment.Apply(("DOTNET_SYSTEM_BUFFERS_SHAREDARRAYPOOL_MAXARRAYSPERPARTITION", "512"));
-IBench[] benches = [new ThroughputBench(), new EngineBench(), new LatencyBench(), new StoreBench(), new FootprintBench(), new MpiBench(), new ScaleBench(), new BroadcastBench(), new SchedulersBench()];
+IBench[] benches = [new ThroughputBench(), new EngineBench(), new LatencyBench(), new StoreBench(), new FootprintBench(), new MpiBench(), new ScaleBench(), new BroadcastBench(), new SchedulersBench(), new PythonSdkBench()];
 
 var quick = new Option<bool>("--quick") { Description = "a small run: shows that it works, its figures mean little" };
 var json = new Option<bool>("--json") { Description = "the figures as one line of JSON, last" };
@@ -32,7 +33,7 @@ var workersPerNode = new Option<int>("--workers-per-node") { Description = "with
 var real = new Option<bool>("--real") { Description = "with --nodes: Python workers instead of simulated ones" };
 var walltime = new Option<string?>("--walltime") { Description = "with --nodes: how long the job lasts (90m), where the scheduler does not tell inside (PBS)" };
 var directory = new Option<string?>("--directory") { Description = "where results go and, with --nodes, the endpoint's state: a directory that all nodes see" };
-var only = new Option<string?>("--only") { Description = "throughput, mpi, scale: only figures whose name begins so, to profile one part" };
+var only = new Option<string?>("--only") { Description = "throughput, mpi, scale, python-sdk: only figures whose name begins so, to profile one part" };
 
 var root = new RootCommand("Measures FuncX with its real processes; perf/README.md says what each figure is.");
 var list = new Command("list", "names the benches and what each needs");

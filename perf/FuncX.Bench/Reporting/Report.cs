@@ -59,11 +59,5 @@ internal sealed class Report(string bench, string? directory = null)
         File.AppendAllLines(path, _figures.Select(figure => string.Create(CultureInfo.InvariantCulture, $"{now}Z,{ProtocolVersion.Product},{figure.Key},{figure.Value:0.####}")));
     }
 
-    private static string? OfSourceTree()
-    {
-        var root = new DirectoryInfo(AppContext.BaseDirectory);
-        while (root is not null && !File.Exists(Path.Combine(root.FullName, "FuncX.sln")))
-            root = root.Parent;
-        return root is null ? null : System.IO.Directory.CreateDirectory(Path.Combine(root.FullName, "perf", "results")).FullName;
-    }
+    private static string? OfSourceTree() => SourceTree.Root is { } root ? System.IO.Directory.CreateDirectory(Path.Combine(root, "perf", "results")).FullName : null;
 }

@@ -26,7 +26,7 @@ internal sealed class SchedulersBench : IBench
             return;
         }
 
-        await using var lab = await SlurmLab.StartAsync(SourceRoot(), nodes: 4);
+        await using var lab = await SlurmLab.StartAsync(SourceTree.Root ?? throw new InvalidOperationException("the bench of schedulers needs the source tree: tests/lib/slurm_lab"), nodes: 4);
         if (settings.Wants("start_overhead_s"))
             await StartAsync(settings, report, lab);
         if (settings.Wants("elasticity"))
@@ -111,15 +111,4 @@ internal sealed class SchedulersBench : IBench
     private static Task IdleAsync(SlurmLab lab) => Eventually.TrueAsync(async () => (await lab.JobsAsync()).Length == 0, "no job is left", TimeSpan.FromMinutes(2));
 
     private static double UnixTime() => (DateTime.UtcNow - DateTime.UnixEpoch).TotalSeconds;
-
-    private static string SourceRoot()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "FuncX.sln")))
-                return folder.FullName;
-        }
-
-        throw new InvalidOperationException("the bench of schedulers needs the source tree: tests/lib/slurm_lab");
-    }
 }

@@ -25,11 +25,24 @@ internal static class Peer
                 answer.RootElement.GetProperty("as_shipped").GetDouble());
     }
 
-    private static async Task<JsonDocument?> RunAsync(string program, int tasks, int workers)
+    /// <summary>Map, submissions and single calls of one of the two; null when it is not installed.</summary>
+    /// <param name="program">Of <c>perf/peers</c>: <c>process_pool.py</c> or <c>dask_noop.py</c>.</param>
+    public static async Task<PeerRates?> AllAsync(string program, int tasks, int workers, int calls)
+    {
+        using var answer = await RunAsync(program, tasks, workers, calls);
+        return answer is null
+            ? null
+            : new PeerRates(
+                answer.RootElement.GetProperty("map").GetDouble(),
+                answer.RootElement.GetProperty("tasks_per_s").GetDouble(),
+                answer.RootElement.GetProperty("p50_ms").GetDouble());
+    }
+
+    private static async Task<JsonDocument?> RunAsync(string program, params int[] numbers)
     {
         var directory = LocalCluster.NewDirectory("peer");
         var (exitCode, output) = await Daemon.RunAsync(
-            ["/usr/bin/python3", Path.Combine(AppContext.BaseDirectory, "peers", program), tasks.ToString(CultureInfo.InvariantCulture), workers.ToString(CultureInfo.InvariantCulture)],
+            ["/usr/bin/python3", Path.Combine(AppContext.BaseDirectory, "peers", program), .. numbers.Select(static number => number.ToString(CultureInfo.InvariantCulture))],
             Path.Combine(directory, "peer.log"),
             TimeSpan.FromMinutes(3));
         Directory.Delete(directory, recursive: true);

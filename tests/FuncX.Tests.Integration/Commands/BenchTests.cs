@@ -19,6 +19,7 @@ public sealed class BenchTests
         ["scale"] = ["seconds_131072_noop", "seconds_131072_1s", "rate_1m_over_1k", "bytes_per_manager", "service_tasks_per_s"],
         ["broadcast"] = ["source_reads", "seconds", "openmpi_seconds", "mpich_seconds", "copies_seconds"],
         ["schedulers"] = ["parse_ms_1000", "start_overhead_s", "bare_start_s", "elasticity_blocks", "elasticity_workers", "elasticity_block_seconds", "elasticity_work_seconds"],
+        ["python-sdk"] = ["map_tasks_per_s", "submit_tasks_per_s", "p50_ms", "p99_ms"],
         ["store"] = ["appends_per_s", "appends_per_s_batch1", "bytes_per_task", "restart_s"],
     };
 
