@@ -4,25 +4,37 @@ using System.Text;
 namespace FuncX.Wire;
 
 /// <summary>
-/// What a function asks of the node that runs it: a runtime and the versions of it that will do, as <c>python&gt;=3.9,&lt;3.13</c>. The operators are those of PEP 440's
-/// version specifiers, over release numbers: <c>&gt;= &gt; &lt;= &lt; == != ~=</c>, and <c>.*</c> behind <c>==</c> and <c>!=</c>.
+/// What a function asks of the node that runs it: a runtime and the versions of it that will do, as <c>python&gt;=3.9,&lt;3.13</c>, or what one worker there has, as <c>cores&gt;=4</c>,
+/// <c>memory&gt;=8GiB</c>, <c>accelerators&gt;=1</c>. The operators are those of PEP 440's version specifiers, over release numbers: <c>&gt;= &gt; &lt;= &lt; == != ~=</c>, and <c>.*</c>
+/// behind <c>==</c> and <c>!=</c>; of quantities the first six.
 /// </summary>
 public sealed class RuntimeRequirement
 {
     /// <summary>Between several of one function, where they are one text.</summary>
     public const char Separator = ';';
 
+    /// <summary>CPUs of one worker.</summary>
+    public const string Cores = "cores";
+
+    /// <summary>MiB of one worker.</summary>
+    public const string Memory = "memory";
+
+    /// <summary>Devices that one worker sees.</summary>
+    public const string Accelerators = "accelerators";
+
     private const int MostClauses = 8;
     private const int MostNumbers = 6;
 
-    private static readonly string[] s_names = ["python", "dotnet"];
+    private static readonly string[] s_runtimes = ["python", "dotnet"];
+    private static readonly string[] s_quantities = [Cores, Memory, Accelerators];
+    private static readonly (string Unit, int MiB)[] s_units = [("MiB", 1), ("GiB", 1 << 10), ("TiB", 1 << 20)];
     private static readonly string[] s_operators = ["~=", "==", "!=", ">=", "<=", ">", "<"];
 
     private readonly Clause[] _clauses;
 
     private RuntimeRequirement(string name, Clause[] clauses) => (Name, _clauses) = (name, clauses);
 
-    /// <summary><c>python</c> or <c>dotnet</c>.</summary>
+    /// <summary><c>python</c>, <c>dotnet</c>, <c>cores</c>, <c>memory</c> or <c>accelerators</c>.</summary>
     public string Name { get; }
 
     /// <summary>Reads one.</summary>
@@ -30,18 +42,21 @@ public sealed class RuntimeRequirement
     public static RuntimeRequirement Parse(string text)
     {
         var compact = text.Replace(" ", "", StringComparison.Ordinal);
-        var name = s_names.FirstOrDefault(known => compact.StartsWith(known, StringComparison.Ordinal))
-            ?? throw Wrong(text, $"it must begin with {string.Join(" or ", s_names)}");
+        var name = s_runtimes.Concat(s_quantities).FirstOrDefault(known => compact.StartsWith(known, StringComparison.Ordinal))
+            ?? throw Wrong(text, $"it must begin with {string.Join(", ", s_runtimes)}, {string.Join(", ", s_quantities[..^1])} or {s_quantities[^1]}");
         var parts = compact[name.Length..].Split(',');
         if (parts.Length > MostClauses)
             throw Wrong(text, $"it has {parts.Length} clauses; the most is {MostClauses}");
-        return new RuntimeRequirement(name, [.. parts.Select(part => Read(part, text))]);
+        return new RuntimeRequirement(name, [.. parts.Select(part => Read(name, part, text))]);
     }
 
     /// <summary>Reads several, separated by <see cref="Separator"/>; none of an empty text.</summary>
     public static IReadOnlyList<RuntimeRequirement> ParseAll(string text) => [.. text.Split(Separator, StringSplitOptions.RemoveEmptyEntries).Select(Parse)];
 
-    /// <summary>Whether a version, as <c>3.11.2</c>, will do. What follows its numbers does not count; null is no such runtime.</summary>
+    /// <summary>Memory as a node says what it has.</summary>
+    public static string MemoryOf(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes >> 20}MiB");
+
+    /// <summary>Whether a version, as <c>3.11.2</c>, or a quantity will do. What follows its numbers does not count; null is no such runtime.</summary>
     public bool IsMetBy(string? version)
     {
         if (version is null)
@@ -55,15 +70,17 @@ public sealed class RuntimeRequirement
     {
         var text = new StringBuilder(Name);
         for (var i = 0; i < _clauses.Length; i++)
-            text.Append(i > 0 ? "," : "").Append(_clauses[i]);
+            text.Append(i > 0 ? "," : "").Append(_clauses[i]).Append(Name == Memory ? s_units[0].Unit : "");
         return text.ToString();
     }
 
-    private static Clause Read(string part, string text)
+    private static Clause Read(string name, string part, string text)
     {
         var sign = s_operators.FirstOrDefault(known => part.StartsWith(known, StringComparison.Ordinal))
             ?? throw Wrong(text, $"'{part}' does not begin with one of {string.Join(' ', s_operators)}");
         var version = part[sign.Length..];
+        if (s_quantities.Contains(name, StringComparer.Ordinal))
+            return sign == "~=" ? throw Wrong(text, "~= goes with versions only") : new Clause(sign, [Quantity(name, version, text)], IsPrefix: false);
         var isPrefix = version.EndsWith(".*", StringComparison.Ordinal);
         if (isPrefix && sign is not ("==" or "!="))
             throw Wrong(text, $"'.*' goes with == and != only");
@@ -73,6 +90,22 @@ public sealed class RuntimeRequirement
         if (sign == "~=" && numbers.Length < 2)
             throw Wrong(text, "~= wants a version of at least two numbers");
         return new Clause(sign, numbers, isPrefix);
+    }
+
+    private static int Quantity(string name, string value, string text)
+    {
+        var (unit, factor) = ("", 1);
+        if (name == Memory)
+        {
+            (unit, factor) = s_units.FirstOrDefault(known => value.EndsWith(known.Unit, StringComparison.Ordinal));
+            if (unit is null)
+                throw Wrong(text, $"'{value}' is no memory, as 512MiB, 8GiB and 1TiB are");
+        }
+
+        var digits = value[..^unit.Length];
+        return int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number.ToString(CultureInfo.InvariantCulture) == digits && number <= int.MaxValue / factor
+            ? number * factor
+            : throw Wrong(text, $"'{value}' is no whole number{(unit.Length > 0 ? $" of {unit} that a node may have" : "")}");
     }
 
     /// <summary>The numbers at the beginning; those of 3.14.0rc1 are 3, 14 and 0.</summary>
@@ -92,7 +125,7 @@ public sealed class RuntimeRequirement
         return [.. numbers];
     }
 
-    private static FormatException Wrong(string text, string why) => new($"'{text}' is no runtime requirement, as python>=3.9,<3.13 is one: {why}");
+    private static FormatException Wrong(string text, string why) => new($"'{text}' is no requirement, as python>=3.9,<3.13 and cores>=4 are: {why}");
 
     private sealed record Clause(string Sign, int[] Numbers, bool IsPrefix)
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using FuncX.Wire;
 using Shouldly;
 using Xunit;
@@ -63,6 +64,9 @@ public sealed class ManagerStartTests
         {
             (runtimes.TryGetProperty("python", out var found) ? found.GetString() : null).ShouldBe(version);
             runtimes.GetProperty("dotnet").GetString().ShouldBe(Environment.Version.ToString());
+            runtimes.GetProperty("cores").GetString().ShouldBe("3", "cores_per_worker of the settings");
+            runtimes.GetProperty("accelerators").GetString().ShouldBe("0");
+            int.Parse(runtimes.GetProperty("memory").GetString()!.Replace("MiB", "", StringComparison.Ordinal), CultureInfo.InvariantCulture).ShouldBeGreaterThan(0);
         }
 
         List<System.Text.Json.JsonElement> Told() =>

@@ -44,7 +44,7 @@ public sealed class ServiceRegistryTests(SharedService shared) : IClassFixture<S
         one.FunctionId.ShouldNotBe(plain.FunctionId);
         running.Functions.Register(Request("dotnet>=10", "python>=3.9,<3.13", "dotnet >=10"), headers).FunctionId.ShouldBe(one.FunctionId);
         running.Functions.Get(new GetFunctionRequest { Function = one.FunctionId }, headers).Requires.ShouldBe(one.Requires);
-        foreach (var (wrong, why) in new[] { (new[] { "ruby>=3" }, "'ruby>=3' is no runtime requirement"), (Enumerable.Repeat("python>=3", 17).ToArray(), "has 17 requirements; the most is 16") })
+        foreach (var (wrong, why) in new[] { (new[] { "ruby>=3" }, "'ruby>=3' is no requirement"), (Enumerable.Repeat("python>=3", 17).ToArray(), "has 17 requirements; the most is 16") })
         {
             var refused = Should.Throw<RpcException>(() => running.Functions.Register(Request(wrong), headers));
             refused.StatusCode.ShouldBe(StatusCode.InvalidArgument);

@@ -300,10 +300,34 @@ class Several(ExecutorCase):
         with self.assertRaises(funcx.TaskTimeout):
             executor.with_settings(walltime=0.2).submit(snooze, 60).result(cluster.PATIENCE)
         self.assertEqual(executor.submit(double, 1).result(), 2)
-        with self.assertRaisesRegex(TypeError, "'wallclock' is no setting of a call; there are after, deadline"):
+        with self.assertRaisesRegex(TypeError, "'wallclock' is no setting of a call; there are accelerators, after, cores, deadline"):
             executor.with_settings(wallclock=3)
-        with self.assertRaisesRegex(TypeError, "workers in its YAML"):
-            self.executor(cores=4)
+        with self.assertRaisesRegex(TypeError, "What a call needs of its worker is cores, memory and accelerators"):
+            self.executor(gpus=1)
+
+    def test_what_calls_need_of_their_worker(self):
+        executor = self.executor()
+        able = executor.with_settings(cores=1, memory="1MiB")
+        self.assertEqual(able.submit(double, 2).result(cluster.PATIENCE), 4)
+        self.assertEqual(list(able.map(double, range(3))), [0, 2, 4])
+        self.assertEqual(executor.submit(double, 3).result(cluster.PATIENCE), 6)
+        for needs, words in (({"cores": 9_999}, r"requires cores>=9999, and no manager of this endpoint has it: .* cores 1\b"),
+                             ({"memory": "1000TiB"}, r"requires memory>=1048576000MiB, and .* memory \d+MiB"),
+                             ({"accelerators": 1}, r"requires accelerators>=1, and .* accelerators 0\b")):
+            with self.subTest(needs), self.assertRaisesRegex(funcx.TaskRejected, words):
+                executor.with_settings(**needs).submit(double, 2).result(cluster.PATIENCE)
+        with self.assertRaises(funcx.TaskRejected):
+            list(executor.with_settings(accelerators=1).map(double, range(3)))
+        for wrong in ({"cores": -1}, {"cores": "4"}, {"memory": "8GB"}, {"memory": 8}, {"accelerators": 0.5}):
+            with self.subTest(wrong), self.assertRaises(ValueError):
+                executor.with_settings(**wrong)
+
+    def test_a_function_known_by_its_id_serves_calls_with_needs_too(self):
+        executor = self.executor()
+        registered = executor.client.register_source("def triple(x):\n    return 3 * x\n", "triple")
+        self.assertEqual(executor.with_settings(cores=1).submit(registered.id, 2).result(cluster.PATIENCE), 6)
+        command = funcx.ShellFunction(["echo", "{word}"])
+        self.assertEqual(executor.with_settings(cores=1).submit(command, word="here").result(cluster.PATIENCE).stdout, "here\n")
 
 
 class Reload(ExecutorCase):

@@ -7,8 +7,8 @@ using FuncX.Manager.Workers;
 namespace FuncX.Manager.Pools;
 
 /// <summary>
-/// Which runtimes this node has, and in which version, for functions that ask for some: found out once, when the endpoint wants to know, in the environment that workers
-/// get. Owned by the engine's turn.
+/// Which runtimes this node has, and in which version, and what each worker has of the node, for functions that ask for some: found out once, when the endpoint wants to know, in the
+/// environment that workers get. Owned by the engine's turn.
 /// </summary>
 internal sealed unsafe class NodeRuntimes(Node node, Spawner spawner)
 {
@@ -25,7 +25,7 @@ internal sealed unsafe class NodeRuntimes(Node node, Spawner spawner)
     private long _againAt = long.MaxValue;
     private bool _isInDoubt;
 
-    /// <summary>Version by runtime; null until it is known.</summary>
+    /// <summary>Version by runtime, and the worker's cores, memory and accelerators; null until they are known.</summary>
     public IReadOnlyDictionary<string, string>? Versions { get; private set; }
 
     /// <summary>The endpoint wants to know.</summary>
@@ -133,6 +133,8 @@ internal sealed unsafe class NodeRuntimes(Node node, Spawner spawner)
             return;
         if (!_isInDoubt)
         {
+            foreach (var (name, value) in WorkerShare.Of(node.Settings, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes))
+                _versions[name] = value;
             Finish();
             return;
         }

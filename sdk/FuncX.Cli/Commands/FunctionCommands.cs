@@ -38,7 +38,7 @@ internal static class FunctionCommands
 
     internal static Option<string[]> Requires() => new("--requires")
     {
-        Description = "What a node must have, as 'python>=3.9,<3.13' or 'dotnet>=10'; may be repeated. Without it the task ends at once.",
+        Description = "What a node must have, as 'python>=3.9,<3.13' or 'dotnet>=10', or a worker there, as 'cores>=4', 'memory>=8GiB' or 'accelerators>=1'; may be repeated. Without it the task ends at once.",
         Arity = ArgumentArity.ZeroOrMore,
     };
 

@@ -128,13 +128,27 @@ class Client:
         return self._register(functions_pb2.RegisterFunctionRequest(
             kind=functions_pb2.FUNCTION_KIND_DOTNET, name=name or entry.rpartition(":")[2], entry=entry, code=code, description=description, requires=requires))
 
+    def needing(self, function: Function, requires: Sequence[str]) -> Function:
+        """For the SDK itself: the same function for calls that need more of their workers."""
+        if not requires:
+            return function
+        key = ("needing", function.id, *requires)
+        found = self._known.get(key)
+        if found is None:
+            connection = self._connection
+            info = connection.call(connection.functions.Get, functions_pb2.GetFunctionRequest(function=function.id, include_code=True), "Function '%s'" % function.name)
+            made = self._register(functions_pb2.RegisterFunctionRequest(
+                kind=info.kind, name=info.name, entry=info.entry, code=info.code, description=info.description, requires=sorted({*info.requires, *requires})))
+            found = self._known[key] = dataclasses.replace(function, id=made.id, requires=made.requires)
+        return found
+
     def _register(self, request: functions_pb2.RegisterFunctionRequest) -> Function:
         return function_of(self._connection.call(self._connection.functions.Register, request, "Registering function '%s'" % request.name))
 
     def forget(self, function_id: str) -> None:
         """For the SDK itself: a function was deleted, and a live one is registered again when it is used again."""
         self._registered.forget(function_id)
-        for key in [key for key, known in list(self._known.items()) if known.id == function_id]:
+        for key in [key for key, known in list(self._known.items()) if known.id == function_id or key[:2] == ("needing", function_id)]:
             del self._known[key]
 
     def function(self, function: Callee, strategy: str = "auto") -> Function:
@@ -314,7 +328,7 @@ class Client:
 
 def lane_of(client: Client, session: Session, function: Callee, endpoint: Union[str, Endpoint], settings: Settings, serialiser: str = "auto",
             strategy: str = "auto") -> Lane:
-    registered = client.function(function, strategy)
+    registered = client.needing(client.function(function, strategy), settings.requires)
     where = client.endpoint(endpoint)
     return session.lane((registered.id, where.id, _key(settings), serialiser), lambda: client.target(registered, where, session.group, settings, serialiser))
 

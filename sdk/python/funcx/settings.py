@@ -2,10 +2,13 @@
 from __future__ import annotations
 
 import datetime
+import re
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Mapping, Optional, Sequence, Union
+from typing import Any, List, Mapping, Optional, Sequence, Union
 
 from .v1 import tasks_pb2
+
+_MEMORY = re.compile(r"[1-9]\d*(MiB|GiB|TiB)")
 
 Seconds = Union[int, float, datetime.timedelta]
 
@@ -41,7 +44,8 @@ class Retry:
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of one call, or of all calls of an executor. Cores, memory and devices are none: what a task gets is its endpoint's (`workers` in its YAML)."""
+    """Settings of one call, or of all calls of an executor. What a worker has is its endpoint's business (`workers` in its YAML): `cores`, `memory` and
+    `accelerators` say what a call needs of it, and a call that no worker there can serve ends at once as rejected, with what they have."""
 
     #: Longest run of one attempt in seconds, 1 ms to 49 days; None: the endpoint's limit.
     walltime: Optional[Seconds] = None
@@ -57,18 +61,36 @@ class Settings:
     after: Sequence[Any] = ()
     #: Labels that the calls bring to their group; up to 32.
     labels: Mapping[str, str] = field(default_factory=dict)
+    #: CPUs that its worker must have at least.
+    cores: int = 0
+    #: Memory that its worker must have at least, as "512MiB" or "8GiB".
+    memory: str = ""
+    #: Accelerators that its worker must see at least.
+    accelerators: int = 0
 
     def changed(self, changes: Mapping[str, Any]) -> "Settings":
         """The same with these changes; TypeError for what is no setting."""
         known = {item.name for item in fields(self)}
         unknown = sorted(set(changes) - known)
         if unknown:
-            hint = ". What a task gets (cores, memory, accelerators) is its endpoint's: workers in its YAML" if {"cores", "memory", "gpus", "resources"} & set(unknown) else ""
+            hint = ". What a call needs of its worker is cores, memory and accelerators" if {"gpus", "resources", "cpus"} & set(unknown) else ""
             raise TypeError("'%s' is no setting of a call; there are %s%s" % ("', '".join(unknown), ", ".join(sorted(known)), hint))
         return replace(self, **changes)
 
+    @property
+    def requires(self) -> List[str]:
+        """What the workers must have, as `requires` of a function says it."""
+        needs = [("cores", self.cores), ("memory", self.memory), ("accelerators", self.accelerators)]
+        return ["%s>=%s" % need for need in needs if need[1]]
+
     def to_message(self) -> tasks_pb2.TaskOptions:
         """For the SDK itself; ValueError for what is out of range."""
+        for name in ("cores", "accelerators"):
+            number = getattr(self, name)
+            if not isinstance(number, int) or number < 0:
+                raise ValueError("%s is %r; it is a whole number" % (name, number))
+        if not isinstance(self.memory, str) or (self.memory and not _MEMORY.fullmatch(self.memory)):
+            raise ValueError("memory is %r; it is a text as '512MiB', '8GiB' or '1TiB'" % (self.memory,))
         if not 0 <= self.priority <= 255:
             raise ValueError("priority is %d; it is 0 to 255" % self.priority)
         if self.max_attempts < 0:

@@ -109,7 +109,7 @@ public sealed class CliCommandTests(SharedCluster shared)
         await RunAsync(0, "function", "register", $"{file}:young", "--name", "any", "--requires", "python>=3.9");
         (await RunAsync(0, "run", "any", "test", "1")).ShouldBe(["1"]);
         await using (var wrong = await EndAsync(1, "function", "register", $"{file}:young", "--requires", "ruby>=3"))
-            string.Join(' ', wrong.Errors).ShouldContain("'ruby>=3' is no runtime requirement");
+            string.Join(' ', wrong.Errors).ShouldContain("'ruby>=3' is no requirement");
         await RunAsync(0, "function", "register-command", "old", "--requires", "python<3", "--", "true");
         await RunAsync(1, "run", "old", "test");
     }

@@ -33,8 +33,41 @@ public sealed class RuntimeRequirementTests
     }
 
     [Theory]
-    [InlineData("", "must begin with python or dotnet")]
-    [InlineData("ruby>=3", "must begin with python or dotnet")]
+    [InlineData("cores>=4", "4 16", "3 0", "cores>=4")]
+    [InlineData("cores >= 2, < 8", "2 7", "1 8", "cores>=2,<8")]
+    [InlineData("memory>=8GiB", "8192MiB 20000MiB", "8191MiB 0MiB", "memory>=8192MiB")]
+    [InlineData("memory>=512MiB,<2TiB", "512MiB 2097151MiB", "511MiB 2097152MiB", "memory>=512MiB,<2097152MiB")]
+    [InlineData("accelerators==2", "2", "0 1 4", "accelerators==2")]
+    public void A_quantity_will_do_or_not(string text, string those, string others, string stored)
+    {
+        var requirement = RuntimeRequirement.Parse(text);
+
+        foreach (var quantity in those.Split(' '))
+            requirement.IsMetBy(quantity).ShouldBeTrue($"{text} by {quantity}");
+        foreach (var quantity in others.Split(' '))
+            requirement.IsMetBy(quantity).ShouldBeFalse($"{text} by {quantity}");
+        requirement.IsMetBy(null).ShouldBeFalse("a manager of an earlier release says nothing of it");
+        requirement.ToString().ShouldBe(stored);
+        RuntimeRequirement.Parse(stored).ToString().ShouldBe(stored);
+    }
+
+    [Fact]
+    public void Memory_is_said_in_the_unit_that_is_compared() => RuntimeRequirement.Parse("memory>=8GiB").IsMetBy(RuntimeRequirement.MemoryOf(8L << 30)).ShouldBeTrue();
+
+    [Theory]
+    [InlineData("cores>=two", "'two' is no whole number")]
+    [InlineData("cores>=1.5", "'1.5' is no whole number")]
+    [InlineData("cores>=", "'' is no whole number")]
+    [InlineData("cores~=4", "~= goes with versions only")]
+    [InlineData("cores==4.*", "'4.*' is no whole number")]
+    [InlineData("memory>=8", "'8' is no memory")]
+    [InlineData("memory>=8GB", "'8GB' is no memory")]
+    [InlineData("memory>=GiB", "'GiB' is no whole number of GiB")]
+    [InlineData("memory>=2048TiB", "that a node may have")]
+    [InlineData("memory>=-1GiB", "no whole number")]
+    [InlineData("accelerators>=99999999999", "no whole number")]
+    [InlineData("", "must begin with python, dotnet, cores, memory or accelerators")]
+    [InlineData("ruby>=3", "must begin with python, dotnet, cores, memory or accelerators")]
     [InlineData("python", "does not begin with one of")]
     [InlineData("python3.11", "does not begin with one of")]
     [InlineData("python>=", "is no version")]

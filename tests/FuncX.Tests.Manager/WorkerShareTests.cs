@@ -1,0 +1,31 @@
+using FuncX.Manager.Link;
+using FuncX.Manager.Pools;
+using Shouldly;
+using Xunit;
+
+namespace FuncX.Tests.Manager;
+
+public sealed class WorkerShareTests
+{
+    private const long GiB = 1L << 30;
+
+    [Theory]
+    [InlineData(4, 2, 0, 0, "2", "4096MiB", "0")]
+    [InlineData(4, 1, 2, 4, "1", "2048MiB", "1")]
+    [InlineData(2, 8, 0, 8, "8", "8192MiB", "4")]
+    [InlineData(4, 1, 0, 2, "1", "4096MiB", "1")]
+    public void A_worker_has_its_cores_its_memory_and_its_part_of_the_devices(int perNode, int cores, int memory, int devices, string hasCores, string hasMemory, string hasDevices)
+    {
+        var settings = new WorkerSettings
+        {
+            PerNode = perNode,
+            CoresPerWorker = cores,
+            MemoryPerWorker = memory * GiB,
+            Accelerators = [.. Enumerable.Range(0, devices).Select(static number => $"{number}")],
+        };
+
+        var has = WorkerShare.Of(settings, 16 * GiB).ToDictionary();
+
+        (has["cores"], has["memory"], has["accelerators"]).ShouldBe((hasCores, hasMemory, hasDevices));
+    }
+}
