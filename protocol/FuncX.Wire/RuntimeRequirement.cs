@@ -56,6 +56,15 @@ public sealed class RuntimeRequirement
     /// <summary>Memory as a node says what it has.</summary>
     public static string MemoryOf(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes >> 20}MiB");
 
+    /// <summary>What a node has, for people: its runtimes, then what each worker has.</summary>
+    public static string Describe(IReadOnlyDictionary<string, string> found)
+    {
+        var (runtimes, quantities) = (Named(s_runtimes), Named(s_quantities));
+        return (runtimes.Length > 0 ? runtimes : "no runtime at all") + (quantities.Length > 0 ? $", for each worker {quantities}" : "");
+
+        string Named(string[] names) => string.Join(" and ", names.Order(StringComparer.Ordinal).Where(found.ContainsKey).Select(name => $"{name} {found[name]}"));
+    }
+
     /// <summary>Whether a version, as <c>3.11.2</c>, or a quantity will do. What follows its numbers does not count; null is no such runtime.</summary>
     public bool IsMetBy(string? version)
     {

@@ -280,8 +280,7 @@ internal sealed class ManagerRoster(Dispatcher dispatcher, ResultLedger ledger, 
         var groups = All.Where(static peer => peer.InventoryDone).GroupBy(static peer => peer.Report.Runtimes switch
         {
             null => "has not said yet",
-            { Count: 0 } => "has no runtime at all",
-            var runtimes => "has " + string.Join(" and ", runtimes.OrderBy(static runtime => runtime.Key, StringComparer.Ordinal).Select(static runtime => $"{runtime.Key} {runtime.Value}")),
+            var found => "has " + RuntimeRequirement.Describe(found),
         });
         return string.Join("; ", groups.Select(static group =>
         {

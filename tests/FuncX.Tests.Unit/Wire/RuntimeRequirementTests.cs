@@ -51,6 +51,14 @@ public sealed class RuntimeRequirementTests
         RuntimeRequirement.Parse(stored).ToString().ShouldBe(stored);
     }
 
+    [Theory]
+    [InlineData("", "no runtime at all")]
+    [InlineData("python=3.11.2", "python 3.11.2")]
+    [InlineData("cores=4 python=3.11.2 memory=1024MiB dotnet=10.0.1 accelerators=0", "dotnet 10.0.1 and python 3.11.2, for each worker accelerators 0 and cores 4 and memory 1024MiB")]
+    [InlineData("cores=4", "no runtime at all, for each worker cores 4")]
+    public void What_a_node_has_is_said_runtimes_first(string found, string said) =>
+        RuntimeRequirement.Describe(found.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(static one => one.Split('=')).ToDictionary(static one => one[0], static one => one[1])).ShouldBe(said);
+
     [Fact]
     public void Memory_is_said_in_the_unit_that_is_compared() => RuntimeRequirement.Parse("memory>=8GiB").IsMetBy(RuntimeRequirement.MemoryOf(8L << 30)).ShouldBeTrue();
 
