@@ -128,10 +128,11 @@ class Client:
         return self._register(functions_pb2.RegisterFunctionRequest(
             kind=functions_pb2.FUNCTION_KIND_DOTNET, name=name or entry.rpartition(":")[2], entry=entry, code=code, description=description, requires=requires))
 
-    def needing(self, function: Function, requires: Sequence[str]) -> Function:
+    def needing(self, function: Function, settings: Settings) -> Function:
         """For the SDK itself: the same function for calls that need more of their workers."""
-        if not requires:
+        if not (settings.cores or settings.memory or settings.accelerators):
             return function
+        requires = settings.requires
         key = ("needing", function.id, *requires)
         found = self._known.get(key)
         if found is None:
@@ -328,7 +329,7 @@ class Client:
 
 def lane_of(client: Client, session: Session, function: Callee, endpoint: Union[str, Endpoint], settings: Settings, serialiser: str = "auto",
             strategy: str = "auto") -> Lane:
-    registered = client.needing(client.function(function, strategy), settings.requires)
+    registered = client.needing(client.function(function, strategy), settings)
     where = client.endpoint(endpoint)
     return session.lane((registered.id, where.id, _key(settings), serialiser), lambda: client.target(registered, where, session.group, settings, serialiser))
 

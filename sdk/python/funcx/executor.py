@@ -174,7 +174,7 @@ class Executor(concurrent.futures.Executor):
 
     def _target(self, fn: Callee) -> Target:
         client = self._client
-        return client.target(client.needing(client.function(fn, self._strategy), self._settings.requires), client.endpoint(self._endpoint), self.group, self._settings, self._serialiser)
+        return client.target(client.needing(client.function(fn, self._strategy), self._settings), client.endpoint(self._endpoint), self.group, self._settings, self._serialiser)
 
     @staticmethod
     def _name(fn: Any) -> str:
