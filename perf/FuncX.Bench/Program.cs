@@ -88,6 +88,12 @@ async Task<int> RunAsync(IBench[] chosen, ParseResult parsed)
         report.Print(Machine.Describe());
         report.Note(MachineSpeed.Describe());
         await bench.RunAsync(settings, report);
+        if (settings.Only is not null && !report.HasFigures)
+        {
+            Console.Error.WriteLine($"--only '{settings.Only}': no figure of {bench.Name} was measured whose name begins so; perf/README.md names them");
+            return 1;
+        }
+
         report.PrintFigures();
         report.Save();
         if (parsed.GetValue(json))

@@ -40,6 +40,8 @@ internal sealed class PythonSdkBench : IBench
             ("p50_ms", "single", calls, static run => run.P50),
         ];
         parts = [.. parts.Where(part => settings.Wants(part.Figure))];
+        if (parts.Length == 0)
+            return;
         var ours = parts.ToDictionary(static part => part.Figure, static _ => new List<SdkRun>(), StringComparer.Ordinal);
         List<PeerRates> pools = [], dasks = [];
         for (var run = 1; run <= settings.RunsOr(3); run++)

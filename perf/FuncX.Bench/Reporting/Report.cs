@@ -19,6 +19,8 @@ internal sealed class Report(string bench, string? directory = null)
             Note($"{name} left out: what it is made of was not told");
     }
 
+    public bool HasFigures => _figures.Count > 0;
+
     /// <summary>Something that the reader of the figures should know.</summary>
     public void Note(string note)
     {

@@ -24,9 +24,9 @@ internal sealed class ScaleBench : IBench
         }
 
         var (few, paper, many) = settings.Quick ? (1_024, 2_048, 4_096) : (1_024, PaperWorkers, 1_048_576);
-        if (settings.Wants("seconds"))
+        if (settings.Wants("seconds_131072_noop") || settings.Wants("seconds_131072_1s"))
             await PaperAsync(settings, report, paper, settings.TasksOr(PaperTasks, 20_000));
-        if (settings.Wants("rate") || settings.Wants("bytes"))
+        if (settings.Wants("rate_1m_over_1k") || settings.Wants("bytes_per_manager"))
         {
             // The few before and after the many: the machine's speed moves meanwhile.
             var before = await RatesAsync(settings, report, few, settings.TasksOr(PaperTasks, 20_000));
@@ -36,7 +36,7 @@ internal sealed class ScaleBench : IBench
             report.Figure("bytes_per_manager", (between.Bytes - ((before.Bytes + after.Bytes) / 2.0)) / ((many - few) / ScaleShape.WorkersPerManager));
         }
 
-        if (settings.Wants("service"))
+        if (settings.Wants("service_tasks_per_s"))
             report.Figure("service_tasks_per_s", await ServiceRun.MeasureAsync(settings, report, ScaleShape.Local(settings.Launcher, paper), settings.TasksOr(PaperTasks, 20_000)));
     }
 

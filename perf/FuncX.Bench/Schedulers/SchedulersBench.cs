@@ -18,7 +18,7 @@ internal sealed class SchedulersBench : IBench
     {
         if (settings.Wants("parse_ms_1000"))
             Parse(settings, report);
-        if (!settings.Wants("start_overhead_s") && !settings.Wants("elasticity"))
+        if (!settings.Wants("start_overhead_s") && !settings.Wants("elasticity_blocks"))
             return;
         if (SlurmLab.Missing is { } missing)
         {
@@ -29,7 +29,7 @@ internal sealed class SchedulersBench : IBench
         await using var lab = await SlurmLab.StartAsync(SourceTree.Root ?? throw new InvalidOperationException("the bench of schedulers needs the source tree: tests/lib/slurm_lab"), nodes: 4);
         if (settings.Wants("start_overhead_s"))
             await StartAsync(settings, report, lab);
-        if (settings.Wants("elasticity"))
+        if (settings.Wants("elasticity_blocks"))
             await new Elasticity(lab).RunAsync(settings, report);
     }
 

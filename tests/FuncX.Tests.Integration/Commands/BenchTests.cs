@@ -42,6 +42,18 @@ public sealed class BenchTests
     }
 
     [LongFact]
+    public async Task A_figure_that_no_bench_has_is_an_error()
+    {
+        var directory = LocalCluster.NewDirectory("bench-only");
+        var (exitCode, output) = await Daemon.RunAsync(
+            [SourceTree.Program("perf/FuncX.Bench", "FuncX.Bench"), "scale", "--only", "speed"], Path.Combine(directory, "bench.log"), TimeSpan.FromMinutes(1));
+
+        exitCode.ShouldBe(1, output);
+        output.ShouldContain("--only 'speed': no figure of scale");
+        Directory.Delete(directory, recursive: true);
+    }
+
+    [LongFact]
     public async Task All_benches_together_give_every_figure_within_three_minutes()
     {
         var directory = LocalCluster.NewDirectory("bench");
