@@ -1,3 +1,5 @@
+using System.Globalization;
+using FuncX.Endpoint.Core.Launching;
 using FuncX.Manager.Link;
 using FuncX.Manager.Pools;
 using Shouldly;
@@ -14,6 +16,7 @@ public sealed class WorkerShareTests
     [InlineData(4, 1, 2, 4, "1", "2048MiB", "1")]
     [InlineData(2, 8, 0, 8, "8", "8192MiB", "4")]
     [InlineData(4, 1, 0, 2, "1", "4096MiB", "1")]
+    [InlineData(3, 1, 0, 8, "1", "5461MiB", "2")]
     public void A_worker_has_its_cores_its_memory_and_its_part_of_the_devices(int perNode, int cores, int memory, int devices, string hasCores, string hasMemory, string hasDevices)
     {
         var settings = new WorkerSettings
@@ -27,5 +30,13 @@ public sealed class WorkerShareTests
         var has = WorkerShare.Of(settings, 16 * GiB).ToDictionary();
 
         (has["cores"], has["memory"], has["accelerators"]).ShouldBe((hasCores, hasMemory, hasDevices));
+        // No place has fewer.
+        Enumerable.Range(0, perNode).Min(place => Seen(place, settings)).ShouldBe(int.Parse(hasDevices, CultureInfo.InvariantCulture));
+    }
+
+    private static int Seen(int place, WorkerSettings settings)
+    {
+        var variables = WorkerVariables.OfPlace(place, settings.PerNode, settings.Accelerators).ToDictionary();
+        return variables.TryGetValue("CUDA_VISIBLE_DEVICES", out var devices) ? devices.Split(',').Length : 0;
     }
 }
