@@ -23,6 +23,7 @@ public sealed class ServiceApi : IDisposable
         });
         Headers = new Metadata { { "authorization", $"Bearer {token}" } };
         Functions = new Functions.FunctionsClient(_channel);
+        Containers = new Containers.ContainersClient(_channel);
         Endpoints = new Endpoints.EndpointsClient(_channel);
         Tasks = new Tasks.TasksClient(_channel);
         Link = new Link.LinkClient(_channel);
@@ -32,6 +33,8 @@ public sealed class ServiceApi : IDisposable
     public Metadata Headers { get; }
 
     public Functions.FunctionsClient Functions { get; }
+
+    public Containers.ContainersClient Containers { get; }
 
     public Endpoints.EndpointsClient Endpoints { get; }
 

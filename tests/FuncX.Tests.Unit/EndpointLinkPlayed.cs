@@ -171,7 +171,7 @@ internal sealed class PlayedLink(IAsyncStreamReader<EndpointMessage> reader, ISe
         await SendAsync(new ServiceMessage { Owner = new LinkOwner { Number = owner, Owner = "alice" } });
     }
 
-    public Task TasksAsync(BatchId batch, uint first, int count, int bytes, ushort attempt = 1, FrameFlags flags = FrameFlags.None, uint epoch = 1)
+    public Task TasksAsync(BatchId batch, uint first, int count, int bytes, ushort attempt = 1, FrameFlags flags = FrameFlags.None, uint epoch = 1, uint function = 7)
     {
         var output = new ArrayBufferWriter<byte>();
         for (var i = 0; i < count; i++)
@@ -181,7 +181,7 @@ internal sealed class PlayedLink(IAsyncStreamReader<EndpointMessage> reader, ISe
                 BitConverter.TryWriteBytes(body, first + (uint)i);
             FrameWriter.WriteSegmented(output, new FrameHeader
             {
-                Kind = FrameKind.Task, Flags = flags, Attempt = attempt, Epoch = epoch, Task = new TaskId(batch, first + (uint)i), Function = 7, Owner = 3, ContentType = ContentType.Json,
+                Kind = FrameKind.Task, Flags = flags, Attempt = attempt, Epoch = epoch, Task = new TaskId(batch, first + (uint)i), Function = function, Owner = 3, ContentType = ContentType.Json,
             }, body);
         }
 

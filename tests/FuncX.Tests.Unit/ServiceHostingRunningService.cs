@@ -78,6 +78,8 @@ internal sealed class RunningService : IAsyncDisposable
 
     public Functions.FunctionsClient Functions => new(Channel);
 
+    public Containers.ContainersClient Containers => new(Channel);
+
     public Endpoints.EndpointsClient Endpoints => new(Channel);
 
     public FunctionInfo RegisterFunction(string token, string name = "double", string entry = "double", string code = "def double(x):\n    return 2 * x\n") =>

@@ -45,6 +45,14 @@ public sealed class ServiceLimitsTests
             static played => played.RegisterOfAsync(200), static played => played.RegisterOfAsync(201)),
         new("code_bytes", "code_bytes: 2KiB", "code of function 'double' has 2049 bytes; the limit code_bytes is 2048.",
             static played => played.RegisterCodeAsync(2048), static played => played.RegisterCodeAsync(2049)),
+        new("containers_per_user", "containers_per_user: 2", "user 'ann' has 2 containers, which is the limit containers_per_user.",
+            static async played =>
+            {
+                await played.RegisterContainerAsync("/first");
+                await played.RegisterContainerAsync("/second");
+                await played.RegisterContainerAsync("/first");
+            },
+            static played => played.RegisterContainerAsync("/third")),
         new("endpoints_per_user", "endpoints_per_user: 2", "user 'ann' has 2 endpoints, which is the limit endpoints_per_user.",
             static played => played.RegisterEndpointAsync("second"), static played => played.RegisterEndpointAsync("third")),
     ];
@@ -187,6 +195,9 @@ public sealed class ServiceLimitsTests
         }
 
         public Task RegisterCodeAsync(int bytes) => _service.Functions.RegisterAsync(Registration(bytes), _bearer).ResponseAsync;
+
+        public Task RegisterContainerAsync(string image) =>
+            _service.Containers.RegisterAsync(new RegisterContainerRequest { Name = "image", Images = { ["apptainer"] = image } }, _bearer).ResponseAsync;
 
         public Task RegisterEndpointAsync(string name) => _service.Endpoints.RegisterAsync(new RegisterEndpointRequest { Name = name }, _bearer).ResponseAsync;
 

@@ -113,7 +113,7 @@ public sealed class ServiceMigrationTests
         var endpoint = running.Endpoints.Register(new RegisterEndpointRequest { Name = "new" }, ann);
         running.Get<EndpointCatalog>().TryGetByNumber(5, out var added).ShouldBeTrue();
         added!.EndpointId.ShouldBe(endpoint.EndpointId);
-        Number(path, "SELECT count(*) FROM SchemaVersions").ShouldBe(3);
+        Number(path, "SELECT count(*) FROM SchemaVersions").ShouldBe(4);
     }
 
     [Theory]

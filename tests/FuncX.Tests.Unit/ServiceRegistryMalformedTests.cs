@@ -14,7 +14,7 @@ public sealed class ServiceRegistryMalformedTests(SharedService shared) : IClass
     public static TheoryData<string, string> UnaryMethods()
     {
         var methods = new TheoryData<string, string>();
-        foreach (var service in (ServiceDescriptor[])[Functions.Descriptor, Endpoints.Descriptor, FuncX.Contracts.V1.Tasks.Descriptor])
+        foreach (var service in (ServiceDescriptor[])[Functions.Descriptor, Containers.Descriptor, Endpoints.Descriptor, FuncX.Contracts.V1.Tasks.Descriptor])
         {
             foreach (var method in service.Methods)
             {

@@ -346,7 +346,7 @@ public sealed class ServiceRegistryTests(SharedService shared) : IClassFixture<S
 
         var problem = Should.Throw<ServiceRefusedException>(() => RegistryDatabase.Open(directory.Path));
         problem.Message.ShouldContain("schema version 99");
-        problem.Message.ShouldContain("up to 3");
+        problem.Message.ShouldContain("up to 4");
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Text.Json;
 using FuncX.Configuration;
+using FuncX.Contracts.V1;
 using FuncX.Endpoint.Blocks;
 using FuncX.Endpoint.Core;
 using FuncX.Endpoint.Managers;
@@ -205,9 +206,18 @@ public sealed class Dispatcher : IEndpointEffects
             Managers.Behind(peer, new FrameHeader { Kind = FrameKind.Recall }, BitConverter.GetBytes((uint)count));
     }
 
-    void IEndpointEffects.EndTask(in EndedTask task)
+    void IEndpointEffects.EndTask(in EndedTask task) => End(task, EndingOf(task));
+
+    /// <summary>A task ends as it came: its function wants a container, and this endpoint has none.</summary>
+    internal void RejectContainer(in FrameHeader task, LinkContainer container) => End(
+        new EndedTask(-1, task.Task, task.Attempt, task.Epoch, task.Ticket, TaskOutcome.Rejected, Manager: -1, Received: Now, Sent: 0, Requirement: 0),
+        new FailureBody("ContainerNotAvailable",
+            $"The function runs in container '{container.Name}' ({container.ContainerId[..Math.Min(8, container.ContainerId.Length)]}, for {string.Join(", ", container.Images.Keys.Order(StringComparer.Ordinal))}), "
+            + $"and endpoint '{_configuration.Name}' runs functions on its nodes themselves: containers.runtime is {SnakeCase.Of(_configuration.Containers.Runtime)} in its file."));
+
+    private void End(in EndedTask task, FailureBody ending)
     {
-        var body = JsonSerializer.SerializeToUtf8Bytes(EndingOf(task));
+        var body = JsonSerializer.SerializeToUtf8Bytes(ending);
         var header = new FrameHeader
         {
             Kind = FrameKind.Result,

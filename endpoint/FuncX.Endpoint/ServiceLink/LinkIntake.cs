@@ -33,7 +33,7 @@ internal sealed class LinkIntake(Dispatcher dispatcher, CodeTable code, HopCount
     {
         try
         {
-            _functions[function.Number] = new LinkedFunction(code.NumberOf(function), dispatcher.Core.Requirements.NumberOf(function.Requires), WalltimeOf(function));
+            _functions[function.Number] = new LinkedFunction(code.NumberOf(function), dispatcher.Core.Requirements.NumberOf(function.Requires), WalltimeOf(function), function.Container);
         }
         catch (FormatException problem)
         {
@@ -94,8 +94,19 @@ internal sealed class LinkIntake(Dispatcher dispatcher, CodeTable code, HopCount
 
     private void Accept(in FrameHeader header, in FrameSlice frame, int bytes, FrameSlice[]? rest)
     {
-        var (function, requirement, walltime) = FunctionOf(header.Function);
+        var (function, requirement, walltime, container) = FunctionOf(header.Function);
         var owner = OwnerOf(header.Owner);
+        Tasks++;
+        hops.TasksReceived++;
+        if (container is not null)
+        {
+            // Without it would be another environment than the one its owner has tried it in.
+            dispatcher.RejectContainer(header, container);
+            foreach (var piece in rest ?? [])
+                piece.Buffer.Release();
+            return;
+        }
+
         var ticket = dispatcher.Core.OnTask(
             new TaskArrival
             {
@@ -122,8 +133,6 @@ internal sealed class LinkIntake(Dispatcher dispatcher, CodeTable code, HopCount
 
         frame.Buffer.Retain();
         dispatcher.KeepPayload(ticket, frame, rest);
-        Tasks++;
-        hops.TasksReceived++;
     }
 
     // What a task may take at most is known when it or its function says so; the endpoint's own limit says nothing of how long tasks are.

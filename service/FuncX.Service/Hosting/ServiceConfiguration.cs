@@ -81,6 +81,7 @@ public sealed record ServiceConfiguration
             StreamsPerUser = section.Integer("streams_per_user", standard.StreamsPerUser, 1, 1_000_000),
             FunctionsPerUser = section.Integer("functions_per_user", standard.FunctionsPerUser, 1, 10_000_000),
             CodeBytes = (int)section.Size("code_bytes", standard.CodeBytes, Least, Most),
+            ContainersPerUser = section.Integer("containers_per_user", standard.ContainersPerUser, 1, 1_000_000),
             EndpointsPerUser = section.Integer("endpoints_per_user", standard.EndpointsPerUser, 1, 1_000_000),
         };
         RequireAtMost(section, "payload_bytes", limits.PayloadBytes, "batch_bytes", limits.BatchBytes);

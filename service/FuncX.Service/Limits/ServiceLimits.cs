@@ -45,6 +45,9 @@ public sealed record ServiceLimits
     /// <summary>Code of one function, in bytes.</summary>
     public int CodeBytes { get; init; } = 5 << 20;
 
+    /// <summary>Registered containers of one user.</summary>
+    public int ContainersPerUser { get; init; } = 1_000;
+
     /// <summary>Registered endpoints of one user.</summary>
     public int EndpointsPerUser { get; init; } = 1_000;
 }

@@ -14,7 +14,7 @@ namespace FuncX.Service.Links;
 /// The one sender of a link: takes what the turns put in line and writes it as messages of up to 256 KiB. Bodies are copied once, from the memory
 /// of the request (or its chunk) into the message.
 /// </summary>
-internal sealed class LinkSender(LinkSession link, TaskEngine engine, FunctionCatalog functions, IAsyncStreamWriter<ServiceMessage> stream)
+internal sealed class LinkSender(LinkSession link, TaskEngine engine, FunctionCatalog functions, ContainerCatalog containers, IAsyncStreamWriter<ServiceMessage> stream)
 {
     private const int MessageBytes = 256 * 1024;
 
@@ -235,11 +235,20 @@ internal sealed class LinkSender(LinkSession link, TaskEngine engine, FunctionCa
                 Name = function.Name,
                 Entry = function.Entry,
                 Requires = function.Requires,
+                Container = Describe(containers.OfFunction(function)),
                 Code = UnsafeByteOperations.UnsafeWrap(function.Code),
             },
         });
         return true;
     }
+
+    private static LinkContainer? Describe(ContainerRecord? container) => container is null ? null : new LinkContainer
+    {
+        ContainerId = container.ContainerId,
+        Name = container.Name,
+        Images = { container.Definition.Images.ToDictionary() },
+        Environment = { container.Definition.Environment.ToDictionary() },
+    };
 
     private async ValueTask FlushFramesAsync()
     {

@@ -11,7 +11,7 @@ using Microsoft.Data.Sqlite;
 namespace FuncX.Service.Links;
 
 /// <summary>The endpoint's link over gRPC: one bidirectional stream that the endpoint opens.</summary>
-public sealed partial class LinkService(TaskEngine engine, EndpointCatalog endpoints, FunctionCatalog functions, EndpointPresence presence, ServiceLimits limits, ILogger<LinkService> log)
+public sealed partial class LinkService(TaskEngine engine, EndpointCatalog endpoints, FunctionCatalog functions, ContainerCatalog containers, EndpointPresence presence, ServiceLimits limits, ILogger<LinkService> log)
     : Link.LinkBase
 {
     /// <summary>Entries of one inventory; more cannot be at one endpoint.</summary>
@@ -103,7 +103,7 @@ public sealed partial class LinkService(TaskEngine engine, EndpointCatalog endpo
 
     private async Task RunAsync(LinkSession link, IAsyncStreamReader<EndpointMessage> input, IServerStreamWriter<ServiceMessage> output, CancellationTokenSource ending)
     {
-        var sending = new LinkSender(link, engine, functions, output).RunAsync();
+        var sending = new LinkSender(link, engine, functions, containers, output).RunAsync();
         // A link that ended on this side (superseded, deleted, disk full) has to stop reading as well.
         var stopping = sending.ContinueWith(static (_, ending) => ((CancellationTokenSource)ending!).CancelAsync(), ending, TaskScheduler.Default).Unwrap();
         try

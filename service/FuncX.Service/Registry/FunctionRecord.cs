@@ -9,6 +9,9 @@ public sealed record FunctionRecord(int Number, OwnerId Owner, string FunctionId
     /// <summary>What it requires of a node, separated by <see cref="Wire.RuntimeRequirement.Separator"/>.</summary>
     public string Requires { get; init; } = "";
 
+    /// <summary>The id of the container it runs in, of the same owner; empty: none.</summary>
+    public string Container { get; init; } = "";
+
     public string Description { get; init; } = "";
 
     /// <summary>Unix microseconds of the last registration that changed anything.</summary>

@@ -99,7 +99,7 @@ internal static class FunctionRegistration
             throw Refuse.Invalid($"description has {description.Length} characters; the most is {MostDescriptionCharacters}.");
     }
 
-    private static void CheckName(string name)
+    public static void CheckName(string name)
     {
         if (name.Length is 0 or > MostNameCharacters)
             throw Refuse.Invalid($"name has {name.Length} characters; it must have 1 to {MostNameCharacters}.");

@@ -7,7 +7,7 @@ namespace FuncX.Service.Registry;
 /// <summary>The table of functions in registry.db.</summary>
 internal sealed class FunctionTable(RegistryDatabase database)
 {
-    private const string Columns = "SELECT number, owner, function_id, kind, name, entry, description, registered_at, deleted_at, code, requires FROM functions ";
+    private const string Columns = "SELECT number, owner, function_id, kind, name, entry, description, registered_at, deleted_at, code, requires, container FROM functions ";
 
     public FunctionRecord? Find(OwnerId owner, string functionId)
     {
@@ -36,13 +36,14 @@ internal sealed class FunctionTable(RegistryDatabase database)
         using var command = connection.Command(
             transaction,
             """
-            INSERT INTO functions (owner, function_id, kind, name, entry, description, registered_at, code, requires)
-            VALUES ($owner, $id, $kind, $name, $entry, $description, $now, $code, $requires)
+            INSERT INTO functions (owner, function_id, kind, name, entry, description, registered_at, code, requires, container)
+            VALUES ($owner, $id, $kind, $name, $entry, $description, $now, $code, $requires, $container)
             ON CONFLICT (owner, function_id) DO UPDATE SET name = $name, description = $description, registered_at = $now, deleted_at = NULL
             RETURNING number
             """,
             ("$owner", registration.Owner.Number), ("$id", registration.FunctionId), ("$kind", registration.Kind), ("$name", registration.Name),
-            ("$entry", registration.Entry), ("$description", registration.Description), ("$now", registration.RegisteredAt), ("$code", registration.Code), ("$requires", registration.Requires));
+            ("$entry", registration.Entry), ("$description", registration.Description), ("$now", registration.RegisteredAt), ("$code", registration.Code), ("$requires", registration.Requires),
+            ("$container", registration.Container));
         var number = checked((int)(long)command.ExecuteScalar()!);
         FailPoints.Pass("before-commit-register-function");
         transaction.Commit();
@@ -89,7 +90,7 @@ internal sealed class FunctionTable(RegistryDatabase database)
         using var connection = database.Connect();
         using var command = connection.Command(
             """
-            SELECT number, owner, function_id, kind, name, entry, description, registered_at, deleted_at, x'', requires FROM functions
+            SELECT number, owner, function_id, kind, name, entry, description, registered_at, deleted_at, x'', requires, container FROM functions
             WHERE owner = $owner AND deleted_at IS NULL ORDER BY registered_at DESC, number DESC LIMIT $most
             """,
             ("$owner", owner.Number), ("$most", most));
@@ -133,5 +134,6 @@ internal sealed class FunctionTable(RegistryDatabase database)
         RegisteredAt = reader.GetInt64(7),
         IsDeleted = !reader.IsDBNull(8),
         Requires = reader.GetString(10),
+        Container = reader.GetString(11),
     };
 }

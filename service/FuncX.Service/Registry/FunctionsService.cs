@@ -9,10 +9,8 @@ using Grpc.Core;
 namespace FuncX.Service.Registry;
 
 /// <summary><c>funcx.v1.Functions</c>.</summary>
-public sealed class FunctionsService(FunctionCatalog catalog, ServiceLimits limits, TimeProvider clock) : Functions.FunctionsBase
+public sealed class FunctionsService(FunctionCatalog catalog, ContainerCatalog containers, ServiceLimits limits, TimeProvider clock) : Functions.FunctionsBase
 {
-    private const int LeastPrefixDigits = 8;
-    private const int IdDigits = 64;
     private const int DefaultList = 100;
     private const int MostList = 1_000;
 
@@ -22,10 +20,12 @@ public sealed class FunctionsService(FunctionCatalog catalog, ServiceLimits limi
         var kind = FunctionRegistration.Check(request, limits);
         var code = request.Code.ToByteArray();
         var requires = FunctionRegistration.ReadRequires(request);
-        var registration = new FunctionRecord(0, caller.Owner, FunctionIdentity.Compute(kind, request.Entry, code, requires), kind, request.Name, request.Entry, code)
+        var container = request.Container.Length == 0 ? "" : FindContainer(caller.Owner, request.Container);
+        var registration = new FunctionRecord(0, caller.Owner, FunctionIdentity.Compute(kind, request.Entry, code, requires, container), kind, request.Name, request.Entry, code)
         {
             Description = request.Description,
             Requires = requires,
+            Container = container,
             RegisteredAt = clock.UnixMicroseconds(),
         };
         return catalog.TryRegister(registration, limits.FunctionsPerUser, out var function)
@@ -36,7 +36,7 @@ public sealed class FunctionsService(FunctionCatalog catalog, ServiceLimits limi
     public override Task<FunctionInfo> Get(GetFunctionRequest request, ServerCallContext context)
     {
         var owner = context.GetCaller().Owner;
-        var id = Resolve(owner, request.Function);
+        var id = RegistryName.Resolve("function", request.Function, digits => catalog.FindByPrefix(owner, digits, most: 2), name => catalog.FindByName(owner, name));
         return id is not null && catalog.TryGet(owner, id, out var function)
             ? Task.FromResult(Describe(function, request.IncludeCode))
             : throw Refuse.UnknownFunction(request.Function);
@@ -57,34 +57,7 @@ public sealed class FunctionsService(FunctionCatalog catalog, ServiceLimits limi
             ? Task.FromResult(new DeleteFunctionReply())
             : throw Refuse.UnknownFunction(request.FunctionId);
 
-    /// <summary>The id that a text names: an id, the beginning of one, or a name; null when it names nothing of the owner's.</summary>
-    private string? Resolve(OwnerId owner, string asked)
-    {
-        if (asked.Length == 0)
-            throw Refuse.Invalid($"function is empty; give an id, the first {LeastPrefixDigits} or more digits of one, or a name.");
-        if (asked.Length is >= LeastPrefixDigits and <= IdDigits && IsHexadecimal(asked))
-        {
-            var digits = asked.ToLowerInvariant();
-            var ids = catalog.FindByPrefix(owner, digits, most: 2);
-            if (ids.Count == 1)
-                return ids[0];
-            if (ids.Count > 1)
-                throw Refuse.Invalid($"'{asked}' begins the ids of several of your functions, among them {ids[0]} and {ids[1]}; give more digits.");
-        }
-
-        return asked.Length <= FunctionRegistration.MostNameCharacters ? catalog.FindByName(owner, asked) : null;
-    }
-
-    private static bool IsHexadecimal(string text)
-    {
-        foreach (var letter in text)
-        {
-            if (!char.IsAsciiHexDigit(letter))
-                return false;
-        }
-
-        return true;
-    }
+    private string FindContainer(OwnerId owner, string asked) => containers.Resolve(owner, asked) ?? throw Refuse.UnknownContainer(asked);
 
     private static FunctionInfo Describe(FunctionRecord function, bool includeCode) => new()
     {
@@ -94,6 +67,7 @@ public sealed class FunctionsService(FunctionCatalog catalog, ServiceLimits limi
         Entry = function.Entry,
         Description = function.Description,
         RegisteredAt = function.RegisteredAt,
+        ContainerId = function.Container,
         Requires = { function.Requires.Split(RuntimeRequirement.Separator, StringSplitOptions.RemoveEmptyEntries) },
         Code = includeCode ? UnsafeByteOperations.UnsafeWrap(function.Code) : ByteString.Empty,
     };

@@ -12,6 +12,10 @@ internal static class Refuse
         new(new Status(StatusCode.NotFound, $"you have no function '{Show(asked)}'. List yours, or register it."));
 
     /// <inheritdoc cref="UnknownFunction"/>
+    public static RpcException UnknownContainer(string asked) =>
+        new(new Status(StatusCode.NotFound, $"you have no container '{Show(asked)}'. List yours, or register it."));
+
+    /// <inheritdoc cref="UnknownFunction"/>
     public static RpcException UnknownEndpoint(string asked) =>
         new(new Status(StatusCode.NotFound, $"you have no endpoint '{Show(asked)}'. List yours, or register it."));
 

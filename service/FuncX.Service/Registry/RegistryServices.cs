@@ -7,12 +7,15 @@ public static class RegistryServices
     {
         services.AddSingleton(database);
         services.AddSingleton<FunctionCatalog>();
+        services.AddSingleton<ContainerCatalog>();
         services.AddSingleton<EndpointCatalog>();
         services.AddSingleton<FunctionsService>();
+        services.AddSingleton<ContainersService>();
         services.AddSingleton<EndpointsService>();
         services.AddSingleton<RegistryFaults>();
         services.AddGrpc()
             .AddServiceOptions<FunctionsService>(options => options.Interceptors.Add<RegistryFaults>())
+            .AddServiceOptions<ContainersService>(options => options.Interceptors.Add<RegistryFaults>())
             .AddServiceOptions<EndpointsService>(options => options.Interceptors.Add<RegistryFaults>());
         return services;
     }
@@ -20,6 +23,7 @@ public static class RegistryServices
     public static IEndpointRouteBuilder MapRegistry(this IEndpointRouteBuilder routes)
     {
         routes.MapGrpcService<FunctionsService>();
+        routes.MapGrpcService<ContainersService>();
         routes.MapGrpcService<EndpointsService>();
         return routes;
     }

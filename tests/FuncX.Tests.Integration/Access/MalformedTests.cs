@@ -173,6 +173,8 @@ public sealed class MalformedTests
             ("funcx.v1.Functions/Register", static () => new RegisterFunctionRequest { Kind = FunctionKind.Dotnet, Name = "d", Entry = "Lab::Lab.Fits::Run", Code = ByteString.CopyFrom(s_package) }.ToByteArray()),
             ("funcx.v1.Functions/Get", () => new GetFunctionRequest { Function = function, IncludeCode = true }.ToByteArray()),
             ("funcx.v1.Functions/Delete", static () => new DeleteFunctionRequest { FunctionId = new string('0', 64) }.ToByteArray()),
+            ("funcx.v1.Containers/Register", static () => new RegisterContainerRequest { Name = "c", Images = { ["docker"] = "lab/image:1" }, Environment = { ["A"] = "b" } }.ToByteArray()),
+            ("funcx.v1.Containers/Delete", static () => new DeleteContainerRequest { ContainerId = new string('0', 64) }.ToByteArray()),
             ("funcx.v1.Endpoints/Get", () => new GetEndpointRequest { Endpoint = cluster.EndpointId }.ToByteArray()),
             ("funcx.v1.Tasks/Submit", () => ServiceApi.Request(function, cluster.EndpointId, "g", ["[1]", "[2]"]).ToByteArray()),
             ("funcx.v1.Tasks/Get", static () => new GetTaskRequest { TaskId = new TaskId(ServiceApi.NewBatch(), 1).ToString() }.ToByteArray()),

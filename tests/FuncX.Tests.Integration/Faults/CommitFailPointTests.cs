@@ -31,6 +31,26 @@ public sealed class CommitFailPointTests
     });
 
     [Theory]
+    [LongData("before-commit-register-container", 1)]
+    [LongData("after-commit-register-container", 2)]
+    public Task A_registration_of_a_container_is_there_or_not(string point, int registered) => ServiceAsync($"{point}:2", async cluster =>
+    {
+        var first = await RegisterAsync("/images/first.sif");
+
+        await DiesAsync(cluster, () => RegisterAsync("/images/second.sif"));
+
+        (await ContainersAsync()).Count.ShouldBe(registered);
+        var second = await RegisterAsync("/images/second.sif");
+        (await ContainersAsync()).ShouldBe([second, first], ignoreOrder: true);
+
+        async Task<string> RegisterAsync(string image) =>
+            (await cluster.Api.Containers.RegisterAsync(new RegisterContainerRequest { Name = "image", Images = { ["apptainer"] = image } }, cluster.Api.Headers)).ContainerId;
+
+        async Task<List<string>> ContainersAsync() =>
+            [.. (await cluster.Api.Containers.ListAsync(new ListContainersRequest(), cluster.Api.Headers)).Containers.Select(static container => container.ContainerId)];
+    });
+
+    [Theory]
     [LongData("before-commit-delete-function", false)]
     [LongData("after-commit-delete-function", true)]
     public Task A_deletion_of_a_function_is_made_or_not(string point, bool deleted) => ServiceAsync(point, async cluster =>

@@ -21,6 +21,16 @@ public static class Kinds
         },
         api.Headers)).FunctionId;
 
+    /// <summary>The same function in a container.</summary>
+    public static async Task<string> InContainerAsync(this ServiceApi api, string function)
+    {
+        var container = await api.Containers.RegisterAsync(
+            new RegisterContainerRequest { Name = "image", Images = { ["apptainer"] = "/images/image.sif", ["docker"] = "lab/image:1" } }, api.Headers);
+        var known = await api.Functions.GetAsync(new GetFunctionRequest { Function = function, IncludeCode = true }, api.Headers);
+        return (await api.Functions.RegisterAsync(
+            new RegisterFunctionRequest { Kind = known.Kind, Name = known.Name, Entry = known.Entry, Code = known.Code, Requires = { known.Requires }, Container = container.ContainerId }, api.Headers)).FunctionId;
+    }
+
     /// <summary>One call in a group of its own, and how it ended.</summary>
     public static async Task<TaskResult> CallAsync(this LocalCluster cluster, string function, string arguments, TaskOptions? options = null)
     {

@@ -23,6 +23,8 @@ public sealed class OutcomeMatrixTests
                     "command" => await cluster.Api.RegisterCommandAsync("f", ending.Code, requires),
                     _ => await cluster.Api.RegisterDotnetAsync(ending.Code, requires: requires),
                 };
+                if (ending.InContainer)
+                    function = await cluster.Api.InContainerAsync(function);
                 var result = await cluster.CallAsync(function, ending.Arguments, new TaskOptions { WalltimeMs = ending.WalltimeMs, MaxAttempts = 1 });
                 var output = Encoding.UTF8.GetString(result.Output.Span);
                 if (result.Outcome != ending.Outcome || result.Value.Length < ending.Bytes || !result.Text.Contains(ending.Contains, StringComparison.Ordinal)

@@ -18,6 +18,9 @@ public sealed record Ending(string Kind, string Code, string Arguments, Outcome 
     /// <summary>What its function requires of a node.</summary>
     public string Requires { get; init; } = "";
 
+    /// <summary>It runs in a container.</summary>
+    public bool InContainer { get; init; }
+
     /// <summary>At least so large, when that matters.</summary>
     public int Bytes { get; init; }
 
@@ -121,6 +124,11 @@ public static class OutcomeTable
             new("python", "def f():\n    return 1\n", "[]", Outcome.Value, "1") { Requires = "python>=3.9,<4" },
             new("command", """{"command": ["true"]}""", "[]", Outcome.Value, "\"returncode\":0") { Requires = "python!=2.*" },
             new("dotnet", "Square", "[7]", Outcome.Value, "56") { Requires = "dotnet>=10" },
+        ]),
+        ("a container, where there are none", [
+            new("python", "def f():\n    return 1\n", "[]", Outcome.Rejected, "The function runs in container ") { InContainer = true },
+            new("command", """{"command": ["true"]}""", "[]", Outcome.Rejected, ", for apptainer, docker), and endpoint ") { InContainer = true },
+            new("dotnet", "Square", "[7]", Outcome.Rejected, "containers.runtime is none") { InContainer = true },
         ]),
         ("a missing module, program or assembly", [
             new("python", "import not_there\ndef f():\n    return 1\n", "[]", Outcome.Exception, "ModuleNotFoundError"),
