@@ -59,6 +59,7 @@ internal sealed class CommandLine
         root.Add(QuickstartGuardCommand.Create(this));
         root.Add(LoginCommand.Create(this));
         root.Add(FunctionCommands.Create(this));
+        root.Add(ContainerCommands.Create(this));
         root.Add(EndpointCommands.Create(this));
         root.Add(RunCommand.Create(this));
         root.Add(MapCommand.Create(this));

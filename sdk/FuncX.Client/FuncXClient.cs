@@ -40,6 +40,7 @@ public sealed class FuncXClient : IAsyncDisposable
         _service = new ServiceConnection(address, token, _options, _time);
         _session = new CallSession(_service, _options, _time, _options.Group ?? NewGroup());
         Functions = new FunctionRegistry(_service);
+        Containers = new ContainerRegistry(_service);
         Endpoints = new EndpointRegistry(_service);
         Tasks = new TaskQueries(_service);
     }
@@ -52,6 +53,9 @@ public sealed class FuncXClient : IAsyncDisposable
 
     /// <summary>Registered code.</summary>
     public FunctionRegistry Functions { get; }
+
+    /// <summary>Images that functions run in.</summary>
+    public ContainerRegistry Containers { get; }
 
     /// <summary>Machines that execute.</summary>
     public EndpointRegistry Endpoints { get; }

@@ -10,7 +10,8 @@ namespace FuncX.Tests.Client;
 [Collection(nameof(CommandHarness))]
 public sealed class CliJsonTests : CommandHarness
 {
-    private const string Function = "function_id,name,kind,entry,description,registered_at,requires";
+    private const string Function = "function_id,name,kind,entry,description,registered_at,requires,container_id";
+    private const string Container = "container_id,name,images,environment,description,registered_at";
     private const string Endpoint = "endpoint_id,name,description,online,last_seen,registered_at,epoch,version,queued,dispatched,status";
     private const string Group = "group,tasks,queued,waiting,dispatched,done,failed,labels,last_active";
     private const string Task = "task,function_id,endpoint_id,group,state,outcome,waiting_for,waiting_reason,attempts,losses,max_attempts,code,times,hops";
@@ -20,6 +21,10 @@ public sealed class CliJsonTests : CommandHarness
     [InlineData(Function, "function", "list")]
     [InlineData(Function + ",code", "function", "show", "same")]
     [InlineData("deleted", "function", "delete", "same")]
+    [InlineData(Container, "container", "register", "ml", "--image", "docker=lab/ml:1")]
+    [InlineData(Container, "container", "list")]
+    [InlineData(Container, "container", "show", "image")]
+    [InlineData("deleted", "container", "delete", "image")]
     [InlineData(Endpoint, "endpoint", "list")]
     [InlineData(Endpoint, "endpoint", "show", "lab")]
     [InlineData("deleted", "endpoint", "delete", "lab")]
@@ -74,6 +79,7 @@ public sealed class CliJsonTests : CommandHarness
         var lines = Path.Combine(DirectoryPath, "in.jsonl");
         await File.WriteAllTextAsync(lines, "1\n2\n");
         var fails = Service.State.AddFunction("fails", _ => (TaskOutcome.Exception, """{"type": "ValueError", "message": "no"}"""));
+        Service.State.Containers.Add(new Contracts.V1.ContainerInfo { ContainerId = new string('c', 64), Name = "image", Images = { ["docker"] = "lab/image" } });
         var task = await SubmitOneAsync();
         await using var client = Service.Client(new FuncX.Client.FuncXClientOptions { Group = "failed" });
         var failed = await client.SubmitAsync<int, int>(fails, Service.State.Endpoints[0], 1);

@@ -25,12 +25,14 @@ internal static class FunctionCommands
         var name = new Option<string?>("--name") { Description = "Name for people; the function's own, or the file's, when left out." };
         var description = new Option<string>("--description") { Description = "For people.", DefaultValueFactory = _ => "" };
         var requires = Requires();
-        var command = new Command("register", "Register a function from a file: Python, .NET or a command.") { source, name, description, requires };
+        var container = ContainerCommands.Option();
+        var command = new Command("register", "Register a function from a file: Python, .NET or a command.") { source, name, description, requires, container };
         commands.On(command, async (invocation, cancellation) =>
         {
             var file = FunctionSource.Read(invocation.Parsed.GetRequiredValue(source));
             await using var client = invocation.Connect();
-            await TellAsync(invocation, await file.RegisterAsync(client.Functions, invocation.Parsed.GetValue(name), invocation.Parsed.GetValue(description) ?? "", invocation.Parsed.GetValue(requires) ?? [], cancellation));
+            await TellAsync(invocation, await file.RegisterAsync(
+                client.Functions, invocation.Parsed.GetValue(name), invocation.Parsed.GetValue(description) ?? "", invocation.Parsed.GetValue(requires) ?? [], invocation.Parsed.GetValue(container), cancellation));
             return ExitCodes.Ok;
         });
         return command;
@@ -93,6 +95,7 @@ internal static class FunctionCommands
                     function.Description,
                     function.RegisteredAt,
                     function.Requires,
+                    function.ContainerId,
                     Code = function.Kind == FunctionKind.Dotnet ? function.Code.ToBase64() : function.Code.ToStringUtf8(),
                 });
                 return ExitCodes.Ok;
@@ -106,6 +109,8 @@ internal static class FunctionCommands
                 await output.WriteLineAsync($"description  {function.Description}");
             if (function.Requires.Count > 0)
                 await output.WriteLineAsync($"requires     {string.Join(" and ", function.Requires)}");
+            if (function.ContainerId.Length > 0)
+                await output.WriteLineAsync($"container    {function.ContainerId}");
             await output.WriteLineAsync($"registered   {Tables.Time(function.RegisteredAt)}");
             await output.WriteLineAsync();
             await output.WriteLineAsync(function.Kind == FunctionKind.Dotnet ? $"a package of {function.Code.Length:N0} bytes" : function.Code.ToStringUtf8().TrimEnd());
@@ -135,7 +140,7 @@ internal static class FunctionCommands
     private static Argument<string> Named() => new("function") { Description = "A function's id, the first 8 or more digits of it, or its name." };
 
     private static object Document(FunctionInfo function) =>
-        new { function.FunctionId, function.Name, Kind = Kind(function), function.Entry, function.Description, function.RegisteredAt, function.Requires };
+        new { function.FunctionId, function.Name, Kind = Kind(function), function.Entry, function.Description, function.RegisteredAt, function.Requires, function.ContainerId };
 
     private static string Kind(FunctionInfo function) => function.Kind.ToString().ToLowerInvariant();
 }

@@ -11,35 +11,36 @@ namespace FuncX.Cli.Commands;
 /// <summary>A function in a file, as the command line names it.</summary>
 internal sealed class FunctionSource
 {
-    private readonly Func<FunctionRegistry, string?, string, IReadOnlyList<string>, CancellationToken, Task<FunctionInfo>> _register;
+    private readonly Func<FunctionRegistry, string?, string, IReadOnlyList<string>, string?, CancellationToken, Task<FunctionInfo>> _register;
 
-    private FunctionSource(Func<FunctionRegistry, string?, string, IReadOnlyList<string>, CancellationToken, Task<FunctionInfo>> register) => _register = register;
+    private FunctionSource(Func<FunctionRegistry, string?, string, IReadOnlyList<string>, string?, CancellationToken, Task<FunctionInfo>> register) => _register = register;
 
     public static FunctionSource Read(string source)
     {
         if (source.Contains("::", StringComparison.Ordinal))
         {
             var (package, method) = ReadDotnet(source);
-            return new FunctionSource((registry, name, description, requires, cancellation) => registry.RegisterDotnetAsync(package, method, name, description, requires, cancellation));
+            return new FunctionSource((registry, name, description, requires, container, cancellation) => registry.RegisterDotnetAsync(package, method, name, description, requires, container, cancellation));
         }
 
         if (source.EndsWith(".json", StringComparison.Ordinal))
         {
             var definition = ReadUtf8(source);
-            return new FunctionSource((registry, name, description, requires, cancellation) =>
-                registry.RegisterCommandAsync(name ?? Path.GetFileNameWithoutExtension(source), definition, description, requires, cancellation));
+            return new FunctionSource((registry, name, description, requires, container, cancellation) =>
+                registry.RegisterCommandAsync(name ?? Path.GetFileNameWithoutExtension(source), definition, description, requires, container, cancellation));
         }
 
         var (code, entry) = ReadPython(source);
-        return new FunctionSource((registry, name, description, requires, cancellation) => registry.RegisterPythonAsync(code, entry, name, description, requires, cancellation));
+        return new FunctionSource((registry, name, description, requires, container, cancellation) => registry.RegisterPythonAsync(code, entry, name, description, requires, container, cancellation));
     }
 
     /// <param name="registry">Where.</param>
     /// <param name="name">For people; null: its own.</param>
     /// <param name="description">For people.</param>
     /// <param name="requires">What a node must have.</param>
-    public Task<FunctionInfo> RegisterAsync(FunctionRegistry registry, string? name, string description, IReadOnlyList<string> requires, CancellationToken cancellation) =>
-        _register(registry, name, description, requires, cancellation);
+    /// <param name="container">What it runs in; null: no container.</param>
+    public Task<FunctionInfo> RegisterAsync(FunctionRegistry registry, string? name, string description, IReadOnlyList<string> requires, string? container, CancellationToken cancellation) =>
+        _register(registry, name, description, requires, container, cancellation);
 
     // The assembly's name is the file's; what an archive or a directory is called says nothing, so there it can be named.
     private static (byte[] Package, string Entry) ReadDotnet(string source)

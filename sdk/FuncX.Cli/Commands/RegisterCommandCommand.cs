@@ -26,9 +26,10 @@ internal static class RegisterCommandCommand
         var keep = new Option<bool>("--keep-output") { Description = "Its whole output stays as files on the endpoint." };
         var description = new Option<string>("--description") { Description = "For people.", DefaultValueFactory = _ => "" };
         var requires = FunctionCommands.Requires();
+        var container = ContainerCommands.Option();
         var command = new Command("register-command", "Register a command: a program with arguments that calls fill in.")
         {
-            name, words, shell, parameters, environment, inputs, outputs, stdin, walltime, check, keep, description, requires,
+            name, words, shell, parameters, environment, inputs, outputs, stdin, walltime, check, keep, description, requires, container,
         };
         commands.On(command, async (invocation, cancellation) =>
         {
@@ -64,7 +65,7 @@ internal static class RegisterCommandCommand
                 definition["keep_output"] = true;
             await using var client = invocation.Connect();
             await FunctionCommands.TellAsync(invocation, await client.Functions.RegisterCommandAsync(
-                parsed.GetRequiredValue(name), definition.ToJsonString(), parsed.GetValue(description) ?? "", parsed.GetValue(requires) ?? [], cancellation));
+                parsed.GetRequiredValue(name), definition.ToJsonString(), parsed.GetValue(description) ?? "", parsed.GetValue(requires) ?? [], parsed.GetValue(container), cancellation));
             return ExitCodes.Ok;
         });
         return command;
@@ -85,14 +86,8 @@ internal static class RegisterCommandCommand
         if (pairs is not { Length: > 0 })
             return;
         var values = new JsonObject();
-        foreach (var pair in pairs)
-        {
-            var equals = pair.IndexOf('=', StringComparison.Ordinal);
-            if (equals <= 0)
-                throw new UsageException($"{option} is '{pair}'; write NAME=TEXT.");
-            values[pair[..equals]] = pair[(equals + 1)..];
-        }
-
+        foreach (var (name, text) in Pairs.Read(option, "NAME=TEXT", pairs))
+            values[name] = text;
         definition[key] = values;
     }
 }

@@ -27,6 +27,7 @@ internal sealed class ServiceConnection : IDisposable
         _channel = Open(address);
         _bulk = Open(address);
         Functions = new Functions.FunctionsClient(_channel);
+        Containers = new Containers.ContainersClient(_channel);
         Endpoints = new Endpoints.EndpointsClient(_channel);
         Tasks = new Tasks.TasksClient(_channel);
         Submit = new SubmitCalls(address, _headers[0].Value, Handler(address));
@@ -38,6 +39,8 @@ internal sealed class ServiceConnection : IDisposable
     public RetryPolicy Retry { get; }
 
     public Functions.FunctionsClient Functions { get; }
+
+    public Containers.ContainersClient Containers { get; }
 
     public Endpoints.EndpointsClient Endpoints { get; }
 

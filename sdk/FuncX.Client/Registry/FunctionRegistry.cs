@@ -18,11 +18,12 @@ public sealed class FunctionRegistry
     /// <param name="name">For people; the entry when null.</param>
     /// <param name="description">For people.</param>
     /// <param name="requires">What a node must have, as <c>python&gt;=3.12</c>.</param>
+    /// <param name="container">The registered container that it runs in: its id, the beginning of that, or its name; null: none.</param>
     public Task<FunctionInfo> RegisterPythonAsync(
-        string source, string entry, string? name = null, string description = "", IEnumerable<string>? requires = null, CancellationToken cancellation = default) =>
-        RegisterAsync(FunctionKind.Python, name ?? entry, entry, Encoding.UTF8.GetBytes(source), description, requires, cancellation);
+        string source, string entry, string? name = null, string description = "", IEnumerable<string>? requires = null, string? container = null, CancellationToken cancellation = default) =>
+        RegisterAsync(FunctionKind.Python, name ?? entry, entry, Encoding.UTF8.GetBytes(source), description, requires, container, cancellation);
 
-    private Task<FunctionInfo> RegisterAsync(FunctionKind kind, string name, string entry, byte[] code, string description, IEnumerable<string>? requires, CancellationToken cancellation)
+    private Task<FunctionInfo> RegisterAsync(FunctionKind kind, string name, string entry, byte[] code, string description, IEnumerable<string>? requires, string? container, CancellationToken cancellation)
     {
         var request = new RegisterFunctionRequest
         {
@@ -32,6 +33,7 @@ public sealed class FunctionRegistry
             Code = UnsafeByteOperations.UnsafeWrap(code),
             Description = description,
             Requires = { requires ?? [] },
+            Container = container ?? "",
         };
         return _service.CallAsync(options => _service.Functions.RegisterAsync(request, options), $"Registering function '{request.Name}'", cancellation);
     }
@@ -41,8 +43,9 @@ public sealed class FunctionRegistry
     /// <param name="definition">A JSON object: <c>command</c> (a list of texts with <c>{parameter}</c> in them) and what protocol/README.md lists beside it.</param>
     /// <param name="description">For people.</param>
     /// <param name="requires">What a node must have, as <c>python&gt;=3.12</c>.</param>
-    public Task<FunctionInfo> RegisterCommandAsync(string name, string definition, string description = "", IEnumerable<string>? requires = null, CancellationToken cancellation = default) =>
-        RegisterAsync(FunctionKind.Command, name, "", Encoding.UTF8.GetBytes(definition), description, requires, cancellation);
+    /// <param name="container">The registered container that it runs in: its id, the beginning of that, or its name; null: none.</param>
+    public Task<FunctionInfo> RegisterCommandAsync(string name, string definition, string description = "", IEnumerable<string>? requires = null, string? container = null, CancellationToken cancellation = default) =>
+        RegisterAsync(FunctionKind.Command, name, "", Encoding.UTF8.GetBytes(definition), description, requires, container, cancellation);
 
     /// <summary>Registers a .NET method.</summary>
     /// <param name="package">An assembly, or a zip archive of it and what it needs.</param>
@@ -50,8 +53,9 @@ public sealed class FunctionRegistry
     /// <param name="name">For people; the method's when null.</param>
     /// <param name="description">For people.</param>
     /// <param name="requires">What a node must have, as <c>python&gt;=3.12</c>.</param>
-    public Task<FunctionInfo> RegisterDotnetAsync(byte[] package, string entry, string? name = null, string description = "", IEnumerable<string>? requires = null, CancellationToken cancellation = default) =>
-        RegisterAsync(FunctionKind.Dotnet, name ?? entry[(entry.LastIndexOf(':') + 1)..], entry, package, description, requires, cancellation);
+    /// <param name="container">The registered container that it runs in: its id, the beginning of that, or its name; null: none.</param>
+    public Task<FunctionInfo> RegisterDotnetAsync(byte[] package, string entry, string? name = null, string description = "", IEnumerable<string>? requires = null, string? container = null, CancellationToken cancellation = default) =>
+        RegisterAsync(FunctionKind.Dotnet, name ?? entry[(entry.LastIndexOf(':') + 1)..], entry, package, description, requires, container, cancellation);
 
     /// <summary>One function by id, by the first 8 or more digits of its id, or by name (the newest of that name).</summary>
     public Task<FunctionInfo> GetAsync(string function, bool withCode = false, CancellationToken cancellation = default) => _service.CallAsync(

@@ -16,6 +16,7 @@ public sealed class FakeFunctions(FakeState state) : Functions.FunctionsBase
             Entry = request.Entry,
             Code = request.Code,
             Description = request.Description,
+            ContainerId = request.Container.Length > 0 ? $"id of {request.Container}" : "",
             RegisteredAt = 1_700_000_000_000_000,
         };
         state.Functions.Add(function);

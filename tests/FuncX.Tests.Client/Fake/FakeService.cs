@@ -82,6 +82,7 @@ public sealed class FakeService : IAsyncDisposable
         builder.WebHost.UseShutdownTimeout(TimeSpan.Zero);
         var application = builder.Build();
         application.MapGrpcService<FakeFunctions>();
+        application.MapGrpcService<FakeContainers>();
         application.MapGrpcService<FakeEndpoints>();
         application.MapGrpcService<FakeTasks>();
         await application.StartAsync();

@@ -24,6 +24,8 @@ public sealed class FakeState : IDisposable
 
     public List<FunctionInfo> Functions { get; } = [];
 
+    public List<ContainerInfo> Containers { get; } = [];
+
     public List<EndpointInfo> Endpoints { get; } = [];
 
     /// <summary>What a function does: entry name to outcome and value from the arguments' JSON. Missing: the first argument comes back.</summary>

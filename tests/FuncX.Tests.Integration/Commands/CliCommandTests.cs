@@ -29,7 +29,7 @@ public sealed class CliCommandTests(SharedCluster shared)
         table.First(static line => line.Trim().Length > 0).Split(' ', StringSplitOptions.RemoveEmptyEntries).ShouldBe(["name", "function", "id", "kind", "registered", "description"]);
         var list = Parse(await FunctionAsync(0, "list", "--json"));
         list.EnumerateArray().Select(static function => function.GetProperty("function_id").GetString()).ShouldBe([nap, square]);
-        list[1].EnumerateObject().Select(static property => property.Name).ShouldBe(["function_id", "name", "kind", "entry", "description", "registered_at", "requires"]);
+        list[1].EnumerateObject().Select(static property => property.Name).ShouldBe(["function_id", "name", "kind", "entry", "description", "registered_at", "requires", "container_id"]);
         Parse(await FunctionAsync(0, "list", "--limit", "1", "--json")).EnumerateArray().Single().GetProperty("name").GetString().ShouldBe("nap");
         await FunctionAsync(2, "list", "--limit", "0");
 
