@@ -300,7 +300,7 @@ class Several(ExecutorCase):
         with self.assertRaises(funcx.TaskTimeout):
             executor.with_settings(walltime=0.2).submit(snooze, 60).result(cluster.PATIENCE)
         self.assertEqual(executor.submit(double, 1).result(), 2)
-        with self.assertRaisesRegex(TypeError, "'wallclock' is no setting of a call; there are accelerators, after, cores, deadline"):
+        with self.assertRaisesRegex(TypeError, "'wallclock' is no setting of a call; there are accelerators, after, container, cores, deadline"):
             executor.with_settings(wallclock=3)
         with self.assertRaisesRegex(TypeError, "What a call needs of its worker is cores, memory and accelerators"):
             self.executor(gpus=1)

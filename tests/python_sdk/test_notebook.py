@@ -36,9 +36,10 @@ class Decorated(unittest.TestCase):
             return x / 2
         self.assertEqual(self.client.run(lambda x: half(x) + 1, "test", 4), 3)
 
-    def test_containers_and_unknown_settings_are_refused_at_once(self):
-        with self.assertRaisesRegex(NotImplementedError, "container 'image'"):
-            funcx.function(endpoint="test", container="image")
+    def test_what_is_no_container_and_unknown_settings_are_refused_at_once(self):
+        for wrong in (3, ""):
+            with self.assertRaisesRegex(ValueError, "container is"):
+                funcx.function(endpoint="test", container=wrong)
         with self.assertRaisesRegex(TypeError, "'wall' is no setting"):
             funcx.function(endpoint="test", wall=3)
 
@@ -98,6 +99,8 @@ class Tables(unittest.TestCase):
             self.assertIn("<td>%s</td><td>1</td>" % executor.group, executor._repr_html_())
             self.assertIn("<td>online</td>", client.endpoints.list()._repr_html_())
             self.assertIn("<td>abs</td>", client.functions.list()._repr_html_())
+            client.register_container(funcx.Container("fits", {"docker": "lab/fits:1"}, {"A": "<b>"}))
+            self.assertIn("<td>fits</td><td>docker=lab/fits:1</td><td>A=&lt;b&gt;</td>", client.containers.list()._repr_html_())
             failed = executor.submit(int, "x")
             failed.exception()
             self.assertIn("ValueError: invalid literal", failed._repr_html_())

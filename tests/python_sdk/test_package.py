@@ -167,6 +167,14 @@ def wrong(client: funcx.Client, executor: funcx.Executor) -> None:
     client.submit(square, "laptop").task_id + 1  # wrong
     asyncio.run(later)  # wrong
     client.endpoints.list().colour  # wrong
+    executor.submit(square, "12")  # wrong
+    executor.submit(square, 12).result().upper()  # wrong
+    for number in executor.map(square, range(3)):
+        number.upper()  # wrong
+    cube.submit(2).result().upper()  # wrong
+    client.run(square, "laptop", 2).upper()  # wrong
+    client.register_container(funcx.Container("c", {"docker": 5}))  # wrong
+    funcx.Settings(container=5)  # wrong
 """
 
 

@@ -8,6 +8,7 @@ from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, 
 
 from .aio import AsyncClient, AsyncExecutor
 from .client import Client
+from .containers import Container
 from .decorators import RemoteFunction, default_client, function
 from .errors import (ForkedProcess, FuncXError, NotAuthorised, NotFound, NotSerialisable, Refused, RemoteError, RemoteTraceback, ResultTooLarge,
                      TaskCancelled, TaskError, TaskExpired, TaskLost, TaskRejected, TaskTimeout, Unreachable, UntrustedResult)
@@ -21,7 +22,7 @@ from .shell import ShellFunction, ShellResult
 __version__ = "0.1.0"
 
 __all__ = [
-    "ALL_COMPLETED", "AsyncClient", "AsyncExecutor", "Client", "Endpoint", "Executor", "FIRST_COMPLETED", "FIRST_EXCEPTION", "ForkedProcess", "FuncXError",
+    "ALL_COMPLETED", "AsyncClient", "AsyncExecutor", "Client", "Container", "Endpoint", "Executor", "FIRST_COMPLETED", "FIRST_EXCEPTION", "ForkedProcess", "FuncXError",
     "Function", "Group", "NotAuthorised", "NotFound", "NotSerialisable", "Refused", "RemoteError", "RemoteFunction", "RemoteTraceback", "ResultTooLarge", "Retry",
     "Settings", "ShellFunction", "ShellResult", "TaskCancelled", "TaskError", "TaskExpired", "TaskFuture", "TaskLost", "TaskRejected", "TaskStatus", "TaskTimeout",
     "Unreachable", "UntrustedResult", "as_completed", "default_client", "function", "wait",

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from typing import Any, AsyncIterator, Callable, Iterable, List, Mapping, Optional, Sequence, Union
+from typing import Any, AsyncIterator, Callable, Iterable, List, Mapping, Optional, Sequence, TypeVar, Union, overload
 
 from .batches import Failure
 from .client import Client
@@ -12,6 +12,8 @@ from .functions import Callee, Function
 from .futures import TaskFuture
 from .registry import Endpoint, Group, TaskStatus
 from .settings import Settings
+
+_T = TypeVar("_T")
 
 
 async def _aside(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -55,11 +57,11 @@ class AsyncClient:
         futures = await _aside(self.client.batch, function, endpoint, arguments, settings)
         return [asyncio.wrap_future(future) for future in futures]
 
-    async def result(self, task: Union[str, TaskFuture], timeout: Optional[float] = None) -> Any:
+    async def result(self, task: Union[str, TaskFuture[Any]], timeout: Optional[float] = None) -> Any:
         """A task's value, as Client.result."""
         return await _aside(self.client.result, task, timeout)
 
-    async def status(self, task: Union[str, TaskFuture]) -> TaskStatus:
+    async def status(self, task: Union[str, TaskFuture[Any]]) -> TaskStatus:
         """What the service knows of a task."""
         return await _aside(self.client.status, task)
 
@@ -106,15 +108,33 @@ class AsyncExecutor:
         """The task group of its calls."""
         return self.executor.group
 
+    @overload
+    async def submit(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> "asyncio.Future[_T]": ...
+
+    @overload
+    async def submit(self, fn: Union[Function, str], /, *args: Any, **kwargs: Any) -> "asyncio.Future[Any]": ...
+
     async def submit(self, fn: Callee, /, *args: Any, **kwargs: Any) -> "asyncio.Future[Any]":
         """Awaited, the call is on its way; its future, awaited, is its value. Cancelling the future cancels the call."""
         if self.executor.is_ready(fn):
             return asyncio.wrap_future(self.executor.submit(fn, *args, **kwargs))
         return asyncio.wrap_future(await _aside(self.executor.submit, fn, *args, **kwargs))
 
+    @overload
+    async def run(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> _T: ...
+
+    @overload
+    async def run(self, fn: Union[Function, str], /, *args: Any, **kwargs: Any) -> Any: ...
+
     async def run(self, fn: Callee, /, *args: Any, **kwargs: Any) -> Any:
         """One call, and its value. Cancelling the asyncio task cancels it."""
         return await (await self.submit(fn, *args, **kwargs))
+
+    @overload
+    def map(self, fn: Callable[..., _T], *iterables: Iterable[Any], ordered: bool = True, window: Optional[int] = None) -> AsyncIterator[_T]: ...
+
+    @overload
+    def map(self, fn: Union[Function, str], *iterables: Iterable[Any], ordered: bool = True, window: Optional[int] = None) -> AsyncIterator[Any]: ...
 
     async def map(self, fn: Callee, *iterables: Iterable[Any], ordered: bool = True, window: Optional[int] = None) -> AsyncIterator[Any]:
         """Values as `Executor.map` gives them. The items are read by a thread of its own."""

@@ -86,7 +86,7 @@ class Batch:
 class FutureBatch(Batch):
     """Each call has a future."""
 
-    def __init__(self, lane: Optional["Lane"], target: Target, futures: List[Optional[TaskFuture]], batch_id: Optional[bytes] = None) -> None:
+    def __init__(self, lane: Optional["Lane"], target: Target, futures: List[Optional[TaskFuture[Any]]], batch_id: Optional[bytes] = None) -> None:
         super().__init__(lane, target, len(futures), batch_id)
         self.futures = futures
         for index, future in enumerate(futures):

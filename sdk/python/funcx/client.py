@@ -8,12 +8,13 @@ import os
 import pathlib
 import threading
 import time
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union, overload
 
 from . import credentials, ids, session as sessions
 from .batches import Target
 from .capture import ENTRY, Captured, capture, name_of
 from .connection import Connection
+from .containers import Container, Containers
 from .errors import FuncXError, NotFound, NotSerialisable
 from .failures import VALUE, scope_of
 from .functions import Callee, Function, Registered, is_steady
@@ -25,6 +26,11 @@ from .settings import Settings
 from .shell import ShellFunction, ShellResult
 from .v1 import functions_pb2, tasks_pb2
 from .values import Codec
+
+if TYPE_CHECKING:
+    from typing_extensions import ParamSpec
+    _P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 _DEFAULT_WINDOW = 200_000
 _DEFAULT_WINDOW_BYTES = 64 * 1024 * 1024
@@ -65,8 +71,11 @@ class Client:
         # By (id,), and by (name, source) of captured ones.
         self._known: Dict[Tuple[str, ...], Function] = {}
         self._resolved: Dict[str, Endpoint] = {}
+        self._containers: Dict[Tuple[object, ...], Container] = {}
         #: The functions that you have registered: see Functions.
         self.functions = Functions(self)
+        #: The containers that you have registered: see Containers.
+        self.containers = Containers(self)
         #: Your endpoints: see Endpoints.
         self.endpoints = Endpoints(self)
         #: Your task groups: see Groups.
@@ -91,56 +100,79 @@ class Client:
     # -- functions
 
     def register_function(self, function: Callable[..., Any], *, name: Optional[str] = None, description: str = "", requires: Sequence[str] = (),
-                          strategy: str = "auto") -> Function:
+                          strategy: str = "auto", container: Optional[Union[Container, str]] = None) -> Function:
         """Registers a live function, lambda, closure, method or other callable, as it is now.
 
         Its source travels with all that it refers to; where that cannot be had, a pickle by cloudpickle or dill: `strategy` is "auto", or "source" or
-        "pickle" for one of the two. `requires` says what a node must have, as "python>=3.10". Raises NotSerialisable, with the reason of each way
+        "pickle" for one of the two. `requires` says what a node must have, as "python>=3.10"; `container` what it runs in. Raises NotSerialisable, with the reason of each way
         that was tried. The same code is the same function, with the name and description that it was registered with last.
         """
         if isinstance(function, ShellFunction):
-            return self.register_shell(function)
+            return self.register_shell(function, container=container)
         live = getattr(function, "__funcx_function__", function)
         captured = capture(live, strategy)
-        return self._register_captured(captured, live, name or _printable(name_of(live)), description, requires)
+        return self._register_captured(captured, live, name or _printable(name_of(live)), description, requires, container)
 
-    def _register_captured(self, captured: Captured, live: Callable[..., Any], name: str, description: str = "", requires: Sequence[str] = ()) -> Function:
+    def _register_captured(self, captured: Captured, live: Callable[..., Any], name: str, description: str = "", requires: Sequence[str] = (),
+                           container: Optional[Union[Container, str]] = None) -> Function:
         registered = self._register(functions_pb2.RegisterFunctionRequest(
             kind=functions_pb2.FUNCTION_KIND_PYTHON, name=name, entry=ENTRY, code=captured.source.encode(), description=description,
-            requires=sorted({*requires, *captured.requires})))
+            requires=sorted({*requires, *captured.requires}), container=self._container_id(container)))
         return dataclasses.replace(registered, is_live=True, classes=captured.classes, pickled=captured.pickled, errors=scope_of(live))
 
-    def register_source(self, source: str, entry: str, *, name: Optional[str] = None, description: str = "", requires: Sequence[str] = ()) -> Function:
+    def register_source(self, source: str, entry: str, *, name: Optional[str] = None, description: str = "", requires: Sequence[str] = (),
+                        container: Optional[Union[Container, str]] = None) -> Function:
         """Registers a module's text and the name in it that is called. Arguments and values are JSON, as for the `funcx` command."""
         return self._register(functions_pb2.RegisterFunctionRequest(
-            kind=functions_pb2.FUNCTION_KIND_PYTHON, name=name or entry, entry=entry, code=source.encode(), description=description, requires=requires))
+            kind=functions_pb2.FUNCTION_KIND_PYTHON, name=name or entry, entry=entry, code=source.encode(), description=description, requires=requires,
+            container=self._container_id(container)))
 
-    def register_shell(self, function: ShellFunction) -> Function:
+    def register_shell(self, function: ShellFunction, *, container: Optional[Union[Container, str]] = None) -> Function:
         """Registers a command."""
         return self._register(functions_pb2.RegisterFunctionRequest(
             kind=functions_pb2.FUNCTION_KIND_COMMAND, name=function.name, code=json.dumps(function.definition(), sort_keys=True).encode(),
-            description=function.description, requires=function.requires))
+            description=function.description, requires=function.requires, container=self._container_id(container)))
 
     def register_dotnet(self, package: Union[str, "os.PathLike[str]", bytes], entry: str, *, name: Optional[str] = None, description: str = "",
-                        requires: Sequence[str] = ()) -> Function:
+                        requires: Sequence[str] = (), container: Optional[Union[Container, str]] = None) -> Function:
         """Registers a .NET method: `package` is an assembly or a zip archive (its path or its bytes), `entry` is Assembly::Namespace.Type::Method."""
         code = package if isinstance(package, bytes) else pathlib.Path(package).read_bytes()
         return self._register(functions_pb2.RegisterFunctionRequest(
-            kind=functions_pb2.FUNCTION_KIND_DOTNET, name=name or entry.rpartition(":")[2], entry=entry, code=code, description=description, requires=requires))
+            kind=functions_pb2.FUNCTION_KIND_DOTNET, name=name or entry.rpartition(":")[2], entry=entry, code=code, description=description, requires=requires,
+            container=self._container_id(container)))
+
+    def register_container(self, container: Container) -> Container:
+        """Registers an image that functions run in; the same images and environment are the same container, with the name and description that it was
+        registered with last. Functions stay with the container that their `container` named when they were registered."""
+        return self.containers.register(container)
+
+    def _container_id(self, container: Optional[Union[Container, str]]) -> str:
+        """As the service takes it; one that was not registered is, when it is first used."""
+        if container is None or isinstance(container, str):
+            return container or ""
+        if container.id:
+            return container.id
+        key = container.identity
+        found = self._containers.get(key)
+        if found is None:
+            found = self._containers[key] = self.register_container(container)
+        return found.id
 
     def needing(self, function: Function, settings: Settings) -> Function:
-        """For the SDK itself: the same function for calls that need more of their workers."""
-        if not (settings.cores or settings.memory or settings.accelerators):
+        """For the SDK itself: the same function for calls that need more of their workers, or another container."""
+        if not (settings.cores or settings.memory or settings.accelerators or settings.container):
             return function
         requires = settings.requires
-        key = ("needing", function.id, *requires)
+        container = self._container_id(settings.container)
+        key = ("needing", function.id, container, *requires)
         found = self._known.get(key)
         if found is None:
             connection = self._connection
             info = connection.call(connection.functions.Get, functions_pb2.GetFunctionRequest(function=function.id, include_code=True), "Function '%s'" % function.name)
             made = self._register(functions_pb2.RegisterFunctionRequest(
-                kind=info.kind, name=info.name, entry=info.entry, code=info.code, description=info.description, requires=sorted({*info.requires, *requires})))
-            found = self._known[key] = dataclasses.replace(function, id=made.id, requires=made.requires)
+                kind=info.kind, name=info.name, entry=info.entry, code=info.code, description=info.description, requires=sorted({*info.requires, *requires}),
+                container=container or info.container_id))
+            found = self._known[key] = dataclasses.replace(function, id=made.id, requires=made.requires, container=made.container)
         return found
 
     def _register(self, request: functions_pb2.RegisterFunctionRequest) -> Function:
@@ -151,6 +183,11 @@ class Client:
         self._registered.forget(function_id)
         for key in [key for key, known in list(self._known.items()) if known.id == function_id or key[:2] == ("needing", function_id)]:
             del self._known[key]
+
+    def forget_container(self, container_id: str) -> None:
+        """For the SDK itself: a container was deleted, and one that is given whole is registered again when it is used again."""
+        for key in [key for key, known in list(self._containers.items()) if known.id == container_id]:
+            del self._containers[key]
 
     def function(self, function: Callee, strategy: str = "auto") -> Function:
         """The registered function that is meant: a live one is registered when it is first used."""
@@ -191,6 +228,12 @@ class Client:
 
     # -- calls
 
+    @overload
+    def run(self, function: Callable[_P, _T], endpoint: Union[str, Endpoint], *args: _P.args, **kwargs: _P.kwargs) -> _T: ...
+
+    @overload
+    def run(self, function: Union[Function, str], endpoint: Union[str, Endpoint], *args: Any, **kwargs: Any) -> Any: ...
+
     def run(self, function: Callee, endpoint: Union[str, Endpoint], *args: Any, **kwargs: Any) -> Any:
         """One call, and its value: waits for it. An interrupt (Ctrl-C) cancels it."""
         future = self.submit(function, endpoint, args, kwargs)
@@ -200,24 +243,46 @@ class Client:
             future.cancel()
             raise
 
+    @overload
+    def submit(self, function: Callable[..., _T], endpoint: Union[str, Endpoint], args: Sequence[Any] = (), kwargs: Optional[Mapping[str, Any]] = None,
+               settings: Optional[Settings] = None) -> TaskFuture[_T]: ...
+
+    @overload
+    def submit(self, function: Union[Function, str], endpoint: Union[str, Endpoint], args: Sequence[Any] = (), kwargs: Optional[Mapping[str, Any]] = None,
+               settings: Optional[Settings] = None) -> TaskFuture[Any]: ...
+
     def submit(self, function: Callee, endpoint: Union[str, Endpoint], args: Sequence[Any] = (), kwargs: Optional[Mapping[str, Any]] = None,
-               settings: Optional[Settings] = None) -> TaskFuture:
+               settings: Optional[Settings] = None) -> TaskFuture[Any]:
         """One call with positional and keyword arguments, and its future. Waits while too many calls are on their way."""
         own = self._own_session()
         lane = lane_of(self, own, function, endpoint, settings or _DEFAULT_SETTINGS)
         return own.submit(lane, *lane.target.codec.encode(args, kwargs))
 
-    def batch(self, function: Callee, endpoint: Union[str, Endpoint], arguments: Iterable[Sequence[Any]], settings: Optional[Settings] = None) -> List[TaskFuture]:
+    @overload
+    def batch(self, function: Callable[..., _T], endpoint: Union[str, Endpoint], arguments: Iterable[Sequence[Any]],
+              settings: Optional[Settings] = None) -> List[TaskFuture[_T]]: ...
+
+    @overload
+    def batch(self, function: Union[Function, str], endpoint: Union[str, Endpoint], arguments: Iterable[Sequence[Any]],
+              settings: Optional[Settings] = None) -> List[TaskFuture[Any]]: ...
+
+    def batch(self, function: Callee, endpoint: Union[str, Endpoint], arguments: Iterable[Sequence[Any]], settings: Optional[Settings] = None) -> List[TaskFuture[Any]]:
         """Many calls of one function, each with a tuple of its arguments; their futures in order."""
         own = self._own_session()
         lane = lane_of(self, own, function, endpoint, settings or _DEFAULT_SETTINGS)
         return [own.submit(lane, *lane.target.codec.encode(_tuple(args))) for args in arguments]
 
-    def status(self, task: Union[str, TaskFuture]) -> TaskStatus:
+    def status(self, task: Union[str, TaskFuture[Any]]) -> TaskStatus:
         """What the service knows of a task, with the time of each hop. Raises NotFound for another user's, and for one that is no longer kept."""
         return status_of(self._get(_task_id(task)))
 
-    def result(self, task: Union[str, TaskFuture], timeout: Optional[float] = None) -> Any:
+    @overload
+    def result(self, task: TaskFuture[_T], timeout: Optional[float] = None) -> _T: ...
+
+    @overload
+    def result(self, task: str, timeout: Optional[float] = None) -> Any: ...
+
+    def result(self, task: Union[str, TaskFuture[Any]], timeout: Optional[float] = None) -> Any:
         """A task's value, whoever submitted it: waits for it. Raises as its future does."""
         if isinstance(task, TaskFuture):
             return task.result(timeout)
@@ -233,7 +298,7 @@ class Client:
             time.sleep(left)
             delay = min(1.0, 2 * delay)
 
-    def cancel(self, tasks: Union[str, TaskFuture, Iterable[Union[str, TaskFuture]], None] = None, *, group: Optional[str] = None) -> int:
+    def cancel(self, tasks: Union[str, TaskFuture[Any], Iterable[Union[str, TaskFuture[Any]]], None] = None, *, group: Optional[str] = None) -> int:
         """Cancels tasks (futures, or ids as text), or all of a group, that have not ended, also those that run; gives how many were still alive."""
         if (tasks is None) == (group is None):
             raise ValueError("either tasks or a group are to be cancelled")
@@ -348,7 +413,7 @@ def _tuple(args: Any) -> Sequence[Any]:
     return args
 
 
-def _task_id(task: Union[str, TaskFuture]) -> str:
+def _task_id(task: Union[str, TaskFuture[Any]]) -> str:
     if isinstance(task, str):
         return task
     if task.task_id is None:

@@ -14,7 +14,7 @@ import grpc
 
 from .errors import FuncXError, NotAuthorised, NotFound, Refused, Unreachable
 from .process import Process
-from .v1 import endpoints_pb2_grpc, functions_pb2_grpc, tasks_pb2, tasks_pb2_grpc
+from .v1 import containers_pb2_grpc, endpoints_pb2_grpc, functions_pb2_grpc, tasks_pb2, tasks_pb2_grpc
 
 MESSAGE_BYTES = 64 * 1024 * 1024
 _WINDOW_BYTES = 16 * 1024 * 1024
@@ -97,6 +97,7 @@ class Connection:
         self._gate = threading.Lock()
         self._is_seeking = False
         self.functions = functions_pb2_grpc.FunctionsStub(self._channel)
+        self.containers = containers_pb2_grpc.ContainersStub(self._channel)
         self.endpoints = endpoints_pb2_grpc.EndpointsStub(self._channel)
         self.tasks = tasks_pb2_grpc.TasksStub(self._channel)
         #: Takes a request's bytes. Of its reply only the status matters.

@@ -3,13 +3,16 @@ from __future__ import annotations
 
 import functools
 import threading
-from typing import Any, Callable, Iterable, Iterator, Optional, Union, overload
+from typing import Any, Callable, Generic, Iterable, Iterator, Optional, TypeVar, Union, overload
 
 from .client import Client
+from .containers import Container
 from .executor import Executor
 from .futures import TaskFuture
 from .registry import Endpoint
 from .settings import Settings
+
+_T = TypeVar("_T")
 
 _gate = threading.Lock()
 _executors = threading.Lock()
@@ -25,10 +28,10 @@ def default_client() -> Client:
         return _default
 
 
-class RemoteFunction:
+class RemoteFunction(Generic[_T]):
     """A decorated function, as `function` makes it: called, it runs here; `submit`, `run` and `map` run it on its endpoint."""
 
-    def __init__(self, function: Callable[..., Any], endpoint: Union[str, Endpoint], client: Optional[Client], strategy: str, settings: Settings) -> None:
+    def __init__(self, function: Callable[..., _T], endpoint: Union[str, Endpoint], client: Optional[Client], strategy: str, settings: Settings) -> None:
         functools.update_wrapper(self, function)
         self.__funcx_function__ = function
         self._endpoint = endpoint
@@ -37,17 +40,17 @@ class RemoteFunction:
         self._settings = settings
         self._executor: Optional[Executor] = None
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> _T:
         return self.__funcx_function__(*args, **kwargs)
 
     def __reduce__(self) -> Any:
         return _same, (self.__funcx_function__,)
 
-    def submit(self, *args: Any, **kwargs: Any) -> TaskFuture:
+    def submit(self, *args: Any, **kwargs: Any) -> TaskFuture[_T]:
         """One call on the endpoint, and its future."""
         return self.executor.submit(self.__funcx_function__, *args, **kwargs)
 
-    def run(self, *args: Any, **kwargs: Any) -> Any:
+    def run(self, *args: Any, **kwargs: Any) -> _T:
         """One call on the endpoint, and its value: waits for it. An interrupt (Ctrl-C) cancels it."""
         future = self.submit(*args, **kwargs)
         try:
@@ -56,11 +59,11 @@ class RemoteFunction:
             future.cancel()
             raise
 
-    def map(self, *iterables: Iterable[Any], **options: Any) -> Iterator[Any]:
+    def map(self, *iterables: Iterable[Any], **options: Any) -> Iterator[_T]:
         """Values of the function for each item, with the options of Executor.map."""
         return self.executor.map(self.__funcx_function__, *iterables, **options)
 
-    def on(self, endpoint: Union[str, Endpoint], **settings: Any) -> "RemoteFunction":
+    def on(self, endpoint: Union[str, Endpoint], **settings: Any) -> "RemoteFunction[_T]":
         """The same function elsewhere, or with other settings."""
         return RemoteFunction(self.__funcx_function__, endpoint, self._client, self._strategy, self._settings.changed(settings))
 
@@ -80,26 +83,23 @@ def _same(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @overload
-def function(function: Callable[..., Any], *, endpoint: Union[str, Endpoint], container: Optional[str] = None, client: Optional[Client] = None,
-             strategy: str = "auto", **settings: Any) -> RemoteFunction: ...
+def function(function: Callable[..., _T], *, endpoint: Union[str, Endpoint], container: Optional[Union[Container, str]] = None, client: Optional[Client] = None,
+             strategy: str = "auto", **settings: Any) -> RemoteFunction[_T]: ...
 
 
 @overload
-def function(function: None = None, *, endpoint: Union[str, Endpoint], container: Optional[str] = None, client: Optional[Client] = None,
-             strategy: str = "auto", **settings: Any) -> Callable[[Callable[..., Any]], RemoteFunction]: ...
+def function(function: None = None, *, endpoint: Union[str, Endpoint], container: Optional[Union[Container, str]] = None, client: Optional[Client] = None,
+             strategy: str = "auto", **settings: Any) -> Callable[[Callable[..., _T]], RemoteFunction[_T]]: ...
 
 
-def function(function: Optional[Callable[..., Any]] = None, *, endpoint: Union[str, Endpoint], container: Optional[str] = None, client: Optional[Client] = None,
-             strategy: str = "auto", **settings: Any) -> Union[RemoteFunction, Callable[[Callable[..., Any]], RemoteFunction]]:
+def function(function: Optional[Callable[..., Any]] = None, *, endpoint: Union[str, Endpoint], container: Optional[Union[Container, str]] = None, client: Optional[Client] = None,
+             strategy: str = "auto", **settings: Any) -> Union[RemoteFunction[Any], Callable[[Callable[..., Any]], RemoteFunction[Any]]]:
     """Decorator: @funcx.function(endpoint="laptop", walltime=60) makes a RemoteFunction. The settings are those of Settings.
 
-    Nothing is sent before the first call; without a `client` it goes through default_client(). `container` is refused with NotImplementedError:
-    no release runs functions in containers yet.
+    Nothing is sent before the first call; without a `client` it goes through default_client(). `container`: a Container, or the name or id of a
+    registered one, that it runs in.
     """
-    if container is not None:
-        raise NotImplementedError("container '%s': the service of this release runs functions without containers; what its workers find is the endpoint's "
-                                  "business (workers.init and workers.python in its YAML)" % container)
-    chosen = Settings().changed(settings)
+    chosen = Settings(container=container).changed(settings)
     chosen.to_message()
     if function is not None:
         return RemoteFunction(function, endpoint, client, strategy, chosen)

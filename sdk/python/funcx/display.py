@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING, Any, Iterable, List, Sequence
+from typing import TYPE_CHECKING, Any, Iterable, List, Mapping, Sequence
 
 if TYPE_CHECKING:
+    from .containers import Container
     from .executor import Executor
     from .futures import TaskFuture
     from .registry import Endpoint, Group, TaskStatus
@@ -26,7 +27,12 @@ def endpoints_html(endpoints: "Iterable[Endpoint]") -> str:
 def groups_html(groups: "Iterable[Group]") -> str:
     return table(("group", "tasks", "queued", "dispatched", "done", "failed", "labels"), (
         (group.name, group.tasks, group.queued, group.dispatched, group.done, group.failed,
-         ", ".join("%s=%s" % pair for pair in sorted(group.labels.items()))) for group in groups))
+         _pairs(group.labels)) for group in groups))
+
+
+def containers_html(containers: "Iterable[Container]") -> str:
+    return table(("container", "images", "environment", "id"), (
+        (container.name, _pairs(container.images), _pairs(container.environment), container.id[:12]) for container in containers))
 
 
 def status_html(status: "TaskStatus") -> str:
@@ -38,7 +44,7 @@ def status_html(status: "TaskStatus") -> str:
     return table(("task", status.id), rows)
 
 
-def future_html(future: "TaskFuture") -> str:
+def future_html(future: "TaskFuture[Any]") -> str:
     if not future.done():
         state = "waiting"
     elif future.cancelled():
@@ -53,10 +59,17 @@ def executor_html(executor: "Executor") -> str:
     return groups_html([executor.status()])
 
 
+def _pairs(values: Mapping[str, str]) -> str:
+    return ", ".join("%s=%s" % pair for pair in sorted(values.items()))
+
+
 def list_html(items: Sequence[Any]) -> str:
+    from .containers import Container
     from .registry import Endpoint, Group
     if items and isinstance(items[0], Endpoint):
         return endpoints_html(items)
     if items and isinstance(items[0], Group):
         return groups_html(items)
+    if items and isinstance(items[0], Container):
+        return containers_html(items)
     return table(("function", "kind", "id", "description"), ((item.name, item.kind, item.id[:12], item.description) for item in items))

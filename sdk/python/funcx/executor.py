@@ -2,13 +2,13 @@
 from __future__ import annotations
 
 import concurrent.futures
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, TypeVar, Union, overload
 
 from . import ids
 from .batches import Target
 from .client import Client, lane_of
 from .errors import NotSerialisable
-from .functions import Callee, is_steady
+from .functions import Callee, Function, is_steady
 from .futures import TaskFuture
 from .lane import Lane
 from .mapping import MapRun
@@ -17,6 +17,11 @@ from .registry import Endpoint, task_infos
 from .session import Session
 from .settings import Settings
 from .v1 import tasks_pb2
+
+if TYPE_CHECKING:
+    from typing_extensions import ParamSpec
+    _P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 _MAP_WINDOW = 65_536
 _MAP_WINDOW_BYTES = 256 * 1024 * 1024
@@ -78,7 +83,13 @@ class Executor(concurrent.futures.Executor):
         view._lanes = {}
         return view
 
-    def submit(self, fn: Callee, /, *args: Any, **kwargs: Any) -> TaskFuture:  # type: ignore[override]
+    @overload
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> TaskFuture[_T]: ...
+
+    @overload
+    def submit(self, fn: Union[Function, str], /, *args: Any, **kwargs: Any) -> TaskFuture[Any]: ...
+
+    def submit(self, fn: Callee, /, *args: Any, **kwargs: Any) -> TaskFuture[Any]:
         """One call. A live function is captured when it is first used, as it is then; methods, partials and callable objects at each use. Waits while too
         many calls are on their way."""
         session = self._session
@@ -106,7 +117,15 @@ class Executor(concurrent.futures.Executor):
         if is_steady(getattr(fn, "__funcx_function__", fn)) and len(self._lanes) < 1_000:
             self._lanes[fn] = lane
 
-    def map(self, fn: Callee, *iterables: Iterable[Any], timeout: Optional[float] = None, chunksize: int = 1, ordered: bool = True,  # type: ignore[override]
+    @overload
+    def map(self, fn: Callable[..., _T], *iterables: Iterable[Any], timeout: Optional[float] = None, chunksize: int = 1, ordered: bool = True,
+            progress: bool = False, window: Optional[int] = None, batch_size: Optional[int] = None) -> Iterator[_T]: ...
+
+    @overload
+    def map(self, fn: Union[Function, str], *iterables: Iterable[Any], timeout: Optional[float] = None, chunksize: int = 1, ordered: bool = True,
+            progress: bool = False, window: Optional[int] = None, batch_size: Optional[int] = None) -> Iterator[Any]: ...
+
+    def map(self, fn: Callee, *iterables: Iterable[Any], timeout: Optional[float] = None, chunksize: int = 1, ordered: bool = True,
             progress: bool = False, window: Optional[int] = None, batch_size: Optional[int] = None) -> Iterator[Any]:
         """Values of fn for each item, in the order of the items, or as they come (`ordered=False`).
 
@@ -132,11 +151,17 @@ class Executor(concurrent.futures.Executor):
             raise RuntimeError("cannot schedule new futures after shutdown")
         return MapRun(self._session, self._target(fn), zip(*iterables), window or self._window or _MAP_WINDOW, _MAP_WINDOW_BYTES, batch_size, ordered)
 
-    def batch(self, fn: Callee, arguments: Iterable[Any]) -> List[TaskFuture]:
+    @overload
+    def batch(self, fn: Callable[..., _T], arguments: Iterable[Any]) -> List[TaskFuture[_T]]: ...
+
+    @overload
+    def batch(self, fn: Union[Function, str], arguments: Iterable[Any]) -> List[TaskFuture[Any]]: ...
+
+    def batch(self, fn: Callee, arguments: Iterable[Any]) -> List[TaskFuture[Any]]:
         """Futures of many calls, each with a tuple of its arguments; in order."""
         return [self.submit(fn, *args) for args in arguments]
 
-    def reload(self, group: Optional[str] = None) -> List[TaskFuture]:
+    def reload(self, group: Optional[str] = None) -> List[TaskFuture[Any]]:
         """Futures of all tasks of a group, in the order in which they were submitted: after the program, or a notebook's kernel, was started anew.
 
         Without a group it is the executor's own, which was given its name. Those that have ended have their results as soon as they are read again.
@@ -181,7 +206,7 @@ class Executor(concurrent.futures.Executor):
         return str(getattr(fn, "__name__", getattr(fn, "name", fn)))
 
 
-def reload(client: Client, session: Session) -> List[TaskFuture]:
+def reload(client: Client, session: Session) -> List[TaskFuture[Any]]:
     """The futures of a session's group; the session must be new."""
     found: Dict[bytes, Dict[int, tasks_pb2.TaskInfo]] = {}
     for info in task_infos(client, session.group):
@@ -195,7 +220,7 @@ def reload(client: Client, session: Session) -> List[TaskFuture]:
         key = (info.function_id, info.endpoint_id)
         if key not in targets:
             targets[key] = client.target_of(info.function_id, info.endpoint_id, session.group)
-        slots: List[Optional[TaskFuture]] = [None] * (max(tasks) + 1)
+        slots: List[Optional[TaskFuture[Any]]] = [None] * (max(tasks) + 1)
         for index in sorted(tasks):
             slots[index] = TaskFuture(session, targets[key].name)
             futures.append(slots[index])

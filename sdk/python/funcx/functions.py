@@ -24,6 +24,8 @@ class Function:
     requires: Tuple[str, ...] = ()
     #: Unix seconds.
     registered_at: float = 0.0
+    #: The id of the container that it runs in; empty: on the node itself.
+    container: str = ""
     #: It was registered from a live Python object: arguments and results may be anything that can be pickled.
     is_live: bool = False
     #: Classes that its code defines anew on the worker, by their name there.

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import concurrent.futures
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, TypeVar
 
 from . import ids
 from .errors import NotSerialisable
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from .session import Session
 
 
-class TaskFuture(concurrent.futures.Future):  # type: ignore[type-arg]
+_T = TypeVar("_T")
+
+
+class TaskFuture(concurrent.futures.Future[_T]):
     """A `concurrent.futures.Future` of a task. It never says `running()`: which of its calls run is the endpoint's business (`Client.status`).
 
     `cancel()` takes effect here at once and travels on to the service: what has not started does not start, what runs is ended.
@@ -44,7 +47,7 @@ class TaskFuture(concurrent.futures.Future):  # type: ignore[type-arg]
         """Of what is called."""
         return self._name
 
-    def result(self, timeout: Optional[float] = None) -> Any:
+    def result(self, timeout: Optional[float] = None) -> _T:
         """Its value; waits for it, `timeout` seconds at most. Raises what the function raised, a TaskError, or CancelledError."""
         if self._session.connection.process.is_other and not self.done():
             self._session.connection.process.check("This future")

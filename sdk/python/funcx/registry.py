@@ -224,7 +224,7 @@ def task_infos(client: "Client", group: str, state: Optional[str] = None) -> Ite
 
 
 def function_of(info: functions_pb2.FunctionInfo) -> Function:
-    return Function(info.function_id, info.name, KINDS.get(info.kind, str(info.kind)), info.description, tuple(info.requires), info.registered_at / 1e6,
+    return Function(info.function_id, info.name, KINDS.get(info.kind, str(info.kind)), info.description, tuple(info.requires), info.registered_at / 1e6, info.container_id,
                     is_live=info.kind == functions_pb2.FUNCTION_KIND_PYTHON and info.entry == ENTRY)
 
 

@@ -76,14 +76,14 @@ class Session:
             self._lanes[id(lane)] = lane
         return lane
 
-    def submit(self, lane: Lane, content_type: int, body: Body) -> TaskFuture:
+    def submit(self, lane: Lane, content_type: int, body: Body) -> TaskFuture[Any]:
         """Waits while too many calls, or too many bytes of them, are on their way: every queue has an end."""
         self.connection.process.check("This executor or client")
         if len(body) > MESSAGE_BYTES - 65_536:
             raise Refused("The arguments have %d bytes; a message of the service has at most %d. Pass the name of a file that the endpoint can read." % (len(body), MESSAGE_BYTES))
         if not self.has_room:
             self.wait_for_room()
-        future = TaskFuture(self, lane.target.name)
+        future: TaskFuture[Any] = TaskFuture(self, lane.target.name)
         lane.add(content_type, body, future, True)
         return future
 
@@ -233,7 +233,7 @@ class Session:
 
     # -- cancelling
 
-    def abandon(self, future: TaskFuture) -> None:
+    def abandon(self, future: TaskFuture[Any]) -> None:
         """A future was cancelled here."""
         with self.gate:
             if future._ended:
@@ -441,7 +441,7 @@ class Session:
 
     # -- reload
 
-    def adopt(self, batches: Sequence[Tuple[bytes, Target, List[Optional[TaskFuture]]]]) -> None:
+    def adopt(self, batches: Sequence[Tuple[bytes, Target, List[Optional[TaskFuture[Any]]]]]) -> None:
         """Tasks that were submitted before, perhaps by another program: their results are read from the beginning."""
         with self.gate:
             self.check_open()
@@ -511,8 +511,8 @@ class Session:
         """Cancelled tasks will have no result that anybody waits for, but the service must know."""
         return not self._is_cancelling and not self._to_cancel and all(batch.is_answered for batch in self._batches.values())
 
-    def _futures(self) -> List[TaskFuture]:
-        found: List[TaskFuture] = []
+    def _futures(self) -> List[TaskFuture[Any]]:
+        found: List[TaskFuture[Any]] = []
         for lane in self._lanes.values():
             found += [slot for _, _, slot in lane.waiting() if isinstance(slot, TaskFuture)]
         for batch in self._batches.values():

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, List, Mapping, Optional, Sequence, Union
 
+from .containers import Container
 from .v1 import tasks_pb2
 
 _MEMORY = re.compile(r"[1-9]\d*(MiB|GiB|TiB)")
@@ -45,7 +46,8 @@ class Retry:
 @dataclass(frozen=True)
 class Settings:
     """Settings of one call, or of all calls of an executor. What a worker has is its endpoint's business (`workers` in its YAML): `cores`, `memory` and
-    `accelerators` say what a call needs of it, and a call that no worker there can serve ends at once as rejected, with what they have."""
+    `accelerators` say what a call needs of it, and a call that no worker there can serve ends at once as rejected, with what they have. So does one with a
+    `container` on an endpoint that runs none."""
 
     #: Longest run of one attempt in seconds, 1 ms to 49 days; None: the endpoint's limit.
     walltime: Optional[Seconds] = None
@@ -67,6 +69,8 @@ class Settings:
     memory: str = ""
     #: Accelerators that its worker must see at least.
     accelerators: int = 0
+    #: What it runs in: a Container, or the name or id of a registered one; None: as its function was registered.
+    container: Optional[Union[Container, str]] = None
 
     def changed(self, changes: Mapping[str, Any]) -> "Settings":
         """The same with these changes; TypeError for what is no setting."""
@@ -91,6 +95,8 @@ class Settings:
                 raise ValueError("%s is %r; it is a whole number" % (name, number))
         if not isinstance(self.memory, str) or (self.memory and not _MEMORY.fullmatch(self.memory)):
             raise ValueError("memory is %r; it is a text as '512MiB', '8GiB' or '1TiB'" % (self.memory,))
+        if self.container is not None and (not isinstance(self.container, (Container, str)) or not self.container):
+            raise ValueError("container is %r; it is a Container, or the name or id of one" % (self.container,))
         if not 0 <= self.priority <= 255:
             raise ValueError("priority is %d; it is 0 to 255" % self.priority)
         if self.max_attempts < 0:

@@ -5,26 +5,27 @@ import inspect
 import pathlib
 import re
 import sys
+import typing
 
 PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 OUTPUT = PACKAGE / "docs" / "reference.md"
 sys.path.insert(0, str(PACKAGE))
 
 import funcx  # noqa: E402
-from funcx import registry  # noqa: E402
+from funcx import containers, registry  # noqa: E402
 
 STANDARD = ("as_completed", "wait", "ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION")
 # Names of funcx.__all__, and what hangs on a Client. A name that is in no section stops the tool.
 SECTIONS = (
     ("Calling", ("Executor", "TaskFuture", "as_completed", "wait", "ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION", "function", "RemoteFunction",
                  "ShellFunction", "ShellResult", "Settings", "Retry")),
-    ("Client", ("Client", "Functions", "Endpoints", "Groups", "Function", "Endpoint", "Group", "TaskStatus", "default_client")),
+    ("Client", ("Client", "Functions", "Containers", "Endpoints", "Groups", "Function", "Container", "Endpoint", "Group", "TaskStatus", "default_client")),
     ("asyncio", ("AsyncClient", "AsyncExecutor")),
     ("Errors", ("FuncXError", "Unreachable", "NotAuthorised", "NotFound", "Refused", "ForkedProcess", "NotSerialisable", "UntrustedResult", "TaskError",
                 "TaskTimeout", "TaskCancelled", "TaskLost", "ResultTooLarge", "TaskRejected", "TaskExpired", "RemoteError", "RemoteTraceback")),
 )
 #: Of the classes, those that users make themselves.
-CONSTRUCTED = ("Executor", "ShellFunction", "Settings", "Retry", "Client", "AsyncClient", "AsyncExecutor")
+CONSTRUCTED = ("Executor", "ShellFunction", "Settings", "Retry", "Container", "Client", "AsyncClient", "AsyncExecutor")
 #: What is public to the rest of the package and no business of a user's says so first.
 INTERNAL = "For the SDK itself"
 
@@ -43,7 +44,7 @@ def main(output: pathlib.Path) -> None:
         for name in names:
             if name in STANDARD:
                 continue
-            lines += entry(name, getattr(funcx, name, None) or getattr(registry, name))
+            lines += entry(name, getattr(funcx, name, None) or getattr(registry, name, None) or getattr(containers, name))
     output.write_text("\n".join(lines).rstrip("\n") + "\n", encoding="utf-8")
 
 
@@ -53,7 +54,7 @@ def entry(name, value):
     lines = ["### %s" % ("`funcx.%s`" % name if name in funcx.__all__ else "`%s`" % name), ""]
     if name in CONSTRUCTED:
         lines += ["`%s%s`" % (name, signature(value.__init__, bound=True)), ""]
-    bases = [base.__name__ for base in value.__bases__ if base is not object]
+    bases = [base.__name__ for base in value.__bases__ if base not in (object, typing.Generic)]
     lines += [text(value, name), ""]
     if bases:
         lines += ["A subclass of %s." % " and ".join("`%s`" % base for base in bases), ""]
@@ -135,7 +136,9 @@ def _annotation(parameter):
 def _plain(annotation):
     # They are texts: every module begins with `from __future__ import annotations`.
     written = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
-    return re.sub(r"['\"]", "", written)
+    # What a call gives is as its function says, which is for type checkers.
+    written = re.sub(r"['\"]", "", written)
+    return re.sub(r"\b_T\b", "Any", re.sub(r"\b(TaskFuture|RemoteFunction)\[(Any|_T)\]", r"\1", written))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import sys
 PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 PROTOS = PACKAGE.parents[1] / "protocol" / "FuncX.Contracts"
 # The endpoint's link is no business of a client.
-NAMES = ("endpoints", "functions", "tasks")
+NAMES = ("containers", "endpoints", "functions", "tasks")
 
 
 def generate(output: pathlib.Path) -> None:

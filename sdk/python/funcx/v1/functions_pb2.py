@@ -13,7 +13,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x66uncx/v1/functions.proto\x12\x08\x66uncx.v1\"\x91\x01\n\x17RegisterFunctionRequest\x12$\n\x04kind\x18\x01 \x01(\x0e\x32\x16.funcx.v1.FunctionKind\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05\x65ntry\x18\x03 \x01(\t\x12\x0c\n\x04\x63ode\x18\x04 \x01(\x0c\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\x10\n\x08requires\x18\x06 \x03(\t\"\xb2\x01\n\x0c\x46unctionInfo\x12\x13\n\x0b\x66unction_id\x18\x01 \x01(\t\x12$\n\x04kind\x18\x02 \x01(\x0e\x32\x16.funcx.v1.FunctionKind\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\r\n\x05\x65ntry\x18\x04 \x01(\t\x12\x0c\n\x04\x63ode\x18\x05 \x01(\x0c\x12\x13\n\x0b\x64\x65scription\x18\x06 \x01(\t\x12\x15\n\rregistered_at\x18\x07 \x01(\x03\x12\x10\n\x08requires\x18\x08 \x03(\t\"<\n\x12GetFunctionRequest\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x14\n\x0cinclude_code\x18\x02 \x01(\x08\"%\n\x14ListFunctionsRequest\x12\r\n\x05limit\x18\x01 \x01(\x05\"?\n\x12ListFunctionsReply\x12)\n\tfunctions\x18\x01 \x03(\x0b\x32\x16.funcx.v1.FunctionInfo\",\n\x15\x44\x65leteFunctionRequest\x12\x13\n\x0b\x66unction_id\x18\x01 \x01(\t\"\x15\n\x13\x44\x65leteFunctionReply*\x93\x01\n\x0c\x46unctionKind\x12\x1d\n\x19\x46UNCTION_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x46UNCTION_KIND_PYTHON\x10\x01\x12\x19\n\x15\x46UNCTION_KIND_COMMAND\x10\x02\x12\x18\n\x14\x46UNCTION_KIND_DOTNET\x10\x03\x12\x15\n\x11\x46UNCTION_KIND_MPI\x10\x04\x32\x9f\x02\n\tFunctions\x12\x45\n\x08Register\x12!.funcx.v1.RegisterFunctionRequest\x1a\x16.funcx.v1.FunctionInfo\x12;\n\x03Get\x12\x1c.funcx.v1.GetFunctionRequest\x1a\x16.funcx.v1.FunctionInfo\x12\x44\n\x04List\x12\x1e.funcx.v1.ListFunctionsRequest\x1a\x1c.funcx.v1.ListFunctionsReply\x12H\n\x06\x44\x65lete\x12\x1f.funcx.v1.DeleteFunctionRequest\x1a\x1d.funcx.v1.DeleteFunctionReplyB\x15\xaa\x02\x12\x46uncX.Contracts.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x66uncx/v1/functions.proto\x12\x08\x66uncx.v1\"\xa4\x01\n\x17RegisterFunctionRequest\x12$\n\x04kind\x18\x01 \x01(\x0e\x32\x16.funcx.v1.FunctionKind\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05\x65ntry\x18\x03 \x01(\t\x12\x0c\n\x04\x63ode\x18\x04 \x01(\x0c\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\x10\n\x08requires\x18\x06 \x03(\t\x12\x11\n\tcontainer\x18\x07 \x01(\t\"\xc8\x01\n\x0c\x46unctionInfo\x12\x13\n\x0b\x66unction_id\x18\x01 \x01(\t\x12$\n\x04kind\x18\x02 \x01(\x0e\x32\x16.funcx.v1.FunctionKind\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\r\n\x05\x65ntry\x18\x04 \x01(\t\x12\x0c\n\x04\x63ode\x18\x05 \x01(\x0c\x12\x13\n\x0b\x64\x65scription\x18\x06 \x01(\t\x12\x15\n\rregistered_at\x18\x07 \x01(\x03\x12\x10\n\x08requires\x18\x08 \x03(\t\x12\x14\n\x0c\x63ontainer_id\x18\t \x01(\t\"<\n\x12GetFunctionRequest\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x14\n\x0cinclude_code\x18\x02 \x01(\x08\"%\n\x14ListFunctionsRequest\x12\r\n\x05limit\x18\x01 \x01(\x05\"?\n\x12ListFunctionsReply\x12)\n\tfunctions\x18\x01 \x03(\x0b\x32\x16.funcx.v1.FunctionInfo\",\n\x15\x44\x65leteFunctionRequest\x12\x13\n\x0b\x66unction_id\x18\x01 \x01(\t\"\x15\n\x13\x44\x65leteFunctionReply*\x93\x01\n\x0c\x46unctionKind\x12\x1d\n\x19\x46UNCTION_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x46UNCTION_KIND_PYTHON\x10\x01\x12\x19\n\x15\x46UNCTION_KIND_COMMAND\x10\x02\x12\x18\n\x14\x46UNCTION_KIND_DOTNET\x10\x03\x12\x15\n\x11\x46UNCTION_KIND_MPI\x10\x04\x32\x9f\x02\n\tFunctions\x12\x45\n\x08Register\x12!.funcx.v1.RegisterFunctionRequest\x1a\x16.funcx.v1.FunctionInfo\x12;\n\x03Get\x12\x1c.funcx.v1.GetFunctionRequest\x1a\x16.funcx.v1.FunctionInfo\x12\x44\n\x04List\x12\x1e.funcx.v1.ListFunctionsRequest\x1a\x1c.funcx.v1.ListFunctionsReply\x12H\n\x06\x44\x65lete\x12\x1f.funcx.v1.DeleteFunctionRequest\x1a\x1d.funcx.v1.DeleteFunctionReplyB\x15\xaa\x02\x12\x46uncX.Contracts.V1b\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'funcx.v1.functions_pb2', globals())
@@ -21,22 +21,22 @@ if _descriptor._USE_C_DESCRIPTORS == False:
 
   DESCRIPTOR._options = None
   DESCRIPTOR._serialized_options = b'\252\002\022FuncX.Contracts.V1'
-  _FUNCTIONKIND._serialized_start=603
-  _FUNCTIONKIND._serialized_end=750
+  _FUNCTIONKIND._serialized_start=644
+  _FUNCTIONKIND._serialized_end=791
   _REGISTERFUNCTIONREQUEST._serialized_start=39
-  _REGISTERFUNCTIONREQUEST._serialized_end=184
-  _FUNCTIONINFO._serialized_start=187
-  _FUNCTIONINFO._serialized_end=365
-  _GETFUNCTIONREQUEST._serialized_start=367
-  _GETFUNCTIONREQUEST._serialized_end=427
-  _LISTFUNCTIONSREQUEST._serialized_start=429
-  _LISTFUNCTIONSREQUEST._serialized_end=466
-  _LISTFUNCTIONSREPLY._serialized_start=468
-  _LISTFUNCTIONSREPLY._serialized_end=531
-  _DELETEFUNCTIONREQUEST._serialized_start=533
-  _DELETEFUNCTIONREQUEST._serialized_end=577
-  _DELETEFUNCTIONREPLY._serialized_start=579
-  _DELETEFUNCTIONREPLY._serialized_end=600
-  _FUNCTIONS._serialized_start=753
-  _FUNCTIONS._serialized_end=1040
+  _REGISTERFUNCTIONREQUEST._serialized_end=203
+  _FUNCTIONINFO._serialized_start=206
+  _FUNCTIONINFO._serialized_end=406
+  _GETFUNCTIONREQUEST._serialized_start=408
+  _GETFUNCTIONREQUEST._serialized_end=468
+  _LISTFUNCTIONSREQUEST._serialized_start=470
+  _LISTFUNCTIONSREQUEST._serialized_end=507
+  _LISTFUNCTIONSREPLY._serialized_start=509
+  _LISTFUNCTIONSREPLY._serialized_end=572
+  _DELETEFUNCTIONREQUEST._serialized_start=574
+  _DELETEFUNCTIONREQUEST._serialized_end=618
+  _DELETEFUNCTIONREPLY._serialized_start=620
+  _DELETEFUNCTIONREPLY._serialized_end=641
+  _FUNCTIONS._serialized_start=794
+  _FUNCTIONS._serialized_end=1081
 # @@protoc_insertion_point(module_scope)

@@ -22,8 +22,9 @@ class DeleteFunctionRequest(_message.Message):
     def __init__(self, function_id: _Optional[str] = ...) -> None: ...
 
 class FunctionInfo(_message.Message):
-    __slots__ = ["code", "description", "entry", "function_id", "kind", "name", "registered_at", "requires"]
+    __slots__ = ["code", "container_id", "description", "entry", "function_id", "kind", "name", "registered_at", "requires"]
     CODE_FIELD_NUMBER: _ClassVar[int]
+    CONTAINER_ID_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     ENTRY_FIELD_NUMBER: _ClassVar[int]
     FUNCTION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -32,6 +33,7 @@ class FunctionInfo(_message.Message):
     REGISTERED_AT_FIELD_NUMBER: _ClassVar[int]
     REQUIRES_FIELD_NUMBER: _ClassVar[int]
     code: bytes
+    container_id: str
     description: str
     entry: str
     function_id: str
@@ -39,7 +41,7 @@ class FunctionInfo(_message.Message):
     name: str
     registered_at: int
     requires: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, function_id: _Optional[str] = ..., kind: _Optional[_Union[FunctionKind, str]] = ..., name: _Optional[str] = ..., entry: _Optional[str] = ..., code: _Optional[bytes] = ..., description: _Optional[str] = ..., registered_at: _Optional[int] = ..., requires: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, function_id: _Optional[str] = ..., kind: _Optional[_Union[FunctionKind, str]] = ..., name: _Optional[str] = ..., entry: _Optional[str] = ..., code: _Optional[bytes] = ..., description: _Optional[str] = ..., registered_at: _Optional[int] = ..., requires: _Optional[_Iterable[str]] = ..., container_id: _Optional[str] = ...) -> None: ...
 
 class GetFunctionRequest(_message.Message):
     __slots__ = ["function", "include_code"]
@@ -62,20 +64,22 @@ class ListFunctionsRequest(_message.Message):
     def __init__(self, limit: _Optional[int] = ...) -> None: ...
 
 class RegisterFunctionRequest(_message.Message):
-    __slots__ = ["code", "description", "entry", "kind", "name", "requires"]
+    __slots__ = ["code", "container", "description", "entry", "kind", "name", "requires"]
     CODE_FIELD_NUMBER: _ClassVar[int]
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     ENTRY_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     REQUIRES_FIELD_NUMBER: _ClassVar[int]
     code: bytes
+    container: str
     description: str
     entry: str
     kind: FunctionKind
     name: str
     requires: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, kind: _Optional[_Union[FunctionKind, str]] = ..., name: _Optional[str] = ..., entry: _Optional[str] = ..., code: _Optional[bytes] = ..., description: _Optional[str] = ..., requires: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, kind: _Optional[_Union[FunctionKind, str]] = ..., name: _Optional[str] = ..., entry: _Optional[str] = ..., code: _Optional[bytes] = ..., description: _Optional[str] = ..., requires: _Optional[_Iterable[str]] = ..., container: _Optional[str] = ...) -> None: ...
 
 class FunctionKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = []
