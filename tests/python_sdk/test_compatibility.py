@@ -119,7 +119,7 @@ from unittest import mock
 assert sys.version_info[:2] == (3, 9), sys.version
 for name in ("grpc", "google", "google.protobuf", "symtable"):
     sys.modules[name] = mock.MagicMock()
-for name in ("endpoints", "functions", "tasks"):
+for name in ("containers", "endpoints", "functions", "tasks"):
     for kind in ("pb2", "pb2_grpc"):
         sys.modules["funcx.v1.%s_%s" % (name, kind)] = mock.MagicMock()
 import funcx
