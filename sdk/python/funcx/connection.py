@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 import queue
 import threading
 import time
@@ -12,13 +11,13 @@ from urllib.parse import urlsplit
 
 import grpc
 
+from .errands import Errands
 from .errors import FuncXError, NotAuthorised, NotFound, Refused, Unreachable
 from .process import Process
 from .v1 import containers_pb2_grpc, endpoints_pb2_grpc, functions_pb2_grpc, tasks_pb2, tasks_pb2_grpc
 
 MESSAGE_BYTES = 64 * 1024 * 1024
 _WINDOW_BYTES = 16 * 1024 * 1024
-_logger = logging.getLogger("funcx")
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.02, 1.0
 # The channel itself tries about once in a second: with less patience than this a call could fail because of an attempt that was made before it.
@@ -90,9 +89,10 @@ class Connection:
         self.closed = threading.Event()
         self.metadata = (("authorization", "Bearer " + token),)
         self._channel = _open(address)
+        submissions = self._channel.stream_stream(_method("SubmitStream"), response_deserializer=tasks_pb2.SubmitReply.FromString)
         #: What is to be done with the channel on behalf of the main thread.
-        self.outbox: "queue.SimpleQueue[Optional[Callable[[], Any]]]" = queue.SimpleQueue()
-        threading.Thread(target=_do_all, name="funcx-channel", args=(self.outbox,), daemon=True).start()
+        self.errands = Errands(functools.partial(submissions, metadata=self.metadata))
+        self.outbox = self.errands.outbox
         weakref.finalize(self, self.outbox.put, None).atexit = False
         self._gate = threading.Lock()
         self._is_seeking = False
@@ -101,7 +101,7 @@ class Connection:
         self.endpoints = endpoints_pb2_grpc.EndpointsStub(self._channel)
         self.tasks = tasks_pb2_grpc.TasksStub(self._channel)
         #: Takes a request's bytes. Of its reply only the status matters.
-        self.submit = self._channel.unary_unary("/%s/Submit" % tasks_pb2.DESCRIPTOR.services_by_name["Tasks"].full_name)
+        self.submit = self._channel.unary_unary(_method("Submit"))
 
     def call(self, method: Callable[..., Any], request: Any, what: str) -> Any:
         """One call that may be repeated; `what` begins the message of its errors."""
@@ -182,23 +182,8 @@ def is_interruptible() -> bool:
     return threading.get_ident() == threading.main_thread().ident
 
 
-def _do_all(outbox: "queue.SimpleQueue[Optional[Callable[[], Any]]]") -> None:
-    patience = None
-    while True:
-        try:
-            action = outbox.get(timeout=patience)
-        except queue.Empty:
-            return
-        if action is None:
-            # The client was closed. Whoever had not seen that is still served.
-            patience = 1.0
-            continue
-        try:
-            action()
-        except Exception:
-            _logger.exception("A call to the service could not be made")
-        # Nothing is kept alive while this waits.
-        del action
+def _method(name: str) -> str:
+    return "/%s/%s" % (tasks_pb2.DESCRIPTOR.services_by_name["Tasks"].full_name, name)
 
 
 def _open(address: str) -> grpc.Channel:

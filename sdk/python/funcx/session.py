@@ -1,6 +1,7 @@
 """The calls of one group: out in batches, their results back over one stream."""
 from __future__ import annotations
 
+import functools
 import queue
 import threading
 import time
@@ -157,8 +158,21 @@ class Session:
 
     def _start(self, batch: Batch) -> None:
         request = batch.request
-        if request is None:
+        if request is None or self.connection.errands.offer(batch.id, request, functools.partial(self._streamed, batch)):
             return
+        self._call_submit(batch, request)
+
+    def _streamed(self, batch: Batch, is_accepted: bool) -> None:
+        """What has come of a message that went over the open stream."""
+        if is_accepted:
+            self._accepted(batch)
+        elif self.connection.closed.is_set():
+            self._refuse(batch, FuncXError("The client was closed before the service had answered."))
+        elif batch.request is not None:
+            # Why, its own call says: it is refused, or made again for as long as the service is away.
+            self._call_submit(batch, batch.request)
+
+    def _call_submit(self, batch: Batch, request: bytes) -> None:
         try:
             call = self.connection.submit.future(request, metadata=self.connection.metadata)
         except Exception as problem:
@@ -193,7 +207,10 @@ class Session:
             else:
                 self._refuse(batch, connection.translate(call, what))
             return
-        connection.reached = True
+        self._accepted(batch)
+
+    def _accepted(self, batch: Batch) -> None:
+        self.connection.reached = True
         with self.gate:
             if batch.is_answered:
                 return
