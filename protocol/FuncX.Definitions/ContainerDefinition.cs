@@ -12,10 +12,14 @@ public sealed class ContainerDefinition
     public const int MostValueCharacters = 4_096;
 
     private const int MostVariableCharacters = 256;
+    private const int MostEnvironmentCharacters = 65_536;
 
     // Where they find images, and what the text may not do: an option, a second path or a bind in it would be the runtime's to read.
     private static readonly string[] s_apptainerSchemes = ["library://", "docker://", "oras://"];
     private static readonly string[] s_shifterTypes = ["docker:", "id:"];
+
+    // Where podman looks for an image when its name begins so, paths of the node among them (containers-transports(5)).
+    private static readonly string[] s_transports = ["containers-storage", "dir", "docker-archive", "docker-daemon", "oci", "oci-archive", "ostree", "sif", "tarball"];
 
     private ContainerDefinition(SortedDictionary<string, string> images, SortedDictionary<string, string> environment) => (Images, Environment) = (images, environment);
 
@@ -59,9 +63,12 @@ public sealed class ContainerDefinition
             variables[name] = value;
         }
 
-        return variables.Count <= MostVariables
+        if (variables.Count > MostVariables)
+            throw new DefinitionException($"environment has {variables.Count} variables; the most is {MostVariables}");
+        var characters = variables.Sum(static variable => variable.Key.Length + variable.Value.Length);
+        return characters <= MostEnvironmentCharacters
             ? new ContainerDefinition(checkedImages, variables)
-            : throw new DefinitionException($"environment has {variables.Count} variables; the most is {MostVariables}");
+            : throw new DefinitionException($"environment has {characters} characters in all; the most is {MostEnvironmentCharacters}");
     }
 
     private static void CheckImage(string runtime, string image)
@@ -76,9 +83,9 @@ public sealed class ContainerDefinition
         {
             "apptainer" => IsPath(image) || IsNamed(image, s_apptainerSchemes),
             "shifter" => IsNamed(image, s_shifterTypes),
-            "charliecloud" => IsPath(image) || IsName(image),
+            "charliecloud" => IsPath(image) || IsPlainName(image),
             "bubblewrap" => IsPath(image),
-            _ => IsName(image),
+            _ => IsPlainName(image),
         };
         if (!isRight)
             throw new DefinitionException($"images.{runtime} is '{image}'; it must be {Expected(runtime)}");
@@ -86,24 +93,26 @@ public sealed class ContainerDefinition
 
     private static string Expected(string runtime) => runtime switch
     {
-        "apptainer" => "an absolute path, or begin with library://, docker:// or oras:// and a name",
+        "apptainer" => "an absolute path without empty parts, . and .., or begin with library://, docker:// or oras:// and a name",
         "shifter" => "docker:NAME:TAG or id:DIGITS",
         "charliecloud" => "an absolute path or the name of an image",
-        "bubblewrap" => "the absolute path of an unpacked root",
-        _ => "the name of an image, as registry.example.org/lab/analysis:1.2 or with @sha256:DIGITS",
+        "bubblewrap" => "the absolute path of an unpacked root, without empty parts, . and ..",
+        _ => "the name of an image without a transport, as registry.example.org/lab/analysis:1.2 or with @sha256:DIGITS",
     };
 
     // ':' and ',' separate paths and options for some runtime or other.
     private static bool IsPath(string image) =>
-        image[0] == '/' && image.Length > 1 && !image.Contains(':', StringComparison.Ordinal) && !image.Contains(',', StringComparison.Ordinal)
-        && !image.Split('/').Contains("..", StringComparer.Ordinal);
+        image[0] == '/' && !image.Contains(':', StringComparison.Ordinal) && !image.Contains(',', StringComparison.Ordinal)
+        && !image.Split('/')[1..].Any(static part => part is "" or "." or "..");
+
+    private static bool IsPlainName(string image) => IsName(image) && !(image.Split(':') is [var first, _, ..] && s_transports.Contains(first, StringComparer.Ordinal));
 
     private static bool IsNamed(string image, string[] beginnings) =>
         Array.Find(beginnings, beginning => image.StartsWith(beginning, StringComparison.Ordinal)) is { } known && IsName(image[known.Length..]);
 
     private static bool IsName(string image) =>
         image.Length > 0 && char.IsAsciiLetterOrDigit(image[0]) && image.All(static letter => char.IsAsciiLetterOrDigit(letter) || letter is '.' or '_' or '-' or '/' or ':' or '@')
-        && !image.Split('/').Any(static part => part is "" or "." or "..");
+        && !image.Contains(":/", StringComparison.Ordinal) && !image.Split('/').Any(static part => part is "" or "." or "..");
 
     private static void CheckVariable(string name, string value)
     {

@@ -47,6 +47,15 @@ public sealed class ContainerDefinitionTests
     [InlineData("charliecloud", "--set-env=A=b")]
     [InlineData("bubblewrap", "root")]
     [InlineData("bubblewrap", "/root:/etc")]
+    [InlineData("bubblewrap", "//")]
+    [InlineData("bubblewrap", "/.")]
+    [InlineData("bubblewrap", "/images/./root")]
+    [InlineData("apptainer", "/images//ml.sif")]
+    [InlineData("podman", "dir:/etc")]
+    [InlineData("podman", "oci:layout")]
+    [InlineData("podman", "docker-archive:/images/ml.tar")]
+    [InlineData("docker", "sif:ml")]
+    [InlineData("charliecloud", "tarball:x")]
     [InlineData("chroot", "/root")]
     public void What_is_no_image_is_refused_with_the_runtime_that_it_was_for(string runtime, string image) =>
         Should.Throw<DefinitionException>(() => ContainerDefinition.Create([new(runtime, image)], [])).Message.ShouldContain(runtime);
@@ -66,6 +75,7 @@ public sealed class ContainerDefinitionTests
         Refused([new("docker", new string('a', 1_025))], []).ShouldContain("images.docker has 1025 characters; it must have 1 to 1024");
         Refused(s_image, [new("A", new string('a', 4_097))]).ShouldContain("environment.A has 4097 characters; the most is 4096");
         Refused(s_image, Enumerable.Range(0, 65).Select(static number => new KeyValuePair<string, string>($"A{number}", ""))).ShouldContain("has 65 variables; the most is 64");
+        Refused(s_image, Enumerable.Range(0, 20).Select(static number => new KeyValuePair<string, string>($"A{number}", new string('a', 4_000)))).ShouldContain("characters in all; the most is 65536");
         Refused([], []).ShouldContain("there is no image; give one for each runtime that is to run it: apptainer, shifter");
 
         static string Refused(IEnumerable<KeyValuePair<string, string>> images, IEnumerable<KeyValuePair<string, string>> environment) =>

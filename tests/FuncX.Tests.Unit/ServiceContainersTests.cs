@@ -106,7 +106,7 @@ public sealed class ServiceContainersTests(SharedService shared) : IClassFixture
         var request = Request("ml", "ml.sif");
         var refused = Refused(() => Containers.Register(request, _ann));
         refused.StatusCode.ShouldBe(StatusCode.InvalidArgument);
-        refused.Detail.ShouldBe("container 'ml': images.apptainer is 'ml.sif'; it must be an absolute path, or begin with library://, docker:// or oras:// and a name.");
+        refused.Detail.ShouldBe("container 'ml': images.apptainer is 'ml.sif'; it must be an absolute path without empty parts, . and .., or begin with library://, docker:// or oras:// and a name.");
         Refused(() => Containers.Register(Request("", "/ml.sif"), _ann)).Detail.ShouldContain("name has 0 characters");
         request = Request("ml", "/ml.sif");
         request.Description = new string('a', 4_097);

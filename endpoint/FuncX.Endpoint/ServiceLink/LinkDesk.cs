@@ -248,6 +248,9 @@ internal sealed class LinkDesk(Dispatcher dispatcher, CodeTable code, ResultLedg
         // What came would be given back and come again, for as long as the stop takes.
         if (core.Stopping)
             return;
+        // They wait nowhere, so that results of theirs would come without end while none is taken.
+        if (MustPause && _intake!.Rejected > 0)
+            return;
         var window = Math.Max(SmallestWindow, 2L * core.Capacity);
         // What waits for a block that lasts longer is not to keep from the managers what they have room for.
         var queued = core.Queued - Math.Min(core.WaitingForTime, MostWaitingForTime);

@@ -28,6 +28,9 @@ internal sealed class LinkIntake(Dispatcher dispatcher, CodeTable code, HopCount
 
     public long Bytes { get; private set; }
 
+    /// <summary>Of the tasks, those that ended as they came.</summary>
+    public long Rejected { get; private set; }
+
     /// <exception cref="FrameException">What it requires cannot be read.</exception>
     public void OnFunction(LinkFunction function)
     {
@@ -101,6 +104,7 @@ internal sealed class LinkIntake(Dispatcher dispatcher, CodeTable code, HopCount
         if (container is not null)
         {
             // Without it would be another environment than the one its owner has tried it in.
+            Rejected++;
             dispatcher.RejectContainer(header, container);
             foreach (var piece in rest ?? [])
                 piece.Buffer.Release();

@@ -225,6 +225,14 @@ internal sealed class LinkSender(LinkSession link, TaskEngine engine, FunctionCa
             return false;
         }
 
+        var container = containers.OfFunction(function);
+        if (container is null && function.Container.Length > 0)
+        {
+            // Without it would be another environment.
+            _functions.Remove(batch.Function);
+            return false;
+        }
+
         await stream.WriteAsync(new ServiceMessage
         {
             Function = new LinkFunction
@@ -235,7 +243,7 @@ internal sealed class LinkSender(LinkSession link, TaskEngine engine, FunctionCa
                 Name = function.Name,
                 Entry = function.Entry,
                 Requires = function.Requires,
-                Container = Describe(containers.OfFunction(function)),
+                Container = Describe(container),
                 Code = UnsafeByteOperations.UnsafeWrap(function.Code),
             },
         });
