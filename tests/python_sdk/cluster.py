@@ -202,10 +202,13 @@ class Cluster:
     def token_file(self):
         return self.directory / "service" / "admin.token"
 
-    def start_service(self):
+    def start_service(self, limits=""):
         state = self.directory / "service" / "service.json"
         state.unlink(missing_ok=True)
-        self.service = Program([SERVICE, "start", "--data-dir", str(state.parent), "--listen", "127.0.0.1:%d" % self.port], self.directory / "service.log")
+        configuration = self.directory / "service.yaml"
+        configuration.write_text("limits: {%s}\n" % limits)
+        self.service = Program([SERVICE, "start", "--data-dir", str(state.parent), "--listen", "127.0.0.1:%d" % self.port, "--config", str(configuration)],
+                               self.directory / "service.log")
         eventually(lambda: state.exists() and state.stat().st_size or self.service.process.poll() is not None, "the service is ready", seen=self.service.tail)
         if self.service.process.poll() is not None:
             raise AssertionError("funcx-service ended with %d:\n%s" % (self.service.process.returncode, self.service.tail()))

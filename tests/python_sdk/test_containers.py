@@ -27,6 +27,28 @@ class Registered(unittest.TestCase):
         with self.assertRaises(funcx.NotFound):
             self.client.containers.get(self.name)
 
+    def test_one_is_deleted_by_what_it_is_and_not_by_its_name_alone(self):
+        older, newer = (self.client.register_container(self.container(version)) for version in (1, 2))
+        with self.assertRaisesRegex(funcx.NotFound, "the newest of that name, %s, has other images" % newer.id):
+            self.client.containers.delete(self.container(1))
+        self.client.containers.delete(self.container(2))
+        self.assertEqual(self.client.containers.get(self.name), older)
+        self.client.containers.delete(self.name)
+        with self.assertRaises(funcx.NotFound):
+            self.client.containers.get(self.name)
+
+    def test_a_name_means_what_it_means_when_a_function_is_registered(self):
+        versions = []
+        for version in (1, 2):
+            made = self.client.register_container(self.container(version))
+            registered = self.client.needing(self.client.function(abs), funcx.Settings(container=self.name))
+            versions.append((made.id, registered.container))
+        self.assertEqual([made for made, _ in versions], [named for _, named in versions])
+        self.client.containers.delete(versions[1][0])
+        self.client.containers.delete(versions[0][0])
+        with self.assertRaises(funcx.NotFound):
+            self.client.needing(self.client.function(abs), funcx.Settings(container=self.name))
+
     def test_what_cannot_be_one_is_refused_by_what_is_wrong(self):
         for images, why in (({}, "there is no image"), ({"apptainer": "--bind=/:/mnt"}, "images.apptainer is '--bind=/:/mnt'"), ({"chroot": "/x"}, "'chroot' is no runtime")):
             with self.assertRaisesRegex(funcx.Refused, why):
@@ -65,7 +87,9 @@ class Called(unittest.TestCase):
         known = self.client.containers.get(self.container.name)
         self.rejected(inside.submit(2))
         self.assertEqual(self.client.containers.get(self.container.name), known)
-        self.assertEqual(self.client.functions.get("inside").container, known.id)
+        self.assertEqual(self.client.functions.get("inside [container %s]" % self.container.name).container, known.id)
+        # By its own name it is found as it was registered.
+        self.assertEqual(self.client.functions.get("inside").container, "")
         self.assertEqual(inside.on("test", container=None).run(3), 3)
 
     def test_an_executor_and_single_calls_may_name_one(self):

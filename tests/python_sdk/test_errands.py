@@ -4,10 +4,12 @@ import queue
 import threading
 import time
 import unittest
+from unittest import mock
 
 import cluster
 import funcx
 import grpc
+from funcx import errands
 from funcx.errands import Errands
 from funcx.v1 import tasks_pb2
 
@@ -25,6 +27,8 @@ class PlayedStream:
         self.sent = queue.SimpleQueue()
         self._replies = queue.SimpleQueue()
         self._is_over = threading.Event()
+        self.cancelled = threading.Event()
+        self.half_closed = threading.Event()
         if is_refused:
             self.break_off()
         threading.Thread(target=self._send, args=(messages,), daemon=True).start()
@@ -34,6 +38,11 @@ class PlayedStream:
             if self._is_over.is_set():
                 return
             self.sent.put(message)
+        self.half_closed.set()
+
+    def cancel(self):
+        self.cancelled.set()
+        self.break_off()
 
     def answer(self, *ids, code=0):
         self._replies.put(tasks_pb2.SubmitReply(batch_ids=b"".join(ids), error_code=code))
@@ -120,6 +129,54 @@ class Played(unittest.TestCase):
             self.assertLess(time.monotonic() - begun, PATIENCE)
             time.sleep(0.05)
 
+    def test_a_stream_that_nobody_uses_is_ended_and_opened_again_when_it_is(self):
+        with mock.patch.object(errands, "_IDLE", 0.2):
+            self.submit()
+            stream = self.stream()
+            batch, went = self.submit()
+            self.assertTrue(went)
+            # What is unanswered keeps it open.
+            self.assertFalse(stream.cancelled.wait(0.6))
+            stream.answer(batch)
+            self.assertTrue(stream.cancelled.wait(PATIENCE))
+            self.assertEqual(self.heard.get(timeout=PATIENCE), (batch, True))
+            end = time.monotonic() + PATIENCE
+            while not self.submit()[1] and time.monotonic() < end:
+                pass
+            self.assertIsNot(self.stream(), stream)
+
+    def test_an_answer_that_cannot_be_taken_up_costs_no_other(self):
+        def fail(_):
+            raise RuntimeError("cannot start new thread")
+        self.submit()
+        stream = self.stream()
+        self.errands.outbox.put(lambda: self.errands.offer(b"x" * 12, b"x" * 20, fail))
+        batch, _ = self.submit()
+        with self.assertLogs("funcx", "ERROR"):
+            stream.break_off()
+            self.assertEqual(self.heard.get(timeout=PATIENCE), (batch, False))
+        self.submit()
+
+    def test_a_client_that_is_gone_leaves_no_thread(self):
+        before = set(threading.enumerate())
+        for is_streaming in (False, True):
+            made = Errands(self.open)
+            if is_streaming:
+                opened = queue.SimpleQueue()
+                for _ in range(2):
+                    made.outbox.put(lambda: opened.put(made.offer(bytes(12), bytes(20), lambda _: None)))
+                self.assertEqual([opened.get(timeout=PATIENCE) for _ in range(2)], [False, True])
+                stream = self.stream()
+                made.outbox.put(None)
+                stream.half_closed.wait(PATIENCE)
+                stream.break_off()
+            else:
+                made.outbox.put(None)
+        end = time.monotonic() + PATIENCE
+        while set(threading.enumerate()) - before and time.monotonic() < end:
+            time.sleep(0.05)
+        self.assertEqual(set(threading.enumerate()) - before, set())
+
     def test_an_action_that_fails_ends_neither_the_stream_nor_the_thread(self):
         def fail():
             raise OSError("no thread can be started")
@@ -134,17 +191,21 @@ class Played(unittest.TestCase):
 class Real(unittest.TestCase):
     def test_calls_one_after_the_other_go_over_the_stream(self):
         with cluster.shared().client() as client, funcx.Executor("test", client=client) as executor:
-            errands = client.connection.errands
+            running = client.connection.errands
+            offer, went = running.offer, []
+
+            def counted(*message):
+                went.append(offer(*message))
+                return went[-1]
             end = time.monotonic() + PATIENCE
-            while not errands.is_streaming and time.monotonic() < end:
-                self.assertEqual(executor.submit(abs, -1).result(PATIENCE), 1)
-            self.assertTrue(errands.is_streaming)
-            unary = client.connection.submit
-            client.connection.submit = None
-            try:
-                self.assertEqual([executor.submit(abs, -number).result(PATIENCE) for number in range(5)], [0, 1, 2, 3, 4])
-            finally:
-                client.connection.submit = unary
+            with mock.patch.object(running, "offer", counted):
+                # Of those that wait for an answer some follow on from it, on the thread that read it.
+                for number in itertools.count():
+                    if went.count(True) >= 5 or time.monotonic() > end:
+                        break
+                    self.assertEqual(executor.submit(abs, -number).result(PATIENCE), number)
+            self.assertGreaterEqual(went.count(True), 5)
+            self.assertTrue(running.is_streaming)
             # What the service refuses on it has the same words as on a call of its own.
             gone = client.register_source("def gone(): pass", "gone")
             executor.submit(gone).result(PATIENCE)
@@ -152,9 +213,9 @@ class Real(unittest.TestCase):
             with self.assertRaisesRegex(funcx.NotFound, "Submitting 1 call.s. of function gone to endpoint test: function .* was not found"):
                 executor.submit(gone).result(PATIENCE)
         end = time.monotonic() + PATIENCE
-        while errands.is_streaming and time.monotonic() < end:
+        while running.is_streaming and time.monotonic() < end:
             time.sleep(0.01)
-        self.assertFalse(errands.is_streaming)
+        self.assertFalse(running.is_streaming)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@ import collections
 import threading
 import time
 import unittest
+from unittest import mock
 
 import cluster
 import funcx
+from funcx import errands
 
 load_tests = cluster.chosen
 
@@ -47,6 +49,15 @@ class Outages(unittest.TestCase):
             self.assertEqual(values, list(range(count)))
             self.assertEqual(kills, chosen)
             self.assertEqual(executor.status().tasks, count)
+
+    @cluster.in_the_long_run
+    def test_a_user_with_a_single_stream_still_has_the_results(self):
+        self.own.service.stop()
+        self.own.start_service("streams_per_user: 1")
+        self.addCleanup(self.own.service.stop)
+        # The stream of submissions comes first, and is ended when nobody uses it; then there is room for that of the results.
+        with mock.patch.object(errands, "_IDLE", 0.5), self.own.client() as client, funcx.Executor("test", client=client) as executor:
+            self.assertEqual([executor.submit(identity, number).result(cluster.PATIENCE) for number in range(3)], [0, 1, 2])
 
     @cluster.in_the_long_run
     def test_while_it_is_away_calls_wait_and_run_once_and_it_is_named_when_patience_ends(self):

@@ -34,6 +34,7 @@ _T = TypeVar("_T")
 
 _DEFAULT_WINDOW = 200_000
 _DEFAULT_WINDOW_BYTES = 64 * 1024 * 1024
+_NAME_LENGTH = 128
 
 
 class Client:
@@ -169,8 +170,10 @@ class Client:
         if found is None:
             connection = self._connection
             info = connection.call(connection.functions.Get, functions_pb2.GetFunctionRequest(function=function.id, include_code=True), "Function '%s'" % function.name)
+            # By its own name it is found as it was registered, whatever single calls need.
+            name = "%s [%s]" % (info.name[:80], ", ".join([*requires, *(["container " + _name(settings.container)] if settings.container else [])]))
             made = self._register(functions_pb2.RegisterFunctionRequest(
-                kind=info.kind, name=info.name, entry=info.entry, code=info.code, description=info.description, requires=sorted({*info.requires, *requires}),
+                kind=info.kind, name=name[:_NAME_LENGTH], entry=info.entry, code=info.code, description=info.description, requires=sorted({*info.requires, *requires}),
                 container=container or info.container_id))
             found = self._known[key] = dataclasses.replace(function, id=made.id, requires=made.requires, container=made.container)
         return found
@@ -188,6 +191,12 @@ class Client:
         """For the SDK itself: a container was deleted, and one that is given whole is registered again when it is used again."""
         for key in [key for key, known in list(self._containers.items()) if known.id == container_id]:
             del self._containers[key]
+        self.forget_container_names()
+
+    def forget_container_names(self) -> None:
+        """For the SDK itself: what a name of a container means may have changed."""
+        for key in [key for key in list(self._known) if key[0] == "needing" and key[2]]:
+            del self._known[key]
 
     def function(self, function: Callee, strategy: str = "auto") -> Function:
         """The registered function that is meant: a live one is registered when it is first used."""
@@ -419,6 +428,10 @@ def _task_id(task: Union[str, TaskFuture[Any]]) -> str:
     if task.task_id is None:
         raise FuncXError("this call was not sent yet; it has no id")
     return task.task_id
+
+
+def _name(container: Union[Container, str]) -> str:
+    return container if isinstance(container, str) else container.name
 
 
 def _printable(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, List, Mapping, Tuple, Union
 
+from .errors import NotFound
 from .v1 import containers_pb2
 
 if TYPE_CHECKING:
@@ -61,11 +62,22 @@ class Containers:
         return Tabled(container_of(info) for info in reply.containers)
 
     def delete(self, container: Union[str, Container]) -> None:
-        """Deletes a registration. Functions that run in it go on; others cannot name it any more."""
+        """Deletes a registration. Functions that run in it go on; others cannot name it any more. Of a Container that was not registered by this program
+        the one with these images and this environment is meant."""
         connection = self._client.connection
-        identity = container if isinstance(container, str) else container.id or self.get(container.name).id
+        identity = self._id_of(container)
         connection.call(connection.containers.Delete, containers_pb2.DeleteContainerRequest(container_id=identity), "Deleting container %s" % identity)
         self._client.forget_container(identity)
+
+    def _id_of(self, container: Union[str, Container]) -> str:
+        if isinstance(container, str):
+            return self.get(container).id
+        if container.id:
+            return container.id
+        found = self.get(container.name)
+        if (dict(found.images), dict(found.environment)) != (dict(container.images), dict(container.environment)):
+            raise NotFound("Container '%s': the newest of that name, %s, has other images or another environment" % (container.name, found.id))
+        return found.id
 
     def register(self, container: Container) -> Container:
         """As Client.register_container."""
@@ -73,7 +85,9 @@ class Containers:
         request = containers_pb2.RegisterContainerRequest(name=container.name, description=container.description)
         request.images.update(container.images)
         request.environment.update(container.environment)
-        return container_of(connection.call(connection.containers.Register, request, "Registering container '%s'" % container.name))
+        registered = container_of(connection.call(connection.containers.Register, request, "Registering container '%s'" % container.name))
+        self._client.forget_container_names()
+        return registered
 
 
 def container_of(info: containers_pb2.ContainerInfo) -> Container:

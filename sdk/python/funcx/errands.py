@@ -1,6 +1,7 @@
 """The thread that uses the channel on behalf of the main thread, and the stream over which small messages go."""
 from __future__ import annotations
 
+import functools
 import logging
 import queue
 import threading
@@ -16,6 +17,8 @@ _ID_BYTES = 12
 _MOST_BYTES = 64 * 1024
 # Whoever refuses a stream is not asked for another with each call.
 _PAUSE = 1.0
+# A stream is a place of its user's (the service's limit streams_per_user), and one that is open wakes the program up now and then.
+_IDLE = 10.0
 _logger = logging.getLogger("funcx")
 
 Action = Callable[[], Any]
@@ -24,14 +27,14 @@ Action = Callable[[], Any]
 class Errands:
     """What is to be done with the channel on behalf of a thread in which an interrupt may fall anywhere.
 
-    A message that is small goes over an open stream, once there is one: that saves both sides what a call of its own costs, and the thread that waits for
-    such actions is then the one that gRPC asks for the stream's next message. What does not come through in this way goes the ordinary one, whatever the
-    reason: the batch is the same, so the service takes it once.
+    A small message that such a thread submits goes over an open stream, once there is one: that saves both sides what a call of its own costs, and whoever
+    waits for actions is then the thread that gRPC asks for the stream's next message. What does not come through in this way goes the ordinary one,
+    whatever the reason: the batch is the same, so the service takes it once. So does what follows on from an answer, on the thread that read it.
     """
 
     def __init__(self, open_stream: Callable[[Iterator[bytes]], Any]) -> None:
         self._open_stream = open_stream
-        #: Actions in their order. None: the client was closed, or is gone.
+        #: What is to be done; after a stream's end not always in the order in which it came. None: the client was closed, or is gone.
         self.outbox: "queue.SimpleQueue[Optional[Action]]" = queue.SimpleQueue()
         self._thread = 0
         self._stream: Optional[_Stream] = None
@@ -63,6 +66,8 @@ class Errands:
             try:
                 action = self.outbox.get(timeout=patience)
             except queue.Empty:
+                # For a stream's thread that waits still.
+                self.outbox.put(None)
                 return
             if action is None:
                 # Whoever had not seen that is still served.
@@ -79,7 +84,8 @@ class Errands:
         self._is_wanted = False
         stream = self._stream = _Stream(self.outbox)
         try:
-            for reply in self._open_stream(stream.messages()):
+            stream.call = self._open_stream(stream.messages())
+            for reply in stream.call:
                 stream.answered(reply)
         except grpc.RpcError:
             pass
@@ -89,7 +95,7 @@ class Errands:
         except Exception:
             _logger.exception("The stream of submissions could not be read")
         self._stream = None
-        self._not_before = time.monotonic() + _PAUSE
+        self._not_before = time.monotonic() + (0 if stream.was_idle else _PAUSE)
         stream.end()
 
 
@@ -102,12 +108,20 @@ class _Stream:
         self._is_over = False
         #: The one that does the actions; 0 before the first.
         self.thread = 0
+        self.call: Any = None
+        #: It was ended because nobody had used it.
+        self.was_idle = False
 
     def messages(self) -> Iterator[bytes]:
         """For gRPC, on a thread of its own: does the actions, and gives what they submit."""
         self.thread = threading.get_ident()
         while True:
-            action = self._outbox.get()
+            try:
+                action = self._outbox.get(timeout=_IDLE)
+            except queue.Empty:
+                if self._end_idle():
+                    return
+                continue
             if action is None or self._is_over:
                 # It is for whoever comes next.
                 self._outbox.put(action)
@@ -116,6 +130,17 @@ class _Stream:
             del action
             while self._messages:
                 yield self._messages.popleft()
+
+    def _end_idle(self) -> bool:
+        with self._gate:
+            if self._is_over:
+                return True
+            if self._unanswered or self.call is None:
+                return False
+            self.was_idle = True
+        # The other thread hears of it at once, whether the service does or not.
+        self.call.cancel()
+        return True
 
     def take(self, batch_id: bytes, request: bytes, answered: Callable[[bool], None]) -> bool:
         with self._gate:
@@ -131,7 +156,7 @@ class _Stream:
             with self._gate:
                 answered = self._unanswered.pop(reply.batch_ids[start:start + _ID_BYTES], None)
             if answered is not None:
-                answered(reply.error_code == 0)
+                _do(functools.partial(answered, reply.error_code == 0))
 
     def end(self) -> None:
         """The stream is over: what was not answered hears of it, and the actions are somebody else's."""
@@ -141,7 +166,7 @@ class _Stream:
             self._unanswered.clear()
         self._outbox.put(_nothing)
         for answered in left:
-            answered(False)
+            _do(functools.partial(answered, False))
 
 
 def _do(action: Action) -> None:

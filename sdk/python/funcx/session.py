@@ -362,7 +362,7 @@ class Session:
                 return
             if opened is not None and time.monotonic() - opened >= 1:
                 outage.over()
-            transient = problem is None or (may_be_stopping(problem) if opened is not None else is_transient(problem)) or problem.code() is grpc.StatusCode.NOT_FOUND
+            transient = problem is None or (may_be_stopping(problem) if opened is not None else is_transient(problem)) or problem.code() is grpc.StatusCode.NOT_FOUND or is_full(problem)
             delay = outage.delay() if transient else None
             if delay is None:
                 self._fail_all(self.connection.translate(problem, "Reading the results of group %s" % self.group) if problem is not None
