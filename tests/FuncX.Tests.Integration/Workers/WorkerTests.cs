@@ -105,7 +105,8 @@ public sealed class WorkerTests
 
     [Theory]
     [LongData("8MiB", 5_000_000, 5_000_000)]
-    [InlineData("16MiB", 20_000_000, 16 << 20)]
+    [LongData("16MiB", 20_000_000, 16 << 20)]
+    [InlineData("2MiB", 3_000_000, 2 << 20)]
     public Task Much_output_comes_back_up_to_its_limit_and_never_costs_the_value(string limit, int printed, int kept) => Scenario.SharingAsync(new EndpointOptions
     {
         MoreYaml = $"limits: {{output: {limit}}}",
