@@ -96,5 +96,5 @@ catch (Exception unexpected)
 
 if (!spawner.End(TimeSpan.FromSeconds(10)))
     Console.Error.WriteLine($"funcx-manager {options.Node}: the spawner did not end");
-node?.Memory.Remove();
+node?.Memory.Remove(TimeSpan.FromSeconds(1));
 return code;

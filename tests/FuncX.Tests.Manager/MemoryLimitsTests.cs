@@ -49,6 +49,14 @@ public sealed class MemoryLimitsTests : IDisposable
         Write($"{group}/memory.events", "oom_kill 2\n");
         memory.TakeKill().ShouldBe("was killed by the kernel for its memory; workers.memory_per_worker is 1000 bytes (cgroup v2)");
         memory.TakeKill().ShouldBeNull();
+
+        foreach (var file in Directory.GetFiles(Path.Combine(_root, group)).Append(Path.Combine(_root, leaf, "cgroup.procs")))
+            File.Delete(file);
+        Write("sys/fs/cgroup/job/cgroup.procs", "");
+        limits.Remove(TimeSpan.FromSeconds(60));
+        Directory.GetDirectories(Path.Combine(_root, "sys/fs/cgroup/job")).ShouldBeEmpty();
+        Read("sys/fs/cgroup/job/cgroup.subtree_control").ShouldBe("-memory", "the group may have processes again");
+        Read("sys/fs/cgroup/job/cgroup.procs").ShouldBe($"{Environment.ProcessId}");
     }
 
     [Theory]
@@ -78,6 +86,28 @@ public sealed class MemoryLimitsTests : IDisposable
         {
             child.Kill();
         }
+    }
+
+    [Fact]
+    public async Task A_group_is_removed_when_the_last_process_in_it_has_died()
+    {
+        Write("proc/self/cgroup", "4:memory:/job");
+        Write("sys/fs/cgroup/memory/job/memory.limit_in_bytes", "0");
+        var group = $"sys/fs/cgroup/memory/job/funcx-{Environment.ProcessId}-0";
+        foreach (var file in (string[])["memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "cgroup.procs"])
+            Write($"{group}/{file}", "");
+        var limits = MemoryLimits.Create(1000, _root);
+        limits.Means.ShouldBe("cgroup v1");
+        limits.Limit(0, 4711).ShouldNotBeNull();
+
+        limits.Remove(TimeSpan.Zero);
+        Directory.Exists(Path.Combine(_root, group)).ShouldBeTrue("something is in it");
+        var removal = Task.Run(() => limits.Remove(TimeSpan.FromSeconds(60)), TestContext.Current.CancellationToken);
+        await Task.Delay(30, TestContext.Current.CancellationToken);
+        foreach (var file in Directory.GetFiles(Path.Combine(_root, group)))
+            File.Delete(file);
+        await removal;
+        Directory.Exists(Path.Combine(_root, group)).ShouldBeFalse();
     }
 
     private void Write(string path, string text)

@@ -11,6 +11,8 @@ internal sealed class MemoryLimits
 {
     public const string Watched = "resident size, watched";
 
+    private const string Version2 = "cgroup v2";
+
     private readonly long _bytes;
     private readonly Dictionary<int, string> _groups = [];
     private readonly string? _parent;
@@ -35,7 +37,7 @@ internal sealed class MemoryLimits
             if (parts.Length != 3)
                 continue;
             if (parts[0] == "0" && TryVersion2(root, parts[2]) is { } second)
-                return new MemoryLimits(bytes, "cgroup v2", second);
+                return new MemoryLimits(bytes, Version2, second);
             if (parts[1].Split(',').Contains("memory", StringComparer.Ordinal) && TryVersion1(root, parts[2]) is { } first)
                 return new MemoryLimits(bytes, "cgroup v1", first);
         }
@@ -51,13 +53,23 @@ internal sealed class MemoryLimits
         return TryGroup(slot, pid) is { } group ? new WorkerMemory(_bytes, Means, pid, group) : WorkerMemory.Watch(_bytes, pid);
     }
 
-    /// <summary>Removes the groups; nothing is in them any more.</summary>
-    public void Remove()
+    /// <summary>Removes the groups. All that was in them has been killed, and the last of it may still be dying: that long it waits, and no longer than <paramref name="patience"/>.</summary>
+    public void Remove(TimeSpan patience)
     {
-        foreach (var group in _groups.Values)
-            TryRemove(group);
-        if (_parent is not null)
-            TryRemove(Path.Combine(_parent, Leaf));
+        var until = Environment.TickCount64 + (long)patience.TotalMilliseconds;
+        var left = _groups.Values.ToList();
+        for (left.RemoveAll(TryRemove); left.Count > 0 && Environment.TickCount64 < until; left.RemoveAll(TryRemove))
+            Thread.Sleep(10);
+        if (_parent is not null && Means == Version2 && left.Count == 0)
+            MoveBack(_parent);
+    }
+
+    // This process is in its own group until its parent may have processes again, and that is when no controller is given on.
+    private static void MoveBack(string group)
+    {
+        TryWrite(group, "cgroup.subtree_control", "-memory");
+        TryWrite(group, "cgroup.procs", Environment.ProcessId);
+        TryRemove(Path.Combine(group, Leaf));
     }
 
     private static string Leaf => $"funcx-{Environment.ProcessId}-manager";
@@ -124,7 +136,7 @@ internal sealed class MemoryLimits
             if (!_groups.TryGetValue(slot, out var group))
             {
                 group = Directory.CreateDirectory(Path.Combine(_parent, $"funcx-{Environment.ProcessId}-{slot}")).FullName;
-                if (Means == "cgroup v2")
+                if (Means == Version2)
                 {
                     Write(group, "memory.max", _bytes);
                     TryWrite(group, "memory.swap.max", 0);
@@ -180,15 +192,17 @@ internal sealed class MemoryLimits
         }
     }
 
-    private static void TryRemove(string group)
+    /// <summary>False: something is still in it.</summary>
+    private static bool TryRemove(string group)
     {
         try
         {
             Directory.Delete(group);
+            return true;
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
-            // Something is still in it, or it is gone.
+            return !Directory.Exists(group);
         }
     }
 }

@@ -73,7 +73,7 @@ internal static class WorldProgram
         var isWorldOver = mpi?.World.Rank is null or 0 || end.Code is NoLibrary or WrongSize or WorldMember.NoLeader;
         if (!spawner.End(TimeSpan.FromSeconds(10), isDeath: end.Code != 0 && !isWorldOver))
             Console.Error.WriteLine($"funcx-manager {name}: the spawner did not end");
-        node?.Memory.Remove();
+        node?.Memory.Remove(TimeSpan.FromSeconds(1));
         if (isWorldOver)
             marks?.SayOver(end.Code);
         else if (end.Code == Spawner.Died)

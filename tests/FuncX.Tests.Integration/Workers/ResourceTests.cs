@@ -71,10 +71,12 @@ public sealed class ResourceTests
             environment["FUNCX_MANAGER"] = wrapper;
         }
 
+        HashSet<int> managers = [];
         await Scenario.SharingAsync(
             new EndpointOptions { MoreWorkers = "memory_per_worker: 300MiB", WorkersPerNode = 1 },
             async cluster =>
             {
+                managers = [.. cluster.Endpoint.Managers().Select(static manager => manager.Pid)];
                 var python = await cluster.Api.RegisterAsync("import time\ndef f(n, seconds):\n    x = b'x' * n\n    time.sleep(seconds)\n    return len(x)\n", "f");
                 (await cluster.CallAsync(python, "[200000000, 0.3]")).Text.ShouldBe("200000000");
                 var means = await EndedAsync(python, "[450000000, 60]");
@@ -108,12 +110,13 @@ public sealed class ResourceTests
             },
             endpointEnvironment: environment);
         Directory.Delete(directory, recursive: true);
+        managers.ShouldNotBeEmpty();
         if (withGroups)
-            Groups().ShouldBeEmpty("no group of a manager is left");
+            Groups().ShouldBeEmpty("no group of its manager is left");
 
-        static IEnumerable<string> Groups() => Directory.Exists("/sys/fs/cgroup/memory")
+        IEnumerable<string> Groups() => Directory.Exists("/sys/fs/cgroup/memory")
             ? Directory.EnumerateDirectories("/sys/fs/cgroup/memory", "funcx-*", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 4 })
-                .Where(static group => !Directory.Exists($"/proc/{Path.GetFileName(group).Split('-')[1]}"))
+                .Where(group => managers.Contains(int.Parse(Path.GetFileName(group).Split('-')[1], System.Globalization.CultureInfo.InvariantCulture)))
             : [];
     }
 
