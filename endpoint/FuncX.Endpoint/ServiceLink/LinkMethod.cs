@@ -1,4 +1,5 @@
 using System.Buffers;
+using FuncX.Contracts;
 using FuncX.Contracts.V1;
 using FuncX.Endpoint.Dispatch;
 using Google.Protobuf;
@@ -22,7 +23,7 @@ internal sealed class LinkMethod(BufferPool pool, HopCounter hops)
 
     public Method<OutgoingMessage, IncomingMessage> Connect() => new(
         MethodType.DuplexStreaming,
-        Link.Descriptor.FullName,
+        ServiceNames.Link,
         "Connect",
         Marshallers.Create<OutgoingMessage>(Serialize, _ => throw new NotSupportedException()),
         Marshallers.Create<IncomingMessage>((_, _) => throw new NotSupportedException(), Deserialize));

@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
+using FuncX.Contracts;
 using FuncX.Contracts.V1;
 using Google.Protobuf;
 using Grpc.Core;
@@ -28,7 +29,7 @@ internal sealed class SubmitCalls : IDisposable
 
     public SubmitCalls(Uri service, string authorization, SocketsHttpHandler handler)
     {
-        _method = new Uri(service, $"/{Tasks.Descriptor.FullName}/Submit");
+        _method = new Uri(service, $"/{ServiceNames.Tasks}/Submit");
         _authorization = authorization;
         _invoker = new HttpMessageInvoker(handler);
     }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using FuncX.Contracts;
 using FuncX.Service.Hosting;
 using FuncX.Service.Limits;
 using Grpc.AspNetCore.Server;
@@ -12,7 +13,6 @@ namespace FuncX.Service.Auth;
 /// </summary>
 public sealed class AuthenticationMiddleware(RequestDelegate next, Authenticator authenticator, ServiceLimits limits, IHostApplicationLifetime lifetime)
 {
-    private const string LinkService = "funcx.v1.Link";
 
     /// <summary>Open at once with one credential. One is in use, the others were superseded just now or have not said hello.</summary>
     private const int MostLinks = 32;
@@ -27,7 +27,7 @@ public sealed class AuthenticationMiddleware(RequestDelegate next, Authenticator
         if (session is null)
             return GrpcRefusal.WriteAsync(context.Response, StatusCode.Unauthenticated, refusal);
         var caller = session.Caller;
-        var isLink = string.Equals(method.ServiceName, LinkService, StringComparison.Ordinal);
+        var isLink = string.Equals(method.ServiceName, ServiceNames.Link, StringComparison.Ordinal);
         if (isLink != (caller.EndpointId is not null))
             return GrpcRefusal.WriteAsync(context.Response, StatusCode.PermissionDenied, isLink ? UserAtLink(caller) : EndpointElsewhere(caller, method));
         if (!session.Usage.TryTakeRequest(Stopwatch.GetTimestamp()))

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using FuncX.Contracts;
 using FuncX.Service.Auth;
 using FuncX.Service.Links;
 using FuncX.Service.Observation;
@@ -78,7 +79,7 @@ public sealed partial class ServiceHost : IAsyncDisposable
             {
                 // The whole serves as long as it can be asked; submissions also want room on the disk.
                 health.Services.Map("", static check => check.Name == "registry");
-                health.Services.Map(Contracts.V1.Tasks.Descriptor.FullName, static _ => true);
+                health.Services.Map(ServiceNames.Tasks, static _ => true);
             }).AddCheck<RegistryHealth>("registry").AddCheck<SubmissionHealth>("submissions");
             // After everything that calls AddGrpc: each call adds the library's own provider again.
             builder.Services.RemoveAll(typeof(IServiceMethodProvider<>));
