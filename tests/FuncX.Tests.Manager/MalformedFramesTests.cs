@@ -7,7 +7,7 @@ namespace FuncX.Tests.Manager;
 /// <summary>What workers and zygotes send is user code's: it costs their own tasks and nothing else of the node.</summary>
 public sealed class MalformedFramesTests(ITestOutputHelper output)
 {
-    // The short run's other eight thousand are in the integration tests' MalformedTests.
+    // More of them, and what comes over the network, are in the integration tests: MalformedTests.
     private static readonly int Frames = Environment.GetEnvironmentVariable("FUNCX_TESTS_FULL") is "1" ? 10_000 : 2_000;
 
     [Theory]

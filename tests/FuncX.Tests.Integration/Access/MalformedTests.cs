@@ -9,17 +9,18 @@ using Grpc.Net.Client;
 
 namespace FuncX.Tests.Integration.Access;
 
-/// <summary>Ten thousand and more malformed requests, messages and frames: each is refused in words, and the process they came to is the same and no larger afterwards.</summary>
+/// <summary>Thousands of malformed requests, messages and frames, ten thousand and more with <c>--full</c>: each is refused in words, and the process they came to is the same and no larger afterwards.</summary>
 [Trait(Beside.Name, Beside.Scenarios)]
 public sealed class MalformedTests
 {
-    private const int Requests = 10_000;
-    private const int Links = 500;
-    private const int Connections = 1_000;
     private const int AtOnce = 16;
 
     /// <summary>Room for what a process keeps once it has been busy: pooled buffers, threads, compiled code.</summary>
     private const long Growth = 32L << 20;
+
+    private static readonly int s_requests = Scenario.Full ? 10_000 : 4_000;
+    private static readonly int s_links = Scenario.Full ? 500 : 200;
+    private static readonly int s_connections = Scenario.Full ? 1_000 : 400;
 
     /// <summary>Refusals in words. The others say that nobody thought of it (UNKNOWN, INTERNAL) or that the service is gone.</summary>
     private static readonly StatusCode[] Clear =
@@ -63,9 +64,9 @@ public sealed class MalformedTests
         using var channel = GrpcChannel.ForAddress(cluster.Service.Address, new GrpcChannelOptions { HttpHandler = new SocketsHttpHandler { EnableMultipleHttp2Connections = true }, DisposeHttpClient = true });
         var seen = new SortedDictionary<StatusCode, int>();
         // The first tenth warms the process up; what follows must not make it grow.
-        await SendAsync(cluster, channel, random, seen, Requests / 10);
+        await SendAsync(cluster, channel, random, seen, s_requests / 10);
         var before = ProcessTable.PrivateBytes(process.Pid);
-        await SendAsync(cluster, channel, random, seen, Requests - (Requests / 10));
+        await SendAsync(cluster, channel, random, seen, s_requests - (s_requests / 10));
         await BreakLinksAsync(cluster, random, seen);
         await StillWorksAsync(cluster);
 
@@ -73,7 +74,7 @@ public sealed class MalformedTests
         var after = ProcessTable.PrivateBytes(process.Pid);
         Note("malformed-requests", clock, before, after, string.Join(", ", seen));
         seen.Keys.ShouldBeSubsetOf([StatusCode.OK, .. Clear]);
-        seen.Where(static entry => entry.Key != StatusCode.OK).Sum(static entry => entry.Value).ShouldBeGreaterThanOrEqualTo(Requests + Links);
+        seen.Where(static entry => entry.Key != StatusCode.OK).Sum(static entry => entry.Value).ShouldBeGreaterThanOrEqualTo(s_requests + s_links);
         (after - before).ShouldBeLessThan(Growth, $"the service grew from {before} to {after} bytes");
     });
 
@@ -110,15 +111,15 @@ public sealed class MalformedTests
         var clock = Stopwatch.StartNew();
         var process = cluster.Endpoint.Identity;
         using var mad = MadManager.Of(cluster);
-        await BreakConnectionsAsync(mad, 0, Connections / 10);
+        await BreakConnectionsAsync(mad, 0, s_connections / 10);
         var before = ProcessTable.PrivateBytes(process.Pid);
-        await BreakConnectionsAsync(mad, Connections / 10, Connections - (Connections / 10));
+        await BreakConnectionsAsync(mad, s_connections / 10, s_connections - (s_connections / 10));
         await Parallel.ForEachAsync(Enumerable.Range(0, FuzzRun.Count(5_000) / MadManager.FramesOfConnection), new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, async (number, _) => await mad.FuzzAsync(number));
         await StillWorksAsync(cluster);
 
         process.IsAlive.ShouldBeTrue(cluster.Endpoint.Tail);
         var after = ProcessTable.PrivateBytes(process.Pid);
-        Note("malformed-frames", clock, before, after, $"{Connections} connections");
+        Note("malformed-frames", clock, before, after, $"{s_connections} connections");
         (after - before).ShouldBeLessThan(Growth, $"the endpoint grew from {before} to {after} bytes");
         // The link was not disturbed by what was said behind it.
         (await cluster.Api.EndpointAsync(cluster.EndpointId)).Epoch.ShouldBe(1u);
@@ -204,7 +205,7 @@ public sealed class MalformedTests
     {
         var registered = await cluster.Api.Endpoints.RegisterAsync(new RegisterEndpointRequest { Name = "garbage" }, cluster.Api.Headers);
         using var endpoint = new ServiceApi(cluster.Service.Address, registered.Credential);
-        for (var i = 0; i < Links; i++)
+        for (var i = 0; i < s_links; i++)
         {
             using var link = endpoint.Link.Connect(endpoint.Headers, DateTime.UtcNow.AddSeconds(30));
             var code = StatusCode.OK;

@@ -16,7 +16,7 @@ public sealed class KillScheduleTests
     [Fact]
     public async Task Kills_of_any_process_at_any_moment_lose_and_double_nothing()
     {
-        var kills = Scenario.Full ? 200 : 14;
+        var kills = Scenario.Full ? 200 : 8;
         var seed = Scenario.Seed;
         var log = new StringBuilder().Append(CultureInfo.InvariantCulture, $"seed {seed} (FUNCX_TESTS_SEED={seed} repeats it), {kills} kills\n");
         // Now already: a schedule that hangs or takes the test process along can be repeated too.

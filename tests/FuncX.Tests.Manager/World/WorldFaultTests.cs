@@ -12,7 +12,7 @@ public sealed class WorldFaultTests
 {
     [Theory]
     [InlineData(Launcher.OpenMpi, 4)]
-    [InlineData(Launcher.Mpich, 4)]
+    [LongData(Launcher.Mpich, 4)]
     [LongData(Launcher.OpenMpi, 16)]
     public void A_cut_connection_loses_nothing_and_runs_nothing_again(Launcher launcher, int ranks)
     {
@@ -107,7 +107,7 @@ public sealed class WorldFaultTests
     }
 
     [Theory]
-    [InlineData(Launcher.OpenMpi)]
+    [LongData(Launcher.OpenMpi)]
     [InlineData(Launcher.Mpich)]
     public void A_stopped_rank_is_gone_and_comes_back_with_the_results_it_held(Launcher launcher)
     {
