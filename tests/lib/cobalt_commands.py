@@ -11,9 +11,7 @@ recorded, and is played as the end of a script by a signal was (cobaltlog-segv).
 An operator's `cqadm --preempt` has a job that was submitted with --preemptable give up its nodes. That was not recorded; it is played after the sources of Cobalt (cqm.py, cqadm.py): state preempting while its
 script has SIGTERM, and SIGKILL later, then preempted, until it has nodes again and runs anew under its id; its .cobaltlog goes on.
 """
-import fcntl
 import getopt
-import json
 import os
 import pathlib
 import re
@@ -22,8 +20,8 @@ import socket
 import sys
 import time
 
-ME = pathlib.Path(os.path.abspath(sys.argv[0]))
-STATE = ME.parent.parent / "state"
+from scheduler_commands import ME, STATE, Jobs, configured, fail, lost, play
+
 USER = os.environ.get("USER") or "root"
 USAGE = "Usage: qsub.py --help\nUsage: qsub.py [options] <executable> [<excutable options>]\n\nRefer to man pages for JOBID EXPANSION and SCRIPT JOB DIRECTIVES.\n\n\n"
 SHORT = "dvhn:t:A:q:O:e:o:i:M:u:c:"
@@ -32,23 +30,12 @@ LONG = ["debug", "verbose", "held", "nodecount=", "time=", "project=", "queue=",
 SAME = {"-n": "--nodecount", "-t": "--time", "-A": "--project", "-q": "--queue", "-O": "--outputprefix", "-h": "--held"}
 
 
-def fail(text, code=1):
-    print(text, file=sys.stderr)
-    sys.exit(code)
-
-
 def config():
-    file = STATE / "config.json"
-    return {"nodes": 4, "queues": ["default"], "accounts": None, "seconds_per_minute": 60, "told_per_minute": 60, "hosts": [], "alps": False, **(json.loads(file.read_text()) if file.exists() else {})}
+    return configured({"nodes": 4, "queues": ["default"], "accounts": None, "seconds_per_minute": 60, "told_per_minute": 60, "hosts": [], "alps": False})
 
 
 def nodes():
     return [f"c{node + 1}" for node in range(len(config()["hosts"]) or config()["nodes"])]
-
-
-def lost():
-    file = STATE / "lost"
-    return set(file.read_text().split()) if file.exists() else set()
 
 
 def location_of(names):
@@ -67,23 +54,6 @@ def manager(component="queue-manager"):
         time.sleep(0.1)
     if (STATE / "down").exists():
         fail(f"component error: Failed to connect to {component}: Proxy.py     :L#422:cn:{component}\n")
-
-
-class Jobs:
-    def __enter__(self):
-        (STATE / "jobs").mkdir(exist_ok=True)
-        self.lock = open(STATE / "lock", "w")
-        fcntl.flock(self.lock, fcntl.LOCK_EX)
-        self.jobs = {int(file.name): json.loads(file.read_text()) for file in (STATE / "jobs").iterdir() if file.name.isdigit()}
-        return self
-
-    def write(self, number):
-        file = STATE / "jobs" / str(number)
-        file.with_suffix(".new").write_text(json.dumps(self.jobs[number]))
-        file.with_suffix(".new").replace(file)
-
-    def __exit__(self, *_):
-        self.lock.close()
 
 
 def log(job, text):
@@ -347,7 +317,4 @@ def aprun(words):
 
 
 def main():
-    if sys.argv[1:2] == ["--run"]:
-        run(int(sys.argv[2]))
-    else:
-        {"qsub": qsub, "qstat": qstat, "qdel": qdel, "cqadm": cqadm, "aprun": aprun}[ME.name](sys.argv[1:])
+    play(run, {"qsub": qsub, "qstat": qstat, "qdel": qdel, "cqadm": cqadm, "aprun": aprun})

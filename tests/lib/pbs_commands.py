@@ -11,7 +11,6 @@ A job of an express queue takes the nodes of running jobs of the others, the new
 tests) and the administrator's guide, Preemption. The methods of preempt_order are tried in turn: S stops every process and shows state S (qstat-full-s, which a client's signal made, with substate 43;
 45 is the scheduler's, job.h) until the nodes are free again, and its walltime with it; C fails, since no host here has a checkpoint script; R is a rerun, refused by jobs with -r n; D is a deletion.
 """
-import fcntl
 import getopt
 import json
 import os
@@ -21,8 +20,8 @@ import signal
 import sys
 import time
 
-ME = pathlib.Path(os.path.abspath(sys.argv[0]))
-STATE = ME.parent.parent / "state"
+from scheduler_commands import ME, STATE, Jobs, configured, fail, lost, play
+
 SERVER = "head"
 USER = "user"
 # Exit codes are PBS's error numbers modulo 256 (recorded; pbs_error.h).
@@ -37,42 +36,12 @@ QSUB_USAGE = """usage: qsub [-a date_time] [-A account_string] [-c interval]
 QSUB_OPTIONS = "a:A:c:C:e:fhIXj:J:k:l:m:M:N:o:p:P:q:r:R:S:u:W:v:Vz"
 
 
-def fail(text, code):
-    print(text, file=sys.stderr)
-    sys.exit(code)
-
-
 def config():
-    file = STATE / "config.json"
-    return {"nodes": 4, "queues": ["workq"], "express": [], "preempt_order": "SCR", "accounts": None, "resources": [], "hosts": [], "seconds_per_minute": 60, "history": True, **(json.loads(file.read_text()) if file.exists() else {})}
+    return configured({"nodes": 4, "queues": ["workq"], "express": [], "preempt_order": "SCR", "accounts": None, "resources": [], "hosts": [], "seconds_per_minute": 60, "history": True})
 
 
 def nodes():
     return config()["hosts"] or [f"m{index + 1}" for index in range(config()["nodes"])]
-
-
-def lost():
-    file = STATE / "lost"
-    return set(file.read_text().split()) if file.exists() else set()
-
-
-class Jobs:
-    """All jobs, under a lock; what is changed is written at the end."""
-
-    def __enter__(self):
-        (STATE / "jobs").mkdir(exist_ok=True)
-        self.lock = open(STATE / "lock", "w")
-        fcntl.flock(self.lock, fcntl.LOCK_EX)
-        self.jobs = {int(file.name): json.loads(file.read_text()) for file in (STATE / "jobs").iterdir() if file.name.isdigit()}
-        return self
-
-    def write(self, number):
-        file = STATE / "jobs" / str(number)
-        file.with_suffix(".new").write_text(json.dumps(self.jobs[number]))
-        file.with_suffix(".new").replace(file)
-
-    def __exit__(self, *_):
-        self.lock.close()
 
 
 def known(all_jobs, number):
@@ -478,7 +447,4 @@ def pbsdsh(arguments):
 
 
 def main():
-    if sys.argv[1:2] == ["--run"]:
-        run(int(sys.argv[2]))
-    else:
-        {"qsub": qsub, "qstat": qstat, "qdel": qdel, "qrerun": qrerun, "qselect": qselect, "pbsdsh": pbsdsh}[ME.name](sys.argv[1:])
+    play(run, {"qsub": qsub, "qstat": qstat, "qdel": qdel, "qrerun": qrerun, "qselect": qselect, "pbsdsh": pbsdsh})
